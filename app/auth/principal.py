@@ -1,0 +1,23 @@
+"""Who is calling, and what they may do: the result of verifying an access token."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+Scope = Literal["chat", "vision", "speech", "admin", "ops"]
+SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`token_id` is the JWT's `jti`; times are Unix seconds. `device_key` is `cnf.jkt`, if bound."""
+
+    user_id: str
+    scopes: frozenset[str]
+    token_id: str
+    issued_at: int
+    expires_at: int
+    family_id: str | None = None
+    device_key: str | None = None
+
+    def has_scope(self, scope: str) -> bool:
+        return scope in self.scopes

@@ -1,0 +1,246 @@
+"""Every answer that is not a success, by meaning. Raised anywhere under `app`, rendered once.
+
+`app/error_handlers.py` renders them as RFC 9457 problem documents or, on `/v1`, in OpenAI's shape.
+Sentences are constant or built from the service's own numbers: never a secret, a prompt, a path or a
+library's error text. 4xx is the caller's doing; 5xx wakes someone.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Base. Subclasses set `status_code`, a stable `code`, and a default sentence as `detail`."""
+
+    status_code: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    detail: str = "The gateway failed to handle the request. Try again; tell the operator if it persists."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        param: str | None = None,
+        retry_after_seconds: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail or type(self).detail)
+        self.detail = detail or type(self).detail
+        self.param = param
+        self.retry_after_seconds = retry_after_seconds
+        self.headers = dict(headers or {})
+
+
+# 400 and its kin: the request itself
+
+
+class InvalidRequest(GatewayError):
+    status_code = 422
+    code = "invalid_request"
+    detail = "The request is not valid."
+
+
+class InvalidJSON(GatewayError):
+    status_code = 400
+    code = "invalid_json"
+    detail = "The body is not valid JSON (UTF-8, no NaN or Infinity, at most 64 levels deep)."
+
+
+class InvalidMultipart(GatewayError):
+    status_code = 400
+    code = "invalid_multipart"
+    detail = "The multipart body is malformed or was cut off."
+
+
+class UnsupportedContentType(GatewayError):
+    status_code = 415
+    code = "unsupported_content_type"
+    detail = "This route does not take that content type."
+
+
+class BodyTooLarge(GatewayError):
+    status_code = 413
+    code = "body_too_large"
+    detail = "The body is larger than this route allows; see GET /limits."
+
+
+class RequestBodyTimeout(GatewayError):
+    status_code = 408
+    code = "request_body_timeout"
+    detail = "The body did not arrive in time."
+
+
+class NotFound(GatewayError):
+    status_code = 404
+    code = "not_found"
+    detail = "There is nothing at this address."
+
+
+class MethodNotAllowed(GatewayError):
+    status_code = 405
+    code = "method_not_allowed"
+    detail = "This address does not take that method."
+
+
+class Conflict(GatewayError):
+    status_code = 409
+    code = "conflict"
+    detail = "This exists already."
+
+
+class ModelNotFound(GatewayError):
+    status_code = 404
+    code = "model_not_found"
+    detail = "There is no model of that name here; see GET /v1/models."
+
+
+class ContextLengthExceeded(GatewayError):
+    status_code = 422
+    code = "context_length_exceeded"
+    detail = "The prompt and max_tokens do not fit into the model's context; shorten one of them."
+
+
+class ModalityNotSupported(GatewayError):
+    status_code = 422
+    code = "modality_not_supported"
+    detail = "The loaded model does not take this kind of input."
+
+
+# Media
+
+
+class InvalidMedia(GatewayError):
+    status_code = 422
+    code = "invalid_media"
+    detail = "The file cannot be decoded."
+
+
+class InvalidImage(InvalidMedia):
+    code = "invalid_image"
+    detail = "The image cannot be decoded. Send JPEG, PNG, WebP, HEIC, GIF or BMP."
+
+
+class ImageTooLarge(InvalidMedia):
+    code = "image_too_large"
+    detail = "The image has more pixels than allowed; see GET /limits."
+
+
+class TooManyImages(InvalidMedia):
+    code = "too_many_images"
+    detail = "There are more images than allowed; see GET /limits."
+
+
+class InvalidAudio(InvalidMedia):
+    code = "invalid_audio"
+    detail = "The recording cannot be decoded. Send m4a, mp3, ogg, opus, webm, amr, flac or wav."
+
+
+class AudioTooLong(InvalidMedia):
+    code = "audio_too_long"
+    detail = "The recording is longer than allowed; see GET /limits."
+
+
+# Who, and may they
+
+
+class AuthenticationError(GatewayError):
+    status_code = 401
+    code = "unauthenticated"
+    detail = "Send an access token: Authorization: Bearer <token>."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": self.challenge})
+
+    challenge: ClassVar[str] = 'Bearer realm="gateway"'
+
+
+class InvalidToken(AuthenticationError):
+    code = "invalid_token"
+    detail = "The access token is not valid here. Get a new one."
+    challenge = 'Bearer realm="gateway", error="invalid_token"'
+
+
+class TokenExpired(InvalidToken):
+    code = "token_expired"
+    detail = "The access token has expired. Refresh it with POST /auth/token."
+
+
+class TokenRevoked(InvalidToken):
+    code = "token_revoked"
+    detail = "The access token was revoked. Ask the operator for a new one."
+
+
+class InvalidGrant(GatewayError):
+    status_code = 400
+    code = "invalid_grant"
+    detail = "The refresh token is not valid. Sign in again."
+
+
+class InsufficientScope(GatewayError):
+    status_code = 403
+    code = "insufficient_scope"
+    detail = "The access token does not have the scope that this route needs."
+
+
+# Limits
+
+
+class LimitExceeded(GatewayError):
+    """Carries `Retry-After` and, for user limits, the `RateLimit` headers."""
+
+    status_code = 429
+    code = "limit_exceeded"
+
+
+class RateLimitExceeded(LimitExceeded):
+    code = "rate_limit_exceeded"
+    detail = "Too many requests in the last minute. Wait for Retry-After seconds."
+
+
+class ConcurrencyLimitExceeded(LimitExceeded):
+    code = "concurrency_limit_exceeded"
+    detail = "Too many requests of yours are running. Wait for one to end."
+
+
+class DailyTokensExceeded(LimitExceeded):
+    code = "daily_tokens_exceeded"
+    detail = "The daily token quota is used up, or max_tokens is more than what is left of it."
+
+
+# Ours
+
+
+class Overloaded(GatewayError):
+    status_code = 503
+    code = "overloaded"
+    detail = "The service is at capacity. Wait for Retry-After seconds."
+
+
+class ServiceUnavailable(GatewayError):
+    status_code = 503
+    code = "service_unavailable"
+    detail = "The model is not available at the moment. Try again shortly."
+
+
+class LimiterUnavailable(GatewayError):
+    status_code = 503
+    code = "limiter_unavailable"
+    detail = "Limits cannot be checked at the moment. Try again shortly."
+
+
+class DatabaseUnavailable(GatewayError):
+    status_code = 503
+    code = "database_unavailable"
+    detail = "The account database is not available at the moment. Try again shortly."
+
+
+class DeadlineExceeded(GatewayError):
+    status_code = 504
+    code = "deadline_exceeded"
+    detail = "The answer was not finished in time. Ask for fewer tokens, or stream it."
+
+
+class GenerationError(GatewayError):
+    status_code = 500
+    code = "generation_failed"
+    detail = "The model failed on this request. Try again; tell the operator if it persists."

@@ -1,0 +1,129 @@
+"""The one place that reads the environment (prefix `GATEWAY_`, nested with `__`) and `.env`.
+
+Everything is typed, bounded and frozen. Development generates what it needs; production is given
+every secret, and a missing, weak or sample one stops the start with one sentence.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SAMPLE_PASSWORDS = frozenset(
+    {"", "admin", "change-me", "changeme", "gateway", "guest", "password", "postgres", "redis", "secret", "test"}
+)
+MIN_PASSWORD_LENGTH = 12
+
+_COMMA_SEPARATED = NoDecode
+
+
+class _Section(BaseModel, frozen=True, extra="forbid"):
+    pass
+
+
+class AuthSettings(_Section):
+    issuer: str = "autoglm-gateway"
+    audience: str = "autoglm-gateway"
+    keys_dir: Path | None = Field(None, description="default: keys/ in the data directory")
+    access_token_ttl: timedelta = Field(timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=1))
+    refresh_token_ttl: timedelta = Field(timedelta(days=30), gt=timedelta(0), le=timedelta(days=365))
+    refresh_retry_grace: timedelta = Field(timedelta(seconds=30), ge=timedelta(0), le=timedelta(minutes=5))
+    leeway_seconds: int = Field(30, ge=0, le=300)
+    revocation_poll_seconds: float = Field(0.5, gt=0, le=0.8)
+
+
+class LimitSettings(_Section):
+    requests_per_minute: int = Field(10, ge=1, le=1_000_000)
+    concurrent_requests: int = Field(2, ge=1, le=100_000)
+    daily_tokens: int | None = Field(None, ge=1)
+    when_redis_is_away: Literal["local", "refuse"] = "local"
+    auth_attempts_per_minute: int = Field(20, ge=1, description="per address, on /auth and failed sign-ins")
+    max_in_flight: int = Field(64, ge=1, description="generations running or waiting; more get 503")
+
+
+class MediaSettings(_Section):
+    max_images: int = Field(10, ge=1, le=10)
+    max_image_pixels: int = Field(50_000_000, ge=1)
+    max_audio_seconds: int = Field(300, ge=1)
+    max_json_bytes: int = Field(1_048_576, ge=1024, description="a JSON body on routes without media")
+    max_media_bytes: int = Field(25 * 1_048_576, ge=1024, description="a body on routes that take media")
+
+
+class ScriptedSettings(_Section):
+    reply: str = "one two three four five six seven eight"
+    step_seconds: float = Field(0.0, ge=0)
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="GATEWAY_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    env: Literal["development", "production"] = "development"
+    data_dir: Path = Path("data")
+    database_url: SecretStr | None = Field(None, description="default: SQLite in the data directory")
+    redis_url: SecretStr | None = None
+    backend: Literal["in_process", "scripted"] = "in_process"
+    model: str | None = Field(None, description="a directory or hub name; default: the embedded model")
+    devices: Annotated[tuple[str, ...], _COMMA_SEPARATED] = ("auto",)
+    quantization: Literal["int8", "none"] = "none"
+    request_timeout_seconds: float = Field(60.0, ge=1, le=600)
+    drain_seconds: float = Field(60.0, ge=0, le=600)
+    metrics_networks: Annotated[tuple[str, ...], _COMMA_SEPARATED] = ("127.0.0.0/8", "::1/128")
+    forwarded_allow_ips: str = Field("127.0.0.1", description="proxies whose X-Forwarded-* is believed")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
+    media: MediaSettings = MediaSettings()
+    scripted: ScriptedSettings = ScriptedSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in ("devices", "metrics_networks"):
+            value = values.get(name)
+            if isinstance(value, str):
+                values[name] = tuple(item.strip() for item in value.split(",") if item.strip())
+        return values
+
+    @model_validator(mode="after")
+    def _production_is_given_its_secrets(self) -> Self:
+        if self.env == "development":
+            return self
+        if self.auth.keys_dir is None:
+            raise ValueError("GATEWAY_AUTH__KEYS_DIR must be set in production: a directory of signing keys")
+        if self.backend == "scripted":
+            raise ValueError("GATEWAY_BACKEND=scripted is for tests; production needs a real backend")
+        for name, url in (("GATEWAY_DATABASE_URL", self.database_url), ("GATEWAY_REDIS_URL", self.redis_url)):
+            if url is not None and not _has_strong_password(url.get_secret_value()):
+                raise ValueError(
+                    f"the password in {name} is missing, a sample or shorter than {MIN_PASSWORD_LENGTH} "
+                    "characters; give it a long random one"
+                )
+        return self
+
+    @property
+    def effective_database_url(self) -> str:
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{(self.data_dir / 'gateway.db').absolute()}"
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.auth.keys_dir or self.data_dir / "keys"
+
+
+def _has_strong_password(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme.startswith("sqlite") or parts.scheme.endswith("unix"):
+        return True
+    password = parts.password or ""
+    return password.lower() not in SAMPLE_PASSWORDS and len(password) >= MIN_PASSWORD_LENGTH

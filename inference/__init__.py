@@ -1,0 +1,66 @@
+"""The model side of the gateway: it knows messages, pixels, samples and devices.
+
+It knows nothing of HTTP, users, Redis, SQL or the environment. Names re-exported here are the only
+ones that `app` may use.
+"""
+
+from inference.backend import Backend, BackendStatus, ModelCard, WorkerStatus
+from inference.build import build_backend
+from inference.config import BackendConfig, EngineConfig, ScriptedConfig
+from inference.errors import (
+    BackendUnavailable,
+    GenerationFailed,
+    InferenceError,
+    InvalidCheckpoint,
+    PromptTooLong,
+    QueueFull,
+    UnsupportedModality,
+)
+from inference.types import (
+    AUDIO_SAMPLE_RATE,
+    Audio,
+    Delta,
+    FinishReason,
+    GenerationRequest,
+    Image,
+    Message,
+    Part,
+    Priority,
+    Role,
+    SamplingParams,
+    Task,
+    Text,
+    Usage,
+)
+
+__all__ = [
+    "AUDIO_SAMPLE_RATE",
+    "Audio",
+    "Backend",
+    "BackendConfig",
+    "BackendStatus",
+    "BackendUnavailable",
+    "Delta",
+    "EngineConfig",
+    "FinishReason",
+    "GenerationFailed",
+    "GenerationRequest",
+    "Image",
+    "InferenceError",
+    "InvalidCheckpoint",
+    "Message",
+    "ModelCard",
+    "Part",
+    "Priority",
+    "PromptTooLong",
+    "QueueFull",
+    "Role",
+    "SamplingParams",
+    "ScriptedConfig",
+    "Task",
+    "Text",
+    "UnsupportedModality",
+    "Usage",
+    "WorkerStatus",
+    "build_backend",
+]

@@ -1,0 +1,83 @@
+"""The seam between gateway and model: whatever serves requests looks like this.
+
+Implementations live in `inference/backends/`; all of them pass
+`tests/inference/backends/test_contract.py`.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from inference.types import Delta, GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the loaded model is called and what it takes. Lengths are in tokens."""
+
+    name: str
+    context_length: int
+    modalities: frozenset[str]  # of "text", "image", "audio"
+    created: int = 0  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One device's state. `kv_used` and `kv_total` count cache blocks."""
+
+    worker: str
+    device: str
+    healthy: bool
+    running: int
+    waiting: int
+    kv_used: int
+    kv_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackendStatus:
+    workers: tuple[WorkerStatus, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        return any(worker.healthy for worker in self.workers)
+
+    @property
+    def running(self) -> int:
+        return sum(worker.running for worker in self.workers)
+
+    @property
+    def waiting(self) -> int:
+        return sum(worker.waiting for worker in self.workers)
+
+
+class Backend(Protocol):
+    """Created by `inference.build.build_backend`, started and closed by `app/lifespan.py`.
+
+    Every method is called from the event loop's thread.
+    """
+
+    @property
+    def model_card(self) -> ModelCard:
+        """Valid after `start`."""
+        ...
+
+    async def start(self) -> None:
+        """Loads the model. Raises `InvalidCheckpoint`."""
+        ...
+
+    def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
+        """Yields an empty Delta when the engine has begun, then text, then one with the finish reason.
+
+        Raises, before the first Delta: `PromptTooLong`, `UnsupportedModality`, `QueueFull`,
+        `BackendUnavailable`; at any time: `GenerationFailed`. Closing the iterator (`aclose`) aborts
+        the generation at the next step and frees what it held; when `aclose` returns, nothing of the
+        request is left. A passed deadline ends it with `finish_reason="deadline"`, also while it waits.
+        """
+        ...
+
+    def status(self) -> BackendStatus: ...
+
+    async def aclose(self, drain_seconds: float) -> None:
+        """Refuses new requests, lets running ones finish for `drain_seconds`, then aborts them."""
+        ...

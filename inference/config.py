@@ -1,0 +1,37 @@
+"""What a backend is built from: plain values, already validated by the gateway's settings."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+EMBEDDED_MODEL = Path(__file__).parent / "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """The in-process pool. `model` is a directory or a hub name; one worker per device."""
+
+    model: str = str(EMBEDDED_MODEL)
+    devices: tuple[str, ...] = ("cpu",)
+    quantization: Literal["int8", "none"] = "none"
+    max_waiting_requests: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedConfig:
+    """A deterministic backend: `reply` is cut into words, one Delta each.
+
+    `step_seconds` is waited before each word (0 = only a yield to the event loop).
+    """
+
+    reply: str = "one two three four five six seven eight"
+    step_seconds: float = 0.0
+    max_concurrency: int = 1024
+    model_name: str = "scripted"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendConfig:
+    kind: Literal["in_process", "scripted"] = "in_process"
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    scripted: ScriptedConfig = field(default_factory=ScriptedConfig)
