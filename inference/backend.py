@@ -4,7 +4,7 @@ Implementations live in `inference/backends/`; all of them pass
 `tests/inference/backends/test_contract.py`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,6 +51,16 @@ class BackendStatus:
         return sum(worker.waiting for worker in self.workers)
 
 
+class DeltaStream(Protocol):
+    """The deltas of one generation. Whoever asked for it closes it, whatever happened."""
+
+    def __aiter__(self) -> AsyncIterator[Delta]: ...
+
+    def __anext__(self) -> Awaitable[Delta]: ...
+
+    def aclose(self) -> Coroutine[object, object, None]: ...
+
+
 class Backend(Protocol):
     """Created by `inference.build.build_backend`, started and closed by `app/lifespan.py`.
 
@@ -66,7 +76,7 @@ class Backend(Protocol):
         """Loads the model. Raises `InvalidCheckpoint`."""
         ...
 
-    def generate(self, request: GenerationRequest) -> AsyncIterator[Delta]:
+    def generate(self, request: GenerationRequest) -> DeltaStream:
         """Yields an empty Delta when the engine has begun, then text, then one with the finish reason.
 
         Raises, before the first Delta: `PromptTooLong`, `UnsupportedModality`, `QueueFull`,

@@ -27,6 +27,7 @@ class ScriptedConfig:
     reply: str = "one two three four five six seven eight"
     step_seconds: float = 0.0
     max_concurrency: int = 1024
+    max_waiting: int = 1024
     model_name: str = "scripted"
 
 

@@ -1,0 +1,151 @@
+"""A deterministic backend with no model: for tests of everything above the seam, and benchmarks.
+
+It echoes what reached it when the configured reply contains `{prompt}`, so a test can see that text,
+pixels and samples arrived.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+
+from inference.backend import BackendStatus, DeltaStream, ModelCard, WorkerStatus
+from inference.config import ScriptedConfig
+from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
+from inference.types import Audio, Delta, FinishReason, GenerationRequest, Image, Text, Usage
+
+CONTEXT_LENGTH = 4096
+TOKENS_PER_IMAGE = 64
+TOKENS_PER_AUDIO_SECOND = 25
+
+
+class ScriptedBackend:
+    """Says its reply word by word. Counts a word of text as one token."""
+
+    def __init__(self, config: ScriptedConfig) -> None:
+        self._config = config
+        self._slots = asyncio.Semaphore(config.max_concurrency)
+        self._running = 0
+        self._waiting = 0
+        self._is_open = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._drain_deadline = float("inf")
+
+    @property
+    def model_card(self) -> ModelCard:
+        modalities = frozenset({"text", "image", "audio"})
+        return ModelCard(self._config.model_name, CONTEXT_LENGTH, modalities, created=1_760_000_000)
+
+    async def start(self) -> None:
+        self._is_open = True
+
+    def generate(self, request: GenerationRequest) -> DeltaStream:
+        return self._generate(request)
+
+    async def _generate(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
+        if not self._is_open:
+            raise BackendUnavailable("the backend is closed")
+        if self._slots.locked() and self._waiting >= self._config.max_waiting:
+            raise QueueFull("the scripted queue is full")
+        prompt_tokens = count_prompt_tokens(request)
+        if prompt_tokens + request.sampling_params.max_tokens > CONTEXT_LENGTH:
+            raise PromptTooLong(prompt_tokens, CONTEXT_LENGTH)
+        self._waiting += 1
+        self._idle.clear()
+        try:
+            remaining = min(request.deadline - time.monotonic(), 1e9)
+            async with asyncio.timeout(remaining):
+                await self._slots.acquire()
+        except TimeoutError:
+            yield Delta()
+            yield Delta(finish_reason="deadline", usage=Usage(prompt_tokens, 0))
+            return
+        finally:
+            self._waiting -= 1
+            self._note_idle()
+        self._running += 1
+        self._idle.clear()
+        try:
+            yield Delta()
+            async for delta in self._say(request, prompt_tokens):
+                yield delta
+        finally:
+            self._running -= 1
+            self._slots.release()
+            self._note_idle()
+
+    async def _say(
+        self, request: GenerationRequest, prompt_tokens: int
+    ) -> AsyncGenerator[Delta, None]:
+        reply = self._config.reply.replace("{prompt}", describe(request))
+        words = reply.split(" ")
+        finish_reason: FinishReason = "stop"
+        said = 0
+        for word in words:
+            if said == request.sampling_params.max_tokens:
+                finish_reason = "length"
+                break
+            await asyncio.sleep(self._config.step_seconds)
+            if time.monotonic() >= request.deadline:
+                finish_reason = "deadline"
+                break
+            if asyncio.get_running_loop().time() >= self._drain_deadline:
+                finish_reason = "aborted"
+                break
+            if word in request.sampling_params.stop:
+                break
+            yield Delta(text=word if said == 0 else f" {word}")
+            said += 1
+        yield Delta(finish_reason=finish_reason, usage=Usage(prompt_tokens, said))
+
+    def status(self) -> BackendStatus:
+        worker = WorkerStatus(
+            worker="0",
+            device="scripted",
+            healthy=self._is_open,
+            running=self._running,
+            waiting=self._waiting,
+            kv_used=self._running,
+            kv_total=self._config.max_concurrency,
+        )
+        return BackendStatus((worker,))
+
+    async def aclose(self, drain_seconds: float) -> None:
+        self._is_open = False
+        self._drain_deadline = asyncio.get_running_loop().time() + drain_seconds
+        await self._idle.wait()
+
+    def _note_idle(self) -> None:
+        if self._running == 0 and self._waiting == 0:
+            self._idle.set()
+
+
+def count_prompt_tokens(request: GenerationRequest) -> int:
+    count = 0
+    for message in request.messages:
+        for part in message.parts:
+            match part:
+                case Text(text):
+                    count += text.count(" ") + 1
+                case Image():
+                    count += TOKENS_PER_IMAGE
+                case Audio(samples, sample_rate):
+                    count += 1 + len(samples) * TOKENS_PER_AUDIO_SECOND // sample_rate
+    return count
+
+
+def describe(request: GenerationRequest) -> str:
+    """What reached the model, in words: `user: hello image(480x640)`."""
+    words: list[str] = [request.task]
+    for message in request.messages:
+        words.append(f"{message.role}:")
+        for part in message.parts:
+            match part:
+                case Text(text):
+                    words.append(text)
+                case Image(pixels):
+                    height, width, _ = pixels.shape
+                    words.append(f"image({width}x{height})")
+                case Audio(samples, sample_rate):
+                    words.append(f"audio({len(samples) / sample_rate:.1f}s)")
+    return " ".join(words)
