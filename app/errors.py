@@ -14,9 +14,7 @@ class GatewayError(Exception):
 
     status_code: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
-    detail: str = (
-        "The gateway failed to handle the request. Try again; tell the operator if it persists."
-    )
+    detail: str = "The gateway failed to handle the request. Try again; tell the operator if it persists."
 
     def __init__(
         self,

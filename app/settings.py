@@ -40,15 +40,9 @@ class AuthSettings(_Section):
     issuer: str = "autoglm-gateway"
     audience: str = "autoglm-gateway"
     keys_dir: Path | None = Field(None, description="default: keys/ in the data directory")
-    access_token_ttl: timedelta = Field(
-        timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=1)
-    )
-    refresh_token_ttl: timedelta = Field(
-        timedelta(days=30), gt=timedelta(0), le=timedelta(days=365)
-    )
-    refresh_retry_grace: timedelta = Field(
-        timedelta(seconds=30), ge=timedelta(0), le=timedelta(minutes=5)
-    )
+    access_token_ttl: timedelta = Field(timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=1))
+    refresh_token_ttl: timedelta = Field(timedelta(days=30), gt=timedelta(0), le=timedelta(days=365))
+    refresh_retry_grace: timedelta = Field(timedelta(seconds=30), ge=timedelta(0), le=timedelta(minutes=5))
     leeway_seconds: int = Field(30, ge=0, le=300)
     revocation_poll_seconds: float = Field(0.5, gt=0, le=0.8)
 
@@ -58,9 +52,7 @@ class LimitSettings(_Section):
     concurrent_requests: int = Field(2, ge=1, le=100_000)
     daily_tokens: int | None = Field(None, ge=1)
     when_redis_is_away: Literal["local", "refuse"] = "local"
-    auth_attempts_per_minute: int = Field(
-        20, ge=1, description="per address, on /auth and failed sign-ins"
-    )
+    auth_attempts_per_minute: int = Field(20, ge=1, description="per address, on /auth and failed sign-ins")
     max_in_flight: int = Field(64, ge=1, description="generations running or waiting; more get 503")
 
 
@@ -68,12 +60,8 @@ class MediaSettings(_Section):
     max_images: int = Field(10, ge=1, le=10)
     max_image_pixels: int = Field(50_000_000, ge=1)
     max_audio_seconds: int = Field(300, ge=1)
-    max_json_bytes: int = Field(
-        1_048_576, ge=1024, description="a JSON body on routes without media"
-    )
-    max_media_bytes: int = Field(
-        25 * 1_048_576, ge=1024, description="a body on routes that take media"
-    )
+    max_json_bytes: int = Field(1_048_576, ge=1024, description="a JSON body on routes without media")
+    max_media_bytes: int = Field(25 * 1_048_576, ge=1024, description="a body on routes that take media")
 
 
 class ScriptedSettings(_Section):
@@ -93,22 +81,16 @@ class Settings(BaseSettings):
 
     env: Literal["development", "production"] = "development"
     data_dir: Path = Path("data")
-    database_url: SecretStr | None = Field(
-        None, description="default: SQLite in the data directory"
-    )
+    database_url: SecretStr | None = Field(None, description="default: SQLite in the data directory")
     redis_url: SecretStr | None = None
     backend: Literal["in_process", "scripted"] = "in_process"
-    model: str | None = Field(
-        None, description="a directory or hub name; default: the embedded model"
-    )
+    model: str | None = Field(None, description="a directory or hub name; default: the embedded model")
     devices: Annotated[tuple[str, ...], _COMMA_SEPARATED] = ("auto",)
     quantization: Literal["int8", "none"] = "none"
     request_timeout_seconds: float = Field(60.0, ge=1, le=600)
     drain_seconds: float = Field(60.0, ge=0, le=600)
     metrics_networks: Annotated[tuple[str, ...], _COMMA_SEPARATED] = ("127.0.0.0/8", "::1/128")
-    forwarded_allow_ips: str = Field(
-        "127.0.0.1", description="proxies whose X-Forwarded-* is believed"
-    )
+    forwarded_allow_ips: str = Field("127.0.0.1", description="proxies whose X-Forwarded-* is believed")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
@@ -129,13 +111,9 @@ class Settings(BaseSettings):
         if self.env == "development":
             return self
         if self.auth.keys_dir is None:
-            raise ValueError(
-                "GATEWAY_AUTH__KEYS_DIR must be set in production: a directory of signing keys"
-            )
+            raise ValueError("GATEWAY_AUTH__KEYS_DIR must be set in production: a directory of signing keys")
         if self.backend == "scripted":
-            raise ValueError(
-                "GATEWAY_BACKEND=scripted is for tests; production needs a real backend"
-            )
+            raise ValueError("GATEWAY_BACKEND=scripted is for tests; production needs a real backend")
         for name, url in (
             ("GATEWAY_DATABASE_URL", self.database_url),
             ("GATEWAY_REDIS_URL", self.redis_url),

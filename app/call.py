@@ -1,0 +1,73 @@
+"""One authenticated request in progress: who, until when, and everything that it holds.
+
+Made by `app/routes/guard.py`, which also closes it after the last byte of the answer was sent, whatever
+happened; a streamed body therefore owns nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.auth.principal import Principal
+from app.generation import Generation
+from app.limits.admission import Place
+from app.limits.limiter import Admission
+from app.ops.request_record import RequestRecord
+from app.services import Services
+from inference import GenerationRequest, Message, SamplingParams, Task
+
+
+@dataclass(slots=True)
+class Call:
+    """`deadline` is `time.monotonic()` seconds: when the engine must have stopped."""
+
+    services: Services
+    principal: Principal
+    record: RequestRecord
+    deadline: float
+    admission: Admission | None = None
+    _place: Place | None = None
+    _generations: list[Generation] = field(default_factory=list)
+
+    async def reserve(self, max_tokens: int) -> None:
+        """Takes the tokens from the daily quota and a place in the queue; call it before media are decoded.
+
+        Raises `DailyTokensExceeded` and `Overloaded`.
+        """
+        if self.admission is not None:
+            await self.admission.reserve_tokens(max_tokens)
+        self._place = self.services.admission_queue.reserve()
+
+    async def begin(
+        self,
+        messages: Sequence[Message],
+        sampling_params: SamplingParams,
+        *,
+        enable_thinking: bool = False,
+        task: Task = "chat",
+    ) -> Generation:
+        """Returns once the engine has begun. Raises what `Backend.generate` raises."""
+        request = GenerationRequest(
+            request_id=self.record.request_id,
+            messages=tuple(messages),
+            sampling_params=sampling_params,
+            enable_thinking=enable_thinking,
+            deadline=self.deadline,
+            fairness_key=self.principal.user_id,
+            task=task,
+        )
+        generation = Generation(self.services.backend.generate(request), self.record)
+        self._generations.append(generation)
+        await generation.begin()
+        return generation
+
+    async def aclose(self) -> None:
+        """Aborts what still runs and gives everything back."""
+        try:
+            for generation in self._generations:
+                await generation.aclose()
+        finally:
+            if self._place is not None:
+                self._place.release()
+            if self.admission is not None:
+                tokens_used = self.record.prompt_tokens + self.record.completion_tokens
+                await self.admission.release(tokens_used=tokens_used)

@@ -1,0 +1,63 @@
+"""One generation as the gateway sees it: its deltas, measured on the way through."""
+
+import time
+from dataclasses import dataclass
+
+from app.errors import DeadlineExceeded, GenerationError
+from app.ops.request_record import RequestRecord
+from inference import Delta, DeltaStream, FinishReason, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole generation. `finish_reason` is "stop" or "length"."""
+
+    text: str
+    reasoning: str
+    finish_reason: FinishReason
+    usage: Usage
+
+
+class Generation:
+    """Iterates over the deltas after the first. Made and closed by `Call`."""
+
+    def __init__(self, deltas: DeltaStream, record: RequestRecord) -> None:
+        self._deltas = deltas
+        self._record = record
+
+    async def begin(self) -> None:
+        """Waits until the engine has begun the request."""
+        asked_at = time.monotonic()
+        await anext(self._deltas)
+        self._record.queue_seconds += time.monotonic() - asked_at
+
+    def __aiter__(self) -> "Generation":
+        return self
+
+    async def __anext__(self) -> Delta:
+        delta = await anext(self._deltas)
+        if delta.text or delta.reasoning:
+            self._record.note_output()
+        if delta.usage is not None:
+            self._record.prompt_tokens += delta.usage.prompt_tokens
+            self._record.completion_tokens += delta.usage.completion_tokens
+            self._record.finish_reason = delta.finish_reason
+        return delta
+
+    async def collect(self) -> Answer:
+        """The whole answer. Raises `DeadlineExceeded` and `GenerationError`."""
+        text: list[str] = []
+        reasoning: list[str] = []
+        async for delta in self:
+            text.append(delta.text)
+            reasoning.append(delta.reasoning)
+            if delta.finish_reason == "deadline":
+                raise DeadlineExceeded()
+            if delta.finish_reason in ("error", "aborted"):
+                raise GenerationError()
+            if delta.finish_reason is not None and delta.usage is not None:
+                return Answer("".join(text), "".join(reasoning), delta.finish_reason, delta.usage)
+        raise GenerationError()
+
+    async def aclose(self) -> None:
+        await self._deltas.aclose()

@@ -1,0 +1,197 @@
+"""What stands in front of a route: token, scope, limits, sizes and the clock, before the body is read.
+
+FastAPI reads the body before it resolves dependencies, so a dependency would let a stranger upload
+first. A route class sees the request earlier and, unlike a dependency, the end of the answer too.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import orjson
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
+
+from app import errors
+from app.auth.principal import Principal
+from app.auth.principal import Scope as TokenScope
+from app.call import Call
+from app.limits.policy import policy_for
+from app.services import Services
+
+DEADLINE_MARGIN: Final = 0.04  # of the request time-out: the engine stops that much earlier
+JSON: Final = ("application/json",)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a route asks for. `generates`: the user's limits apply and `Call.begin` may be used."""
+
+    scope: TokenScope | None
+    generates: bool
+    accepts: tuple[str, ...]
+    takes_media: bool
+
+
+def guarded(
+    scope: TokenScope | None,
+    *,
+    generates: bool = False,
+    accepts: tuple[str, ...] = JSON,
+    takes_media: bool = False,
+) -> type[APIRoute]:
+    """A `route_class` for `APIRouter`. `scope=None` lets anybody in, with the same caps on the body."""
+    required = Access(scope, generates, accepts, takes_media)
+
+    class Guarded(GuardedRoute):
+        access = required
+
+    return Guarded
+
+
+class GuardedRoute(APIRoute):
+    access: ClassVar[Access]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in self.methods:
+            raise errors.MethodNotAllowed(headers={"Allow": ", ".join(sorted(self.methods))})
+        services: Services = scope["app"].state.services
+        record = scope["state"]["record"]
+        record.route = self.path_format
+        answer = _Answer(send)
+        body = _Body(receive, self._max_body_bytes(services))
+        timeout = services.settings.request_timeout_seconds
+        deadline = time.monotonic() + timeout * (1 - DEADLINE_MARGIN)
+        try:
+            async with asyncio.timeout(timeout):
+                headers = Headers(scope=scope)
+                principal = await self._authenticate(services, scope, headers)
+                if principal is None:
+                    self._check_body_headers(headers, body)
+                    await super().handle(scope, body.receive, send)
+                    return
+                record.user_id = principal.user_id
+                call = Call(services, principal, record, deadline)
+                scope["state"]["call"] = call
+                try:
+                    if self.access.generates:
+                        overrides = services.account_changes.limits_of(principal.user_id)
+                        policy = policy_for(services.settings.limits, overrides)
+                        call.admission = await services.limiter.admit(principal.user_id, policy)
+                        answer.headers = call.admission.headers
+                    self._check_body_headers(headers, body)
+                    await super().handle(scope, body.receive, answer.send)
+                except errors.GatewayError as error:
+                    error.headers.update(answer.headers)
+                    raise
+                finally:
+                    await call.aclose()
+        except TimeoutError:
+            if answer.has_started:
+                return  # a client that stopped reading; the server closes the connection
+            raise (errors.DeadlineExceeded() if body.is_complete else errors.RequestBodyTimeout()) from None
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def handle_strict_json(request: Request) -> Response:
+            return await handler(StrictRequest(request.scope, request.receive))
+
+        return handle_strict_json
+
+    def _max_body_bytes(self, services: Services) -> int:
+        media = services.settings.media
+        return media.max_media_bytes if self.access.takes_media else media.max_json_bytes
+
+    async def _authenticate(self, services: Services, scope: Scope, headers: Headers) -> Principal | None:
+        if self.access.scope is None:
+            return None
+        try:
+            principal = services.access_tokens.verify(bearer_token(headers))
+        except errors.AuthenticationError:
+            await services.address_limiter.note_failure(client_address(scope))
+            raise
+        if not principal.has_scope(self.access.scope):
+            raise errors.InsufficientScope(
+                f"The access token does not have the scope that this route needs: {self.access.scope}."
+            )
+        return principal
+
+    def _check_body_headers(self, headers: Headers, body: "_Body") -> None:
+        length = headers.get("content-length")
+        if length is not None and length.isdecimal() and int(length) > body.max_bytes:
+            raise errors.BodyTooLarge()
+        has_body = length not in (None, "0") or "transfer-encoding" in headers
+        if has_body and media_type_of(headers) not in self.access.accepts:
+            accepted = " or ".join(self.access.accepts)
+            raise errors.UnsupportedContentType(f"Send the body with Content-Type: {accepted}.")
+
+
+class StrictRequest(Request):
+    """Parses JSON as RFC 8259 has it: UTF-8 only, no NaN, no lone surrogates, bounded depth."""
+
+    async def json(self) -> Any:
+        return orjson.loads(await self.body())
+
+
+class _Answer:
+    """Adds the limits' headers to the answer, and knows whether it has started."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_started = False
+        self.headers: dict[str, str] = {}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            limits = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
+            present = {name for name, _ in message["headers"]}
+            message["headers"] = [
+                *message["headers"],
+                *((name, value) for name, value in limits if name not in present),
+            ]
+        await self._send(message)
+
+
+class _Body:
+    """Counts what arrives and refuses what is over the cap."""
+
+    def __init__(self, receive: Receive, max_bytes: int) -> None:
+        self._receive = receive
+        self.max_bytes = max_bytes
+        self.received_bytes = 0
+        self.is_complete = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.received_bytes += len(message.get("body", b""))
+            self.is_complete = not message.get("more_body", False)
+            if self.received_bytes > self.max_bytes:
+                raise errors.BodyTooLarge()
+        return message
+
+
+def bearer_token(headers: Headers) -> str:
+    """The one token in the one Authorization header. Raises `AuthenticationError`."""
+    values = headers.getlist("authorization")
+    if len(values) != 1:
+        raise errors.AuthenticationError()
+    scheme, _, token = values[0].partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise errors.AuthenticationError()
+    return token
+
+
+def client_address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "unknown"
+
+
+def media_type_of(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,137 @@
+"""The two shapes of an error, and their declaration in the OpenAPI document."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.errors import GatewayError
+
+PROBLEM_JSON: Final = "application/problem+json"
+
+
+class FieldError(BaseModel):
+    field: str = Field(description="where, as a dotted path", examples=["messages.0.content"])
+    message: str = Field(examples=["Field required"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem document. `code` is stable; `detail` says what to do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(examples=["urn:autoglm-gateway:problem:rate_limit_exceeded"])
+    title: str = Field(examples=["Too Many Requests"])
+    status: int = Field(ge=400, le=599, examples=[429])
+    detail: str = Field(examples=["Too many requests in the last minute. Wait for Retry-After seconds."])
+    code: str = Field(pattern="^[a-z0-9_]+$", examples=["rate_limit_exceeded"])
+    request_id: str = Field(examples=["req_5f0c9a8b7d6e4f3a"])
+    errors: list[FieldError] = Field(default_factory=list, description="which fields are wrong, and how")
+
+
+class OpenAIErrorBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    message: str
+    type: str = Field(examples=["invalid_request_error"])
+    param: str = Field(description="the field at fault; empty when there is none")
+    code: str = Field(pattern="^[a-z0-9_]+$", examples=["invalid_request"])
+
+
+class OpenAIError(BaseModel):
+    """The error shape of the routes under /v1."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    error: OpenAIErrorBody
+
+
+REASONS: Final[dict[int, str]] = {
+    400: "The body is malformed",
+    401: "No valid access token",
+    403: "The token lacks the scope that this route needs",
+    404: "There is no such thing",
+    405: "This address does not take that method",
+    408: "The body did not arrive in time",
+    409: "It exists already",
+    413: "The body is larger than this route allows",
+    415: "This route does not take that content type",
+    422: "The request is not valid",
+    429: "A limit is exceeded; wait for Retry-After seconds",
+    500: "The gateway or the model failed on this request",
+    503: "At capacity, or something that the route needs is away; wait for Retry-After seconds",
+    504: "The answer was not finished in time",
+}
+
+_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "X-Request-ID": {"description": "names this request in the logs", "schema": {"type": "string"}},
+    "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}},
+    "WWW-Authenticate": {"description": "how to authenticate (RFC 6750)", "schema": {"type": "string"}},
+    "RateLimit": {
+        "description": "what is left, as `name;r=remaining;t=seconds`",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "the limits in force, as `name;q=quota;w=seconds`",
+        "schema": {"type": "string"},
+    },
+}
+
+
+def header_docs(*names: str) -> dict[str, dict[str, Any]]:
+    return {name: _HEADERS[name] for name in names}
+
+
+def problem_responses(*status_codes: int, openai: bool = False) -> dict[int | str, dict[str, Any]]:
+    """What `responses=` of a route says about its errors."""
+    return {status_code: _response(status_code, openai) for status_code in _with_common(status_codes)}
+
+
+def _with_common(status_codes: Iterable[int]) -> list[int]:
+    return sorted({*status_codes, 500})
+
+
+def _response(status_code: int, openai: bool) -> dict[str, Any]:
+    names = ["X-Request-ID"]
+    if status_code == 401:
+        names.append("WWW-Authenticate")
+    if status_code in (429, 503):
+        names.append("Retry-After")
+    content_type, schema = ("application/json", "OpenAIError") if openai else (PROBLEM_JSON, "Problem")
+    return {
+        "description": REASONS[status_code],
+        "headers": header_docs(*names),
+        "content": {content_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+    }
+
+
+def problem_of(error: GatewayError, title: str, request_id: str, errors: list[FieldError]) -> dict[str, Any]:
+    problem = {
+        "type": f"urn:autoglm-gateway:problem:{error.code}",
+        "title": title,
+        "status": error.status_code,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    return problem | ({"errors": [item.model_dump() for item in errors]} if errors else {})
+
+
+def openai_error_of(error: GatewayError) -> dict[str, Any]:
+    default = "invalid_request_error" if error.status_code < 500 else "server_error"
+    return {
+        "error": {
+            "message": error.detail,
+            "type": _OPENAI_TYPES.get(error.status_code, default),
+            "param": error.param or "",
+            "code": error.code,
+        }
+    }
+
+
+_OPENAI_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}

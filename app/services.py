@@ -1,0 +1,32 @@
+"""The long-lived things of one running gateway, opened and closed by `app/lifespan.py`."""
+
+from dataclasses import dataclass
+
+from app.auth.access_tokens import AccessTokens
+from app.auth.account_changes import AccountChanges
+from app.auth.signing_keys import SigningKeys
+from app.limits.addresses import AddressLimiter
+from app.limits.admission import AdmissionQueue
+from app.limits.limiter import Limiter
+from app.media.decoding import MediaDecoder
+from app.ops.metrics import Metrics
+from app.persistence.database import Database
+from app.persistence.usage_writer import UsageWriter
+from app.settings import Settings
+from inference import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    backend: Backend
+    database: Database
+    signing_keys: SigningKeys
+    access_tokens: AccessTokens
+    account_changes: AccountChanges
+    address_limiter: AddressLimiter
+    limiter: Limiter
+    admission_queue: AdmissionQueue
+    media: MediaDecoder
+    usage_writer: UsageWriter
+    metrics: Metrics
