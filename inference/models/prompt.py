@@ -1,0 +1,38 @@
+"""A prompt as the engine sees it: token ids, with media features standing in for some of them."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MediaSpan:
+    """One picture or recording inside a prompt, occupying `length` placeholder tokens.
+
+    `content_hash` covers the media and how they were prepared: equal hashes mean equal features.
+    """
+
+    start: int
+    length: int
+    content_hash: bytes
+    features: Tensor  # (length, hidden), projected, on the decoder's device and in its dtype
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedPrompt:
+    """Made by `LoadedModel.encode_prompt`; immutable, so a replayed request may reuse it.
+
+    `media` is sorted by `start` and its spans do not overlap. `positions` is None where rotary
+    positions are 0, 1, 2, …; else generated token number k has position `next_position` + k in all
+    three axes.
+    """
+
+    token_ids: tuple[int, ...]
+    media: tuple[MediaSpan, ...] = ()
+    positions: Tensor | None = None  # (3, len(token_ids)) int64 on the CPU
+
+    @property
+    def next_position(self) -> int:
+        if self.positions is None:
+            return len(self.token_ids)
+        return int(self.positions.max()) + 1
