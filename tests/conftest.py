@@ -1,0 +1,121 @@
+"""Fixtures for every test: real servers, the asynchronous backend, and the check for leaks."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from .servers import MissingServer, PostgresServer, RedisServer, server_directory
+
+GRACE_SECONDS = 2.0  # for a thread or task that is already ending when its test returns
+FRAMEWORK_THREADS = (
+    "execnet",  # pytest-xdist's channel to its controller
+    "pytest_timeout",
+    "AnyIO worker thread",  # ends with its event loop
+    "asyncio_",  # the event loop's default executor, likewise
+    "tqdm_monitor",  # transformers' progress bars, one per process
+)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def _redis_session_server() -> Iterator[RedisServer]:
+    with server_directory() as directory:
+        try:
+            server = RedisServer(directory)
+        except MissingServer as error:
+            _leave_out(error)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def redis_server(_redis_session_server: RedisServer) -> RedisServer:
+    """A running, empty server. The test may stop it, and start it again."""
+    _redis_session_server.start()
+    _redis_session_server.flush()
+    return _redis_session_server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """`redis://...` of an empty database."""
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def _postgres_session_server() -> Iterator[PostgresServer]:
+    with server_directory() as directory:
+        try:
+            server = PostgresServer(directory)
+        except MissingServer as error:
+            _leave_out(error)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def postgres_server(_postgres_session_server: PostgresServer) -> PostgresServer:
+    """A running server. The test may stop it, and start it again."""
+    _postgres_session_server.start()
+    return _postgres_session_server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """`postgresql+asyncpg://...` of a new, empty database, dropped after the test."""
+    name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.start()
+    postgres_server.drop_database(name)
+
+
+def _leave_out(error: MissingServer) -> None:
+    """Skips the test, except in continuous integration, where nothing may be left out unseen."""
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(str(error), pytrace=False)
+    pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that leaves a thread or an asyncio task behind."""
+    before = set(threading.enumerate())
+    if "anyio_backend" in request.fixturenames:
+        request.getfixturevalue("_leaves_no_task_running")
+    yield
+    left = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and not thread.name.startswith(FRAMEWORK_THREADS)
+    ]
+    for thread in left:
+        thread.join(GRACE_SECONDS)
+    alive = [thread.name for thread in left if thread.is_alive()]
+    assert not alive, f"threads left running: {alive}"
+
+
+@pytest.fixture
+async def _leaves_no_task_running(anyio_backend: str) -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    left = {task for task in asyncio.all_tasks() - before if not _is_of_the_test_runner(task)}
+    if left:
+        _, running = await asyncio.wait(left, timeout=GRACE_SECONDS)
+        assert not running, f"tasks left running: {[task.get_coro() for task in running]}"
+
+
+def _is_of_the_test_runner(task: "asyncio.Task[object]") -> bool:
+    return getattr(task.get_coro(), "__qualname__", "").startswith("TestRunner.")
