@@ -1,0 +1,53 @@
+"""Column types and SQL expressions that mean the same on SQLite and PostgreSQL."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment. Takes any aware datetime, gives it back in UTC; a naive one is our bug.
+
+    SQLite has no time zones: there the UTC wall clock is stored, which also sorts correctly.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without a time zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class database_now(FunctionElement[datetime]):  # noqa: N801 - reads like the SQL function it is
+    """The database's own clock when the statement runs, to at least a millisecond.
+
+    What several processes compare (revocations, changed accounts) is stamped by one clock.
+    """
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(database_now, "postgresql")
+def _postgresql_now(element: database_now, compiler: SQLCompiler, **kw: object) -> str:
+    return "clock_timestamp()"  # now() would be the start of the transaction
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element: database_now, compiler: SQLCompiler, **kw: object) -> str:
+    # %f is SS.SSS; padded to microseconds it sorts with what UtcDateTime stores.
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"

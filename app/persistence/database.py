@@ -1,0 +1,143 @@
+"""The connection pool and its transactions, on SQLite or PostgreSQL by URL.
+
+Knows how to connect and how to commit; knows no table.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.errors import DatabaseUnavailable
+
+CONNECT_SECONDS = 5
+COMMAND_SECONDS = 10
+BUSY_TIMEOUT_MS = 5_000  # how long one SQLite writer waits for another
+READ_ONLY = {"gateway_read_only": True, "postgresql_readonly": True}
+_ASYNC_DRIVERS = {
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+}
+# SQLSTATE classes: connection, rolled back by the server, resources, intervention, system
+_UNAVAILABLE_SQLSTATES = ("08", "40", "53", "57", "58")
+
+
+class Database:
+    """Opened and closed by `app/lifespan.py` or one command; used from the event loop's thread."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        self._read_only_sessions = async_sessionmaker(
+            self._engine.execution_options(**READ_ONLY), expire_on_commit=False
+        )
+
+    @property
+    def engine(self) -> AsyncEngine:
+        return self._engine
+
+    @asynccontextmanager
+    async def session(self, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+        """One transaction, committed when the block ends, rolled back when it raises.
+
+        On SQLite a writing session holds the write lock from its first statement, so that what it
+        read is still true when it writes. Raises `DatabaseUnavailable` when the database cannot be
+        reached, is shutting down or gives up on the transaction.
+        """
+        sessions = self._read_only_sessions if read_only else self._sessions
+        try:
+            async with sessions() as db_session, db_session.begin():
+                yield db_session
+        except (OSError, PoolTimeout, asyncpg.PostgresError) as error:
+            raise DatabaseUnavailable from error
+        except DBAPIError as error:
+            if _is_unavailable(error):
+                raise DatabaseUnavailable from error
+            raise
+
+    async def ping(self) -> None:
+        """Raises `DatabaseUnavailable`."""
+        async with self.session(read_only=True) as db_session:
+            await db_session.execute(text("SELECT 1"))
+
+    async def aclose(self) -> None:
+        await self._engine.dispose()
+
+
+def create_engine(url: str, *, command_seconds: float | None = COMMAND_SECONDS) -> AsyncEngine:
+    """An engine whose transactions behave alike on both databases; connects at first use.
+
+    An SQLite file and its directory are created then, readable by their owner alone.
+    """
+    parsed = _with_async_driver(make_url(url))
+    if parsed.get_backend_name() != "sqlite":
+        return create_async_engine(
+            parsed,
+            pool_pre_ping=True,
+            pool_timeout=CONNECT_SECONDS,
+            connect_args={"timeout": CONNECT_SECONDS, "command_timeout": command_seconds},
+        )
+    # The driver's own transactions start at the first write, too late: ours say BEGIN themselves.
+    engine = create_async_engine(parsed, pool_timeout=CONNECT_SECONDS, connect_args={"isolation_level": None})
+    event.listen(engine.sync_engine, "do_connect", lambda *_: _create_sqlite_file(parsed))
+    event.listen(engine.sync_engine, "connect", _configure_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """The file behind an SQLite URL; None for a server or a database in memory."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    assert url.database is not None
+    return Path(url.database)
+
+
+def _with_async_driver(url: URL) -> URL:
+    """Operators paste `postgres://` and `sqlite://` URLs; each has one driver that fits here."""
+    driver = _ASYNC_DRIVERS.get(url.drivername)
+    return url.set(drivername=driver) if driver else url
+
+
+def _create_sqlite_file(url: URL) -> None:
+    path = sqlite_path(url)
+    if path is None or path.exists():
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # -wal and -shm inherit the mode
+
+
+def _configure_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")  # with WAL, a killed process loses nothing
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    is_read_only = connection.get_execution_options().get("gateway_read_only", False)
+    connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
+
+
+def _is_unavailable(error: DBAPIError) -> bool:
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return True
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    return str(sqlstate).startswith(_UNAVAILABLE_SQLSTATES)

@@ -1,0 +1,133 @@
+"""Every table, as typed rows. Knows columns and constraints, not what they are used for.
+
+Changes here need a migration under `alembic/versions`; `alembic check` compares the two.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.persistence.columns import UtcDateTime, database_now
+
+ID_LENGTH = 64
+NAME_LENGTH = 64
+NOTE_LENGTH = 500
+SCOPES_LENGTH = 128
+SHA256_HEX_LENGTH = 64
+
+
+class Base(DeclarativeBase):
+    # Named constraints: SQLite can only drop what has a name.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - SQLAlchemy's own declaration
+
+
+class UserRow(Base):
+    """An account. `name` is what operators type; a limit that is null follows the settings."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)  # "usr_" + random
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
+    is_disabled: Mapped[bool] = mapped_column(default=False)
+    requests_per_minute: Mapped[int | None]
+    concurrent_requests: Mapped[int | None]
+    daily_tokens: Mapped[int | None]
+    note: Mapped[str] = mapped_column(String(NOTE_LENGTH), default="")
+    created_at: Mapped[datetime] = mapped_column(default=database_now())
+    changed_at: Mapped[datetime] = mapped_column(default=database_now(), onupdate=database_now(), index=True)
+
+
+class AccessTokenRow(Base):
+    """What was issued, never the token itself. `jti` is the token's id claim."""
+
+    __tablename__ = "access_tokens"
+
+    jti: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    scopes: Mapped[str] = mapped_column(String(SCOPES_LENGTH))  # separated by spaces
+    family_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), index=True)
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    note: Mapped[str] = mapped_column(String(NOTE_LENGTH), default="")
+    revoked_at: Mapped[datetime | None]
+
+
+class RefreshTokenRow(Base):
+    """One link of a family's chain. `successor_nonce` is random and secret.
+
+    It is mixed into the derivation of the successor, so that a retry gets the same one although
+    only hashes are stored, and whoever finds an old token alone cannot compute the next.
+    """
+
+    __tablename__ = "refresh_tokens"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(SHA256_HEX_LENGTH), unique=True)
+    family_id: Mapped[str] = mapped_column(String(ID_LENGTH), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    scopes: Mapped[str] = mapped_column(String(SCOPES_LENGTH))
+    successor_nonce: Mapped[str] = mapped_column(String(ID_LENGTH))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+    successor_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    revoked_at: Mapped[datetime | None]
+
+
+class RevocationRow(Base):
+    """What no longer counts: one token, one family, or a user's tokens issued before `not_after`.
+
+    After `expires_at` every token that it concerns has expired and the row may go.
+    """
+
+    __tablename__ = "revocations"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(String(16))  # "token" | "family" | "user"
+    subject: Mapped[str] = mapped_column(String(ID_LENGTH))
+    not_after: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(default=database_now(), index=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UsageRow(Base):
+    """One generation. No foreign key: rows arrive late and in groups, none may stop the others."""
+
+    __tablename__ = "usage"
+    __table_args__ = (Index("ix_usage_user_id_at", "user_id", "at"), Index("ix_usage_at", "at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    request_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    at: Mapped[datetime]
+    user_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    route: Mapped[str] = mapped_column(String(64))
+    model: Mapped[str] = mapped_column(String(128))
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    queue_ms: Mapped[int]
+    ttft_ms: Mapped[int | None]
+    total_ms: Mapped[int]
+    outcome: Mapped[str] = mapped_column(String(32))
+
+
+class AuditRow(Base):
+    """Who changed what. Only ever inserted; `id` is the cursor."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(default=database_now())
+    actor: Mapped[str] = mapped_column(String(ID_LENGTH))
+    action: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(ID_LENGTH))
+    details: Mapped[str] = mapped_column(Text, default="{}")  # a JSON object
