@@ -1,6 +1,7 @@
 """The two shapes of an error, and their declaration in the OpenAPI document."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -105,16 +106,18 @@ def _response(status_code: int, openai: bool) -> dict[str, Any]:
     }
 
 
-def problem_of(error: GatewayError, title: str, request_id: str, errors: list[FieldError]) -> dict[str, Any]:
+def problem_of(
+    error: GatewayError, request_id: str, field_errors: Sequence[FieldError] = ()
+) -> dict[str, Any]:
     problem = {
         "type": f"urn:autoglm-gateway:problem:{error.code}",
-        "title": title,
+        "title": HTTPStatus(error.status_code).phrase,
         "status": error.status_code,
         "detail": error.detail,
         "code": error.code,
         "request_id": request_id,
     }
-    return problem | ({"errors": [item.model_dump() for item in errors]} if errors else {})
+    return problem | ({"errors": [item.model_dump() for item in field_errors]} if field_errors else {})
 
 
 def openai_error_of(error: GatewayError) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""`POST /chat`: text, and images beside it, in; one answer out, whole or streamed."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.call import Call
+from app.dependencies import CallDep
+from app.media.messages import chat_messages
+from app.openapi import GENERATION_ERRORS, streamed_or_whole
+from app.routes.answers import generation_response, native_events
+from app.routes.guard import guarded
+from app.schemas.chat import ChatRequest
+from app.schemas.generation import DeltaEvent, DoneEvent, GenerationResponse, SamplingFields
+from app.schemas.problems import Problem, problem_responses
+from app.streams.disconnect import AbortOnDisconnect
+from app.streams.event_stream import EventStreamResponse
+from inference import Message
+
+router = APIRouter(tags=["generation"], route_class=guarded("chat", generates=True, takes_media=True))
+
+
+@router.post(
+    "/chat",
+    operation_id="chat",
+    summary="Ask the model",
+    responses=streamed_or_whole(GenerationResponse, [DeltaEvent, DoneEvent, Problem])
+    | problem_responses(*GENERATION_ERRORS),
+)
+async def chat(request: Request, body: ChatRequest, call: CallDep) -> Response:
+    """`messages` or `prompt`, and up to ten images in base64. With `stream`, server-sent events."""
+    await call.reserve(body.max_tokens)
+    media = call.services.settings.media
+    messages = await chat_messages(body, call.services.media, media)
+    return await answer(request, call, messages, body)
+
+
+async def answer(request: Request, call: Call, messages: list[Message], body: SamplingFields) -> Response:
+    """One generation, whole or streamed; also what `/vision` answers."""
+    async with AbortOnDisconnect(request.receive):
+        generation = await call.begin(
+            messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
+        )
+        if not body.stream:
+            whole = await generation.collect()
+            return generation_response(call, whole, body.return_reasoning)
+    return EventStreamResponse(native_events(call, generation, body.return_reasoning))

@@ -1,0 +1,95 @@
+"""Multipart bodies: files counted and named, every other field validated by a schema."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+
+from app.errors import InvalidJSON, InvalidMultipart, InvalidRequest
+
+MAX_FIELDS: Final = 64
+MAX_FIELD_BYTES: Final = 1_048_576
+BOUNDARY: Final = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
+
+Fields = TypeVar("Fields", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[Fields]):
+    fields: Fields
+    files: dict[str, list[bytes]]
+
+
+async def read_form(
+    request: Request, fields_model: type[Fields], max_files: Mapping[str, int]
+) -> Form[Fields]:
+    """`max_files` names the file fields and how many each may have.
+
+    Raises `InvalidMultipart`, `InvalidRequest`, `RequestValidationError`.
+    """
+    await _check_is_whole(request)
+    fields: dict[str, Any] = {}
+    files: dict[str, list[bytes]] = {name: [] for name in max_files}
+    file_total = sum(max_files.values())
+    async with request.form(
+        max_files=file_total + 1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
+    ) as form:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                await _add_file(files, name, value, max_files)
+            elif name in files:
+                raise InvalidRequest(f"{name}: send it as a file, with a filename", param=name)
+            elif name in fields:
+                raise InvalidRequest(f"{name[:64]}: sent more than once", param=name[:64])
+            else:
+                fields[name] = value
+    return Form(validate(fields_model, fields), files)
+
+
+async def read_json(request: Request, model: type[Fields]) -> Fields:
+    """Raises `InvalidJSON` and `RequestValidationError`."""
+    try:
+        values = await request.json()
+    except ValueError:
+        raise InvalidJSON from None
+    return validate(model, values)
+
+
+def required_file(files: Mapping[str, list[bytes]], name: str) -> bytes:
+    """The one file of that name. Raises `InvalidRequest`."""
+    if not files[name]:
+        raise InvalidRequest(f"{name}: send at least one file", param=name)
+    return files[name][0]
+
+
+def validate(model: type[Fields], values: Any) -> Fields:
+    """Raises `RequestValidationError`, which is answered like a refused JSON body."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False, include_input=False)) from None
+
+
+async def _add_file(
+    files: dict[str, list[bytes]], name: str, value: UploadFile, max_files: Mapping[str, int]
+) -> None:
+    if name not in files:
+        raise InvalidRequest(f"{name[:64]}: there is no such file field on this route", param=name[:64])
+    if len(files[name]) == max_files[name]:
+        raise InvalidRequest(f"{name}: at most {max_files[name]} of them", param=name)
+    files[name].append(await value.read())
+
+
+async def _check_is_whole(request: Request) -> None:
+    """python-multipart takes a body that was cut off between two parts; the closing boundary tells."""
+    boundary = BOUNDARY.search(request.headers.get("content-type", ""))
+    if boundary is None:
+        raise InvalidMultipart("The multipart Content-Type names no boundary.")
+    closing = b"--" + boundary[1].encode("latin-1") + b"--"
+    if not (await request.body()).rstrip(b"\r\n \t").endswith(closing):
+        raise InvalidMultipart()

@@ -1,0 +1,159 @@
+"""The OpenAI-compatible routes: any of its SDKs works with a changed base URL."""
+
+import hashlib
+import logging
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import PlainTextResponse
+
+from app.call import Call
+from app.dependencies import CallDep, ServicesDep
+from app.error_handlers import gateway_error_of
+from app.errors import GenerationError, ModelNotFound
+from app.generation import Generation
+from app.media.messages import chat_completion_messages
+from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_answer
+from app.routes.answers import JSONAnswer, usage_of
+from app.routes.forms import read_form, required_file
+from app.routes.guard import guarded
+from app.routes.speech import MULTIPART, begin_transcription
+from app.schemas.openai import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionRequest,
+    ModelList,
+    Transcription,
+    TranscriptionForm,
+)
+from app.schemas.problems import OpenAIError, openai_error_of, problem_responses
+from app.streams.disconnect import AbortOnDisconnect
+from app.streams.event_stream import OPENAI_DONE, EventStreamResponse, openai_event
+from inference import FinishReason
+
+logger = logging.getLogger(__name__)
+
+completions = APIRouter(
+    prefix="/v1", tags=["openai"], route_class=guarded("chat", generates=True, takes_media=True)
+)
+transcriptions = APIRouter(
+    prefix="/v1",
+    tags=["openai"],
+    route_class=guarded("speech", generates=True, takes_media=True, accepts=(MULTIPART,)),
+)
+models = APIRouter(prefix="/v1", tags=["openai"], route_class=guarded("chat"))
+
+
+@completions.post(
+    "/chat/completions",
+    operation_id="createChatCompletion",
+    summary="Ask the model, in OpenAI's shape",
+    responses=streamed_or_whole(ChatCompletion, [ChatCompletionChunk, OpenAIError])
+    | problem_responses(*GENERATION_ERRORS, 404, openai=True),
+)
+async def create_chat_completion(request: Request, body: ChatCompletionRequest, call: CallDep) -> Response:
+    """Text, `image_url` (data URIs) and `input_audio` parts. Unknown fields are ignored."""
+    check_model(call, body.model)
+    if body.model_extra:
+        logger.debug("ignored fields: %s", sorted(body.model_extra)[:20])
+    sampling_params = body.to_sampling_params()
+    await call.reserve(sampling_params.max_tokens)
+    messages = await chat_completion_messages(body, call.services.media, call.services.settings.media)
+    return_reasoning = bool(body.return_reasoning)
+    async with AbortOnDisconnect(request.receive):
+        generation = await call.begin(messages, sampling_params, enable_thinking=bool(body.enable_thinking))
+        if not body.stream:
+            answer = await generation.collect()
+            message = {"role": "assistant", "content": answer.text}
+            if return_reasoning:
+                message["reasoning_content"] = answer.reasoning
+            choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
+            head = head_of(call, "chat.completion", "chatcmpl")
+            return JSONAnswer(head | {"choices": [choice], "usage": usage_of(call)})
+    include_usage = body.stream_options.include_usage
+    return EventStreamResponse(_chunks(call, generation, return_reasoning, include_usage))
+
+
+@transcriptions.post(
+    "/audio/transcriptions",
+    operation_id="createTranscription",
+    summary="Transcribe a recording, in OpenAI's shape",
+    responses=whole_answer(Transcription, text=True)
+    | problem_responses(*GENERATION_ERRORS, 404, openai=True),
+    openapi_extra=request_body({MULTIPART: (TranscriptionForm, {"file": (1, 1)})}),
+)
+async def create_transcription(request: Request, call: CallDep) -> Response:
+    form = await read_form(request, TranscriptionForm, {"file": 1})
+    recording = required_file(form.files, "file")
+    check_model(call, form.fields.model)
+    await call.reserve(0)
+    audio = await call.services.media.audio(recording)
+    async with AbortOnDisconnect(request.receive):
+        generation = await begin_transcription(call, audio)
+        text = (await generation.collect()).text
+    if form.fields.response_format == "text":
+        return PlainTextResponse(text + "\n")
+    return JSONAnswer(head_of(call, "transcription", "trsc") | {"text": text, "usage": usage_of(call)})
+
+
+@models.get(
+    "/models",
+    operation_id="listModels",
+    summary="The models served here",
+    responses=whole_answer(ModelList) | problem_responses(401, 403, openai=True),
+)
+async def list_models(services: ServicesDep) -> Response:
+    card = services.backend.model_card
+    model = {"id": card.name, "object": "model", "created": card.created, "owned_by": "autoglm-gateway"}
+    return JSONAnswer({"object": "list", "data": [model]})
+
+
+async def _chunks(
+    call: Call, generation: Generation, return_reasoning: bool, include_usage: bool
+) -> AsyncGenerator[bytes, None]:
+    head = head_of(call, "chat.completion.chunk", "chatcmpl")
+    yield _chunk(head, {"role": "assistant", "content": ""})
+    try:
+        finish_reason: FinishReason | None = None
+        async for delta in generation:
+            if delta.reasoning and return_reasoning:
+                yield _chunk(head, {"reasoning_content": delta.reasoning})
+            if delta.text:
+                yield _chunk(head, {"content": delta.text})
+            finish_reason = delta.finish_reason or finish_reason
+        if finish_reason not in ("stop", "length", "deadline"):
+            raise GenerationError
+        yield _chunk(head, {}, finish_reason)
+        if include_usage:
+            yield openai_event(head | {"choices": [], "usage": usage_of(call)})
+    except Exception as error:
+        gateway_error = gateway_error_of(error)
+        call.record.error_code = gateway_error.code
+        yield openai_event(openai_error_of(gateway_error))
+    yield OPENAI_DONE
+
+
+def _chunk(head: dict[str, Any], delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+    choice: dict[str, Any] = {"index": 0, "delta": delta}
+    if finish_reason is not None:
+        choice["finish_reason"] = finish_reason
+    return openai_event(head | {"choices": [choice]})
+
+
+def head_of(call: Call, object_name: str, id_prefix: str) -> dict[str, Any]:
+    """The fields that every `/v1` answer begins with; none of them is ever null."""
+    model_name = call.services.backend.model_card.name
+    return {
+        "id": f"{id_prefix}-{call.record.request_id.removeprefix('req_')}",
+        "object": object_name,
+        "created": int(time.time()),
+        "model": model_name,
+        "system_fingerprint": f"fp_{hashlib.sha256(model_name.encode()).hexdigest()[:10]}",
+    }
+
+
+def check_model(call: Call, model_name: str) -> None:
+    if model_name != call.services.backend.model_card.name:
+        raise ModelNotFound(param="model")

@@ -1,0 +1,81 @@
+"""`POST /speech`: a recording in; what was said, and the answer to it, out."""
+
+from collections.abc import AsyncGenerator
+
+from fastapi import APIRouter, Request, Response
+
+from app.call import Call
+from app.dependencies import CallDep
+from app.generation import Generation
+from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
+from app.routes.answers import error_event, generation_response, native_events
+from app.routes.forms import read_form, required_file
+from app.routes.guard import guarded
+from app.schemas.generation import DeltaEvent, DoneEvent
+from app.schemas.problems import Problem, problem_responses
+from app.schemas.speech import SpeechForm, SpeechResponse, TranscriptEvent
+from app.streams.disconnect import AbortOnDisconnect
+from app.streams.event_stream import EventStreamResponse, native_event
+from inference import Audio, Message, Part, SamplingParams, Text
+
+TRANSCRIPTION_MAX_TOKENS = 1024
+MULTIPART = "multipart/form-data"
+
+router = APIRouter(
+    tags=["generation"],
+    route_class=guarded("speech", generates=True, takes_media=True, accepts=(MULTIPART,)),
+)
+
+
+@router.post(
+    "/speech",
+    operation_id="speech",
+    summary="Speak to the model",
+    responses=streamed_or_whole(SpeechResponse, [TranscriptEvent, DeltaEvent, DoneEvent, Problem])
+    | problem_responses(*GENERATION_ERRORS),
+    openapi_extra=request_body({MULTIPART: (SpeechForm, {"audio": (1, 1), "image": (0, 1)})}),
+)
+async def speech(request: Request, call: CallDep) -> Response:
+    """A recording (m4a, mp3, ogg, opus, webm, amr, flac or wav), and a prompt and an image beside it."""
+    form = await read_form(request, SpeechForm, {"audio": 1, "image": 1})
+    recording = required_file(form.files, "audio")
+    body = form.fields
+    await call.reserve(body.max_tokens)
+    decoder = call.services.media
+    audio = await decoder.audio(recording)
+    images = [await decoder.image(data) for data in form.files["image"]]
+    parts: list[Part] = [*images, audio]
+    if body.prompt:
+        parts.append(Text(body.prompt))
+    messages = [Message("user", tuple(parts))]
+    async with AbortOnDisconnect(request.receive):
+        transcription = await begin_transcription(call, audio)
+        if not body.stream:
+            transcript = (await transcription.collect()).text
+            generation = await call.begin(
+                messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
+            )
+            whole = await generation.collect()
+            return generation_response(call, whole, body.return_reasoning, transcript=transcript)
+    return EventStreamResponse(_events(call, transcription, messages, body))
+
+
+async def begin_transcription(call: Call, audio: Audio) -> Generation:
+    sampling_params = SamplingParams(max_tokens=TRANSCRIPTION_MAX_TOKENS, temperature=0.0)
+    return await call.begin([Message("user", (audio,))], sampling_params, task="transcribe")
+
+
+async def _events(
+    call: Call, transcription: Generation, messages: list[Message], body: SpeechForm
+) -> AsyncGenerator[bytes, None]:
+    try:
+        transcript = (await transcription.collect()).text
+        yield native_event("transcript", 1, {"transcript": transcript})
+        generation = await call.begin(
+            messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
+        )
+    except Exception as error:
+        yield error_event(call, 1, error)
+        return
+    async for event in native_events(call, generation, body.return_reasoning, first_number=2):
+        yield event

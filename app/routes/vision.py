@@ -1,0 +1,52 @@
+"""`POST /vision`: one to ten images and a question about them, as a form or as JSON."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.dependencies import CallDep
+from app.media.messages import decode_images
+from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
+from app.routes.chat import answer
+from app.routes.forms import read_form, read_json, required_file
+from app.routes.guard import guarded, media_type_of
+from app.schemas.generation import MAX_IMAGES, DeltaEvent, DoneEvent, GenerationResponse
+from app.schemas.problems import Problem, problem_responses
+from app.schemas.vision import VisionForm, VisionRequest
+from inference import Message, Text
+
+MULTIPART = "multipart/form-data"
+
+router = APIRouter(
+    tags=["generation"],
+    route_class=guarded("vision", generates=True, takes_media=True, accepts=("application/json", MULTIPART)),
+)
+
+
+@router.post(
+    "/vision",
+    operation_id="vision",
+    summary="Ask about images",
+    responses=streamed_or_whole(GenerationResponse, [DeltaEvent, DoneEvent, Problem])
+    | problem_responses(*GENERATION_ERRORS),
+    openapi_extra=request_body(
+        {
+            "application/json": (VisionRequest, {}),
+            MULTIPART: (VisionForm, {"image": (1, MAX_IMAGES)}),
+        }
+    ),
+)
+async def vision(request: Request, call: CallDep) -> Response:
+    """Photos or screenshots: JPEG, PNG, WebP, HEIC, GIF or BMP, upright by their EXIF orientation."""
+    decoder, media = call.services.media, call.services.settings.media
+    body: VisionRequest | VisionForm
+    if media_type_of(request.headers) == MULTIPART:
+        form = await read_form(request, VisionForm, {"image": media.max_images})
+        required_file(form.files, "image")
+        body = form.fields
+        await call.reserve(body.max_tokens)
+        images = [await decoder.image(data) for data in form.files["image"]]
+    else:
+        body = await read_json(request, VisionRequest)
+        await call.reserve(body.max_tokens)
+        images = await decode_images(body.images, decoder, media)
+    messages = [Message("user", (*images, Text(body.prompt)))]
+    return await answer(request, call, messages, body)

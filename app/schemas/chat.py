@@ -1,0 +1,38 @@
+"""The body of `POST /chat`."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.schemas.generation import MAX_IMAGES, MAX_MESSAGES, Base64, Prompt, SamplingFields
+
+_EXAMPLE = {"prompt": "你好", "max_tokens": 64}
+
+
+class ChatMessage(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    role: Literal["system", "user", "assistant"]
+    content: Prompt
+
+
+class ChatRequest(SamplingFields):
+    """Either `messages` or `prompt`; `images` belong to the last user message."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "examples": [_EXAMPLE],
+            "oneOf": [{"required": ["messages"]}, {"required": ["prompt"]}],
+        },
+    )
+
+    messages: list[ChatMessage] = Field(default_factory=list, min_length=1, max_length=MAX_MESSAGES)
+    prompt: Prompt = Field("", description="short for one user message")
+    images: list[Base64] = Field(default_factory=list, max_length=MAX_IMAGES)
+
+    @model_validator(mode="after")
+    def _has_messages_or_prompt(self) -> Self:
+        if ("messages" in self.model_fields_set) == ("prompt" in self.model_fields_set):
+            raise ValueError("send either messages or prompt")
+        return self

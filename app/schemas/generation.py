@@ -1,0 +1,97 @@
+"""What the generating routes share: sampling fields in, an answer with usage and timings out."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.text import CleanText
+from inference import SamplingParams
+
+MAX_PROMPT_CHARACTERS = 200_000
+MAX_MESSAGES = 256
+MAX_STOP_STRINGS = 8
+MAX_STOP_CHARACTERS = 64
+MAX_IMAGES = 10
+
+Prompt = Annotated[CleanText, Field(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
+StopString = Annotated[CleanText, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
+Base64 = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="the file's bytes in base64, alone or as a data URI",
+        json_schema_extra={"contentEncoding": "base64"},
+    ),
+]
+
+
+class SamplingFields(BaseModel):
+    """How to draw tokens; defaults suit a phone agent (greedy)."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    max_tokens: int = Field(512, ge=1, le=4096)
+    temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy")
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int = Field(0, ge=0, le=1000, description="0 switches it off")
+    frequency_penalty: float = Field(0.0, ge=-2, le=2)
+    stop: list[StopString] = Field(default_factory=list, max_length=MAX_STOP_STRINGS)
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="the same seed gives the same answer")
+    stream: bool = Field(False, description="answer with server-sent events")
+    enable_thinking: bool = Field(False, description="let the model think before it answers")
+    return_reasoning: bool = Field(False, description="include what it thought")
+
+    def to_sampling_params(self) -> SamplingParams:
+        return SamplingParams(
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            frequency_penalty=self.frequency_penalty,
+            stop=tuple(self.stop),
+            seed=self.seed if "seed" in self.model_fields_set else None,
+        )
+
+
+class TokenUsage(BaseModel):
+    prompt_tokens: int = Field(ge=0, examples=[23])
+    completion_tokens: int = Field(ge=0, examples=[8])
+    total_tokens: int = Field(ge=0, examples=[31])
+
+
+class Timings(BaseModel):
+    """Milliseconds since the request arrived; `queue_ms` is the part spent waiting for the engine."""
+
+    queue_ms: float = Field(ge=0, examples=[0.4])
+    ttft_ms: float = Field(ge=0, description="to the first token", examples=[81.5])
+    total_ms: float = Field(ge=0, examples=[310.2])
+
+
+FinishReasonField = Literal["stop", "length"]
+
+
+class GenerationResponse(BaseModel):
+    """A whole answer."""
+
+    id: str = Field(examples=["req_5f0c9a8b7d6e4f3a"])
+    model: str = Field(examples=["autoglm-phone-tiny"])
+    content: str = Field(examples=['do(action="Launch", app="微信")'])
+    reasoning: str = Field("", description="only with return_reasoning")
+    finish_reason: FinishReasonField
+    usage: TokenUsage
+    timings: Timings
+
+
+class DeltaEvent(BaseModel):
+    """`event: delta`. Append `text` to the answer, `reasoning` to what the model thought."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+class DoneEvent(BaseModel):
+    """`event: done`, the last one of a stream that went well or ran into its deadline."""
+
+    finish_reason: Literal["stop", "length", "deadline"]
+    usage: TokenUsage
+    timings: Timings

@@ -1,0 +1,192 @@
+"""OpenAI's shapes for the routes under `/v1`. Unknown fields are ignored, as its clients expect."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.schemas.generation import (
+    MAX_IMAGES,
+    MAX_MESSAGES,
+    MAX_STOP_STRINGS,
+    Base64,
+    Prompt,
+    StopString,
+    TokenUsage,
+)
+from app.schemas.text import CleanText
+from inference import SamplingParams
+
+DEFAULT_MAX_TOKENS = 512
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class TextPart(_Lenient):
+    type: Literal["text"]
+    text: CleanText = Field(max_length=200_000)
+
+
+class ImageURL(_Lenient):
+    url: Base64 = Field(description="a data URI; addresses are not fetched")
+
+
+class ImagePart(_Lenient):
+    type: Literal["image_url"]
+    image_url: ImageURL
+
+
+class InputAudio(_Lenient):
+    data: Base64
+
+
+class AudioPart(_Lenient):
+    type: Literal["input_audio"]
+    input_audio: InputAudio
+
+
+ContentPart = Annotated[TextPart | ImagePart | AudioPart, Field(discriminator="type")]
+
+
+class ChatCompletionMessage(_Lenient):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Prompt | Annotated[list[ContentPart], Field(min_length=1, max_length=64)]
+
+
+class StreamOptions(_Lenient):
+    include_usage: bool = False
+
+
+def _as_list(value: Any) -> Any:  # Any: what JSON holds
+    return [value] if isinstance(value, str) else value
+
+
+class ChatCompletionRequest(_Lenient):
+    """`images`, `enable_thinking`, `return_reasoning` are ours; OpenAI's SDK sends them in `extra_body`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "autoglm-phone-tiny",
+                    "messages": [{"role": "user", "content": "打开微信"}],
+                    "stream": False,
+                }
+            ]
+        }
+    )
+
+    model: CleanText = Field(min_length=1, max_length=200)
+    messages: list[ChatCompletionMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
+    max_tokens: int | None = Field(None, ge=1, le=4096)
+    max_completion_tokens: int | None = Field(None, ge=1, le=4096, description="the newer name of max_tokens")
+    temperature: float | None = Field(None, ge=0, le=2, description="default 0: greedy")
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=0, le=1000)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    stop: Annotated[
+        list[StopString] | None,
+        BeforeValidator(_as_list, json_schema_input_type=StopString | list[StopString] | None),
+        Field(max_length=MAX_STOP_STRINGS),
+    ] = None
+    seed: int | None = Field(None, ge=0, le=2**63 - 1)
+    n: Literal[1] | None = Field(None, description="only one answer is made")
+    stream: bool | None = None
+    stream_options: StreamOptions = Field(default_factory=StreamOptions)
+    images: list[Base64] | None = Field(None, max_length=MAX_IMAGES)
+    enable_thinking: bool | None = None
+    return_reasoning: bool | None = None
+
+    def to_sampling_params(self) -> SamplingParams:
+        return SamplingParams(
+            max_tokens=self.max_completion_tokens or self.max_tokens or DEFAULT_MAX_TOKENS,
+            temperature=self.temperature if self.temperature is not None else 0.0,
+            top_p=self.top_p if self.top_p is not None else 1.0,
+            top_k=self.top_k or 0,
+            frequency_penalty=self.frequency_penalty or 0.0,
+            stop=tuple(self.stop or ()),
+            seed=self.seed,
+        )
+
+
+class TranscriptionForm(BaseModel):
+    """The fields beside the file that are acted on; hints such as `language` are ignored."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: CleanText = Field(min_length=1, max_length=200)
+    response_format: Literal["json", "text"] = "json"
+    temperature: float = Field(0.0, ge=0, le=1)
+
+
+class AnsweredMessage(BaseModel):
+    role: Literal["assistant"]
+    content: str
+    reasoning_content: str = Field("", description="only with return_reasoning")
+
+
+class Choice(BaseModel):
+    index: int
+    message: AnsweredMessage
+    finish_reason: Literal["stop", "length"]
+
+
+class ChatCompletion(BaseModel):
+    id: str = Field(examples=["chatcmpl-5f0c9a8b7d6e4f3a"])
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[Choice]
+    usage: TokenUsage
+
+
+class ChunkDelta(BaseModel):
+    role: Literal["assistant"] = "assistant"
+    content: str = ""
+    reasoning_content: str = ""
+
+
+class ChunkChoice(BaseModel):
+    index: int
+    delta: ChunkDelta
+    finish_reason: Literal["stop", "length", "deadline"] = Field(
+        "stop", description="only on the last chunk of the answer"
+    )
+
+
+class ChatCompletionChunk(BaseModel):
+    """One `data:` line of a stream. `usage` is on the last one, when `include_usage` asked for it."""
+
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: str
+    system_fingerprint: str
+    choices: list[ChunkChoice]
+    usage: TokenUsage = Field(
+        default_factory=lambda: TokenUsage(prompt_tokens=0, completion_tokens=0, total_tokens=0)
+    )
+
+
+class Model(BaseModel):
+    id: str = Field(examples=["autoglm-phone-tiny"])
+    object: Literal["model"]
+    created: int
+    owned_by: str
+
+
+class ModelList(BaseModel):
+    object: Literal["list"]
+    data: list[Model]
+
+
+class Transcription(BaseModel):
+    id: str
+    object: Literal["transcription"]
+    created: int
+    model: str
+    system_fingerprint: str
+    text: str
+    usage: TokenUsage

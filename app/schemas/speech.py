@@ -1,0 +1,21 @@
+"""The form of `POST /speech`, and its answer."""
+
+from pydantic import BaseModel, Field
+
+from app.schemas.generation import GenerationResponse, Prompt, SamplingFields
+
+
+class SpeechForm(SamplingFields):
+    """The fields beside the recording; numbers and booleans arrive as text."""
+
+    prompt: Prompt = Field("", description="what to do with the recording; default: answer what was said")
+
+
+class SpeechResponse(GenerationResponse):
+    transcript: str = Field(description="what was said", examples=["打开微信"])
+
+
+class TranscriptEvent(BaseModel):
+    """`event: transcript`, the first one of a `/speech` stream."""
+
+    transcript: str

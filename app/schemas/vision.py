@@ -1,0 +1,25 @@
+"""The two bodies of `POST /vision`: JSON with base64, and a form with files."""
+
+from pydantic import ConfigDict, Field
+
+from app.schemas.generation import MAX_IMAGES, Base64, Prompt, SamplingFields
+
+
+class VisionRequest(SamplingFields):
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {"prompt": "What is on this screen?", "images": ["data:image/jpeg;base64,/9j/4AAQ…"]}
+            ]
+        },
+    )
+
+    prompt: Prompt
+    images: list[Base64] = Field(min_length=1, max_length=MAX_IMAGES)
+
+
+class VisionForm(SamplingFields):
+    """The fields beside the files; numbers and booleans arrive as text."""
+
+    prompt: Prompt

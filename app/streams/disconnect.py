@@ -1,0 +1,50 @@
+"""Notices that the client has gone while the answer is still being made."""
+
+import asyncio
+from types import TracebackType
+from typing import Final, Self
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+WATCH_AFTER_SECONDS: Final = 0.05  # most short answers are done by then and need no task of their own
+
+
+class AbortOnDisconnect:
+    """`async with` whose block is cancelled when the client goes; then raises `ClientDisconnect`.
+
+    Enter it only after the body was read: it takes over `receive`.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._watcher: asyncio.Task[None] | None = None
+        self._is_gone = False
+
+    async def __aenter__(self) -> Self:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._start)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._is_gone and exc_type is asyncio.CancelledError and self._task.uncancel() == 0:
+            raise ClientDisconnect from None
+
+    def _start(self) -> None:
+        self._watcher = self._task.get_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._is_gone = True
+        self._task.cancel()
