@@ -110,11 +110,10 @@ class GuardedRoute(APIRoute):
     async def _authenticate(self, services: Services, scope: Scope, headers: Headers) -> Principal | None:
         if self.access.scope is None:
             return None
-        try:
-            principal = services.access_tokens.verify(bearer_token(headers))
-        except errors.AuthenticationError:
-            await services.address_limiter.note_failure(client_address(scope))
-            raise
+        token = bearer_token(headers)
+        principal = services.access_tokens.recall(token)
+        if principal is None:
+            principal = await _verify(services, token, client_address(scope))
         if not principal.has_scope(self.access.scope):
             raise errors.InsufficientScope(
                 f"The access token does not have the scope that this route needs: {self.access.scope}."
@@ -175,6 +174,16 @@ class _Body:
             if self.received_bytes > self.max_bytes:
                 raise errors.BodyTooLarge()
         return message
+
+
+async def _verify(services: Services, token: str, address: str) -> Principal:
+    """A token not seen lately costs a signature; an address that failed too often gets none."""
+    await services.address_limiter.check(address)
+    try:
+        return services.access_tokens.verify(token)
+    except errors.AuthenticationError:
+        await services.address_limiter.note_failure(address)
+        raise
 
 
 def bearer_token(headers: Headers) -> str:

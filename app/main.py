@@ -1,0 +1,58 @@
+"""The application factory: `uvicorn --factory app.main:create_app`."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette_compress import CompressMiddleware, remove_compress_type
+
+from app.error_handlers import install_error_handlers
+from app.lifespan import lifespan
+from app.middlewares.early_answers import EarlyAnswersMiddleware
+from app.middlewares.request_log import RequestLogMiddleware
+from app.middlewares.unhandled_errors import UnhandledErrorsMiddleware
+from app.openapi import build_openapi
+from app.routes import admin, auth, chat, health, openai, speech, usage, vision
+from app.settings import Settings
+
+COMPRESS_FROM_BYTES = 1024
+DESCRIPTION = (
+    "Chat, vision and speech for mobile apps, in front of one multimodal model. Errors are RFC 9457 "
+    "problem documents with a stable `code`; under /v1 they have OpenAI's shape."
+)
+ROUTERS = (
+    chat.router,
+    vision.router,
+    speech.router,
+    openai.completions,
+    openai.transcriptions,
+    openai.models,
+    auth.router,
+    admin.router,
+    usage.router,
+    health.router,
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Without `settings` the environment is read. Nothing is opened before the lifespan starts."""
+    app = FastAPI(
+        title="AutoGLM Gateway",
+        version=version("autoglm-gateway"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings or Settings()
+    for router in ROUTERS:
+        app.router.routes.extend(router.routes)  # include_router would match every path twice
+    app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    install_error_handlers(app)
+    remove_compress_type("text/event-stream")
+    # The last one added is the outermost.
+    app.add_middleware(UnhandledErrorsMiddleware)
+    app.add_middleware(CompressMiddleware, minimum_size=COMPRESS_FROM_BYTES)
+    app.add_middleware(EarlyAnswersMiddleware)
+    app.add_middleware(RequestLogMiddleware)
+    return app
