@@ -1,0 +1,68 @@
+"""How many generations this process takes on: a bounded number, and an honest wait for the rest."""
+
+import math
+import time
+from collections.abc import Callable
+
+from app.errors import Overloaded
+
+MIN_RETRY_SECONDS = 1
+MAX_RETRY_SECONDS = 60
+SMOOTHING = 0.1  # weight of the newest interval between two completions
+
+
+class AdmissionQueue:
+    """Counts generations that run or wait. Used from one event loop; `clock` is monotonic seconds."""
+
+    def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._capacity = capacity
+        self._clock = clock
+        self._in_flight = 0
+        self._mean_interval: float | None = None  # s between two completions while busy
+        self._last_event = 0.0  # the last completion, or when the queue was last empty
+
+    @property
+    def in_flight(self) -> int:
+        return self._in_flight
+
+    def reserve(self) -> "Place":
+        """Raises `Overloaded` with the seconds after which a place is likely."""
+        if self._in_flight >= self._capacity:
+            raise Overloaded(retry_after_seconds=self.retry_after_seconds())
+        if self._in_flight == 0:
+            self._last_event = self._clock()  # idle time says nothing about speed
+        self._in_flight += 1
+        return Place(self)
+
+    def retry_after_seconds(self) -> int:
+        """How long the backlog takes at the measured rate of completions."""
+        since_last = self._clock() - self._last_event
+        # A stall counts as soon as it is longer than usual, before the completion that ends it.
+        interval = max(self._mean_interval or 0.0, since_last)
+        seconds = math.ceil(self._in_flight * interval)
+        return min(max(seconds, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS)
+
+    def complete(self) -> None:
+        now = self._clock()
+        interval = now - self._last_event
+        if self._mean_interval is None:
+            self._mean_interval = interval
+        else:
+            self._mean_interval += SMOOTHING * (interval - self._mean_interval)
+        self._last_event = now
+        self._in_flight -= 1
+
+
+class Place:
+    """One generation's place; released by whoever reserved it, any number of times."""
+
+    __slots__ = ("_is_released", "_queue")
+
+    def __init__(self, queue: AdmissionQueue) -> None:
+        self._queue = queue
+        self._is_released = False
+
+    def release(self) -> None:
+        if not self._is_released:
+            self._is_released = True
+            self._queue.complete()

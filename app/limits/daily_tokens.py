@@ -1,0 +1,71 @@
+"""Tokens a user may use in one UTC day: what is used, and what running requests have reserved."""
+
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from app.errors import DailyTokensExceeded, DatabaseUnavailable
+
+SECONDS_A_DAY = 86_400
+
+TokensUsedToday = Callable[[str], Awaitable[int]]
+"""How many tokens the user has used since 00:00 UTC; may raise DatabaseUnavailable."""
+
+logger = logging.getLogger(__name__)
+
+
+def day_of(now: float) -> int:
+    """Days since 1970-01-01 UTC."""
+    return int(now // SECONDS_A_DAY)
+
+
+def seconds_to_next_day(now: float) -> int:
+    return math.ceil(SECONDS_A_DAY - now % SECONDS_A_DAY)
+
+
+def quota_refusal(now: float, headers: dict[str, str]) -> DailyTokensExceeded:
+    return DailyTokensExceeded(retry_after_seconds=seconds_to_next_day(now), headers=headers)
+
+
+async def no_tokens_used(user_id: str) -> int:
+    return 0
+
+
+async def read_tokens_used(tokens_used_today: TokensUsedToday, user_id: str) -> int:
+    """Zero when the database is away: valid tokens keep working, and the day starts anew."""
+    try:
+        return await tokens_used_today(user_id)
+    except DatabaseUnavailable:
+        logger.warning("a daily token quota starts from zero: the database is away")
+        return 0
+
+
+@dataclass(slots=True)
+class TokenAccount:
+    """One user's day. Requests keep the account of the day on which they were admitted."""
+
+    used: int
+    reserved: int = 0
+
+
+class TokenAccounts:
+    """This process's accounts of today. Used from one event loop."""
+
+    def __init__(self, clock: Callable[[], float], tokens_used_today: TokensUsedToday) -> None:
+        self._clock = clock
+        self._tokens_used_today = tokens_used_today
+        self._day = day_of(clock())
+        self._accounts: dict[str, TokenAccount] = {}
+
+    async def account_of(self, user_id: str) -> TokenAccount:
+        """Asks the usage table the first time that the user is seen on this day."""
+        today = day_of(self._clock())
+        if today != self._day:
+            self._day = today
+            self._accounts.clear()
+        account = self._accounts.get(user_id)
+        if account is None:
+            used = await read_tokens_used(self._tokens_used_today, user_id)
+            account = self._accounts.setdefault(user_id, TokenAccount(used))
+        return account

@@ -1,0 +1,140 @@
+"""The limits of users of several processes, in the Redis that they share."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+
+from redis.asyncio import Redis
+
+from app.errors import ConcurrencyLimitExceeded, LimitExceeded, RateLimitExceeded
+from app.limits.circuit_breaker import CircuitBreaker, RedisAway, Sleep
+from app.limits.daily_tokens import TokensUsedToday, day_of, no_tokens_used, quota_refusal
+from app.limits.memory_limiter import SLOT_RETRY_SECONDS
+from app.limits.policy import LimitPolicy
+from app.limits.redis_slots import RedisSlots, Slot, Taking
+from app.limits.redis_storage import RedisWindowStorage
+from app.limits.request_window import RequestWindow, WindowState
+
+
+class RedisLimiter:
+    """`admit` and `reserve_tokens` may raise `RedisAway`. One per event loop; the client stays open.
+
+    The slot is taken first and the window entered second; a request refused by the second gives the
+    first back, and meanwhile turns away only requests that the same full window would refuse.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        breaker: CircuitBreaker,
+        clock: Callable[[], float] = time.time,
+        tokens_used_today: TokensUsedToday = no_tokens_used,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._clock = clock
+        self._breaker = breaker
+        self._slots = RedisSlots(client, breaker, tokens_used_today, clock, sleep)
+        self._window = RequestWindow(RedisWindowStorage(client, clock))
+        self._giving_back: set[asyncio.Task[None]] = set()
+
+    async def admit(self, user_id: str, policy: LimitPolicy) -> "RedisAdmission":
+        now = self._clock()
+        admission = RedisAdmission(self, Slot(user_id, policy, day_of(now)), entered_at=now)
+        try:
+            await self.take(admission, tokens=0)
+            await self._enter_window(admission)
+        except BaseException:  # refused, cancelled or Redis gone: what was taken goes back
+            await admission.give_back()
+            raise
+        return admission
+
+    async def aclose(self) -> None:
+        if self._giving_back:
+            await asyncio.wait(self._giving_back)
+        await self._slots.aclose()
+
+    async def take(self, admission: "RedisAdmission", tokens: int) -> None:
+        """Raises the refusal after everything that the admission holds was given back."""
+        taking = await self._slots.take(admission.slot, tokens)
+        if taking is Taking.TAKEN:
+            return
+        await admission.give_back()
+        raise await self._refusal(taking, admission.slot)
+
+    async def release(self, admission: "RedisAdmission", tokens_used: int) -> None:
+        await self._finish(self._slots.release(admission.slot, tokens_used))
+
+    async def undo(self, admission: "RedisAdmission") -> None:
+        await self._finish(self._undo(admission))
+
+    async def _enter_window(self, admission: "RedisAdmission") -> None:
+        user_id, limit = admission.slot.user_id, admission.slot.policy.requests_per_minute
+        admission.may_have_entered = True  # until the answer is here
+        has_entered = await self._breaker.call(
+            lambda: self._window.enter(user_id, limit, admission.entered_at)
+        )
+        admission.may_have_entered = has_entered
+        state = await self._state(admission.slot)
+        if not has_entered:
+            raise RateLimitExceeded(retry_after_seconds=state.reset_seconds, headers=state.headers)
+        admission.headers = state.headers
+
+    async def _undo(self, admission: "RedisAdmission") -> None:
+        slot = admission.slot
+        await self._slots.release(slot, tokens_used=0)
+        if admission.may_have_entered:
+            await self._breaker.call(
+                lambda: self._window.give_back(
+                    slot.user_id, slot.policy.requests_per_minute, admission.entered_at
+                )
+            )
+
+    async def _refusal(self, taking: Taking, slot: Slot) -> LimitExceeded:
+        headers = (await self._state(slot)).headers
+        if taking is Taking.NO_TOKENS:
+            return quota_refusal(self._clock(), headers)
+        return ConcurrencyLimitExceeded(retry_after_seconds=SLOT_RETRY_SECONDS, headers=headers)
+
+    async def _state(self, slot: Slot) -> WindowState:
+        limit = slot.policy.requests_per_minute
+        return await self._breaker.call(lambda: self._window.state(slot.user_id, limit, self._clock()))
+
+    async def _finish(self, giving_back: Coroutine[None, None, None]) -> None:
+        """Runs to its end even when the request that waits for it is cancelled."""
+
+        async def run() -> None:
+            try:
+                await giving_back
+            except RedisAway:
+                return  # the lease runs out by itself
+
+        task = asyncio.create_task(run())
+        self._giving_back.add(task)
+        task.add_done_callback(self._giving_back.discard)
+        await asyncio.shield(task)
+
+
+class RedisAdmission:
+    """Made by `RedisLimiter.admit`; released by whoever admitted."""
+
+    def __init__(self, limiter: RedisLimiter, slot: Slot, entered_at: float) -> None:
+        self.headers: dict[str, str] = {}
+        self.slot = slot
+        self.entered_at = entered_at  # Unix seconds
+        self.may_have_entered = False
+        self._limiter = limiter
+        self._is_released = False
+
+    async def reserve_tokens(self, tokens: int) -> None:
+        if self.slot.policy.daily_tokens is not None:
+            await self._limiter.take(self, tokens)
+
+    async def release(self, tokens_used: int = 0) -> None:
+        if not self._is_released:
+            self._is_released = True
+            await self._limiter.release(self, tokens_used)
+
+    async def give_back(self) -> None:
+        if not self._is_released:
+            self._is_released = True
+            await self._limiter.undo(self)
