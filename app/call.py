@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.auth.principal import Principal
+from app.errors import Overloaded
 from app.generation import Generation
 from app.limits.admission import Place
 from app.limits.limiter import Admission
 from app.ops.request_record import RequestRecord
 from app.services import Services
-from inference import GenerationRequest, Message, SamplingParams, Task
+from inference import BackendUnavailable, GenerationRequest, Message, QueueFull, SamplingParams, Task
 
 
 @dataclass(slots=True)
@@ -33,9 +34,13 @@ class Call:
 
         Raises `DailyTokensExceeded` and `Overloaded`.
         """
-        if self.admission is not None:
-            await self.admission.reserve_tokens(max_tokens)
-        self._place = self.services.admission_queue.reserve()
+        assert self.admission is not None
+        await self.admission.reserve_tokens(max_tokens)
+        try:
+            self._place = self.services.admission_queue.reserve()
+        except Overloaded:
+            await self.admission.give_back()
+            raise
 
     async def begin(
         self,
@@ -57,7 +62,12 @@ class Call:
         )
         generation = Generation(self.services.backend.generate(request), self.record)
         self._generations.append(generation)
-        await generation.begin()
+        try:
+            await generation.begin()
+        except (QueueFull, BackendUnavailable):
+            if self.admission is not None:
+                await self.admission.give_back()
+            raise
         return generation
 
     async def aclose(self) -> None:

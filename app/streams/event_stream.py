@@ -26,17 +26,20 @@ _HEADERS: Final = [
 class EventStreamResponse(Response):
     """Sends what `events` yields, each chunk whole, and closes it whatever happens."""
 
-    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+    def __init__(
+        self, events: AsyncGenerator[bytes, None], *, keep_alive_seconds: float = KEEP_ALIVE_SECONDS
+    ) -> None:
         self.status_code = 200
         self.background = None
         self.body = b""
         self.raw_headers = list(_HEADERS)
         self._events = events
+        self._keep_alive_seconds = keep_alive_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": OPENING_COMMENT, "more_body": True})
-        keep_alive = asyncio.create_task(_keep_alive(send))
+        keep_alive = asyncio.create_task(_keep_alive(send, self._keep_alive_seconds))
         try:
             async with AbortOnDisconnect(receive):
                 async for chunk in self._events:
@@ -50,9 +53,9 @@ class EventStreamResponse(Response):
             await self._events.aclose()
 
 
-async def _keep_alive(send: Send) -> None:
+async def _keep_alive(send: Send, seconds: float) -> None:
     while True:
-        await asyncio.sleep(KEEP_ALIVE_SECONDS)
+        await asyncio.sleep(seconds)
         await send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
 
 
