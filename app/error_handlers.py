@@ -6,7 +6,6 @@ Also maps what `inference`, pydantic and Starlette raise to a `GatewayError`. Kn
 import logging
 import re
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -54,8 +53,7 @@ def render(error: errors.GatewayError, scope: Any, field_errors: Sequence[FieldE
     if is_openai_path(scope["path"]):
         content, media_type = openai_error_of(_with_first_field(error, field_errors)), "application/json"
     else:
-        title = HTTPStatus(error.status_code).phrase
-        content = problem_of(error, title, record.request_id, list(field_errors))
+        content = problem_of(error, record.request_id, field_errors)
         media_type = PROBLEM_JSON
     return Response(orjson.dumps(content), error.status_code, headers, media_type)
 

@@ -74,9 +74,7 @@ class ScriptedBackend:
             self._slots.release()
             self._note_idle()
 
-    async def _say(
-        self, request: GenerationRequest, prompt_tokens: int
-    ) -> AsyncGenerator[Delta, None]:
+    async def _say(self, request: GenerationRequest, prompt_tokens: int) -> AsyncGenerator[Delta, None]:
         reply = self._config.reply.replace("{prompt}", describe(request))
         words = reply.split(" ")
         finish_reason: FinishReason = "stop"
