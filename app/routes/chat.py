@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.call import Call
 from app.dependencies import CallDep
-from app.media.messages import chat_messages
+from app.routes.messages import chat_messages
 from app.openapi import GENERATION_ERRORS, streamed_or_whole
 from app.routes.answers import generation_response, native_events
 from app.routes.guard import guarded

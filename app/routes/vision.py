@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from app.dependencies import CallDep
-from app.media.messages import decode_images
+from app.routes.messages import decode_images
 from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.routes.chat import answer
 from app.routes.forms import read_form, read_json, required_file
