@@ -1,0 +1,109 @@
+"""The servers under measurement: each a process of its own, pinned to one core, on a port of its own."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+SERVER_CORE = 0
+LOAD_CORE = 1
+START_SECONDS = 30.0
+
+UNLIMITED = {
+    "GATEWAY_BACKEND": "scripted",
+    "GATEWAY_LIMITS__REQUESTS_PER_MINUTE": "1000000",
+    "GATEWAY_LIMITS__CONCURRENT_REQUESTS": "2000",
+    "GATEWAY_LIMITS__MAX_IN_FLIGHT": "2000",
+}
+
+
+def pin_to(core: int) -> None:
+    """On a machine with one core, or where pinning is not allowed, nothing happens."""
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, {core})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextlib.contextmanager
+def _process(command: Sequence[str], environment: dict[str, str], log: Path) -> Iterator[int]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env=os.environ | environment,
+            stdout=output,
+            stderr=output,
+            preexec_fn=lambda: pin_to(SERVER_CORE),
+        )
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+@contextlib.contextmanager
+def bare_fastapi() -> Iterator[int]:
+    """Yields the port of `benchmarks/bare_app.py` under the same uvicorn."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare_app:app", "--port", str(port)]
+    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    with tempfile.TemporaryDirectory() as directory, _process(command, {}, Path(directory, "log")):
+        _wait_until_open(port)
+        yield port
+
+
+@contextlib.contextmanager
+def gateway(**settings: str) -> Iterator[tuple[int, int, str]]:
+    """Yields port, process id and a token of a gateway with everything on but small limits."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as directory:
+        environment = UNLIMITED | {"GATEWAY_DATA_DIR": directory} | settings
+        command = [str(Path(sys.executable).with_name("gateway"))]
+        log = Path(directory, "log")
+        with _process([*command, "serve", "--port", str(port)], environment, log) as process_id:
+            _wait_until_ready(port, log)
+            issued = subprocess.run(
+                [*command, "token", "issue", "--user", "benchmark", "--scope", "chat"],
+                env=os.environ | environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            yield port, process_id, issued.stdout.strip()
+
+
+def _wait_until_open(port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _wait_until_ready(port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
+                json.load(answer)
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"the gateway did not start:\n{log.read_text()}")
