@@ -44,7 +44,20 @@ class AuthSettings(_Section):
     refresh_token_ttl: timedelta = Field(timedelta(days=30), gt=timedelta(0), le=timedelta(days=365))
     refresh_retry_grace: timedelta = Field(timedelta(seconds=30), ge=timedelta(0), le=timedelta(minutes=5))
     leeway_seconds: int = Field(30, ge=0, le=300)
+    max_access_token_ttl: timedelta = Field(
+        timedelta(days=90),
+        ge=timedelta(seconds=1),
+        le=timedelta(days=365),
+        description="longest that an operator may issue; a rotated key verifies for that long",
+    )
     revocation_poll_seconds: float = Field(0.5, gt=0, le=0.8)
+    key_signing_delay: timedelta = Field(
+        timedelta(seconds=2),
+        ge=timedelta(0),
+        le=timedelta(days=1),
+        description="before a new key signs: longer than a poll, so that every process knows it by then; "
+        "longer than the JWKS is cached (5 min) where others verify from a cached copy",
+    )
 
 
 class LimitSettings(_Section):

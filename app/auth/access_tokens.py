@@ -1,0 +1,145 @@
+"""Access tokens: JWTs of type at+jwt, signed with ES256, and whom they name once verified.
+
+Knows no database: revocations come from the in-memory view that `account_changes` keeps.
+"""
+
+import hashlib
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Protocol
+
+from jose import jws, jwt
+from jose.exceptions import JOSEError
+
+from app.auth.principal import Principal
+from app.auth.signing_keys import ALGORITHM, SigningKeys
+from app.auth.token_guard import (
+    MAX_TOKEN_CHARACTERS,
+    TOKEN_TYPE,
+    Expectations,
+    parse,
+    principal_of,
+)
+from app.errors import InvalidToken, TokenExpired, TokenRevoked
+from app.settings import AuthSettings
+
+_DEFAULT_CACHE_SIZE: Final = 10_000  # tokens; about 6 MB
+
+
+class RevocationView(Protocol):
+    """What is known about revoked tokens and disabled users at this moment."""
+
+    def is_revoked(self, principal: Principal) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MintedToken:
+    """A signed access token and what the database remembers of it. Times are Unix seconds."""
+
+    encoded: str
+    token_id: str
+    issued_at: int
+    expires_at: int
+
+
+class AccessTokens:
+    """Mints and verifies. Made at start, nothing to close; `verify` and `recall` on one thread only."""
+
+    def __init__(
+        self,
+        keys: SigningKeys,
+        revocations: RevocationView,
+        settings: AuthSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+        cache_size: int = _DEFAULT_CACHE_SIZE,
+    ) -> None:
+        self._keys = keys
+        self._revocations = revocations
+        self._expected = Expectations(settings.issuer, settings.audience, settings.leeway_seconds)
+        self._clock = clock
+        self._cache_size = cache_size
+        self._cache: OrderedDict[bytes, Principal] = OrderedDict()  # by SHA-256 of the whole token
+        self._cache_generation = keys.generation
+
+    def mint(
+        self,
+        user_id: str,
+        scopes: Iterable[str],
+        lifetime: timedelta,
+        *,
+        family_id: str | None = None,
+        not_issued_before: int = 0,
+    ) -> MintedToken:
+        """Sign a new token. `not_issued_before` (Unix seconds) lifts `iat` over a user's revocation."""
+        issued_at = max(int(self._clock()), not_issued_before)
+        expires_at = issued_at + int(lifetime.total_seconds())
+        token_id = f"tok_{secrets.token_urlsafe(16)}"
+        claims = {
+            "iss": self._expected.issuer,
+            "aud": self._expected.audience,
+            "sub": user_id,
+            "jti": token_id,
+            "iat": issued_at,
+            "nbf": issued_at,
+            "exp": expires_at,
+            "scope": " ".join(sorted(scopes)),
+        }
+        if family_id is not None:
+            claims["fam"] = family_id
+        key = self._keys.signer()
+        headers = {"typ": TOKEN_TYPE, "kid": key.key_id}
+        encoded: str = jwt.encode(claims, key.signer, algorithm=ALGORITHM, headers=headers)
+        return MintedToken(encoded, token_id, issued_at, expires_at)
+
+    def verify(self, encoded: str) -> Principal:
+        """Whom a token names. Raises InvalidToken, TokenExpired or TokenRevoked."""
+        principal = self.recall(encoded)
+        if principal is None:
+            principal = self._verify_signature_and_claims(encoded)
+            if self._revocations.is_revoked(principal):
+                raise TokenRevoked
+            self._remember(encoded, principal)
+        return principal
+
+    def recall(self, encoded: str) -> Principal | None:
+        """Like `verify`, for a token whose signature was verified lately; None for any other.
+
+        Costs a hash and no signature, so it can be asked before an address is refused.
+        """
+        if self._cache_generation != self._keys.generation:
+            self._cache.clear()
+            self._cache_generation = self._keys.generation
+        if len(encoded) > MAX_TOKEN_CHARACTERS or not encoded.isascii():
+            raise InvalidToken
+        digest = hashlib.sha256(encoded.encode()).digest()
+        principal = self._cache.get(digest)
+        if principal is None:
+            return None
+        if self._clock() >= principal.expires_at + self._expected.leeway_seconds:
+            del self._cache[digest]
+            raise TokenExpired
+        if self._revocations.is_revoked(principal):
+            raise TokenRevoked
+        self._cache.move_to_end(digest)
+        return principal
+
+    def _verify_signature_and_claims(self, encoded: str) -> Principal:
+        token = parse(encoded)
+        key = self._keys.find(token.key_id)
+        if key is None or token.algorithm != ALGORITHM:
+            raise InvalidToken
+        try:
+            jws.verify(encoded, key.verifier, algorithms=[ALGORITHM])
+        except JOSEError:
+            raise InvalidToken from None
+        return principal_of(token.claims, self._expected, self._clock())
+
+    def _remember(self, encoded: str, principal: Principal) -> None:
+        self._cache[hashlib.sha256(encoded.encode()).digest()] = principal
+        if len(self._cache) > self._cache_size:
+            self._cache.popitem(last=False)

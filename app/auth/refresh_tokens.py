@@ -1,0 +1,120 @@
+"""Exchanges a refresh token for its successor and a new access token.
+
+A refresh token is 256 random bits behind a prefix; only hashes are stored. Each use makes a successor
+in the same family. A used one that comes back late was stolen: its whole family is revoked.
+"""
+
+import base64
+import hashlib
+import hmac
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.account_changes import AccountChanges
+from app.auth.token_issuer import REFRESH_TOKEN_PREFIX, Grant, IssuedTokens, TokenIssuer, hash_of, moment
+from app.auth.token_revocation import revoke_family
+from app.errors import InvalidGrant
+from app.persistence.database import Database
+from app.persistence.refresh_tokens import find_refresh_token, lock_user
+from app.persistence.tables import RefreshTokenRow
+from app.settings import AuthSettings
+
+_FORM: Final = re.compile(rf"{REFRESH_TOKEN_PREFIX}[A-Za-z0-9_-]{{43}}")  # 32 bytes in base64url
+
+logger = logging.getLogger(__name__)
+
+
+class RefreshTokens:
+    """Made at start from what it needs; nothing to close. Each method is one transaction of its own."""
+
+    def __init__(
+        self,
+        database: Database,
+        issuer: TokenIssuer,
+        account_changes: AccountChanges,
+        settings: AuthSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._issuer = issuer
+        self._account_changes = account_changes
+        self._settings = settings
+        self._clock = clock
+
+    async def refresh(self, refresh_token: str) -> IssuedTokens:
+        """The next pair. A retry within the grace gets the same successor, so a lost answer loses nothing.
+
+        Raises InvalidGrant and DatabaseUnavailable.
+        """
+        if not _FORM.fullmatch(refresh_token):
+            raise InvalidGrant
+        async with self._database.session() as db_session:
+            row = await self._lock(db_session, refresh_token)
+            if not self._is_reused(row):
+                return await self._rotate(db_session, row, refresh_token)
+            await revoke_family(db_session, row.family_id, clock=self._clock)
+        logger.warning("a used refresh token came back; family %s is revoked", row.family_id)
+        await self._account_changes.notice_now()
+        raise InvalidGrant
+
+    async def revoke(self, refresh_token: str) -> bool:
+        """Revoke the family of a refresh token; whether there was one."""
+        if not _FORM.fullmatch(refresh_token):
+            return False
+        async with self._database.session() as db_session:
+            row = await find_refresh_token(db_session, hash_of(refresh_token))
+            if row is None:
+                return False
+            await revoke_family(db_session, row.family_id, clock=self._clock)
+        await self._account_changes.notice_now()
+        return True
+
+    async def _lock(self, db_session: AsyncSession, refresh_token: str) -> RefreshTokenRow:
+        """The row as it is once nobody else works on the user's tokens."""
+        token_hash = hash_of(refresh_token)
+        row = await find_refresh_token(db_session, token_hash)
+        if row is None:
+            raise InvalidGrant
+        user = await lock_user(db_session, row.user_id)
+        row = await find_refresh_token(db_session, token_hash)
+        if user is None or user.is_disabled or row is None or row.revoked_at is not None:
+            raise InvalidGrant
+        if row.expires_at <= moment(self._clock()):
+            raise InvalidGrant
+        return row
+
+    def _is_reused(self, row: RefreshTokenRow) -> bool:
+        if row.used_at is None:
+            return False
+        return moment(self._clock()) > row.used_at + self._settings.refresh_retry_grace
+
+    async def _rotate(
+        self, db_session: AsyncSession, row: RefreshTokenRow, refresh_token: str
+    ) -> IssuedTokens:
+        grant = Grant(row.user_id, frozenset(row.scopes.split()), row.family_id)
+        minted = await self._issuer.mint(db_session, grant, self._settings.access_token_ttl)
+        successor = _successor_of(refresh_token, row.successor_nonce)
+        if row.used_at is None:
+            next_row = await self._issuer.add_refresh_token(db_session, grant, successor, minted.issued_at)
+            row.used_at = moment(self._clock())
+            row.successor_id = next_row.id
+        return IssuedTokens(
+            access_token=minted.encoded,
+            expires_in=minted.expires_at - minted.issued_at,
+            refresh_token=successor,
+            family_id=row.family_id,
+            token_id=minted.token_id,
+            scopes=grant.scopes,
+        )
+
+
+def _successor_of(refresh_token: str, nonce: str) -> str:
+    """Needs both: a stolen old token alone does not lead to the next, nor does a copy of the database."""
+    secret = hmac.new(nonce.encode(), refresh_token.encode(), hashlib.sha256).digest()
+    return REFRESH_TOKEN_PREFIX + base64.urlsafe_b64encode(secret).rstrip(b"=").decode()

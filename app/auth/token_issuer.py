@@ -1,0 +1,145 @@
+"""Issues access tokens, with or without the refresh token that begins a family, and records them.
+
+Used by the HTTP routes and the command line alike. Works inside the caller's transaction.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.access_tokens import AccessTokens, MintedToken
+from app.auth.principal import SCOPES
+from app.persistence.access_tokens import add_access_token
+from app.persistence.refresh_tokens import add_refresh_token, lock_user
+from app.persistence.revocations import user_revoked_until
+from app.persistence.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.settings import AuthSettings
+
+REFRESH_TOKEN_PREFIX: Final = "rt_"  # noqa: S105  (marks a secret, is none)
+SECRET_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedTokens:
+    """What the caller gets, once. `expires_in` is in seconds."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    refresh_token: str | None = field(repr=False)
+    family_id: str | None
+    token_id: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Who may do what; `family_id` names the sign-in when it can be refreshed."""
+
+    user_id: str
+    scopes: frozenset[str]
+    family_id: str | None = None
+    note: str = ""
+
+
+class TokenIssuer:
+    """Made at start from what it needs; nothing to close."""
+
+    def __init__(self, access_tokens: AccessTokens, settings: AuthSettings) -> None:
+        self._access_tokens = access_tokens
+        self._settings = settings
+
+    async def issue(
+        self,
+        db_session: AsyncSession,
+        user: UserRow,
+        scopes: Iterable[str],
+        *,
+        lifetime: timedelta | None = None,
+        with_refresh: bool = False,
+        note: str = "",
+    ) -> IssuedTokens:
+        """Tokens of a new sign-in. `lifetime` is the access token's; by default the settings' one.
+
+        The user must have been flushed. Raises ValueError, in words for the operator, for an unknown or
+        missing scope and for a lifetime out of bounds.
+        """
+        lifetime = self._settings.access_token_ttl if lifetime is None else lifetime
+        self._check(frozenset(scopes), lifetime)
+        await lock_user(db_session, user.id)  # a revocation of all of the user's tokens waits for us
+        family_id = f"fam_{secrets.token_urlsafe(16)}" if with_refresh else None
+        grant = Grant(user.id, frozenset(scopes), family_id, note)
+        minted = await self.mint(db_session, grant, lifetime)
+        refresh_token = None
+        if with_refresh:
+            refresh_token = REFRESH_TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+            await self.add_refresh_token(db_session, grant, refresh_token, minted.issued_at)
+        return IssuedTokens(
+            access_token=minted.encoded,
+            expires_in=minted.expires_at - minted.issued_at,
+            refresh_token=refresh_token,
+            family_id=family_id,
+            token_id=minted.token_id,
+            scopes=grant.scopes,
+        )
+
+    async def mint(self, db_session: AsyncSession, grant: Grant, lifetime: timedelta) -> MintedToken:
+        """Sign and record one access token. The caller holds the user's lock."""
+        revoked_until = await user_revoked_until(db_session, grant.user_id)
+        minted = self._access_tokens.mint(
+            grant.user_id,
+            grant.scopes,
+            lifetime,
+            family_id=grant.family_id,
+            # `iat` has whole seconds: a token issued in the second of a revocation would be born dead.
+            not_issued_before=int(revoked_until.timestamp()) + 1 if revoked_until else 0,
+        )
+        row = AccessTokenRow(
+            jti=minted.token_id,
+            user_id=grant.user_id,
+            scopes=" ".join(sorted(grant.scopes)),
+            family_id=grant.family_id,
+            issued_at=moment(minted.issued_at),
+            expires_at=moment(minted.expires_at),
+            note=grant.note,
+        )
+        await add_access_token(db_session, row)
+        return minted
+
+    async def add_refresh_token(
+        self, db_session: AsyncSession, grant: Grant, refresh_token: str, created_at: int
+    ) -> RefreshTokenRow:
+        """Store the hash of `refresh_token` as the newest of the grant's family."""
+        assert grant.family_id is not None
+        row = RefreshTokenRow(
+            id=f"rtk_{secrets.token_urlsafe(16)}",
+            token_hash=hash_of(refresh_token),
+            family_id=grant.family_id,
+            user_id=grant.user_id,
+            scopes=" ".join(sorted(grant.scopes)),
+            successor_nonce=secrets.token_urlsafe(SECRET_BYTES),
+            created_at=moment(created_at),
+            expires_at=moment(created_at) + self._settings.refresh_token_ttl,
+        )
+        await add_refresh_token(db_session, row)
+        return row
+
+    def _check(self, scopes: frozenset[str], lifetime: timedelta) -> None:
+        if not scopes or not scopes <= SCOPES:
+            raise ValueError(f"scopes must be one or more of: {', '.join(sorted(SCOPES))}")
+        longest = self._settings.max_access_token_ttl
+        if not timedelta(seconds=1) <= lifetime <= longest:
+            raise ValueError(f"the lifetime must be between 1 second and {longest}")
+
+
+def hash_of(refresh_token: str) -> str:
+    """256 random bits need neither salt nor a slow hash."""
+    return hashlib.sha256(refresh_token.encode()).hexdigest()
+
+
+def moment(unix_seconds: float) -> datetime:
+    return datetime.fromtimestamp(unix_seconds, UTC)

@@ -1,0 +1,72 @@
+"""Revokes one access token, one family (a sign-in and all that came of it) or all tokens of a user.
+
+Works inside the caller's transaction. After it has committed, the caller awaits
+`AccountChanges.notice_now()`; the other processes notice within a second.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.token_issuer import moment
+from app.persistence import access_tokens, refresh_tokens
+from app.persistence.revocations import FAMILY, TOKEN, USER, RevocationKind, add_revocation
+
+# Added to the expiry of the last token concerned: more than the greatest leeway that can be configured.
+_MARGIN: Final = timedelta(minutes=10)
+
+Clock = Callable[[], float]
+
+
+async def revoke_token(db_session: AsyncSession, token_id: str, *, clock: Clock = time.time) -> bool:
+    """Whether there is such an access token; its family, if any, lives on."""
+    row = await access_tokens.find_access_token(db_session, token_id)
+    if row is None:
+        return False
+    now = moment(clock())
+    await access_tokens.mark_token_revoked(db_session, token_id, now)
+    await _add(db_session, TOKEN, token_id, now, row.expires_at)
+    return True
+
+
+async def revoke_family(db_session: AsyncSession, family_id: str, *, clock: Clock = time.time) -> bool:
+    """Whether there is such a family. Its refresh tokens and access tokens are dead, those to come too."""
+    user_id = await refresh_tokens.family_owner(db_session, family_id)
+    if user_id is None:
+        return False
+    await refresh_tokens.lock_user(db_session, user_id)
+    now = moment(clock())
+    last_expiry = await access_tokens.latest_family_expiry(db_session, family_id)
+    await refresh_tokens.mark_family_unusable(db_session, family_id, now)
+    await access_tokens.mark_family_revoked(db_session, family_id, now)
+    await _add(db_session, FAMILY, family_id, now, last_expiry)
+    return True
+
+
+async def revoke_user(db_session: AsyncSession, user_id: str, *, clock: Clock = time.time) -> bool:
+    """Whether there is such a user. Whatever it was issued so far is dead; it may sign in anew at once."""
+    if await refresh_tokens.lock_user(db_session, user_id) is None:
+        return False
+    now = moment(int(clock()))
+    # The lock holds off other issuers; one whose clock is ahead of ours may have been there before.
+    latest_issue = await access_tokens.latest_issue(db_session, user_id)
+    not_after = max(now, latest_issue or now)
+    last_expiry = await access_tokens.latest_user_expiry(db_session, user_id)
+    await refresh_tokens.mark_user_unusable(db_session, user_id, now)
+    await access_tokens.mark_user_revoked(db_session, user_id, now)
+    await _add(db_session, USER, user_id, not_after, last_expiry)
+    return True
+
+
+async def _add(
+    db_session: AsyncSession,
+    kind: RevocationKind,
+    subject: str,
+    not_after: datetime,
+    last_expiry: datetime | None,
+) -> None:
+    expires_at = max(not_after, last_expiry or not_after) + _MARGIN
+    await add_revocation(db_session, kind, subject, not_after=not_after, expires_at=expires_at)

@@ -1,0 +1,52 @@
+"""What was issued to whom. The tokens themselves are stored nowhere."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.persistence.tables import AccessTokenRow
+
+
+async def add_access_token(db_session: AsyncSession, row: AccessTokenRow) -> None:
+    db_session.add(row)
+    await db_session.flush()
+
+
+async def find_access_token(db_session: AsyncSession, token_id: str) -> AccessTokenRow | None:
+    return await db_session.get(AccessTokenRow, token_id)
+
+
+async def latest_issue(db_session: AsyncSession, user_id: str) -> datetime | None:
+    """When the newest of the user's tokens was issued."""
+    query = select(func.max(AccessTokenRow.issued_at)).where(AccessTokenRow.user_id == user_id)
+    return await db_session.scalar(query)
+
+
+async def latest_family_expiry(db_session: AsyncSession, family_id: str) -> datetime | None:
+    """When the last of the family's access tokens expires."""
+    query = select(func.max(AccessTokenRow.expires_at)).where(AccessTokenRow.family_id == family_id)
+    return await db_session.scalar(query)
+
+
+async def latest_user_expiry(db_session: AsyncSession, user_id: str) -> datetime | None:
+    """When the last of the user's access tokens expires."""
+    query = select(func.max(AccessTokenRow.expires_at)).where(AccessTokenRow.user_id == user_id)
+    return await db_session.scalar(query)
+
+
+async def mark_token_revoked(db_session: AsyncSession, token_id: str, now: datetime) -> None:
+    await _mark_revoked(db_session, AccessTokenRow.jti == token_id, now)
+
+
+async def mark_family_revoked(db_session: AsyncSession, family_id: str, now: datetime) -> None:
+    await _mark_revoked(db_session, AccessTokenRow.family_id == family_id, now)
+
+
+async def mark_user_revoked(db_session: AsyncSession, user_id: str, now: datetime) -> None:
+    await _mark_revoked(db_session, AccessTokenRow.user_id == user_id, now)
+
+
+async def _mark_revoked(db_session: AsyncSession, which: ColumnElement[bool], now: datetime) -> None:
+    live = (which, AccessTokenRow.revoked_at.is_(None), AccessTokenRow.expires_at > now)
+    await db_session.execute(update(AccessTokenRow).where(*live).values(revoked_at=now))

@@ -1,0 +1,47 @@
+"""Refresh tokens by their hash, and the lock under which a user's tokens change."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.persistence.tables import RefreshTokenRow, UserRow
+
+
+async def lock_user(db_session: AsyncSession, user_id: str) -> UserRow | None:
+    """The user as it is now, nobody else changing its tokens until this transaction ends.
+
+    PostgreSQL locks the row; on SQLite a writing transaction is alone anyway.
+    """
+    query = select(UserRow).where(UserRow.id == user_id).with_for_update()
+    return await db_session.scalar(query.execution_options(populate_existing=True))
+
+
+async def add_refresh_token(db_session: AsyncSession, row: RefreshTokenRow) -> None:
+    db_session.add(row)
+    await db_session.flush()
+
+
+async def find_refresh_token(db_session: AsyncSession, token_hash: str) -> RefreshTokenRow | None:
+    """As the database has it now, whatever this session read before."""
+    query = select(RefreshTokenRow).where(RefreshTokenRow.token_hash == token_hash)
+    return await db_session.scalar(query.execution_options(populate_existing=True))
+
+
+async def family_owner(db_session: AsyncSession, family_id: str) -> str | None:
+    """The id of the user whose sign-in began the family."""
+    query = select(RefreshTokenRow.user_id).where(RefreshTokenRow.family_id == family_id).limit(1)
+    return await db_session.scalar(query)
+
+
+async def mark_family_unusable(db_session: AsyncSession, family_id: str, now: datetime) -> None:
+    await _mark_unusable(db_session, RefreshTokenRow.family_id == family_id, now)
+
+
+async def mark_user_unusable(db_session: AsyncSession, user_id: str, now: datetime) -> None:
+    await _mark_unusable(db_session, RefreshTokenRow.user_id == user_id, now)
+
+
+async def _mark_unusable(db_session: AsyncSession, which: ColumnElement[bool], now: datetime) -> None:
+    live = (which, RefreshTokenRow.revoked_at.is_(None))
+    await db_session.execute(update(RefreshTokenRow).where(*live).values(revoked_at=now))
