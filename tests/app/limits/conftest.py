@@ -1,0 +1,74 @@
+"""A clock that tests move, and limiters over memory and over a real Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
+
+import pytest
+from redis.asyncio import Redis
+
+from app.limits.daily_tokens import no_tokens_used
+from app.limits.limiter import Limiter, build_limiter
+from app.settings import LimitSettings
+
+NOON = 1_750_000_032.5 // 86_400 * 86_400 + 43_200.25  # Unix seconds; UTC noon of some day
+
+
+class FakeClock:
+    """Unix seconds that pass only when told to."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class MakeLimiter(Protocol):
+    def __call__(self, tokens_used_today: Callable[[str], Awaitable[int]] = no_tokens_used) -> Limiter: ...
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """Lets other tasks run until it is so; the test's own time limit ends a wait in vain."""
+    while not is_so():  # noqa: ASYNC110  # what is waited for sets no event
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def redis_client(redis_url: str) -> AsyncIterator[Redis]:
+    client = Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
+async def make_limiter(
+    request: pytest.FixtureRequest, anyio_backend: str, clock: FakeClock
+) -> AsyncIterator[MakeLimiter]:
+    client = None
+    if request.param == "redis":
+        client = Redis.from_url(request.getfixturevalue("redis_url"))
+    made: list[Limiter] = []
+
+    def make(tokens_used_today: Callable[[str], Awaitable[int]] = no_tokens_used) -> Limiter:
+        made.append(build_limiter(LimitSettings(), client, tokens_used_today, clock))
+        return made[-1]
+
+    yield make
+    for limiter in made:
+        await limiter.aclose()
+    if client is not None:
+        await client.aclose()
+
+
+@pytest.fixture
+def limiter(make_limiter: MakeLimiter) -> Limiter:
+    return make_limiter()

@@ -1,0 +1,131 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from app.limits.circuit_breaker import CircuitBreaker, RedisAway
+
+from .conftest import eventually
+
+pytestmark = pytest.mark.anyio
+
+
+class FakeRedis(Redis):
+    """Answers pings when told that it is there."""
+
+    def __init__(self) -> None:
+        self.is_there = False
+        self.pings = 0
+
+    async def ping(self) -> bool:  # type: ignore[override]  # no options are used
+        self.pings += 1
+        if not self.is_there:
+            raise RedisConnectionError("redis://:secret@10.0.0.1 is away")
+        return True
+
+    def __del__(self) -> None:
+        """Has no connection to close."""
+
+
+class Seconds:
+    """Stands in for `asyncio.sleep`: each `pass_one` ends one sleep and waits for the next."""
+
+    def __init__(self) -> None:
+        self.asleep = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.asleep.set()
+        await self._wake.wait()
+        self._wake.clear()
+
+    async def pass_one(self) -> None:
+        await self.asleep.wait()
+        self.asleep.clear()
+        self._wake.set()
+
+
+@pytest.fixture
+def redis() -> FakeRedis:
+    return FakeRedis()
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+async def breaker(redis: FakeRedis, seconds: Seconds) -> AsyncIterator[CircuitBreaker]:
+    breaker = CircuitBreaker(redis, timeout_seconds=0.01, sleep=seconds.sleep)
+    yield breaker
+    await breaker.aclose()
+
+
+async def silence() -> None:
+    await asyncio.Event().wait()
+
+
+async def answer() -> int:
+    return 7
+
+
+async def failure() -> None:
+    raise RedisConnectionError("redis://:secret@10.0.0.1 is away")
+
+
+async def test_an_answer_passes_through(breaker: CircuitBreaker):
+    assert await breaker.call(answer) == 7
+    assert not breaker.is_open
+
+
+@pytest.mark.parametrize("operation", [silence, failure])
+async def test_silence_and_failure_open_it(breaker: CircuitBreaker, operation):
+    with pytest.raises(RedisAway):
+        await breaker.call(operation)
+    assert breaker.is_open
+
+
+async def test_while_open_redis_is_not_asked(breaker: CircuitBreaker):
+    with pytest.raises(RedisAway):
+        await breaker.call(failure)
+
+    async def must_not_run() -> None:
+        raise AssertionError("asked")
+
+    with pytest.raises(RedisAway):
+        await breaker.call(must_not_run)
+
+
+async def test_it_closes_when_redis_answers_the_probe(
+    breaker: CircuitBreaker, redis: FakeRedis, seconds: Seconds
+):
+    with pytest.raises(RedisAway):
+        await breaker.call(failure)
+    await seconds.pass_one()
+    await seconds.asleep.wait()  # the probe failed: it waits for the next second
+    assert breaker.is_open
+    redis.is_there = True
+    await seconds.pass_one()
+    await eventually(lambda: not breaker.is_open)
+    assert redis.pings == 2
+    assert await breaker.call(answer) == 7
+
+
+async def test_each_change_is_logged_once_and_without_the_address(
+    breaker: CircuitBreaker, redis: FakeRedis, seconds: Seconds, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    for _ in range(5):
+        await asyncio.gather(*(breaker.call(failure) for _ in range(5)), return_exceptions=True)
+    redis.is_there = True
+    await seconds.pass_one()
+    await eventually(lambda: not breaker.is_open)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Redis is away (ConnectionError); limits are no longer shared",
+        "Redis is back; limits are shared again",
+    ]
+    assert "secret" not in caplog.text

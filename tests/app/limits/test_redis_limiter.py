@@ -1,0 +1,198 @@
+"""What only several processes and a real Redis show: sharing, leases, cancelled requests."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from app.errors import ConcurrencyLimitExceeded
+from app.limits.circuit_breaker import CircuitBreaker
+from app.limits.policy import LimitPolicy
+from app.limits.redis_limiter import RedisLimiter
+from app.limits.redis_slots import LEASE_SECONDS, RENEW_SECONDS
+
+from .conftest import FakeClock
+
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+
+ADMITTING_PROCESS = Path(__file__).with_name("admitting_process.py")
+
+
+class Ticks:
+    """Stands in for `asyncio.sleep`: a sleeper wakes when the test says so."""
+
+    def __init__(self) -> None:
+        self._asleep = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self._asleep.set()
+        await self._wake.wait()
+        self._wake.clear()
+
+    async def tick(self) -> None:
+        """Wakes the sleeper and waits until it has done its work and sleeps again."""
+        await self._asleep.wait()
+        self._asleep.clear()
+        self._wake.set()
+        await self._asleep.wait()
+
+
+class GatewayProcess:
+    """One process's limiter over the shared Redis."""
+
+    def __init__(self, client: Redis, clock: FakeClock) -> None:
+        self.ticks = Ticks()
+        self.breaker = CircuitBreaker(client)
+        self.limiter = RedisLimiter(client, self.breaker, clock, sleep=self.ticks.sleep)
+
+    async def aclose(self) -> None:
+        await self.limiter.aclose()
+        await self.breaker.aclose()
+
+
+@pytest.fixture
+async def one(redis_client: Redis, clock: FakeClock) -> AsyncIterator[GatewayProcess]:
+    process = GatewayProcess(redis_client, clock)
+    yield process
+    await process.aclose()
+
+
+@pytest.fixture
+async def other(redis_client: Redis, clock: FakeClock) -> AsyncIterator[GatewayProcess]:
+    process = GatewayProcess(redis_client, clock)
+    yield process
+    await process.aclose()
+
+
+def test_of_100_requests_on_two_processes_exactly_10_pass(redis_url: str):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(ADMITTING_PROCESS), redis_url, "50"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outputs = [process.communicate(timeout=30)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert sum(int(output) for output in outputs) == 10
+
+
+async def test_slots_are_shared(one: GatewayProcess, other: GatewayProcess):
+    policy = LimitPolicy(100, 1)
+    admission = await one.limiter.admit("usr_a", policy)
+    with pytest.raises(ConcurrencyLimitExceeded):
+        await other.limiter.admit("usr_a", policy)
+    await admission.release()
+    await (await other.limiter.admit("usr_a", policy)).release()
+
+
+async def test_the_slot_of_a_dead_process_is_free_after_its_lease(
+    one: GatewayProcess, other: GatewayProcess, clock: FakeClock
+):
+    policy = LimitPolicy(100, 1, daily_tokens=100)
+    admission = await one.limiter.admit("usr_a", policy)
+    await admission.reserve_tokens(100)
+    clock.advance(LEASE_SECONDS - 0.5)
+    with pytest.raises(ConcurrencyLimitExceeded):
+        await other.limiter.admit("usr_a", policy)
+    clock.advance(1)
+    taken_over = await other.limiter.admit("usr_a", policy)
+    await taken_over.reserve_tokens(100)  # the dead one's reservation went with its slot
+    await taken_over.release()
+
+
+async def test_a_slot_in_use_is_renewed(one: GatewayProcess, other: GatewayProcess, clock: FakeClock):
+    policy = LimitPolicy(100, 1)
+    admission = await one.limiter.admit("usr_a", policy)
+    for _ in range(12):
+        clock.advance(RENEW_SECONDS)
+        await one.ticks.tick()
+    with pytest.raises(ConcurrencyLimitExceeded):
+        await other.limiter.admit("usr_a", policy)
+    await admission.release()
+
+
+async def test_renewing_does_not_bring_a_released_slot_back(
+    one: GatewayProcess, other: GatewayProcess, clock: FakeClock
+):
+    policy = LimitPolicy(100, 1)
+    kept = await one.limiter.admit("usr_b", policy)
+    await (await one.limiter.admit("usr_a", policy)).release()
+    await one.ticks.tick()
+    await (await other.limiter.admit("usr_a", policy)).release()
+    await kept.release()
+
+
+async def test_a_request_cancelled_at_any_point_holds_nothing(
+    one: GatewayProcess, redis_client: Redis, clock: FakeClock
+):
+    policy = LimitPolicy(5, 5)
+    for turns in range(40):  # the more turns of the event loop, the later it is cancelled
+        task = asyncio.create_task(one.limiter.admit("usr_a", policy))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if not task.cancel():
+            await (await task).give_back()
+            continue
+        outcome = (await asyncio.gather(task, return_exceptions=True))[0]
+        if isinstance(outcome, asyncio.CancelledError):
+            await one.limiter.settled()
+        else:
+            assert not isinstance(outcome, BaseException)
+            await outcome.give_back()
+    admission = await one.limiter.admit("usr_a", policy)
+    assert admission.headers["RateLimit"] == '"requests";r=4;t=60'
+    await admission.release()
+    assert await redis_client.zcard("gateway:limits:{usr_a}:slots") == 0
+
+
+async def test_releasing_goes_on_when_the_request_is_cancelled(one: GatewayProcess, redis_client: Redis):
+    admission = await one.limiter.admit("usr_a", LimitPolicy(5, 1))
+    task = asyncio.create_task(admission.release())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await one.limiter.settled()
+    assert await redis_client.zcard("gateway:limits:{usr_a}:slots") == 0
+
+
+async def test_nothing_is_kept_in_redis_for_ever(one: GatewayProcess, redis_client: Redis):
+    admission = await one.limiter.admit("usr_a", LimitPolicy(5, 1, daily_tokens=100))
+    await admission.reserve_tokens(10)
+    keys = [key async for key in redis_client.scan_iter()]
+    assert len(keys) == 4
+    for key in keys:
+        assert 0 < await redis_client.ttl(key) <= 2 * 86_400
+    await admission.release(tokens_used=5)
+
+
+async def test_lost_usage_counters_are_read_from_the_usage_table_again(redis_client: Redis, clock: FakeClock):
+    async def tokens_used_today(user_id: str) -> int:
+        return 95
+
+    breaker = CircuitBreaker(redis_client)
+    limiter = RedisLimiter(redis_client, breaker, clock, tokens_used_today)
+    policy = LimitPolicy(100, 2, daily_tokens=100)
+    admission = await limiter.admit("usr_a", policy)
+    await redis_client.flushall()
+    await admission.release(tokens_used=3)  # must not begin a counter at 3
+    admission = await limiter.admit("usr_a", policy)
+    await admission.reserve_tokens(5)
+    await admission.release()
+    assert await redis_client.get(admission.slot.keys[2]) == b"95"
+    await limiter.aclose()
+    await breaker.aclose()
