@@ -1,0 +1,46 @@
+# make run    set up and serve on http://127.0.0.1:8000, with a demo token
+# make test   everything, real servers included       make check   the quick part, under a minute
+# make bench  the figures in benchmarks/              make install set-up alone
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
+TEST_PROCESSES := 2
+TESTS := $(BIN)/python -m pytest -p no:cacheprovider -n $(TEST_PROCESSES) --dist worksteal
+
+.PHONY: run install test check bench
+
+run: install
+	@exec $(BIN)/gateway serve --demo
+
+install: $(VENV)/.installed
+
+test: $(VENV)/.installed-for-tests
+	@scripts/install-test-servers
+	$(TESTS)
+
+check: $(VENV)/.installed-for-tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(TESTS) -m "not slow and not servers"
+
+bench: $(VENV)/.installed-for-tests
+	$(BIN)/python -m benchmarks.gateway_overhead
+
+# Each stamp is newer than pyproject.toml: a second run installs nothing and needs no network.
+$(VENV)/.installed: pyproject.toml | $(VENV)/.created
+	@echo "Installing the gateway and PyTorch into $(VENV): a few minutes, 0.5 to 4 GB by the index's build of torch."
+	@echo "(PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu offers the small one, without CUDA.)"
+	$(PIP) -e '.[inference]'
+	@touch $@
+
+$(VENV)/.installed-for-tests: $(VENV)/.installed
+	@echo "Installing what the tests need into $(VENV): a minute or two ..."
+	$(PIP) -e '.[inference,test]'
+	@touch $@
+
+$(VENV)/.created:
+	@python=$$(scripts/find-python) && echo "Creating $(VENV) with $$python ..." && $$python -m venv $(VENV)
+	@touch $@
