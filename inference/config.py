@@ -9,12 +9,23 @@ EMBEDDED_MODEL = Path(__file__).parent / "embedded"
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """The in-process pool. `model` is a directory or a hub name; one worker per device."""
+    """The in-process pool. `model` is a directory or a hub name; one worker per device ("auto": all).
+
+    `kv_cache_tokens` is the cache's size; None takes what the running requests may need, as far as
+    free memory allows. `chunk_tokens` bounds a step's prefill, and so what it delays running streams.
+    `shared_system_prompts` are no secret: users may find out, by timing, that others use them too.
+    """
 
     model: str = str(EMBEDDED_MODEL)
     devices: tuple[str, ...] = ("cpu",)
     quantization: Literal["int8", "none"] = "none"
     max_waiting_requests: int = 64
+    max_waiting_prompt_tokens: int = 262_144
+    max_running_requests: int = 16
+    chunk_tokens: int = 512
+    block_size: int = 16
+    kv_cache_tokens: int | None = None
+    shared_system_prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

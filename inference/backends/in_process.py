@@ -1,0 +1,57 @@
+"""The backend that runs the model itself, on threads of this process."""
+
+from collections.abc import Callable
+
+import torch
+
+from inference.backend import BackendStatus, DeltaStream, ModelCard
+from inference.config import EngineConfig
+from inference.engine.engine import Engine, LoadedModel
+from inference.errors import BackendUnavailable
+from inference.loading.registry import load_model
+from inference.pool import Pool
+from inference.types import GenerationRequest
+
+LoadModel = Callable[[str, str, str], LoadedModel]  # model, device, quantization
+
+
+class InProcessBackend:
+    """See `Backend`. Loads and runs one replica of the model on each device."""
+
+    def __init__(self, config: EngineConfig, load: LoadModel = load_model) -> None:
+        self._config = config
+        self._load = load
+        self._model_card: ModelCard | None = None
+        self._pool = Pool(resolve_devices(config.devices), self._make_engine, config.max_waiting_requests)
+
+    @property
+    def model_card(self) -> ModelCard:
+        if self._model_card is None:
+            raise BackendUnavailable("the model is not loaded yet")
+        return self._model_card
+
+    async def start(self) -> None:
+        self._model_card = await self._pool.start()
+
+    def generate(self, request: GenerationRequest) -> DeltaStream:
+        return self._pool.generate(request)
+
+    def status(self) -> BackendStatus:
+        return self._pool.status()
+
+    async def aclose(self, drain_seconds: float) -> None:
+        await self._pool.aclose(drain_seconds)
+
+    def _make_engine(self, device: str) -> Engine:
+        """Runs in the worker's thread, whose current device it sets."""
+        if device.startswith("cuda"):
+            torch.cuda.set_device(device)
+        model = self._load(self._config.model, device, self._config.quantization)
+        return Engine(model, torch.device(device), self._config)
+
+
+def resolve_devices(devices: tuple[str, ...]) -> tuple[str, ...]:
+    """Replaces "auto" by every CUDA device, or the CPU where there is none."""
+    if "auto" not in devices:
+        return devices
+    return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count())) or ("cpu",)

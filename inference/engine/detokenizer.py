@@ -1,0 +1,67 @@
+"""Token ids to text, one id at a time, for byte-level tokenizers. Knows nothing of tags or stop strings.
+
+Works on bytes, not on decoded strings: a character comes out when its last byte does, and asking
+twice is never needed.
+"""
+
+import codecs
+from collections.abc import Callable
+from typing import Protocol
+
+TokenBytes = Callable[[int], bytes]
+
+_PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+
+
+class Tokenizer(Protocol):
+    """What the engine asks of a transformers fast tokenizer."""
+
+    @property
+    def all_special_ids(self) -> list[int]: ...
+
+    def convert_ids_to_tokens(self, ids: int) -> str | None: ...
+
+
+def byte_alphabet() -> dict[str, int]:
+    """GPT-2's alphabet: the character that stands for each byte in a byte-level vocabulary."""
+    alphabet = {chr(byte): byte for byte in _PRINTABLE}
+    spare = (byte for byte in range(256) if byte not in _PRINTABLE)
+    return alphabet | {chr(256 + index): byte for index, byte in enumerate(spare)}
+
+
+def make_token_bytes(tokenizer: Tokenizer, shown: frozenset[str]) -> TokenBytes:
+    """Returns a cached look-up from a token id to the bytes that it stands for.
+
+    Special tokens and unknown ids stand for nothing, except the special tokens named in `shown`.
+    """
+    alphabet = byte_alphabet()
+    special_ids = frozenset(tokenizer.all_special_ids)
+    cache: dict[int, bytes] = {}
+
+    def token_bytes(token_id: int) -> bytes:
+        known = cache.get(token_id)
+        if known is not None:
+            return known
+        token = tokenizer.convert_ids_to_tokens(token_id) or ""
+        if token_id in special_ids and token not in shown:
+            token = ""
+        if all(character in alphabet for character in token):
+            value = bytes(alphabet[character] for character in token)
+        else:
+            value = token.encode()
+        cache[token_id] = value
+        return value
+
+    return token_bytes
+
+
+class Detokenizer:
+    """One per sequence. Bytes that can never become a character turn into U+FFFD."""
+
+    def __init__(self, token_bytes: TokenBytes) -> None:
+        self._token_bytes = token_bytes
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def push(self, token_id: int) -> str:
+        """Returns the characters that this token completes. What never completes is never shown."""
+        return self._decode(self._token_bytes(token_id))

@@ -1,0 +1,251 @@
+"""The step loop of one device: encode what arrived, schedule, compute, sample, hand out text.
+
+Created, stepped and dropped by one thread, which also calls `add` and `abort`. No asyncio, no locks.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+
+from inference.backend import ModelCard
+from inference.config import EngineConfig
+from inference.engine.detokenizer import Tokenizer, make_token_bytes
+from inference.engine.kv_cache import BlockAllocator
+from inference.engine.model_runner import Decoder, ModelRunner, count_blocks
+from inference.engine.outcome import Outcome
+from inference.engine.reasoning import TAGS, THINK
+from inference.engine.sampler import NOT_FINITE
+from inference.engine.scheduler import Chunk, Scheduler
+from inference.engine.sequence import Sequence
+from inference.engine.text_stream import TextStream
+from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull
+from inference.models.prompt import EncodedPrompt
+from inference.types import Delta, FinishReason, GenerationRequest, Message, Task, Text, Usage
+
+logger = logging.getLogger(__name__)
+
+PROMPT_TAIL = 16  # tokens in which a template's opened <think> is looked for
+
+
+class LoadedModel(Protocol):
+    """`inference.loading.registry.LoadedModel`, or a test's."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def context_length(self) -> int: ...
+    @property
+    def modalities(self) -> frozenset[str]: ...
+    @property
+    def eos_token_ids(self) -> frozenset[int]: ...
+    @property
+    def decoder(self) -> Decoder: ...
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    def encode_prompt(
+        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+    ) -> EncodedPrompt: ...
+
+
+class Engine:
+    def __init__(
+        self,
+        model: LoadedModel,
+        device: torch.device,
+        config: EngineConfig,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._model = model
+        self._config = config
+        self._clock = clock
+        wanted_tokens = model.context_length * config.max_running_requests
+        block_size = config.block_size
+        num_blocks = count_blocks(model.decoder, device, block_size, wanted_tokens, config.kv_cache_tokens)
+        self._allocator = BlockAllocator(num_blocks)
+        self._runner = ModelRunner(model.decoder, device, num_blocks, block_size)
+        self._scheduler = Scheduler(
+            self._allocator, block_size, config.max_running_requests, config.chunk_tokens
+        )
+        self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
+        self._context_length = min(model.context_length, num_blocks * block_size)
+        self._shared_prefixes = {text: self._encode_shared(text) for text in config.shared_system_prompts}
+        self._arrivals: dict[int, GenerationRequest] = {}
+        self._sequences: dict[int, Sequence] = {}
+        self._outcomes: list[Outcome] = []
+
+    @property
+    def model_card(self) -> ModelCard:
+        model = self._model
+        return ModelCard(model.name, self._context_length, model.modalities, model.created)
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._arrivals or self._sequences or self._outcomes)
+
+    @property
+    def blocks_used(self) -> int:
+        return self._allocator.num_used
+
+    @property
+    def blocks_total(self) -> int:
+        return self._allocator.num_blocks
+
+    def add(self, key: int, request: GenerationRequest) -> None:
+        """`key` is the caller's own and unique; request ids are a client's and need not be."""
+        self._arrivals[key] = request
+
+    def abort(self, key: int) -> None:
+        """Ends a request now. Does nothing when it has ended already."""
+        self._end(key, "aborted")
+
+    def step(self) -> list[Outcome]:
+        """Does one step and returns what happened since the last one.
+
+        Raises only when the device is lost; what a single request causes becomes its own error.
+        """
+        self._end_overdue()
+        self._encode_arrivals()
+        chunks = self._scheduler.schedule()
+        for chunk in chunks:
+            if not chunk.sequence.has_begun:
+                chunk.sequence.has_begun = True
+                self._outcomes.append((chunk.sequence.key, Delta()))
+        if chunks:
+            self._compute(chunks)
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    # Arrival
+
+    def _encode_arrivals(self) -> None:
+        """Encodes about one step's worth of tokens, so that a burst of arrivals does not stall streams."""
+        budget = self._config.chunk_tokens
+        while self._arrivals and budget > 0:
+            key, request = next(iter(self._arrivals.items()))
+            del self._arrivals[key]
+            try:
+                sequence = self._encode(key, request)
+            except Exception as error:
+                self._fail(key, error)
+                continue
+            budget -= sequence.prompt_tokens
+            self._sequences[key] = sequence
+            self._scheduler.add(sequence)
+
+    def _encode(self, key: int, request: GenerationRequest) -> Sequence:
+        with torch.inference_mode():
+            prompt = self._model.encode_prompt(request.messages, request.enable_thinking, request.task)
+        prompt_tokens = len(prompt.token_ids)
+        if prompt_tokens + request.sampling_params.max_tokens > self._context_length:
+            raise PromptTooLong(prompt_tokens, self._context_length)
+        waiting_tokens = self._scheduler.waiting_prompt_tokens
+        if waiting_tokens and waiting_tokens + prompt_tokens > self._config.max_waiting_prompt_tokens:
+            raise QueueFull(f"{waiting_tokens} prompt tokens are waiting")
+        tail = b"".join(map(self._token_bytes, prompt.token_ids[-PROMPT_TAIL:]))
+        is_reasoning = tail.rstrip().endswith(THINK.encode())
+        stream = TextStream(self._token_bytes, request.sampling_params.stop, is_reasoning)
+        shared_tokens = self._count_shared_tokens(request, prompt)
+        return Sequence(key, request, prompt, stream, self._config.block_size, shared_tokens)
+
+    def _encode_shared(self, text: str) -> tuple[int, ...]:
+        with torch.inference_mode():
+            message = Message("system", (Text(text),))
+            return self._model.encode_prompt((message,), False, "chat").token_ids
+
+    def _count_shared_tokens(self, request: GenerationRequest, prompt: EncodedPrompt) -> int:
+        """Returns how many leading tokens come from a system prompt that the operator calls public."""
+        match request.messages:
+            case (Message("system", (Text(text),)), *_) if text in self._shared_prefixes:
+                pairs = zip(self._shared_prefixes[text], prompt.token_ids, strict=False)
+                return next((index for index, (a, b) in enumerate(pairs) if a != b), len(prompt.token_ids))
+        return 0
+
+    # Computing
+
+    def _compute(self, chunks: list[Chunk]) -> None:
+        results = self._run(chunks)
+        errors = [result for result in results if isinstance(result, Exception)]
+        if len(errors) == len(chunks):
+            self._runner.probe()
+        for chunk, result in zip(chunks, results, strict=True):
+            if isinstance(result, Exception):
+                self._fail(chunk.sequence.key, result)
+                continue
+            try:
+                self._advance(chunk, result)
+            except Exception as error:
+                self._fail(chunk.sequence.key, error)
+
+    def _run(self, chunks: list[Chunk], is_retry: bool = False) -> list[int | Exception | None]:
+        """Returns a token, None or an error per chunk. A batch that fails is halved until it is one."""
+        try:
+            return [*self._runner.run(chunks)]
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            if len(chunks) == 1 and is_retry:
+                return [error]
+        except Exception as error:
+            if len(chunks) == 1:
+                return [error]
+        self._runner.release_memory()
+        if len(chunks) == 1:
+            return self._run(chunks, is_retry=True)
+        half = len(chunks) // 2
+        return self._run(chunks[:half]) + self._run(chunks[half:])
+
+    def _advance(self, chunk: Chunk, token_id: int | None) -> None:
+        sequence = chunk.sequence
+        if token_id == NOT_FINITE:
+            raise GenerationFailed("the logits are not finite")
+        self._scheduler.advance(chunk)
+        if token_id is None:
+            return
+        sequence.token_ids.append(token_id)
+        if token_id in self._model.eos_token_ids:
+            self._end(sequence.key, "stop")
+            return
+        self._runner.note_token(sequence, token_id)
+        self._say(sequence.key, *sequence.text_stream.push(token_id))
+        if sequence.text_stream.is_stopped:
+            self._end(sequence.key, "stop")
+        elif sequence.output_tokens >= sequence.request.sampling_params.max_tokens:
+            self._end(sequence.key, "length")
+
+    # Ending
+
+    def _end_overdue(self) -> None:
+        now = self._clock()
+        overdue = [key for key, request in self._arrivals.items() if request.deadline <= now]
+        overdue += [key for key, each in self._sequences.items() if each.request.deadline <= now]
+        for key in overdue:
+            self._end(key, "deadline")
+
+    def _end(self, key: int, finish_reason: FinishReason) -> None:
+        usage = Usage(0, 0)
+        if self._arrivals.pop(key, None) is None:
+            sequence = self._sequences.pop(key, None)
+            if sequence is None:
+                return
+            self._scheduler.remove(sequence)
+            self._say(key, *sequence.text_stream.flush(is_cut_off=finish_reason != "stop"))
+            usage = sequence.usage
+        self._outcomes.append((key, Delta(finish_reason=finish_reason, usage=usage)))
+
+    def _fail(self, key: int, error: Exception) -> None:
+        """Ends one request with an error; the others do not notice."""
+        sequence = self._sequences.pop(key, None)
+        if sequence is not None:
+            self._scheduler.remove(sequence)
+        if not isinstance(error, InferenceError):
+            logger.error("a request failed: %s", type(error).__name__, exc_info=error)
+            error = GenerationFailed(f"{type(error).__name__} while it was executed")
+        self._outcomes.append((key, error.with_traceback(None)))  # frames would keep the prompt alive
+
+    def _say(self, key: int, text: str, reasoning: str) -> None:
+        if text or reasoning:
+            self._outcomes.append((key, Delta(text=text, reasoning=reasoning)))

@@ -1,0 +1,89 @@
+"""Draws the next token of each sequence from its row of logits.
+
+Every row is treated by itself, with one random number of its own, so what else is in the batch
+changes nothing. `draw_unfiltered`, `draw_filtered` and `penalise_frequency` are the hot operations.
+"""
+
+import torch
+from torch import Tensor
+
+from inference.engine.sequence import Sequence
+
+MIN_TEMPERATURE = 1e-4  # below, dividing logits by it overflows; it is greedy by then
+NOT_FINITE = -1
+
+
+def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
+    """Returns one token id per row, or NOT_FINITE where the logits are not numbers.
+
+    logits: (rows, vocab), overwritten where a frequency penalty applies.
+    """
+    logits = logits.float()
+    random_rows: tuple[list[int], list[int]] = ([], [])  # without and with top_p or top_k
+    for row, sequence in enumerate(sequences):
+        params = sequence.request.sampling_params
+        if params.frequency_penalty and sequence.token_counts is not None:
+            penalise_frequency(logits[row], sequence.token_counts, params.frequency_penalty)
+        if params.temperature >= MIN_TEMPERATURE:
+            random_rows[params.top_k > 0 or params.top_p < 1].append(row)
+    highest, tokens = logits.max(dim=-1)  # both (rows,)
+    for is_filtered, rows in enumerate(random_rows):
+        if rows:
+            drawn = _draw(logits[rows], [sequences[row] for row in rows], bool(is_filtered))
+            tokens[rows] = drawn
+    tokens = torch.where(highest.isfinite(), tokens, NOT_FINITE)
+    drawn_ids: list[int] = tokens.tolist()
+    return drawn_ids
+
+
+def count_token(sequence: Sequence, token_id: int, vocab_size: int, device: torch.device) -> None:
+    """Keeps the counts that a frequency penalty needs; free of charge for everybody else."""
+    if not sequence.request.sampling_params.frequency_penalty:
+        return
+    if sequence.token_counts is None:
+        sequence.token_counts = torch.zeros(vocab_size, device=device)
+    sequence.token_counts[token_id] += 1
+
+
+def penalise_frequency(logits: Tensor, token_counts: Tensor, penalty: float) -> None:
+    """In place. logits and token_counts: (vocab,)."""
+    logits.sub_(token_counts, alpha=penalty)
+
+
+def draw_unfiltered(logits: Tensor, uniforms: Tensor) -> Tensor:
+    """Inverts the distribution function. logits: (rows, vocab), uniforms: (rows, 1) in [0, 1) -> (rows,)."""
+    cumulative = logits.softmax(dim=-1).cumsum(dim=-1)
+    return _invert(cumulative, cumulative[:, -1:], uniforms).squeeze(1)
+
+
+def draw_filtered(logits: Tensor, uniforms: Tensor, top_p: Tensor, top_k: Tensor) -> Tensor:
+    """As `draw_unfiltered`, among the `top_k` likeliest that make up `top_p`; those two are (rows, 1)."""
+    ordered, token_ids = logits.sort(dim=-1, descending=True, stable=True)
+    probabilities = ordered.softmax(dim=-1)
+    cumulative = probabilities.cumsum(dim=-1)
+    ranks = torch.arange(logits.shape[-1], device=logits.device)
+    is_kept = ((cumulative - probabilities) < top_p) & (ranks < top_k)  # always a beginning of the row
+    last_kept = is_kept.sum(dim=-1, keepdim=True).clamp(min=1) - 1
+    index = _invert(cumulative, cumulative.gather(-1, last_kept), uniforms)
+    return token_ids.gather(-1, index.minimum(last_kept)).squeeze(1)
+
+
+def _invert(cumulative: Tensor, total: Tensor, uniforms: Tensor) -> Tensor:
+    return torch.searchsorted(cumulative, uniforms * total, right=True).clamp(max=cumulative.shape[-1] - 1)
+
+
+def _draw(logits: Tensor, sequences: list[Sequence], is_filtered: bool) -> Tensor:
+    params = [sequence.request.sampling_params for sequence in sequences]
+    vocab_size = logits.shape[-1]
+    columns = torch.tensor(
+        [
+            (sequence.draw_uniform(), each.temperature, each.top_p, each.top_k or vocab_size)
+            for sequence, each in zip(sequences, params, strict=True)
+        ],
+        dtype=torch.float32,
+    ).to(logits.device)
+    uniforms, temperature, top_p, top_k = columns.unbind(dim=1)
+    scaled = logits / temperature[:, None]
+    if not is_filtered:
+        return draw_unfiltered(scaled, uniforms[:, None])
+    return draw_filtered(scaled, uniforms[:, None], top_p[:, None], top_k[:, None])

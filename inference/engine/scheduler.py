@@ -1,0 +1,155 @@
+"""Decides what each step computes: who is admitted, who is preempted, how prefills share the step.
+
+Knows lengths and blocks, not tensors or text. Used by the engine's thread alone.
+"""
+
+from typing import NamedTuple
+
+from inference.engine.fair_queue import FairQueue
+from inference.engine.kv_cache import BlockAllocator
+from inference.engine.sequence import Sequence, blocks_for
+from inference.types import Priority
+
+_PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
+
+
+class Chunk(NamedTuple):
+    """Tokens `start` to `end` of one sequence, computed in one step."""
+
+    sequence: Sequence
+    start: int
+    end: int
+
+    @property
+    def is_sampled(self) -> bool:
+        """The step computes the last known token, so the next one can be drawn."""
+        return self.end == len(self.sequence.token_ids)
+
+
+class Scheduler:
+    """Continuous batching. A sequence is admitted with all blocks that its tokens need so far.
+
+    So only decoding asks for more, one block at a time; when none is left, the youngest sequence of the
+    lowest class gives all of its own up and is computed again later. The oldest always goes on, so
+    everybody ends.
+    """
+
+    def __init__(
+        self, allocator: BlockAllocator, block_size: int, max_running: int, chunk_tokens: int
+    ) -> None:
+        self._allocator = allocator
+        self._block_size = block_size
+        self._max_running = max_running
+        self._chunk_tokens = chunk_tokens
+        self._queues = {priority: FairQueue() for priority in _PRIORITIES}
+        self.running: list[Sequence] = []  # in order of admission
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.running) or any(map(len, self._queues.values()))
+
+    @property
+    def waiting_prompt_tokens(self) -> int:
+        return sum(queue.prompt_tokens for queue in self._queues.values())
+
+    def add(self, sequence: Sequence) -> None:
+        self._queue(sequence).push(sequence)
+
+    def remove(self, sequence: Sequence) -> None:
+        """Takes out a sequence that ended, wherever it is, and frees its blocks."""
+        if sequence in self.running:
+            self.running.remove(sequence)
+            self._allocator.release(sequence.take_blocks())
+        else:
+            self._queue(sequence).remove(sequence)
+
+    def schedule(self) -> list[Chunk]:
+        """Returns this step's work: one token of every decoding sequence, then chunks of prefills."""
+        if not self._preempt_for_decodes():
+            self._admit()
+        decodes = [sequence for sequence in self.running if sequence.num_remaining == 1]
+        prefills = [sequence for sequence in self.running if sequence.num_remaining > 1]
+        chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]
+        if prefills:
+            budget = max(1, self._chunk_tokens - len(decodes))
+            chunks += _divide(budget, prefills)
+        return chunks
+
+    def advance(self, chunk: Chunk) -> None:
+        """Notes that a chunk's keys and values are in the cache; full blocks can be found from now on."""
+        sequence = chunk.sequence
+        sequence.num_computed = chunk.end
+        full = chunk.end // self._block_size
+        if full > sequence.num_published:
+            hashes = sequence.block_hashes(full)
+            blocks = sequence.block_table
+            for index in range(sequence.num_published, full):
+                self._allocator.publish(int(blocks[index]), hashes[index])
+            sequence.num_published = full
+
+    def _queue(self, sequence: Sequence) -> FairQueue:
+        return self._queues[sequence.request.priority]
+
+    def _preempt_for_decodes(self) -> bool:
+        """Gives each decoding sequence the block that it needs. Returns whether any was preempted."""
+        has_preempted = False
+        for sequence in tuple(self.running):
+            if len(sequence.token_ids) <= sequence.num_blocks * self._block_size:
+                continue
+            while not self._allocator.num_free and sequence in self.running:
+                self._preempt(self._victim())
+                has_preempted = True
+            if sequence in self.running:
+                sequence.append_blocks(self._allocator.allocate(1))
+        return has_preempted
+
+    def _victim(self) -> Sequence:
+        for sequence in reversed(self.running):
+            if sequence.request.priority == "batch":
+                return sequence
+        return self.running[-1]
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self.running.remove(sequence)
+        self._allocator.release(sequence.take_blocks())
+        self._queue(sequence).push_front(sequence)
+
+    def _admit(self) -> None:
+        for queue in self._queues.values():
+            while len(self.running) < self._max_running:
+                sequence = queue.peek()
+                if sequence is None:
+                    break
+                if not self._reserve(sequence):
+                    return
+                self.running.append(queue.pop())
+
+    def _reserve(self, sequence: Sequence) -> bool:
+        """Takes the blocks of all its tokens, known prefixes first; keeps one free for each that runs."""
+        tokens = len(sequence.token_ids)
+        # The last token is always computed: its logits are needed.
+        cached = self._allocator.acquire_cached(sequence.block_hashes((tokens - 1) // self._block_size))
+        missing = blocks_for(tokens, self._block_size) - len(cached)
+        if missing + len(self.running) > self._allocator.num_free:
+            self._allocator.release(cached)
+            return False
+        sequence.append_blocks(cached + self._allocator.allocate(missing))
+        sequence.num_computed = len(cached) * self._block_size
+        sequence.num_published = len(cached)
+        return True
+
+
+def _divide(budget: int, prefills: list[Sequence]) -> list[Chunk]:
+    """Half of a step's tokens go to the oldest prefill, so none starves; the rest to the shortest first."""
+    grants = dict.fromkeys(prefills, 0)
+    grants[prefills[0]] = min(prefills[0].num_remaining, -(-budget // 2))
+    budget -= grants[prefills[0]]
+    for sequence in sorted(prefills, key=lambda prefill: prefill.num_remaining - grants[prefill]):
+        more = min(sequence.num_remaining - grants[sequence], budget)
+        grants[sequence] += more
+        budget -= more
+    return [
+        Chunk(sequence, sequence.num_computed, sequence.num_computed + grant)
+        for sequence, grant in grants.items()
+        if grant
+    ]

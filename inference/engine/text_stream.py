@@ -1,0 +1,62 @@
+"""From sampled token ids to what the caller sees: characters, then reasoning apart, then stop strings."""
+
+from inference.engine.detokenizer import Detokenizer, TokenBytes
+from inference.engine.reasoning import ReasoningSplitter, held_back
+
+
+class StopChecker:
+    """Ends the text before the first stop string, also when it spans tokens."""
+
+    def __init__(self, stop: tuple[str, ...]) -> None:
+        self._stop = tuple(marker for marker in stop if marker)
+        self._held = ""
+        self.is_stopped = False
+
+    def push(self, piece: str) -> str:
+        """Returns the text that no stop string can take back any more."""
+        if self.is_stopped or not self._stop:
+            return "" if self.is_stopped else piece
+        buffer = self._held + piece
+        ends = [found for found in map(buffer.find, self._stop) if found >= 0]
+        if ends:
+            self.is_stopped = True
+            self._held = ""
+            return buffer[: min(ends)]
+        undecided = held_back(buffer, self._stop)
+        self._held = buffer[len(buffer) - undecided :]
+        return buffer[: len(buffer) - undecided]
+
+    def flush(self) -> str:
+        held, self._held = self._held, ""
+        return held
+
+
+class TextStream:
+    """One per sequence; counts the tokens that were sampled while the model was reasoning."""
+
+    def __init__(self, token_bytes: TokenBytes, stop: tuple[str, ...], is_reasoning: bool) -> None:
+        self._detokenizer = Detokenizer(token_bytes)
+        self._splitter = ReasoningSplitter(is_reasoning)
+        self._stop_checker = StopChecker(stop)
+        self.reasoning_tokens = 0
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stop_checker.is_stopped
+
+    def push(self, token_id: int) -> tuple[str, str]:
+        """Returns (text, reasoning) that this token makes certain."""
+        if self._splitter.is_reasoning:
+            self.reasoning_tokens += 1
+        piece = self._detokenizer.push(token_id)
+        if not piece:
+            return "", ""
+        text, reasoning = self._splitter.push(piece)
+        return self._stop_checker.push(text), reasoning
+
+    def flush(self, is_cut_off: bool) -> tuple[str, str]:
+        """Returns the held-back rest at the end; `is_cut_off` says that the model was not done."""
+        if self.is_stopped:
+            return "", ""
+        text, reasoning = self._splitter.flush(is_cut_off)
+        return self._stop_checker.push(text) + self._stop_checker.flush(), reasoning

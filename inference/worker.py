@@ -1,0 +1,146 @@
+"""One device's thread: it loads the model there, then steps the engine while there is work.
+
+Knows threads and hand-over; requests and their callers are the pool's.
+"""
+
+import asyncio
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from inference.backend import ModelCard
+from inference.engine.outcome import Outcome
+from inference.errors import BackendUnavailable
+from inference.types import GenerationRequest
+
+logger = logging.getLogger(__name__)
+
+Command = Callable[["SteppedEngine"], None]
+
+
+class SteppedEngine(Protocol):
+    """What a worker drives: `inference.engine.engine.Engine`. Every call comes from its one thread."""
+
+    @property
+    def model_card(self) -> ModelCard: ...
+    @property
+    def has_work(self) -> bool: ...
+    @property
+    def blocks_used(self) -> int: ...
+    @property
+    def blocks_total(self) -> int: ...
+
+    def add(self, key: int, request: GenerationRequest) -> None: ...
+    def abort(self, key: int) -> None: ...
+    def step(self) -> list[Outcome]: ...
+
+
+class WorkerListener(Protocol):
+    """Called in the event loop's thread, in the order in which things happened."""
+
+    def on_outcomes(self, worker: "Worker", outcomes: list[Outcome]) -> None: ...
+    def on_death(self, worker: "Worker") -> None: ...
+
+
+class Worker:
+    """Created, started, stopped and joined by the pool, in the event loop's thread.
+
+    A worker whose thread has ended is not started again; the pool makes another one.
+    """
+
+    def __init__(
+        self, name: str, device: str, make_engine: Callable[[], SteppedEngine], listener: WorkerListener
+    ) -> None:
+        self.name = name
+        self.device = device
+        self.is_healthy = False
+        self.blocks_used = 0  # written by the thread before it reports the step that changed it
+        self.blocks_total = 0
+        self._make_engine = make_engine
+        self._listener = listener
+        self._inbox: SimpleQueue[Command | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._loaded: asyncio.Future[ModelCard] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, name=f"inference-{name}", daemon=True)
+
+    async def start(self) -> ModelCard:
+        """Loads the model in the thread. Raises what loading raises; the thread has ended then."""
+        self._thread.start()
+        return await asyncio.shield(self._loaded)
+
+    def add(self, key: int, request: GenerationRequest) -> None:
+        self._inbox.put(lambda engine: engine.add(key, request))
+
+    def abort(self, key: int) -> None:
+        self._inbox.put(lambda engine: engine.abort(key))
+
+    async def stop(self) -> None:
+        """Ends the thread after the current step, or after loading, and waits for it."""
+        self._inbox.put(None)
+        if self._thread.ident is not None:
+            await asyncio.shield(self._ended)
+            self._thread.join()
+
+    # In the worker's thread
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._load_and_serve()
+        except BaseException as caught:
+            error = caught
+            if self.is_healthy:
+                logger.critical("worker %s on %s died", self.name, self.device, exc_info=caught)
+            traceback.clear_frames(caught.__traceback__)  # they hold the engine and its memory
+        self._post(self._note_end, error)
+
+    def _load_and_serve(self) -> None:
+        engine = self._make_engine()
+        self.blocks_total = engine.blocks_total
+        self._post(self._note_loaded, engine.model_card)
+        while self._obey(engine):
+            outcomes = engine.step()
+            self.blocks_used = engine.blocks_used
+            if outcomes:
+                self._post(self._listener.on_outcomes, self, outcomes)
+
+    def _obey(self, engine: SteppedEngine) -> bool:
+        """Carries out what was asked since the last step; waits while idle. False: the thread shall end."""
+        try:
+            while True:
+                command = self._inbox.get(block=not engine.has_work)
+                if command is None:
+                    return False
+                command(engine)
+        except Empty:
+            return True
+
+    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Hands over to the event loop. Once that is closed nobody is left to tell."""
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+
+    # In the event loop's thread
+
+    def _note_loaded(self, model_card: ModelCard) -> None:
+        self.is_healthy = True
+        self._loaded.set_result(model_card)
+
+    def _note_end(self, error: BaseException | None) -> None:
+        was_healthy, self.is_healthy = self.is_healthy, False
+        self.blocks_used = 0
+        self._ended.set_result(None)
+        if not self._loaded.done():
+            if not isinstance(error, Exception):  # a future must not carry what ends the event loop
+                error = BackendUnavailable("the worker died")
+            self._loaded.set_exception(error)
+            self._loaded.exception()  # seen, also when nobody waits for it any more
+        elif was_healthy and error is not None:
+            self._listener.on_death(self)

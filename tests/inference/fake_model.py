@@ -1,0 +1,160 @@
+"""A model without weights for tests of the engine: exact in integers, and only through its cache.
+
+It reads every earlier token from the cache tensors, so a wrong slot, block or position changes the
+answer. Bytes are tokens.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from inference.engine.detokenizer import byte_alphabet
+from inference.errors import UnsupportedModality
+from inference.models.config import DecoderConfig
+from inference.models.forward_batch import ForwardBatch, KVCache
+from inference.models.prompt import EncodedPrompt, MediaSpan
+from inference.types import Audio, Image, Message, Task, Text
+
+EOS, SEPARATOR, PLACEHOLDER, THINK, END_THINK = range(256, 261)
+VOCAB_SIZE = 261
+TOKENS_PER_IMAGE = 5
+CONTEXT_LENGTH = 512
+PRIME = 4093  # products stay far below 2**24, where float32 stops counting exactly
+
+CONFIG = DecoderConfig(
+    vocab_size=VOCAB_SIZE,
+    hidden_size=2,
+    intermediate_size=1,
+    num_layers=1,
+    num_attention_heads=1,
+    num_key_value_heads=1,
+    head_dim=2,
+    max_position_embeddings=CONTEXT_LENGTH,
+    rms_norm_eps=0.0,
+    rope_theta=1.0,
+    partial_rotary_factor=1.0,
+    attention_bias=False,
+    tie_word_embeddings=False,
+)
+
+
+class FakeTokenizer:
+    all_special_ids = [EOS, SEPARATOR, PLACEHOLDER]  # noqa: RUF012 - as transformers has it
+
+    def __init__(self) -> None:
+        self._tokens: dict[int, str] = {byte: character for character, byte in byte_alphabet().items()}
+        self._tokens |= {EOS: "<|eos|>", SEPARATOR: "<|sep|>", PLACEHOLDER: "<|image|>"}
+        self._tokens |= {THINK: "<think>", END_THINK: "</think>"}
+
+    def convert_ids_to_tokens(self, ids: int) -> str | None:
+        return self._tokens.get(ids)
+
+
+class FakeDecoder:
+    """Hidden rows are [token value, 0]; `before_forward` and `before_logits` are where tests interfere."""
+
+    def __init__(self) -> None:
+        self.config = CONFIG
+        self.before_forward: Callable[[Tensor, ForwardBatch], None] = lambda hidden, batch: None
+        self.before_logits: Callable[[Tensor], None] = lambda hidden: None
+        self.steps = 0
+        self.computed_tokens = 0
+
+    def embed(self, token_ids: Tensor) -> Tensor:
+        return torch.stack([token_ids.float(), torch.zeros(len(token_ids))], dim=1)
+
+    def __call__(self, hidden: Tensor, batch: ForwardBatch, kv_caches: list[KVCache]) -> Tensor:
+        self.before_forward(hidden, batch)
+        self.steps += 1
+        self.computed_tokens += hidden.shape[0]
+        keys, values = (cache.view(-1, 2) for cache in kv_caches[0])
+        keys[batch.slot_mapping] = hidden
+        values[batch.slot_mapping, 0] = batch.token_positions.float()
+        block_size = kv_caches[0][0].shape[1]
+        rows = []
+        for index, table in enumerate(batch.block_tables):
+            length = int(batch.context_lengths[index])
+            first, last = batch.query_starts[index], batch.query_starts[index + 1]
+            places = torch.arange(length)
+            slots = table[places // block_size] * block_size + places % block_size
+            assert values[slots, 0].tolist() == places.tolist(), "a position was not where it belongs"
+            context = keys[slots, 0].long()
+            for row in range(int(first), int(last)):
+                seen = length - (int(last) - 1 - row)
+                rows.append([float(self.next_value(context[:seen])), 0.0])
+        return torch.tensor(rows)
+
+    def next_value(self, context: Tensor) -> int:
+        raise NotImplementedError
+
+    def logits(self, hidden_rows: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class EchoDecoder(FakeDecoder):
+    """Repeats what stands before the separator, then ends."""
+
+    def next_value(self, context: Tensor) -> int:
+        separators = (context == SEPARATOR).nonzero()
+        if not len(separators):
+            return EOS
+        separator = int(separators[0])
+        said = len(context) - 1 - separator
+        return int(context[said]) if said < separator else EOS
+
+    def logits(self, hidden_rows: Tensor) -> Tensor:
+        self.before_logits(hidden_rows)
+        return torch.nn.functional.one_hot(hidden_rows[:, 0].long(), VOCAB_SIZE).float() * 50
+
+
+class DigestDecoder(FakeDecoder):
+    """Wide distributions that depend on every token before; hardly ever ends."""
+
+    def next_value(self, context: Tensor) -> int:
+        places = torch.arange(1, len(context) + 1)
+        return int((context + 1).mul(places * places % PRIME).sum() % PRIME)
+
+    def logits(self, hidden_rows: Tensor) -> Tensor:
+        self.before_logits(hidden_rows)
+        spread = hidden_rows[:, :1].long() * torch.arange(1, VOCAB_SIZE + 1) % PRIME
+        return spread.float() / PRIME * 6
+
+
+class FakeModel:
+    name = "fake"
+    created = 1_700_000_000
+    context_length = CONTEXT_LENGTH
+    modalities = frozenset({"text", "image"})
+    eos_token_ids = frozenset({EOS})
+
+    def __init__(self, decoder: FakeDecoder | None = None) -> None:
+        self.decoder = decoder or EchoDecoder()
+        self.tokenizer = FakeTokenizer()
+        self.encoded = 0
+
+    def encode_prompt(
+        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+    ) -> EncodedPrompt:
+        """All texts behind each other, then the separator, then perhaps an opened <think>."""
+        self.encoded += 1
+        token_ids: list[int] = []
+        media: list[MediaSpan] = []
+        for message in messages:
+            for part in message.parts:
+                match part:
+                    case Text(text):
+                        if text == "unencodable":
+                            raise ZeroDivisionError
+                        token_ids += text.encode()
+                    case Image(pixels):
+                        features = torch.full((TOKENS_PER_IMAGE, 2), float(pixels.sum() % 200))
+                        features[:, 1] = 0
+                        media.append(MediaSpan(len(token_ids), TOKENS_PER_IMAGE, pixels.tobytes(), features))
+                        token_ids += [PLACEHOLDER] * TOKENS_PER_IMAGE
+                    case Audio():
+                        raise UnsupportedModality("audio")
+        token_ids.append(SEPARATOR)
+        if enable_thinking:
+            token_ids.append(THINK)
+        return EncodedPrompt(tuple(token_ids), tuple(media))
