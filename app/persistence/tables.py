@@ -5,7 +5,7 @@ Changes here need a migration under `alembic/versions`; `alembic check` compares
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, MetaData, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.persistence.columns import UtcDateTime, database_now
@@ -15,6 +15,10 @@ NAME_LENGTH = 64
 NOTE_LENGTH = 500
 SCOPES_LENGTH = 128
 SHA256_HEX_LENGTH = 64
+
+
+# SQLite numbers rows by itself only where the type is exactly INTEGER, which has 64 bits there.
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Base(DeclarativeBase):
@@ -92,7 +96,7 @@ class RevocationRow(Base):
 
     __tablename__ = "revocations"
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     kind: Mapped[str] = mapped_column(String(16))  # "token" | "family" | "user"
     subject: Mapped[str] = mapped_column(String(ID_LENGTH))
     not_after: Mapped[datetime]
@@ -106,7 +110,7 @@ class UsageRow(Base):
     __tablename__ = "usage"
     __table_args__ = (Index("ix_usage_user_id_at", "user_id", "at"), Index("ix_usage_at", "at"))
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     request_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     at: Mapped[datetime]
     user_id: Mapped[str] = mapped_column(String(ID_LENGTH))
@@ -125,7 +129,7 @@ class AuditRow(Base):
 
     __tablename__ = "audit_log"
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(default=database_now())
     actor: Mapped[str] = mapped_column(String(ID_LENGTH))
     action: Mapped[str] = mapped_column(String(32))

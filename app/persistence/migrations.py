@@ -1,0 +1,76 @@
+"""Brings a database to the tables of this version, safely when several processes start together.
+
+The migrations themselves stand in `alembic/versions`, beside the packages.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+import app
+from app.persistence.database import Database, create_engine
+
+CONFIG_FILE = Path(app.__file__).parents[1] / "alembic.ini"
+ADVISORY_LOCK_KEY = 0x6761746577617901  # any number that nothing else on the server locks
+SQLITE_LOCK_MS = 60_000  # how long one process waits for another's migrations
+
+
+async def upgrade_database(url: str) -> None:
+    """Applies every migration that is missing, all or none of them."""
+    async with migration_transaction(url) as connection:
+        await connection.run_sync(_run_upgrade)
+
+
+async def is_up_to_date(database: Database) -> bool:
+    """Whether the database has exactly the tables of this version.
+
+    Raises `DatabaseUnavailable`.
+    """
+    head = ScriptDirectory.from_config(Config(CONFIG_FILE)).get_current_head()
+    async with database.session(read_only=True) as db_session:
+        connection = await db_session.connection()
+        return await connection.run_sync(_current_revision) == head
+
+
+@asynccontextmanager
+async def migration_transaction(url: str) -> AsyncIterator[AsyncConnection]:
+    """A transaction that one process at a time may have: the others wait at its start."""
+    engine = create_engine(url, command_seconds=None)
+    is_sqlite = engine.dialect.name == "sqlite"
+    if is_sqlite:
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite_rebuilds)
+    try:
+        async with engine.begin() as connection:  # SQLite's BEGIN IMMEDIATE is the lock
+            if not is_sqlite:
+                await connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK_KEY}
+                )
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+def _run_upgrade(connection: Connection) -> None:
+    config = Config(CONFIG_FILE)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _current_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _prepare_sqlite_rebuilds(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {SQLITE_LOCK_MS}")
+    cursor.execute("PRAGMA foreign_keys = OFF")  # dropping a rebuilt table would delete its children
+    cursor.close()
