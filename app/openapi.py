@@ -104,9 +104,9 @@ def _declare_security(app: FastAPI, document: dict[str, Any]) -> None:
             operation = document["paths"][route.path_format][method.lower()]
             if route.access.scope is not None:
                 operation["security"] = [{SCHEME: []}]
-                operation["description"] = (
-                    f"{operation.get('description', '')}\n\nNeeds scope `{route.access.scope}`.".strip()
-                )
+                any_scope = route.access.scope == "any"
+                need = "a token of any scope" if any_scope else f"scope `{route.access.scope}`"
+                operation["description"] = f"{operation.get('description', '')}\n\nNeeds {need}.".strip()
             _add_success_headers(operation, route.access.generates)
 
 

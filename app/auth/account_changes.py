@@ -144,6 +144,11 @@ class AccountChanges:
         user = view.users.get(principal.user_id)
         return user is not None and principal.issued_at <= user[0]
 
+    @property
+    def is_database_away(self) -> bool:
+        """Whether the last look failed: tokens still count as last known, changes are not seen."""
+        return self._is_database_away
+
     def limits_of(self, user_id: str) -> UserLimits | None:
         """The limits that the operator gave this user; None when it has none of its own."""
         assert self._view is not None, "start() was not awaited"

@@ -6,16 +6,22 @@ or keys.
 
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from inference import FinishReason
 
 Outcome = Literal["ok", "refused", "failed", "deadline", "client_gone"]
 
+_REFUSED_AS_5XX: Final = frozenset({"overloaded", "limiter_unavailable"})
+_DISCONNECTED: Final = "client_disconnected"
+
 
 @dataclass(slots=True)
 class RequestRecord:
-    """Times are seconds; `started_at` is `time.monotonic()`. `route` is a template, never a raw path."""
+    """Times are seconds; `started_at` is `time.monotonic()`. `route` is a template, never a raw path.
+
+    `model` is set once the engine has begun: such a request is a generation, and is counted as usage.
+    """
 
     request_id: str
     started_at: float = field(default_factory=time.monotonic)
@@ -31,6 +37,7 @@ class RequestRecord:
     last_output_at: float | None = None
     finish_reason: FinishReason | None = None
     error_code: str | None = None
+    is_answered: bool = False  # the last byte was handed to the server
 
     def note_output(self) -> None:
         now = time.monotonic()
@@ -41,3 +48,22 @@ class RequestRecord:
     @property
     def ttft_seconds(self) -> float | None:
         return None if self.first_output_at is None else self.first_output_at - self.started_at
+
+    @property
+    def seconds_per_output_token(self) -> float | None:
+        """The mean after the first token; None where there is no second one."""
+        if self.first_output_at is None or self.last_output_at is None or self.completion_tokens < 2:
+            return None
+        return (self.last_output_at - self.first_output_at) / (self.completion_tokens - 1)
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.error_code == "deadline_exceeded" or self.finish_reason == "deadline":
+            return "deadline"
+        if self.error_code is not None and self.error_code != _DISCONNECTED:
+            is_refused = self.status < 500 or self.error_code in _REFUSED_AS_5XX
+            # An error event ends a stream whose status, long sent, was 200.
+            return "refused" if is_refused and self.status >= 400 else "failed"
+        if not self.is_answered or self.error_code == _DISCONNECTED:
+            return "client_gone"
+        return "failed" if self.status >= 500 or self.finish_reason in ("error", "aborted") else "ok"

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import orjson
 from fastapi import Request, Response
@@ -31,20 +31,20 @@ JSON: Final = ("application/json",)
 class Access:
     """What a route asks for. `generates`: the user's limits apply and `Call.begin` may be used."""
 
-    scope: TokenScope | None
+    scope: TokenScope | Literal["any"] | None
     generates: bool
     accepts: tuple[str, ...]
     takes_media: bool
 
 
 def guarded(
-    scope: TokenScope | None,
+    scope: TokenScope | Literal["any"] | None,
     *,
     generates: bool = False,
     accepts: tuple[str, ...] = JSON,
     takes_media: bool = False,
 ) -> type[APIRoute]:
-    """A `route_class` for `APIRouter`. `scope=None` lets anybody in, with the same caps on the body."""
+    """A `route_class` for `APIRouter`. `"any"` takes every valid token, None lets anybody in."""
     required = Access(scope, generates, accepts, takes_media)
 
     class Guarded(GuardedRoute):
@@ -114,7 +114,7 @@ class GuardedRoute(APIRoute):
         principal = services.access_tokens.recall(token)
         if principal is None:
             principal = await _verify(services, token, client_address(scope))
-        if not principal.has_scope(self.access.scope):
+        if self.access.scope != "any" and not principal.has_scope(self.access.scope):
             raise errors.InsufficientScope(
                 f"The access token does not have the scope that this route needs: {self.access.scope}."
             )

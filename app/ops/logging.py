@@ -1,0 +1,80 @@
+"""Log lines for machines: one JSON object per record, on standard error.
+
+Knows how lines look, not what is logged. An exception is told by its type and its frames, since its
+message may quote what a client sent; only our own errors, whose messages are ours, keep theirs.
+"""
+
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import orjson
+
+from app.errors import GatewayError
+from inference import InferenceError
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+MAX_FRAMES: Final = 20
+MAX_CHAIN: Final = 5  # exceptions that caused one another
+OUR_LOGGERS: Final = ("app", "inference")
+SERVER_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")
+_STANDARD_ATTRIBUTES: Final = frozenset(
+    {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
+)
+_MESSAGES_OF_OURS: Final = (GatewayError, InferenceError, OSError)
+
+
+class JSONFormatter(logging.Formatter):
+    """`extra=` fields become members beside `time`, `level`, `logger` and `message`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exceptions"] = _describe(record.exc_info[1])
+        return orjson.dumps(line, default=repr).decode()
+
+
+def configure_logging(level: LogLevel) -> None:
+    """Sends every logger's records through one handler; others' chatter below a warning is dropped.
+
+    Calling it again changes the level alone. Servers' own access logs would repeat ours, with query
+    strings in them, and are switched off.
+    """
+    root = logging.getLogger()
+    if not any(isinstance(handler.formatter, JSONFormatter) for handler in root.handlers):
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(JSONFormatter())
+        root.addHandler(handler)
+    for name in SERVER_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").disabled = True
+    for name in OUR_LOGGERS:
+        logging.getLogger(name).setLevel(level.upper())
+
+
+def _describe(error: BaseException | None) -> list[dict[str, Any]]:
+    """The exception and what caused it, the outermost first."""
+    chain: list[dict[str, Any]] = []
+    while error is not None and len(chain) < MAX_CHAIN:
+        frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
+        described: dict[str, Any] = {
+            "type": f"{type(error).__module__}.{type(error).__qualname__}",
+            "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+        }
+        if isinstance(error, _MESSAGES_OF_OURS):
+            described["message"] = str(error)
+        chain.append(described)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return chain

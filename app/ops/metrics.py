@@ -1,0 +1,181 @@
+"""What Prometheus scrapes. Names and buckets of generations are OpenTelemetry's GenAI conventions.
+
+Own names start with `gateway_`. No label has values that a client chooses. State (queues, cache use) is
+asked for at scrape time; only what happens is counted as it happens.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from app.limits.limiter import Limiter
+from app.ops.request_record import RequestRecord
+from app.persistence.usage_writer import UsageWriter
+from inference import Backend
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+# https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/ says these boundaries.
+REQUEST_DURATION_BUCKETS: Final = tuple(0.01 * 2**exponent for exponent in range(14))  # 0.01 … 81.92 s
+TTFT_BUCKETS: Final = (
+    *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1),
+    *(0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
+)
+TIME_PER_TOKEN_BUCKETS: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+TOKEN_BUCKETS: Final = tuple(float(4**exponent) for exponent in range(14))  # 1 … 67,108,864 tokens
+
+_GENERATION_LABELS: Final = ("gen_ai_operation_name", "gen_ai_request_model")
+_OPERATIONS: Final = {"/v1/audio/transcriptions": "transcribe"}  # every other generation is a chat
+
+
+class Metrics:
+    """One registry for one gateway. Created by `app/lifespan.py`; used from the event loop's thread."""
+
+    def __init__(self, backend: Backend, limiter: Limiter, usage_writer: UsageWriter, version: str) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._registry.register(_StateCollector(backend, limiter, usage_writer, version))
+        self._requests = Counter(
+            "gateway_requests",
+            "Answers by route template and class of status",
+            ("route", "status_class"),
+            registry=self._registry,
+        )
+        self._refusals = Counter(
+            "gateway_refusals", "Refused requests by stable code", ("code",), registry=self._registry
+        )
+        self._generations = _GenerationMetrics(self._registry)
+        # `labels()` costs more than the increment itself: children are looked up once and kept.
+        # Their number is bounded by routes, codes and models.
+        self._requests_of = cache(self._requests.labels)
+        self._refusals_of = cache(self._refusals.labels)
+
+    def observe(self, record: RequestRecord, total_seconds: float) -> None:
+        """Counts one request at its end."""
+        self._requests_of(record.route, f"{record.status // 100}xx").inc()
+        if record.error_code is not None and record.outcome == "refused":
+            self._refusals_of(record.error_code).inc()
+        if record.model is not None:
+            self._generations.observe(record, total_seconds, record.model)
+
+    def expose(self) -> bytes:
+        """Prometheus' text format, as `CONTENT_TYPE` says."""
+        return generate_latest(self._registry)
+
+
+class _GenerationMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._duration = Histogram(
+            "gen_ai_server_request_duration_seconds",
+            "From the request's arrival to the end of its answer; error_type is empty on success",
+            (*_GENERATION_LABELS, "error_type"),
+            buckets=REQUEST_DURATION_BUCKETS,
+            registry=registry,
+        )
+        self._ttft = Histogram(
+            "gen_ai_server_time_to_first_token_seconds",
+            "From the request's arrival to the first piece of its answer",
+            _GENERATION_LABELS,
+            buckets=TTFT_BUCKETS,
+            registry=registry,
+        )
+        self._time_per_token = Histogram(
+            "gen_ai_server_time_per_output_token_seconds",
+            "Between two tokens after the first, as a mean of each generation",
+            _GENERATION_LABELS,
+            buckets=TIME_PER_TOKEN_BUCKETS,
+            registry=registry,
+        )
+        self._tokens = Histogram(
+            "gen_ai_client_token_usage",
+            "Tokens of a request, as the model counts them",
+            (*_GENERATION_LABELS, "gen_ai_token_type"),
+            buckets=TOKEN_BUCKETS,
+            registry=registry,
+        )
+        self._queue = Histogram(
+            "gateway_queue_seconds",
+            "From asking the engine to its beginning",
+            _GENERATION_LABELS,
+            buckets=REQUEST_DURATION_BUCKETS,
+            registry=registry,
+        )
+        self._duration_of = cache(self._duration.labels)
+        self._ttft_of = cache(self._ttft.labels)
+        self._time_per_token_of = cache(self._time_per_token.labels)
+        self._tokens_of = cache(self._tokens.labels)
+        self._queue_of = cache(self._queue.labels)
+
+    def observe(self, record: RequestRecord, total_seconds: float, model_name: str) -> None:
+        operation = _OPERATIONS.get(record.route, "chat")
+        outcome = record.outcome
+        error_type = "" if outcome == "ok" else record.error_code or outcome
+        self._duration_of(operation, model_name, error_type).observe(total_seconds)
+        self._queue_of(operation, model_name).observe(record.queue_seconds)
+        self._tokens_of(operation, model_name, "input").observe(record.prompt_tokens)
+        self._tokens_of(operation, model_name, "output").observe(record.completion_tokens)
+        if record.ttft_seconds is not None:
+            self._ttft_of(operation, model_name).observe(record.ttft_seconds)
+        if record.seconds_per_output_token is not None:
+            self._time_per_token_of(operation, model_name).observe(record.seconds_per_output_token)
+
+
+class _StateCollector(Collector):
+    """Asks the parts of the gateway how they are, once per scrape."""
+
+    def __init__(self, backend: Backend, limiter: Limiter, usage_writer: UsageWriter, version: str) -> None:
+        self._backend = backend
+        self._limiter = limiter
+        self._usage_writer = usage_writer
+        self._version = version
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._workers()
+        yield from self._usage()
+        degraded = GaugeMetricFamily(
+            "gateway_limiter_degraded", "1 while Redis is away and limits hold per process or refuse"
+        )
+        degraded.add_metric((), float(self._limiter.is_degraded))
+        yield degraded
+        build = GaugeMetricFamily("gateway_build_info", "Always 1", labels=("version",))
+        build.add_metric((self._version,), 1.0)
+        yield build
+
+    def _workers(self) -> Iterable[Metric]:
+        workers = self._backend.status().workers
+        for name, documentation, field in (
+            ("gateway_worker_healthy", "1 while the worker can serve", "healthy"),
+            ("gateway_requests_running", "Generations in the batch", "running"),
+            ("gateway_requests_waiting", "Generations queued for the worker", "waiting"),
+            ("gateway_kv_blocks_used", "Blocks of the KV cache in use", "kv_used"),
+            ("gateway_kv_blocks", "Blocks of the KV cache in all", "kv_total"),
+        ):
+            gauge = GaugeMetricFamily(name, documentation, labels=("worker", "device"))
+            for worker in workers:
+                gauge.add_metric((worker.worker, worker.device), float(getattr(worker, field)))
+            yield gauge
+
+    def _usage(self) -> Iterable[Metric]:
+        writer = self._usage_writer
+        for name, documentation, value in (
+            ("gateway_usage_records_written", "Usage records stored in the database", writer.written),
+            ("gateway_usage_records_spooled", "Usage records put aside in a file", writer.spooled),
+            ("gateway_usage_records_dropped", "Usage records lost", writer.dropped),
+        ):
+            counter = CounterMetricFamily(name, documentation)
+            counter.add_metric((), float(value))
+            yield counter

@@ -1,0 +1,50 @@
+"""Whether this gateway can serve now: one word per part, without hosts, paths or reasons.
+
+Reads what the parts know already, so that a probe costs nothing and a flood of probes no more.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app.services import Services
+
+State = Literal["ready", "degraded", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """`degraded`: it serves, with less than it should have."""
+
+    model: State
+    database: State
+    limiter: State
+
+    @property
+    def overall(self) -> State:
+        states = (self.model, self.database, self.limiter)
+        if "unavailable" in states:
+            return "unavailable"
+        return "degraded" if "degraded" in states else "ready"
+
+
+def readiness_of(services: Services) -> Readiness:
+    return Readiness(
+        model=_model_state(services),
+        # Valid tokens keep working and usage is put aside: nobody needs to be sent elsewhere.
+        database="degraded" if services.account_changes.is_database_away else "ready",
+        limiter=_limiter_state(services),
+    )
+
+
+def _model_state(services: Services) -> State:
+    status = services.backend.status()
+    if not status.is_ready:
+        return "unavailable"
+    return "ready" if all(worker.healthy for worker in status.workers) else "degraded"
+
+
+def _limiter_state(services: Services) -> State:
+    if not services.limiter.is_degraded:
+        return "ready"
+    refuses = services.settings.limits.when_redis_is_away == "refuse"
+    return "unavailable" if refuses else "degraded"

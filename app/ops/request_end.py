@@ -1,0 +1,63 @@
+"""What is done once per request, at its end: one log line, the metrics, and usage if it generated."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from app.ops.request_record import RequestRecord
+from app.persistence.usage_writer import UsageRecord
+from app.services import Services
+
+logger = logging.getLogger(__name__)
+
+
+def end_request(services: Services, record: RequestRecord) -> None:
+    total_seconds = time.monotonic() - record.started_at
+    services.metrics.observe(record, total_seconds)
+    if record.model is not None and record.user_id is not None:
+        services.usage_writer.record(_usage_of(record, total_seconds, record.user_id, record.model))
+    logger.info("request", extra=_fields_of(record, total_seconds))
+
+
+def _fields_of(record: RequestRecord, total_seconds: float) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "request_id": record.request_id,
+        "method": record.method,
+        "route": record.route,
+        "status": record.status,
+        "outcome": record.outcome,
+        "total_ms": round(total_seconds * 1000, 3),
+    }
+    if record.user_id is not None:
+        fields["user_id"] = record.user_id
+    if record.error_code is not None:
+        fields["error_code"] = record.error_code
+    if record.model is not None:
+        fields["model"] = record.model
+        fields["prompt_tokens"] = record.prompt_tokens
+        fields["completion_tokens"] = record.completion_tokens
+        fields["queue_ms"] = round(record.queue_seconds * 1000, 3)
+        fields["ttft_ms"] = _milliseconds(record.ttft_seconds)
+        fields["finish_reason"] = record.finish_reason
+    return fields
+
+
+def _usage_of(record: RequestRecord, total_seconds: float, user_id: str, model_name: str) -> UsageRecord:
+    return UsageRecord(
+        request_id=record.request_id,
+        at=datetime.now(UTC),
+        user_id=user_id,
+        route=record.route,
+        model=model_name,
+        prompt_tokens=record.prompt_tokens,
+        completion_tokens=record.completion_tokens,
+        queue_ms=round(record.queue_seconds * 1000),
+        ttft_ms=_milliseconds(record.ttft_seconds),
+        total_ms=round(total_seconds * 1000),
+        outcome=record.outcome,
+    )
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

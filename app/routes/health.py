@@ -1,0 +1,94 @@
+"""For machines: is the process alive, can it serve, and what has it done."""
+
+import ipaddress
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Response
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from app.auth.principal import Principal
+from app.dependencies import ServicesDep
+from app.ops.metrics import CONTENT_TYPE
+from app.ops.readiness import readiness_of
+from app.routes.guard import JSON, Access, GuardedRoute, client_address, guarded
+from app.schemas.health import HealthResponse, ReadinessComponents, ReadinessResponse
+from app.schemas.problems import problem_responses
+from app.services import Services
+
+
+class MetricsRoute(GuardedRoute):
+    """Scope `ops`, or an address in `GATEWAY_METRICS_NETWORKS`, where Prometheus is."""
+
+    access = Access("ops", generates=False, accepts=JSON, takes_media=False)
+
+    async def _authenticate(self, services: Services, scope: Scope, headers: Headers) -> Principal | None:
+        if is_in_networks(client_address(scope), services.settings.metrics_networks):
+            return None
+        return await super()._authenticate(services, scope, headers)
+
+
+router = APIRouter(tags=["health"], route_class=guarded(None))
+metrics_router = APIRouter(tags=["health"], route_class=MetricsRoute)
+
+
+@router.get(
+    "/healthz",
+    operation_id="getHealth",
+    summary="Whether the process lives",
+    responses=problem_responses(405),
+)
+async def health() -> HealthResponse:
+    """Always 200 while the process can answer at all; says nothing about the model."""
+    return HealthResponse()
+
+
+@router.get(
+    "/readyz",
+    operation_id="getReadiness",
+    summary="Whether requests can be served",
+    responses=problem_responses(405)
+    | {503: {"model": ReadinessResponse, "description": "Nothing can be served at the moment"}},
+)
+async def readiness(services: ServicesDep, response: Response) -> ReadinessResponse:
+    """200 while it serves, even if degraded; 503 while it cannot. One word per part says why."""
+    current = readiness_of(services)
+    if current.overall == "unavailable":
+        response.status_code = 503
+    return ReadinessResponse(
+        status=current.overall,
+        components=ReadinessComponents(
+            model=current.model, database=current.database, limiter=current.limiter
+        ),
+    )
+
+
+@metrics_router.get(
+    "/metrics",
+    operation_id="getMetrics",
+    summary="Counters, gauges and histograms for Prometheus",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Prometheus' text format",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    }
+    | problem_responses(401, 403, 405, 429),
+)
+async def metrics(services: ServicesDep) -> Response:
+    """Addresses that the operator listed are let in without a token."""
+    return Response(services.metrics.expose(), media_type=CONTENT_TYPE)
+
+
+def is_in_networks(address: str, networks: Iterable[str]) -> bool:
+    """False for what is no address, as a client on a Unix socket has none."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in ipaddress.ip_network(network) for network in networks)
+
+
+router.routes.extend(metrics_router.routes)
