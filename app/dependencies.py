@@ -7,7 +7,9 @@ from fastapi import Depends, Request
 from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
 from app.auth.principal import Principal
+from app.auth.refresh_tokens import RefreshTokens
 from app.auth.signing_keys import SigningKeys
+from app.auth.token_issuer import TokenIssuer
 from app.call import Call
 from app.persistence.database import Database
 from app.services import Services
@@ -54,6 +56,17 @@ async def _signing_keys(request: Request) -> SigningKeys:
     return services.signing_keys
 
 
+async def _token_issuer(request: Request) -> TokenIssuer:
+    services: Services = request.app.state.services
+    return TokenIssuer(services.access_tokens, services.settings.auth)
+
+
+async def _refresh_tokens(request: Request) -> RefreshTokens:
+    services: Services = request.app.state.services
+    issuer = TokenIssuer(services.access_tokens, services.settings.auth)
+    return RefreshTokens(services.database, issuer, services.account_changes, services.settings.auth)
+
+
 ServicesDep = Annotated[Services, Depends(_services)]
 CallDep = Annotated[Call, Depends(_call)]
 PrincipalDep = Annotated[Principal, Depends(_principal)]
@@ -62,3 +75,5 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 AccessTokensDep = Annotated[AccessTokens, Depends(_access_tokens)]
 AccountChangesDep = Annotated[AccountChanges, Depends(_account_changes)]
 SigningKeysDep = Annotated[SigningKeys, Depends(_signing_keys)]
+TokenIssuerDep = Annotated[TokenIssuer, Depends(_token_issuer)]
+RefreshTokensDep = Annotated[RefreshTokens, Depends(_refresh_tokens)]

@@ -1,0 +1,108 @@
+"""`POST /auth/token`, `POST /auth/revoke` and the public keys: for apps, without an access token.
+
+Both POST routes take JSON, and the form that OAuth clients send. Calls are counted per address.
+"""
+
+from typing import Final, TypeVar
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from app.auth.token_revocation import revoke_token
+from app.dependencies import RefreshTokensDep, ServicesDep, SigningKeysDep
+from app.errors import AuthenticationError, InvalidRequest
+from app.openapi import request_body, whole_answer
+from app.routes.answers import JSONAnswer
+from app.routes.forms import read_json, validate
+from app.routes.guard import client_address, guarded, media_type_of
+from app.schemas.auth import JsonWebKeySet, RevokeRequest, TokenRequest, TokenResponse
+from app.schemas.problems import problem_responses
+from app.services import Services
+
+FORM: Final = "application/x-www-form-urlencoded"
+JWKS_MAX_AGE_SECONDS: Final = 300
+_MAX_FIELDS: Final = 16
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+Fields = TypeVar("Fields", bound=BaseModel)
+
+router = APIRouter(tags=["auth"], route_class=guarded(None, accepts=("application/json", FORM)))
+
+
+@router.post(
+    "/auth/token",
+    operation_id="refresh_token",
+    summary="Exchange a refresh token for a new pair",
+    responses=whole_answer(TokenResponse) | problem_responses(400, 405, 408, 413, 415, 422, 429, 503, 504),
+    openapi_extra=request_body({"application/json": (TokenRequest, {}), FORM: (TokenRequest, {})}),
+)
+async def refresh(request: Request, services: ServicesDep, refresh_tokens: RefreshTokensDep) -> Response:
+    """The token that was sent is used up. Sent again within 30 s, as after a lost answer, it gives the
+    same successor; later, it ends the whole sign-in."""
+    await services.address_limiter.acquire(client_address(request.scope))
+    body = await _read(request, TokenRequest)
+    issued = await refresh_tokens.refresh(body.refresh_token)
+    answer = {
+        "access_token": issued.access_token,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in,
+        "refresh_token": issued.refresh_token,
+        "scope": " ".join(sorted(issued.scopes)),
+    }
+    return JSONAnswer(answer, headers=_NO_STORE)
+
+
+@router.post(
+    "/auth/revoke",
+    operation_id="revoke_token",
+    summary="Sign out: revoke a token",
+    response_class=Response,
+    response_description="It is not valid any more, if it ever was",
+    responses=problem_responses(400, 405, 408, 413, 415, 422, 429, 503, 504),
+    openapi_extra=request_body({"application/json": (RevokeRequest, {}), FORM: (RevokeRequest, {})}),
+)
+async def revoke(request: Request, services: ServicesDep, refresh_tokens: RefreshTokensDep) -> Response:
+    """A refresh token ends its sign-in with all tokens that came of it; an access token ends itself."""
+    await services.address_limiter.acquire(client_address(request.scope))
+    body = await _read(request, RevokeRequest)
+    if not await refresh_tokens.revoke(body.token):
+        await _revoke_access_token(services, body.token)
+    return Response(headers=_NO_STORE)
+
+
+@router.get(
+    "/.well-known/jwks.json",
+    operation_id="jwks",
+    summary="The public keys that verify access tokens",
+    responses=whole_answer(JsonWebKeySet) | problem_responses(405, 504),
+)
+async def jwks(signing_keys: SigningKeysDep) -> Response:
+    """A new key is listed before it signs, an old one until the last token that it signed has expired."""
+    cached = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE_SECONDS}"}
+    return JSONAnswer(dict(signing_keys.jwks()), headers=cached)
+
+
+async def _revoke_access_token(services: Services, encoded: str) -> None:
+    try:
+        principal = services.access_tokens.verify(encoded)
+    except AuthenticationError:
+        return  # forged, expired or revoked: not valid, as asked (RFC 7009, section 2.2)
+    async with services.database.session() as db_session:
+        await revoke_token(db_session, principal.token_id)
+    await services.account_changes.notice_now()
+
+
+async def _read(request: Request, model: type[Fields]) -> Fields:
+    if media_type_of(request.headers) != FORM:
+        return await read_json(request, model)
+    try:
+        text = (await request.body()).decode()
+        pairs = parse_qsl(
+            text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MAX_FIELDS
+        )
+    except ValueError:
+        raise InvalidRequest("The form is malformed.") from None
+    if len(dict(pairs)) != len(pairs):
+        raise InvalidRequest("A field of the form was sent more than once.")
+    return validate(model, dict(pairs))
