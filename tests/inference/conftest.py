@@ -1,12 +1,22 @@
 """Requests, and engines over a fake model."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
+import torch
 
+from inference.config import EngineConfig
+from inference.engine.engine import Engine
+from inference.engine.outcome import Event
 from inference.types import GenerationRequest, Message, SamplingParams, Text
 
+from .fake_model import DigestDecoder, EchoDecoder, FakeModel
+
 MakeRequest = Callable[..., GenerationRequest]
+MakeModel = Callable[..., FakeModel]
+MakeEngine = Callable[..., Engine]
+RunAll = Callable[..., dict[int, list[Event]]]
 
 
 @pytest.fixture
@@ -22,3 +32,44 @@ def make_request() -> MakeRequest:
         return GenerationRequest(sampling_params=SamplingParams(**sampling), **fields)
 
     return make
+
+
+@pytest.fixture
+def make_model() -> MakeModel:
+    """"echo" says the prompt's text again; "digest" draws from wide distributions over all bytes."""
+
+    def make(kind: Literal["echo", "digest"] = "echo") -> FakeModel:
+        return FakeModel(EchoDecoder() if kind == "echo" else DigestDecoder())
+
+    return make
+
+
+@pytest.fixture
+def make_engine() -> MakeEngine:
+    """An engine with small blocks; keyword arguments are EngineConfig's. The clock stands still."""
+
+    def make(
+        model: FakeModel | None = None, clock: Callable[[], float] = lambda: 0.0, **config: object
+    ) -> Engine:
+        defaults = {"block_size": 4, "kv_cache_tokens": 4096, "chunk_tokens": 64}
+        return Engine(model or FakeModel(), torch.device("cpu"), EngineConfig(**(defaults | config)), clock)
+
+    return make
+
+
+@pytest.fixture
+def run_all() -> RunAll:
+    """Adds requests under the keys 0, 1, 2, … and steps to the end; returns each one's events."""
+
+    def run(engine: Engine, requests: list[GenerationRequest], max_steps: int = 5000) -> dict[int, list[Event]]:
+        answers: dict[int, list[Event]] = {}
+        for key, request in enumerate(requests):
+            engine.add(key, request)
+        for _ in range(max_steps):
+            if not engine.has_work:
+                return answers
+            for key, event in engine.step():
+                answers.setdefault(key, []).append(event)
+        raise AssertionError("the engine does not come to an end")
+
+    return run
