@@ -4,6 +4,7 @@ Knows how lines look, not what is logged. An exception is told by its type and i
 message may quote what a client sent; only our own errors, whose messages are ours, keep theirs.
 """
 
+import json
 import logging
 import sys
 import traceback
@@ -40,7 +41,10 @@ class JSONFormatter(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
         if record.exc_info and record.exc_info[1] is not None:
             line["exceptions"] = _describe(record.exc_info[1])
-        return orjson.dumps(line, default=repr).decode()
+        try:
+            return orjson.dumps(line, default=repr).decode()
+        except TypeError:  # a lone surrogate, which only ASCII escapes can carry
+            return json.dumps(line, default=str)
 
 
 def configure_logging(level: LogLevel) -> None:

@@ -64,6 +64,7 @@ class RequestRecord:
             is_refused = self.status < 500 or self.error_code in _REFUSED_AS_5XX
             # An error event ends a stream whose status, long sent, was 200.
             return "refused" if is_refused and self.status >= 400 else "failed"
-        if not self.is_answered or self.error_code == _DISCONNECTED:
-            return "client_gone"
-        return "failed" if self.status >= 500 or self.finish_reason in ("error", "aborted") else "ok"
+        if self.status >= 500 or self.finish_reason in ("error", "aborted"):
+            return "failed"
+        is_gone = not self.is_answered or self.error_code == _DISCONNECTED
+        return "client_gone" if is_gone else "ok"

@@ -34,7 +34,7 @@ metrics_router = APIRouter(tags=["health"], route_class=MetricsRoute)
 
 @router.get(
     "/healthz",
-    operation_id="getHealth",
+    operation_id="get_health",
     summary="Whether the process lives",
     responses=problem_responses(405),
 )
@@ -45,7 +45,7 @@ async def health() -> HealthResponse:
 
 @router.get(
     "/readyz",
-    operation_id="getReadiness",
+    operation_id="get_readiness",
     summary="Whether requests can be served",
     responses=problem_responses(405)
     | {503: {"model": ReadinessResponse, "description": "Nothing can be served at the moment"}},
@@ -65,7 +65,7 @@ async def readiness(services: ServicesDep, response: Response) -> ReadinessRespo
 
 @metrics_router.get(
     "/metrics",
-    operation_id="getMetrics",
+    operation_id="get_metrics",
     summary="Counters, gauges and histograms for Prometheus",
     response_class=Response,
     responses={

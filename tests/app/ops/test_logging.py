@@ -1,0 +1,94 @@
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from app.errors import GatewayError
+from app.ops.logging import JSONFormatter
+
+
+def formatted(message: str, *args: object, error: BaseException | None = None, **extra: object) -> dict:
+    exc_info = None if error is None else (type(error), error, error.__traceback__)
+    record = logging.LogRecord("app.x", logging.INFO, __file__, 1, message, args, exc_info)
+    vars(record).update(extra)
+    text = JSONFormatter().format(record)
+    assert "\n" not in text
+    return json.loads(text)
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    try:
+        raise error from cause
+    except type(error) as caught:
+        return caught
+
+
+def test_line_has_time_level_logger_and_message():
+    line = formatted("%d workers", 2)
+    assert line["message"] == "2 workers"
+    assert line["level"] == "info"
+    assert line["logger"] == "app.x"
+    assert line["time"].endswith("+00:00")
+
+
+def test_extra_fields_are_members_of_the_line():
+    line = formatted("request", request_id="req_1", status=200)
+    assert (line["request_id"], line["status"]) == ("req_1", 200)
+
+
+def test_newlines_in_a_value_do_not_make_a_second_line():
+    assert formatted("a\nb", note="c\nd")["note"] == "c\nd"
+
+
+def test_a_value_that_json_has_no_word_for_is_logged_by_its_repr():
+    assert formatted("x", value=set)["value"] == "<class 'set'>"
+
+
+def test_message_of_a_foreign_exception_is_not_logged():
+    line = formatted("failed", error=raised(ValueError("the user's prompt")))
+    assert "the user's prompt" not in json.dumps(line)
+    assert line["exceptions"][0]["type"] == "builtins.ValueError"
+    assert "raised" in line["exceptions"][0]["frames"][-1]
+
+
+def test_message_of_our_own_exception_is_logged():
+    line = formatted("failed", error=raised(GatewayError("The sentence.")))
+    assert line["exceptions"][0]["message"] == "The sentence."
+
+
+def test_causes_are_logged_with_the_outermost_first():
+    line = formatted("failed", error=raised(GatewayError("Outer."), raised(KeyError("secret"))))
+    assert [entry["type"].rpartition(".")[2] for entry in line["exceptions"]] == ["GatewayError", "KeyError"]
+    assert "secret" not in json.dumps(line)
+
+
+def test_a_lone_surrogate_does_not_lose_the_line():
+    assert formatted("x", value="\ud800")["message"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("logger", "level", "is_written"),
+    [
+        ("app.x", "info", True),
+        ("app.x", "debug", False),
+        ("inference.x", "info", True),
+        ("httpx", "info", False),
+        ("httpx", "warning", True),
+        ("uvicorn.access", "error", False),
+        ("uvicorn.error", "error", True),
+    ],
+)
+def test_configured_loggers_write_one_json_line_or_nothing(logger, level, is_written):
+    script = f"""
+import logging, logging.config, uvicorn.config
+logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
+from app.ops.logging import configure_logging
+configure_logging("info")
+configure_logging("info")
+logging.getLogger({logger!r}).{level}("hello %s", "there")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    lines = (done.stdout + done.stderr).splitlines()
+    assert [json.loads(line)["message"] for line in lines] == ["hello there"] * is_written
