@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect
+from sqlalchemy import DateTime, Dialect, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -51,3 +51,20 @@ def _postgresql_now(element: database_now, compiler: SQLCompiler, **kw: object) 
 def _sqlite_now(element: database_now, compiler: SQLCompiler, **kw: object) -> str:
     # %f is SS.SSS; padded to microseconds it sorts with what UtcDateTime stores.
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+class utc_day(FunctionElement[str]):  # noqa: N801 - likewise
+    """The calendar day of a moment in UTC, as `YYYY-MM-DD`."""
+
+    type = String(10)
+    inherit_cache = True
+
+
+@compiles(utc_day, "postgresql")
+def _postgresql_day(element: utc_day, compiler: SQLCompiler, **kw: object) -> str:
+    return f"to_char({compiler.process(element.clauses, **kw)} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+
+
+@compiles(utc_day, "sqlite")
+def _sqlite_day(element: utc_day, compiler: SQLCompiler, **kw: object) -> str:
+    return f"substr({compiler.process(element.clauses, **kw)}, 1, 10)"

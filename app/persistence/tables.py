@@ -14,6 +14,8 @@ ID_LENGTH = 64
 NAME_LENGTH = 64
 NOTE_LENGTH = 500
 SCOPES_LENGTH = 128
+ROUTE_LENGTH = 64
+MODEL_NAME_LENGTH = 128
 SHA256_HEX_LENGTH = 64
 
 
@@ -105,17 +107,20 @@ class RevocationRow(Base):
 
 
 class UsageRow(Base):
-    """One generation. No foreign key: rows arrive late and in groups, none may stop the others."""
+    """One generation. No foreign key: rows arrive late and in groups, none may stop the others.
+
+    `id` is given by the process that served it, so that writing a row twice stores it once.
+    """
 
     __tablename__ = "usage"
     __table_args__ = (Index("ix_usage_user_id_at", "user_id", "at"), Index("ix_usage_at", "at"))
 
-    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     request_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     at: Mapped[datetime]
     user_id: Mapped[str] = mapped_column(String(ID_LENGTH))
-    route: Mapped[str] = mapped_column(String(64))
-    model: Mapped[str] = mapped_column(String(128))
+    route: Mapped[str] = mapped_column(String(ROUTE_LENGTH))
+    model: Mapped[str] = mapped_column(String(MODEL_NAME_LENGTH))
     prompt_tokens: Mapped[int]
     completion_tokens: Mapped[int]
     queue_ms: Mapped[int]

@@ -1,0 +1,143 @@
+"""A bounded file of JSON lines that outlives the process: usage not yet known to be stored.
+
+Belongs to one process at a time, by a lock on the file; a second one takes the next name. Blocking:
+called on a thread.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.persistence.tables import UsageRow
+
+MAX_BYTES = 64 * 1_048_576  # about 200,000 records
+MAX_FILES = 16  # processes that share a directory
+GROUP_LINES = 1_000
+
+_COLUMNS = set(UsageRow.__table__.columns.keys())
+Row = dict[str, Any]  # a UsageRow's columns, `at` a datetime
+
+
+class UsageSpool:
+    """Opened and closed by the `UsageWriter`; used by one thread at a time."""
+
+    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._descriptor = -1
+        self._size = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return self._size == 0
+
+    def open(self) -> None:
+        """Takes the first name that no other process has, and what ended processes left. Raises OSError."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self._names():
+            descriptor = _open_locked(path)
+            if descriptor is None:
+                continue
+            if self._descriptor < 0:
+                self._descriptor = descriptor
+                self._size = os.fstat(descriptor).st_size
+                self._end_line()
+            else:
+                self._take_over(descriptor)
+                os.close(descriptor)
+        if self._descriptor < 0:
+            raise OSError(f"{MAX_FILES} processes use the same data directory; give each its own")
+
+    def append(self, rows: Sequence[Row]) -> bool:
+        """False, and nothing is kept, when the file is full or cannot be written."""
+        data = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+        if self._size + len(data) > self._max_bytes:
+            return False
+        try:
+            self._write(data)
+        except OSError:
+            return False
+        return True
+
+    def groups(self) -> Iterator[list[Row]]:
+        """Everything in it, oldest first. What a killed process wrote half is left out."""
+        with open(os.dup(self._descriptor), "rb") as file:
+            file.seek(0)
+            rows: list[Row] = []
+            for line in file:
+                row = _parse(line)
+                if row is not None:
+                    rows.append(row)
+                if len(rows) == GROUP_LINES:
+                    yield rows
+                    rows = []
+            if rows:
+                yield rows
+
+    def clear(self) -> None:
+        if self._size:
+            os.ftruncate(self._descriptor, 0)
+            self._size = 0
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _names(self) -> Iterator[Path]:
+        """Ours, and every one that exists; as many more as it takes to find one for us."""
+        yield self._path
+        for number in range(1, MAX_FILES):
+            path = self._path.with_name(f"{self._path.name}.{number}")
+            if self._descriptor < 0 or path.exists():
+                yield path
+
+    def _take_over(self, descriptor: int) -> None:
+        """The file is emptied, not removed: another process may be about to lock it."""
+        with open(os.dup(descriptor), "rb") as file:
+            data = file.read(self._max_bytes - self._size)
+        self._write(data)
+        self._end_line()
+        os.ftruncate(descriptor, 0)
+
+    def _end_line(self) -> None:
+        """A killed process may have left half a line; the next one must not continue it."""
+        if self._size and os.pread(self._descriptor, 1, self._size - 1) != b"\n":
+            self._write(b"\n")
+
+    def _write(self, data: bytes) -> None:
+        """All of it or, when the disk is full, none."""
+        view, start = memoryview(data), self._size
+        try:
+            while view:
+                written = os.pwrite(self._descriptor, view, self._size)
+                self._size += written
+                view = view[written:]
+        except OSError:
+            os.ftruncate(self._descriptor, start)
+            self._size = start
+            raise
+
+
+def _open_locked(path: Path) -> int | None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _parse(line: bytes) -> Row | None:
+    try:
+        row: Row = orjson.loads(line)
+        row["at"] = datetime.fromisoformat(row["at"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return row if row.keys() == _COLUMNS else None
