@@ -1,0 +1,70 @@
+"""What callers are told of their own use, and of what they may send."""
+
+import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class UsageTotals(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    requests: int = Field(ge=0, examples=[3])
+    prompt_tokens: int = Field(ge=0, examples=[120])
+    completion_tokens: int = Field(ge=0, examples=[64])
+
+
+class UsageOfDay(UsageTotals):
+    day: datetime.date = Field(description="a UTC day", examples=["2026-03-14"])
+
+
+class UsageResponse(BaseModel):
+    """Days without a request are left out; the newest comes first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: list[UsageOfDay]
+    total: UsageTotals
+
+
+class ImageLimits(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    max_count: int = Field(ge=1, description="images in one request", examples=[10])
+    max_pixels: int = Field(ge=1, description="width times height of one image", examples=[50_000_000])
+    formats: list[str] = Field(
+        description="told by the bytes of the file, not by its name", examples=[["jpeg", "png"]]
+    )
+
+
+class AudioLimits(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    max_seconds: int = Field(ge=1, examples=[300])
+    formats: list[str] = Field(
+        description="told by the bytes of the file, not by its name", examples=[["m4a", "ogg"]]
+    )
+
+
+class LimitsResponse(BaseModel):
+    """The rates are the caller's own; the rest holds for everybody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    requests_per_minute: int = Field(ge=1, examples=[10])
+    concurrent_requests: int = Field(ge=1, examples=[2])
+    daily_tokens: int = Field(
+        default_factory=int,
+        ge=1,
+        description="per UTC day; absent where there is no quota",
+        examples=[100_000],
+    )
+    request_timeout_seconds: float = Field(gt=0, examples=[60])
+    context_length: int = Field(ge=1, description="tokens: the prompt and max_tokens", examples=[4096])
+    modalities: list[Literal["audio", "image", "text"]] = Field(description="what the model takes")
+    max_json_bytes: int = Field(ge=1, description="of a body on routes without media", examples=[1_048_576])
+    max_media_bytes: int = Field(ge=1, description="of a body on routes with media", examples=[26_214_400])
+    max_messages: int = Field(ge=1, examples=[256])
+    max_prompt_characters: int = Field(ge=1, description="of one message", examples=[200_000])
+    images: ImageLimits
+    audio: AudioLimits
