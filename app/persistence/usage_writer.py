@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -60,6 +60,7 @@ class UsageWriter:
         self._spool = UsageSpool(spool_path)
         self._clock = clock
         self._pending: list[UsageRecord] = []
+        self._flushing = asyncio.Lock()
         self._is_closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._retry_at = float("-inf")
@@ -93,6 +94,10 @@ class UsageWriter:
 
     async def flush(self) -> None:
         """Stores what was recorded, and what an outage or the process before this one left behind."""
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         rows = self._take_pending()
         has_backlog = not self._spool.is_empty
         if not rows and not has_backlog:
@@ -154,8 +159,17 @@ class UsageWriter:
 
 
 def _row_of(record: UsageRecord, row_id: str) -> Row:
-    row = asdict(record)
-    row["id"] = row_id
-    row["route"] = record.route[:ROUTE_LENGTH]
-    row["model"] = record.model[:MODEL_NAME_LENGTH]
-    return row
+    return {
+        "id": row_id,
+        "request_id": record.request_id,
+        "at": record.at,
+        "user_id": record.user_id,
+        "route": record.route[:ROUTE_LENGTH],
+        "model": record.model[:MODEL_NAME_LENGTH],
+        "prompt_tokens": record.prompt_tokens,
+        "completion_tokens": record.completion_tokens,
+        "queue_ms": record.queue_ms,
+        "ttft_ms": record.ttft_ms,
+        "total_ms": record.total_ms,
+        "outcome": record.outcome,
+    }
