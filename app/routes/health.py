@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Any, Final
 
 from fastapi import APIRouter, Response
 from starlette.datastructures import Headers
@@ -28,6 +29,16 @@ class MetricsRoute(GuardedRoute):
         return await super()._authenticate(services, scope, headers)
 
 
+_TEXT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Prometheus' text format",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
+_NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
+    503: {"model": ReadinessResponse, "description": "Nothing can be served at the moment"}
+}
+
 router = APIRouter(tags=["health"], route_class=guarded(None))
 metrics_router = APIRouter(tags=["health"], route_class=MetricsRoute)
 
@@ -47,8 +58,7 @@ async def health() -> HealthResponse:
     "/readyz",
     operation_id="get_readiness",
     summary="Whether requests can be served",
-    responses=problem_responses(405)
-    | {503: {"model": ReadinessResponse, "description": "Nothing can be served at the moment"}},
+    responses=problem_responses(405) | _NOT_READY,
 )
 async def readiness(services: ServicesDep, response: Response) -> ReadinessResponse:
     """200 while it serves, even if degraded; 503 while it cannot. One word per part says why."""
@@ -68,13 +78,7 @@ async def readiness(services: ServicesDep, response: Response) -> ReadinessRespo
     operation_id="get_metrics",
     summary="Counters, gauges and histograms for Prometheus",
     response_class=Response,
-    responses={
-        200: {
-            "description": "Prometheus' text format",
-            "content": {"text/plain": {"schema": {"type": "string"}}},
-        }
-    }
-    | problem_responses(401, 403, 405, 429),
+    responses=_TEXT | problem_responses(401, 403, 405, 429),
 )
 async def metrics(services: ServicesDep) -> Response:
     """Addresses that the operator listed are let in without a token."""
