@@ -268,6 +268,6 @@ def _read_key(path: Path) -> SigningKey:
             verifier=jwk.construct(public_jwk, ALGORITHM),
             signer=jwk.construct(public | {"d": document["d"]}, ALGORITHM),
         )
-    except (ValueError, TypeError, KeyError, AttributeError, JOSEError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, JOSEError):
         # not chained: the causes quote what stands in the file
         raise InvalidSigningKeys(f"The file {path} does not hold a private ES256 key as a JWK.") from None
