@@ -68,6 +68,7 @@ class Call:
             if self.admission is not None:
                 await self.admission.give_back()
             raise
+        self.record.model = self.services.backend.model_card.name
         return generation
 
     async def aclose(self) -> None:

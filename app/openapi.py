@@ -100,7 +100,7 @@ def _declare_security(app: FastAPI, document: dict[str, Any]) -> None:
     for route in app.routes:
         if not isinstance(route, GuardedRoute) or not route.include_in_schema:
             continue
-        for method in route.methods:
+        for method in route.methods or ():
             operation = document["paths"][route.path_format][method.lower()]
             if route.access.scope is not None:
                 operation["security"] = [{SCHEME: []}]

@@ -4,10 +4,10 @@ from fastapi import APIRouter, Request, Response
 
 from app.call import Call
 from app.dependencies import CallDep
-from app.routes.messages import chat_messages
 from app.openapi import GENERATION_ERRORS, streamed_or_whole
 from app.routes.answers import generation_response, native_events
 from app.routes.guard import guarded
+from app.routes.messages import chat_messages
 from app.schemas.chat import ChatRequest
 from app.schemas.generation import DeltaEvent, DoneEvent, GenerationResponse, SamplingFields
 from app.schemas.problems import Problem, problem_responses

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
-from app.errors import InvalidJSON, InvalidMultipart, InvalidRequest
+from app.errors import InvalidJSON, InvalidMultipart, InvalidRequest, TooManyImages
 
 MAX_FIELDS: Final = 64
 MAX_FIELD_BYTES: Final = 1_048_576
@@ -81,6 +81,8 @@ async def _add_file(
     if name not in files:
         raise InvalidRequest(f"{name[:64]}: there is no such file field on this route", param=name[:64])
     if len(files[name]) == max_files[name]:
+        if name == "image":
+            raise TooManyImages
         raise InvalidRequest(f"{name}: at most {max_files[name]} of them", param=name)
     files[name].append(await value.read())
 

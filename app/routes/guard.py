@@ -24,6 +24,7 @@ from app.limits.policy import policy_for
 from app.services import Services
 
 DEADLINE_MARGIN: Final = 0.04  # of the request time-out: the engine stops that much earlier
+GRACE_SECONDS: Final = 2.0  # for the last bytes of an answer that has begun, past the time-out
 JSON: Final = ("application/json",)
 
 
@@ -57,8 +58,9 @@ class GuardedRoute(APIRoute):
     access: ClassVar[Access]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in self.methods:
-            raise errors.MethodNotAllowed(headers={"Allow": ", ".join(sorted(self.methods))})
+        methods = self.methods or ()
+        if scope["method"] not in methods:
+            raise errors.MethodNotAllowed(headers={"Allow": ", ".join(sorted(methods))})
         services: Services = scope["app"].state.services
         record = scope["state"]["record"]
         record.route = self.path_format
@@ -67,7 +69,7 @@ class GuardedRoute(APIRoute):
         timeout = services.settings.request_timeout_seconds
         deadline = time.monotonic() + timeout * (1 - DEADLINE_MARGIN)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as answer.timer:
                 headers = Headers(scope=scope)
                 principal = await self._authenticate(services, scope, headers)
                 if principal is None:
@@ -142,12 +144,14 @@ class _Answer:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self.timer: asyncio.Timeout | None = None
         self.has_started = False
         self.headers: dict[str, str] = {}
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.has_started = True
+            self._prolong()
             limits = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
             present = {name for name, _ in message["headers"]}
             message["headers"] = [
@@ -155,6 +159,10 @@ class _Answer:
                 *((name, value) for name, value in limits if name not in present),
             ]
         await self._send(message)
+
+    def _prolong(self) -> None:
+        if self.timer is not None and (ends_at := self.timer.when()) is not None:
+            self.timer.reschedule(ends_at + GRACE_SECONDS)
 
 
 class _Body:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.errors import TooManyImages
-from app.media.decoding import MediaDecoder, decode_base64
+from app.media.decoding import MediaDecoder
 from app.schemas.chat import ChatRequest
 from app.schemas.openai import AudioPart, ChatCompletionRequest, ContentPart, ImagePart, TextPart
 from app.settings import MediaSettings
@@ -14,7 +14,7 @@ async def decode_images(images: Sequence[str], decoder: MediaDecoder, settings: 
     """Base64 or data URIs. Raises `TooManyImages`, `InvalidImage`, `ImageTooLarge`."""
     if len(images) > settings.max_images:
         raise TooManyImages()
-    return [await decoder.image(decode_base64(image, settings.max_media_bytes)) for image in images]
+    return [await decoder.image(image) for image in images]
 
 
 async def chat_messages(
@@ -45,19 +45,19 @@ async def chat_completion_messages(
         if isinstance(message.content, str):
             parts: tuple[Part, ...] = (Text(message.content),)
         else:
-            parts = tuple([await _decode_part(part, decoder, settings) for part in message.content])
+            parts = tuple([await _decode_part(part, decoder) for part in message.content])
         messages.append(Message(role, parts))
     return attach_images(messages, await decode_images(request.images or (), decoder, settings))
 
 
-async def _decode_part(part: ContentPart, decoder: MediaDecoder, settings: MediaSettings) -> Part:
+async def _decode_part(part: ContentPart, decoder: MediaDecoder) -> Part:
     match part:
         case TextPart(text=text):
             return Text(text)
         case ImagePart(image_url=image_url):
-            return await decoder.image(decode_base64(image_url.url, settings.max_media_bytes))
+            return await decoder.image(image_url.url)
         case AudioPart(input_audio=input_audio):
-            return await decoder.audio(decode_base64(input_audio.data, settings.max_media_bytes))
+            return await decoder.audio(input_audio.data)
 
 
 def attach_images(messages: list[Message], images: Sequence[Image]) -> list[Message]:

@@ -14,11 +14,11 @@ from app.dependencies import CallDep, ServicesDep
 from app.error_handlers import gateway_error_of
 from app.errors import GenerationError, ModelNotFound
 from app.generation import Generation
-from app.routes.messages import chat_completion_messages
 from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_answer
 from app.routes.answers import JSONAnswer, usage_of
 from app.routes.forms import read_form, required_file
 from app.routes.guard import guarded
+from app.routes.messages import chat_completion_messages
 from app.routes.speech import MULTIPART, begin_transcription
 from app.schemas.openai import (
     ChatCompletion,

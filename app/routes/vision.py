@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request, Response
 
 from app.dependencies import CallDep
-from app.routes.messages import decode_images
 from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.routes.chat import answer
 from app.routes.forms import read_form, read_json, required_file
 from app.routes.guard import guarded, media_type_of
+from app.routes.messages import decode_images
 from app.schemas.generation import MAX_IMAGES, DeltaEvent, DoneEvent, GenerationResponse
 from app.schemas.problems import Problem, problem_responses
 from app.schemas.vision import VisionForm, VisionRequest

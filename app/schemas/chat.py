@@ -3,10 +3,11 @@
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
-from app.schemas.generation import MAX_IMAGES, MAX_MESSAGES, Base64, Prompt, SamplingFields
+from app.schemas.generation import MAX_MESSAGES, Base64Images, Prompt, SamplingFields
 
-_EXAMPLE = {"prompt": "你好", "max_tokens": 64}
+_EXAMPLE: JsonDict = {"prompt": "你好", "max_tokens": 64}
 
 
 class ChatMessage(BaseModel):
@@ -29,7 +30,7 @@ class ChatRequest(SamplingFields):
 
     messages: list[ChatMessage] = Field(default_factory=list, min_length=1, max_length=MAX_MESSAGES)
     prompt: Prompt = Field("", description="short for one user message")
-    images: list[Base64] = Field(default_factory=list, max_length=MAX_IMAGES)
+    images: Base64Images = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _has_messages_or_prompt(self) -> Self:

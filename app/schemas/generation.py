@@ -23,6 +23,11 @@ Base64 = Annotated[
         json_schema_extra={"contentEncoding": "base64"},
     ),
 ]
+Base64Images = Annotated[
+    list[Base64],
+    # Not validated here: too many have an error code of their own.
+    Field(json_schema_extra={"maxItems": MAX_IMAGES}),
+]
 
 
 class SamplingFields(BaseModel):

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.schemas.generation import (
-    MAX_IMAGES,
     MAX_MESSAGES,
     MAX_STOP_STRINGS,
     Base64,
+    Base64Images,
     Prompt,
     StopString,
     TokenUsage,
@@ -86,15 +86,14 @@ class ChatCompletionRequest(_Lenient):
     top_k: int | None = Field(None, ge=0, le=1000)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
     stop: Annotated[
-        list[StopString] | None,
+        Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)] | None,
         BeforeValidator(_as_list, json_schema_input_type=StopString | list[StopString] | None),
-        Field(max_length=MAX_STOP_STRINGS),
     ] = None
     seed: int | None = Field(None, ge=0, le=2**63 - 1)
     n: Literal[1] | None = Field(None, description="only one answer is made")
     stream: bool | None = None
     stream_options: StreamOptions = Field(default_factory=StreamOptions)
-    images: list[Base64] | None = Field(None, max_length=MAX_IMAGES)
+    images: Base64Images | None = None
     enable_thinking: bool | None = None
     return_reasoning: bool | None = None
 

@@ -2,7 +2,7 @@
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.generation import MAX_IMAGES, Base64, Prompt, SamplingFields
+from app.schemas.generation import Base64Images, Prompt, SamplingFields
 
 
 class VisionRequest(SamplingFields):
@@ -16,7 +16,7 @@ class VisionRequest(SamplingFields):
     )
 
     prompt: Prompt
-    images: list[Base64] = Field(min_length=1, max_length=MAX_IMAGES)
+    images: Base64Images = Field(min_length=1)
 
 
 class VisionForm(SamplingFields):

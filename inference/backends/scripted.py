@@ -83,7 +83,7 @@ class ScriptedBackend:
             if said == request.sampling_params.max_tokens:
                 finish_reason = "length"
                 break
-            await asyncio.sleep(self._config.step_seconds)
+            await asyncio.sleep(max(0.0, min(self._config.step_seconds, request.deadline - time.monotonic())))
             if time.monotonic() >= request.deadline:
                 finish_reason = "deadline"
                 break

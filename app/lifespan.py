@@ -1,0 +1,113 @@
+"""Opens everything that lives as long as the process, and closes it in reverse order.
+
+In development the database is migrated and keys are made; production is given both.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from app.auth.access_tokens import AccessTokens
+from app.auth.account_changes import AccountChanges
+from app.auth.signing_keys import load_signing_keys
+from app.limits.addresses import AddressLimiter
+from app.limits.admission import AdmissionQueue
+from app.limits.daily_tokens import TokensUsedToday
+from app.limits.limiter import build_limiter
+from app.media.decoding import MediaDecoder
+from app.ops.logging import configure_logging
+from app.ops.metrics import Metrics
+from app.persistence.database import Database
+from app.persistence.migrations import is_up_to_date, upgrade_database
+from app.persistence.usage import tokens_used_on
+from app.persistence.usage_writer import UsageWriter
+from app.services import Services
+from app.settings import Settings
+from inference import BackendConfig, EngineConfig, ScriptedConfig, build_backend
+
+
+class OutdatedDatabase(Exception):
+    """The database has not the tables of this version. The message says what to run."""
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Raises `InvalidSigningKeys`, `InvalidCheckpoint`, `DatabaseUnavailable`, `OutdatedDatabase`."""
+    settings: Settings = app.state.settings
+    configure_logging(settings.log_level)
+    async with AsyncExitStack() as stack:
+        app.state.services = await open_services(settings, stack, app.version)
+        yield
+
+
+async def open_services(settings: Settings, stack: AsyncExitStack, version: str) -> Services:
+    """Everything closed by `stack`, the last opened first."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    signing_keys = load_signing_keys(settings)
+    database = await _open_database(settings, stack)
+    account_changes = AccountChanges(database, signing_keys, settings.auth.revocation_poll_seconds)
+    await account_changes.start()
+    stack.push_async_callback(account_changes.aclose)
+    access_tokens = AccessTokens(signing_keys, account_changes, settings.auth)
+
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    redis_client = Redis.from_url(redis_url) if redis_url else None
+    if redis_client is not None:
+        stack.push_async_callback(redis_client.aclose)
+    limiter = build_limiter(settings.limits, redis_client, _tokens_used_today(database))
+    stack.push_async_callback(limiter.aclose)
+    address_limiter = AddressLimiter(settings.limits.auth_attempts_per_minute, redis_url)
+    stack.push_async_callback(address_limiter.aclose)
+
+    usage_writer = UsageWriter(database, settings.data_dir / "usage-spool.jsonl")
+    await usage_writer.start()
+    stack.push_async_callback(usage_writer.aclose)
+    media = MediaDecoder(settings.media)
+    stack.push_async_callback(media.aclose)
+    backend = build_backend(backend_config(settings))
+    stack.push_async_callback(backend.aclose, settings.drain_seconds)
+    await backend.start()
+    return Services(
+        settings=settings,
+        backend=backend,
+        database=database,
+        signing_keys=signing_keys,
+        access_tokens=access_tokens,
+        account_changes=account_changes,
+        address_limiter=address_limiter,
+        limiter=limiter,
+        admission_queue=AdmissionQueue(settings.limits.max_in_flight),
+        media=media,
+        usage_writer=usage_writer,
+        metrics=Metrics(backend, limiter, usage_writer, version),
+    )
+
+
+def backend_config(settings: Settings) -> BackendConfig:
+    engine = EngineConfig(devices=settings.devices, quantization=settings.quantization)
+    if settings.model is not None:
+        engine = EngineConfig(settings.model, settings.devices, settings.quantization)
+    scripted = ScriptedConfig(settings.scripted.reply, settings.scripted.step_seconds)
+    return BackendConfig(settings.backend, engine, scripted)
+
+
+async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+    url = settings.effective_database_url
+    if settings.env == "development":
+        await upgrade_database(url)
+    database = Database(url)
+    stack.push_async_callback(database.aclose)
+    if not await is_up_to_date(database):
+        raise OutdatedDatabase("The database is not at this version's migration; run `gateway db upgrade`.")
+    return database
+
+
+def _tokens_used_today(database: Database) -> TokensUsedToday:
+    async def read(user_id: str) -> int:
+        async with database.session(read_only=True) as db_session:
+            return await tokens_used_on(db_session, user_id, datetime.now(UTC).date())
+
+    return read

@@ -1,0 +1,121 @@
+"""A whole gateway for the tests: the real application under a real uvicorn, in the test's event loop."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from app.auth.token_issuer import TokenIssuer
+from app.main import create_app
+from app.persistence.tables import UserRow
+from app.services import Services
+from app.settings import Settings
+
+ALL_SCOPES = "chat vision speech"
+
+
+@dataclass
+class Gateway:
+    """`client` speaks to it over loopback with no token; `call` with a token of the user `alice`."""
+
+    services: Services
+    client: httpx.AsyncClient
+    port: int
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    async def add_user(self, name: str, **limits: int) -> None:
+        async with self.services.database.session() as db_session:
+            db_session.add(UserRow(id=f"usr_{name}", name=name, **limits))
+        await self.services.account_changes.notice_now()
+
+    async def issue(self, name: str, scopes: str = ALL_SCOPES) -> str:
+        """A new access token of the user, who is made if there is none."""
+        issuer = TokenIssuer(self.services.access_tokens, self.services.settings.auth)
+        async with self.services.database.session() as db_session:
+            user = await db_session.get(UserRow, f"usr_{name}")
+            if user is None:
+                user = UserRow(id=f"usr_{name}", name=name)
+                db_session.add(user)
+                await db_session.flush()
+            return (await issuer.issue(db_session, user, scopes.split())).access_token
+
+    async def headers(self, name: str = "alice", scopes: str = ALL_SCOPES) -> dict[str, str]:
+        key = f"{name} {scopes}"
+        if key not in self.tokens:
+            self.tokens[key] = await self.issue(name, scopes)
+        return {"Authorization": f"Bearer {self.tokens[key]}"}
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """As alice with every scope but the operators'."""
+        headers = await self.headers() | options.pop("headers", {})
+        return await self.client.request(method, path, headers=headers, **options)
+
+    async def events(self, path: str, **options: Any) -> list["Event"]:
+        """The whole stream, parsed."""
+        async with self.client.stream("POST", path, headers=await self.headers(), **options) as answer:
+            body = await answer.aread()
+            assert answer.status_code == 200, body
+        return list(parse_events(body))
+
+    def is_idle(self) -> bool:
+        status = self.services.backend.status()
+        blocks = sum(worker.kv_used for worker in status.workers)
+        return not (status.running or status.waiting or blocks or self.services.admission_queue.in_flight)
+
+
+@dataclass(frozen=True)
+class Event:
+    name: str
+    number: str
+    data: Any
+
+
+def parse_events(body: bytes) -> Iterator[Event]:
+    """Strict: every line is a field or a comment, every event ends with a blank line."""
+    assert body.isascii()
+    for block in body.decode("ascii").split("\n\n"):
+        fields = {}
+        for line in block.split("\n"):
+            if line and not line.startswith(":"):
+                name, _, value = line.partition(": ")
+                assert name in ("event", "id", "data"), line
+                assert name not in fields, "one line of each"
+                fields[name] = value
+        if fields:
+            data = fields["data"]
+            parsed = data if data == "[DONE]" else json.loads(data)
+            yield Event(fields.get("event", ""), fields.get("id", ""), parsed)
+
+
+@asynccontextmanager
+async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Gateway]:
+    """`overrides` are settings; scripted backend and SQLite unless they say otherwise."""
+    values: dict[str, Any] = {"data_dir": directory, "backend": "scripted", "drain_seconds": 1}
+    settings = Settings(_env_file=None, **(values | overrides))
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app, loop="none", http="httptools", log_config=None, timeout_graceful_shutdown=2, lifespan="on"
+    )
+    server = uvicorn.Server(config)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not serving.done():
+            await asyncio.wait([serving], timeout=0.01)
+        if serving.done():
+            raise RuntimeError("the gateway did not start") from serving.exception()
+        base_url = f"http://127.0.0.1:{port}"
+        try:
+            async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
+                yield Gateway(app.state.services, client, port)
+        finally:
+            server.should_exit = True
+            await serving

@@ -1,0 +1,160 @@
+"""The routes under `/v1`: shapes, bytes, and what its clients expect."""
+
+import base64
+import io
+import json
+import wave
+
+import pytest
+
+from ..gateway import Gateway, parse_events
+from .test_chat import jpeg
+
+pytestmark = pytest.mark.anyio
+
+COMPLETIONS = "/v1/chat/completions"
+ALWAYS_THERE = {"id", "object", "created", "model", "system_fingerprint"}
+
+
+def wav(seconds: float) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as recording:
+        recording.setnchannels(1)
+        recording.setsampwidth(2)
+        recording.setframerate(16_000)
+        recording.writeframes(bytes(int(seconds * 16_000) * 2))
+    return file.getvalue()
+
+
+def body(content: object, **more: object) -> dict[str, object]:
+    return {"model": "scripted", "messages": [{"role": "user", "content": content}], **more}
+
+
+def assert_no_nulls(value: object) -> None:
+    assert value is not None
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        assert_no_nulls(child)
+
+
+async def test_completion_has_every_field_and_no_null(gateway: Gateway) -> None:
+    answer = (await gateway.call("POST", COMPLETIONS, json=body("hi"))).json()
+    assert_no_nulls(answer)
+    assert answer.keys() == ALWAYS_THERE | {"choices", "usage"}
+    assert answer["object"] == "chat.completion"
+    assert answer["choices"] == [
+        {"index": 0, "message": {"role": "assistant", "content": "chat user: hi"}, "finish_reason": "stop"}
+    ]
+    assert answer["usage"] == {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}
+
+
+async def test_parts_reach_the_model_in_their_order(gateway: Gateway) -> None:
+    content = [
+        {"type": "text", "text": "look:"},
+        {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{jpeg(8, 6)}", "detail": "high"}},
+        {"type": "text", "text": "and listen:"},
+        {
+            "type": "input_audio",
+            "input_audio": {"data": base64.b64encode(wav(1.5)).decode(), "format": "wav"},
+        },
+    ]
+    answer = (await gateway.call("POST", COMPLETIONS, json=body(content))).json()
+    said = answer["choices"][0]["message"]["content"]
+    assert said == "chat user: look: image(8x6) and listen: audio(1.5s)"
+
+
+async def test_images_beside_the_messages_are_taken(gateway: Gateway) -> None:
+    answer = (await gateway.call("POST", COMPLETIONS, json=body("this?", images=[jpeg(8, 6)]))).json()
+    assert answer["choices"][0]["message"]["content"] == "chat user: image(8x6) this?"
+
+
+async def test_stream_is_bare_data_lines_that_end_with_done(gateway: Gateway) -> None:
+    headers = await gateway.headers()
+    request = body("你好", stream=True, stream_options={"include_usage": True})
+    async with gateway.client.stream("POST", COMPLETIONS, json=request, headers=headers) as answer:
+        raw = await answer.aread()
+    events = list(parse_events(raw))
+    assert all(event.name == "" and event.number == "" for event in events)
+    assert raw.endswith(b"\n\ndata: [DONE]\n\n")
+    *chunks, last, done = [event.data for event in events]
+    assert done == "[DONE]"
+    for chunk in (*chunks, last):
+        assert chunk.keys() >= ALWAYS_THERE
+        assert_no_nulls(chunk)
+    assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
+    assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == "chat user: 你好"
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    assert last["choices"] == []
+    assert last["usage"]["total_tokens"] == 4
+
+
+async def test_stream_without_include_usage_has_none(gateway: Gateway) -> None:
+    events = await gateway.events(COMPLETIONS, json=body("hi", stream=True))
+    assert all("usage" not in event.data for event in events[:-1])
+    assert all(event.data["choices"] for event in events[:-1])
+
+
+async def test_unknown_fields_are_ignored(gateway: Gateway) -> None:
+    request = body("hi", logit_bias={}, user="someone", tools=[], parallel_tool_calls=False)
+    assert (await gateway.call("POST", COMPLETIONS, json=request)).status_code == 200
+
+
+async def test_null_means_absent(gateway: Gateway) -> None:
+    request = body("hi", temperature=None, max_tokens=None, stop=None, stream=None, seed=None)
+    assert (await gateway.call("POST", COMPLETIONS, json=request)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("request_body", "status", "code", "param"),
+    [
+        (body("hi") | {"model": "gpt-5"}, 404, "model_not_found", "model"),
+        (body("hi", temperature=9), 422, "invalid_request", "temperature"),
+        (body("hi") | {"messages": []}, 422, "invalid_request", "messages"),
+        (body("word " * 5000), 422, "context_length_exceeded", "messages"),
+        (body("hi", n=2), 422, "invalid_request", "n"),
+    ],
+)
+async def test_refusals_have_openai_shape(
+    gateway: Gateway, request_body: dict[str, object], status: int, code: str, param: str
+) -> None:
+    answer = await gateway.call("POST", COMPLETIONS, json=request_body)
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert all(isinstance(value, str) for value in error.values())
+    assert (error["code"], error["param"]) == (code, param)
+
+
+async def test_unknown_path_under_v1_is_answered_in_openai_shape(gateway: Gateway) -> None:
+    answer = await gateway.client.get("/v1/nothing")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "not_found"
+
+
+async def test_models_lists_the_loaded_one(gateway: Gateway) -> None:
+    answer = (await gateway.call("GET", "/v1/models")).json()
+    assert [model["id"] for model in answer["data"]] == ["scripted"]
+    assert_no_nulls(answer)
+
+
+@pytest.mark.parametrize("hints", [{}, {"language": "zh", "prompt": "names: 微信"}])
+async def test_transcription_asks_for_the_words_alone(gateway: Gateway, hints: dict[str, str]) -> None:
+    files = {"file": ("voice.wav", wav(2), "audio/wav")}
+    answer = await gateway.call(
+        "POST", "/v1/audio/transcriptions", files=files, data={"model": "scripted", **hints}
+    )
+    assert answer.status_code == 200
+    assert answer.json()["text"] == "transcribe user: audio(2.0s)"
+    assert_no_nulls(answer.json())
+
+
+async def test_transcription_as_plain_text(gateway: Gateway) -> None:
+    files = {"file": ("voice.wav", wav(2), "audio/wav")}
+    data = {"model": "scripted", "response_format": "text"}
+    answer = await gateway.call("POST", "/v1/audio/transcriptions", files=files, data=data)
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text == "transcribe user: audio(2.0s)\n"
+
+
+async def test_bytes_of_a_completion_are_utf8_json(gateway: Gateway) -> None:
+    answer = await gateway.call("POST", COMPLETIONS, json=body("\u2028"))
+    assert json.loads(answer.content.decode("utf-8"))["choices"][0]["message"]["content"].endswith("\u2028")

@@ -1,0 +1,97 @@
+"""`POST /vision` and `POST /speech`: forms and files."""
+
+import base64
+
+import pytest
+
+from ..gateway import Gateway
+from .test_chat import jpeg
+from .test_openai import wav
+
+pytestmark = pytest.mark.anyio
+
+
+def image_file(width: int, height: int) -> tuple[str, bytes, str]:
+    return ("photo.jpg", base64.b64decode(jpeg(width, height)), "image/jpeg")
+
+
+async def test_photo_in_a_form_reaches_the_model(gateway: Gateway) -> None:
+    answer = await gateway.call(
+        "POST", "/vision", files={"image": image_file(30, 40)}, data={"prompt": "what?", "max_tokens": "50"}
+    )
+    assert answer.status_code == 200
+    assert answer.json()["content"] == "chat user: image(30x40) what?"
+
+
+async def test_photos_as_json_reach_the_model(gateway: Gateway) -> None:
+    answer = await gateway.call(
+        "POST", "/vision", json={"prompt": "what?", "images": [jpeg(3, 4), jpeg(5, 6)]}
+    )
+    assert answer.json()["content"] == "chat user: image(3x4) image(5x6) what?"
+
+
+async def test_form_may_ask_for_a_stream(gateway: Gateway) -> None:
+    events = await gateway.events(
+        "/vision", files={"image": image_file(3, 4)}, data={"prompt": "what?", "stream": "true"}
+    )
+    assert "".join(event.data["text"] for event in events[:-1]) == "chat user: image(3x4) what?"
+
+
+async def test_recording_is_transcribed_and_answered(gateway: Gateway) -> None:
+    answer = await gateway.call("POST", "/speech", files={"audio": ("v.wav", wav(2), "audio/wav")})
+    assert answer.status_code == 200
+    assert answer.json()["transcript"] == "transcribe user: audio(2.0s)"
+    assert answer.json()["content"] == "chat user: audio(2.0s)"
+    assert answer.json()["usage"]["prompt_tokens"] == 102, "both generations are counted"
+
+
+async def test_recording_may_come_with_a_prompt_and_a_photo(gateway: Gateway) -> None:
+    files = {"audio": ("v.wav", wav(1), "audio/wav"), "image": image_file(3, 4)}
+    answer = await gateway.call("POST", "/speech", files=files, data={"prompt": "do it"})
+    assert answer.json()["content"] == "chat user: image(3x4) audio(1.0s) do it"
+
+
+async def test_speech_stream_begins_with_the_transcript(gateway: Gateway) -> None:
+    files = {"audio": ("v.wav", wav(1), "audio/wav")}
+    events = await gateway.events("/speech", files=files, data={"stream": "true"})
+    assert [event.name for event in events] == ["transcript", "delta", "delta", "delta", "done"]
+    assert events[0].data == {"transcript": "transcribe user: audio(1.0s)"}
+    assert [event.number for event in events] == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("files", "data", "status", "code"),
+    [
+        ([], {"prompt": "what?"}, 422, "invalid_request"),
+        ([("image", image_file(3, 4))], {}, 422, "invalid_request"),
+        ([("image", image_file(3, 4))], {"prompt": "x", "colour": "red"}, 422, "invalid_request"),
+        ([("picture", image_file(3, 4))], {"prompt": "x"}, 422, "invalid_request"),
+        ([("image", image_file(3, 4))], {"prompt": "x", "max_tokens": "many"}, 422, "invalid_request"),
+        ([("image", image_file(3, 4))] * 11, {"prompt": "x"}, 422, "too_many_images"),
+        ([("image", ("a.jpg", b"not an image", "image/jpeg"))], {"prompt": "x"}, 422, "invalid_image"),
+        ([("image", ("a.jpg", b"", "image/jpeg"))], {"prompt": "x"}, 422, "invalid_image"),
+    ],
+)
+async def test_wrong_vision_forms_are_refused(
+    gateway: Gateway, files: list[object], data: dict[str, str], status: int, code: str
+) -> None:
+    # httpx sends a form without files as urlencoded; a filename makes it multipart.
+    parts = files or [("prompt", (None, "what?"))]
+    answer = await gateway.call("POST", "/vision", files=parts, data=data if files else None)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("recording", [b"", b"no recording", wav(0)], ids=["empty", "text", "no samples"])
+async def test_wrong_recordings_are_refused(gateway: Gateway, recording: bytes) -> None:
+    answer = await gateway.call("POST", "/speech", files={"audio": ("v.wav", recording, "audio/wav")})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_audio")
+
+
+async def test_form_that_was_cut_off_is_refused(gateway: Gateway) -> None:
+    whole = gateway.client.build_request(
+        "POST", "/vision", files={"image": image_file(30, 40)}, data={"prompt": "what?"}
+    )
+    headers = {"Content-Type": whole.headers["content-type"]}
+    for cut in (1, 10, 300):
+        answer = await gateway.call("POST", "/vision", content=whole.read()[:-4][:-cut], headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_multipart")
