@@ -1,8 +1,9 @@
 """What was issued to whom. The tokens themselves are stored nowhere."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.persistence.tables import AccessTokenRow
@@ -15,6 +16,22 @@ async def add_access_token(db_session: AsyncSession, row: AccessTokenRow) -> Non
 
 async def find_access_token(db_session: AsyncSession, token_id: str) -> AccessTokenRow | None:
     return await db_session.get(AccessTokenRow, token_id)
+
+
+async def list_access_tokens(
+    db_session: AsyncSession, *, limit: int, user_id: str | None = None, after_token_id: str | None = None
+) -> Sequence[AccessTokenRow]:
+    """Newest first; `after_token_id` is the last one seen."""
+    order = tuple_(AccessTokenRow.issued_at, AccessTokenRow.jti)
+    query = select(AccessTokenRow).order_by(AccessTokenRow.issued_at.desc(), AccessTokenRow.jti.desc())
+    if user_id is not None:
+        query = query.where(AccessTokenRow.user_id == user_id)
+    if after_token_id is not None:
+        seen = select(AccessTokenRow.issued_at, AccessTokenRow.jti).where(
+            AccessTokenRow.jti == after_token_id
+        )
+        query = query.where(order < seen.scalar_subquery())
+    return (await db_session.scalars(query.limit(limit))).all()
 
 
 async def latest_issue(db_session: AsyncSession, user_id: str) -> datetime | None:

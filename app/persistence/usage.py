@@ -41,6 +41,8 @@ class UsagePeriod:
     @property
     def end(self) -> datetime:
         """The first moment that is no longer part of it."""
+        if self.last == date.max:
+            return datetime.max.replace(tzinfo=UTC)
         return datetime.combine(self.last + ONE_DAY, time(), UTC)
 
 
@@ -67,9 +69,9 @@ async def usage_by_day(
     *,
     limit: int,
     user_id: str | None = None,
-    after: tuple[date, str] | None = None,
+    after: tuple[str, str] | None = None,
 ) -> list[DailyUsage]:
-    """Newest day first, then by user id; `after` is the (day, user id) of the last one seen."""
+    """Newest day first, then by user id; `after` is the (ISO day, user id) of the last one seen."""
     day = utc_day(UsageRow.at)
     query = (
         select(
@@ -88,7 +90,7 @@ async def usage_by_day(
     if user_id is not None:
         query = query.where(UsageRow.user_id == user_id)
     if after is not None:
-        after_day, after_user_id = after[0].isoformat(), after[1]
+        after_day, after_user_id = after
         is_later = (day == after_day) & (UsageRow.user_id > after_user_id)
         query = query.where(or_(day < after_day, is_later))
     rows = await db_session.execute(query)

@@ -1,0 +1,93 @@
+"""Accounts: made, changed and listed by operators, over HTTP and on the command line.
+
+Works inside the caller's transaction; after it, a caller inside a gateway awaits
+`AccountChanges.notice_now()`.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.admin.audit import audit
+from app.errors import Conflict, NotFound
+from app.persistence import users
+from app.persistence.tables import UserRow
+
+LimitName = Literal["requests_per_minute", "concurrent_requests", "daily_tokens"]
+ID_BYTES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class UserChanges:
+    """None leaves a value as it is. A limit in `use_defaults_for` follows the settings again."""
+
+    is_disabled: bool | None = None
+    note: str | None = None
+    requests_per_minute: int | None = None
+    concurrent_requests: int | None = None
+    daily_tokens: int | None = None
+    use_defaults_for: frozenset[LimitName] = field(default=frozenset())
+
+    def values(self) -> dict[str, Any]:
+        """By column. A limit that is both reset and given is given."""
+        columns = ("is_disabled", "note", "requests_per_minute", "concurrent_requests", "daily_tokens")
+        given = {name: getattr(self, name) for name in columns}
+        reset: dict[str, Any] = dict.fromkeys(sorted(self.use_defaults_for))
+        return reset | {name: value for name, value in given.items() if value is not None}
+
+
+async def create_user(
+    db_session: AsyncSession, actor: str, name: str, changes: UserChanges | None = None
+) -> UserRow:
+    """Raises `Conflict` when there is a user of that name."""
+    values = changes.values() if changes is not None else {}
+    row = UserRow(id=f"usr_{secrets.token_urlsafe(ID_BYTES)}", name=name, **values)
+    try:
+        await users.add_user(db_session, row)
+    except IntegrityError:
+        raise Conflict("There is a user of that name already.") from None
+    await audit(db_session, actor, "user.create", row.id, name=name, **values)
+    return row
+
+
+async def update_user(db_session: AsyncSession, actor: str, user_id: str, changes: UserChanges) -> UserRow:
+    """Raises `NotFound`."""
+    row = await get_user(db_session, user_id)
+    changed = {name: value for name, value in changes.values().items() if getattr(row, name) != value}
+    if changed:
+        for name, value in changed.items():
+            setattr(row, name, value)
+        await db_session.flush()
+        await db_session.refresh(row)
+        await audit(db_session, actor, "user.update", row.id, **changed)
+    return row
+
+
+async def get_user(db_session: AsyncSession, user_id: str) -> UserRow:
+    """Raises `NotFound`."""
+    row = await users.find_user(db_session, user_id)
+    if row is None:
+        raise NotFound("There is no such user.")
+    return row
+
+
+async def get_user_named(db_session: AsyncSession, name: str) -> UserRow:
+    """Raises `NotFound`."""
+    row = await users.find_user_named(db_session, name)
+    if row is None:
+        raise NotFound("There is no user of that name.")
+    return row
+
+
+async def get_or_create_user(db_session: AsyncSession, actor: str, name: str) -> UserRow:
+    row = await users.find_user_named(db_session, name)
+    return row if row is not None else await create_user(db_session, actor, name)
+
+
+async def list_users(db_session: AsyncSession, *, limit: int, cursor: str | None = None) -> Sequence[UserRow]:
+    """By name; `cursor` is the name of the last one seen."""
+    return await users.list_users(db_session, limit=limit, after_name=cursor)

@@ -1,0 +1,29 @@
+"""The audit log: every change of an operator, written in the transaction that makes it."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.persistence.audit_log import add_audit_entry, list_audit_entries
+from app.persistence.tables import AuditRow
+
+COMMAND_LINE: Final = "command line"  # the actor where no admin's token was used
+
+Action = Literal[
+    "user.create", "user.update", "token.issue", "token.revoke", "family.revoke", "user.revoke", "keys.rotate"
+]
+
+
+async def audit(db_session: AsyncSession, actor: str, action: Action, subject: str, **details: Any) -> None:
+    """`actor` is an admin's user id or `COMMAND_LINE`; `details` are JSON values and hold no secret."""
+    text = orjson.dumps(details).decode()
+    await add_audit_entry(db_session, AuditRow(actor=actor, action=action, subject=subject, details=text))
+
+
+async def read_audit_log(
+    db_session: AsyncSession, *, limit: int, cursor: int | None = None
+) -> Sequence[AuditRow]:
+    """Newest first; `cursor` is the id of the last entry seen."""
+    return await list_audit_entries(db_session, limit=limit, before_id=cursor)

@@ -1,0 +1,79 @@
+"""Tokens: issued, listed and revoked by operators. Thin, over `app/auth`; adds the audit log.
+
+Works inside the caller's transaction; after a revocation a caller inside a gateway awaits
+`AccountChanges.notice_now()`.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.admin.audit import audit
+from app.auth import token_revocation
+from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.errors import Conflict, InvalidRequest, NotFound
+from app.persistence.access_tokens import list_access_tokens
+from app.persistence.tables import AccessTokenRow, UserRow
+
+
+async def issue_tokens(
+    db_session: AsyncSession,
+    actor: str,
+    issuer: TokenIssuer,
+    user: UserRow,
+    scopes: Iterable[str],
+    *,
+    lifetime: timedelta | None = None,
+    with_refresh: bool = False,
+    note: str = "",
+) -> IssuedTokens:
+    """Raises `Conflict` for a disabled user, `InvalidRequest` for unknown scopes or lifetimes."""
+    if user.is_disabled:
+        raise Conflict("The user is disabled; enable it first.")
+    try:
+        issued = await issuer.issue(
+            db_session, user, scopes, lifetime=lifetime, with_refresh=with_refresh, note=note
+        )
+    except ValueError as error:  # the issuer's own words, for operators
+        raise InvalidRequest(f"{error}.") from None
+    await audit(
+        db_session,
+        actor,
+        "token.issue",
+        issued.token_id,
+        user_id=user.id,
+        scopes=sorted(issued.scopes),
+        expires_in=issued.expires_in,
+        family_id=issued.family_id,
+        note=note,
+    )
+    return issued
+
+
+async def list_tokens(
+    db_session: AsyncSession, *, limit: int, user_id: str | None = None, cursor: str | None = None
+) -> Sequence[AccessTokenRow]:
+    """Newest first; `cursor` is the id of the last one seen."""
+    return await list_access_tokens(db_session, limit=limit, user_id=user_id, after_token_id=cursor)
+
+
+async def revoke_token(db_session: AsyncSession, actor: str, token_id: str) -> None:
+    """One access token; what can be refreshed lives on. Raises `NotFound`."""
+    if not await token_revocation.revoke_token(db_session, token_id):
+        raise NotFound("There is no such access token.")
+    await audit(db_session, actor, "token.revoke", token_id)
+
+
+async def revoke_family(db_session: AsyncSession, actor: str, family_id: str) -> None:
+    """One sign-in, with everything that came of it. Raises `NotFound`."""
+    if not await token_revocation.revoke_family(db_session, family_id):
+        raise NotFound("There is no such family of tokens.")
+    await audit(db_session, actor, "family.revoke", family_id)
+
+
+async def revoke_user(db_session: AsyncSession, actor: str, user_id: str) -> None:
+    """Everything that the user was issued so far. Raises `NotFound`."""
+    if not await token_revocation.revoke_user(db_session, user_id):
+        raise NotFound("There is no such user.")
+    await audit(db_session, actor, "user.revoke", user_id)

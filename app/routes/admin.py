@@ -1,0 +1,282 @@
+"""What operators may do over HTTP; every change is audited, in the same transaction.
+
+The command line does the same through the same functions of `app/admin`.
+"""
+
+import datetime
+from datetime import timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BeforeValidator
+from pydantic.json_schema import SkipJsonSchema
+
+from app.admin import accounts, audit, tokens, usage
+from app.admin.accounts import UserChanges
+from app.dependencies import AccountChangesDep, DatabaseDep, PrincipalDep, TokenIssuerDep
+from app.persistence.usage import UsagePeriod
+from app.routes.guard import guarded
+from app.schemas.admin import (
+    AuditEntry,
+    AuditPage,
+    CreateUserRequest,
+    IssuedTokensResponse,
+    IssueTokenRequest,
+    LimitFields,
+    RevokeTokensRequest,
+    TokenId,
+    TokenPage,
+    TokenResponse,
+    UpdateUserRequest,
+    UsageOfUserAndDay,
+    UsagePage,
+    UserId,
+    UserName,
+    UserPage,
+    UserResponse,
+)
+from app.schemas.problems import problem_responses
+
+READ_ERRORS: Final = (401, 403, 405, 422, 429, 503, 504)
+WRITE_ERRORS: Final = (*READ_ERRORS, 400, 408, 413, 415)
+DEFAULT_DAYS: Final = 30
+CURSOR_DESCRIPTION: Final = "next_cursor of the page before"
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+def _iso_day(value: object) -> datetime.date:
+    if not isinstance(value, str) or len(value) != len("2026-03-14"):
+        raise ValueError("must be a date such as 2026-03-14")
+    return datetime.date.fromisoformat(value)
+
+
+Limit = Annotated[int, Query(ge=1, le=200, description="entries of one page")]
+Day = Annotated[datetime.date, BeforeValidator(_iso_day)]
+
+router = APIRouter(prefix="/admin", tags=["admin"], route_class=guarded("admin"))
+
+
+@router.post(
+    "/users",
+    operation_id="create_user",
+    summary="Create a user",
+    status_code=201,
+    response_model_exclude_none=True,
+    responses=problem_responses(*WRITE_ERRORS, 409),
+)
+async def create_user(
+    body: CreateUserRequest,
+    principal: PrincipalDep,
+    database: DatabaseDep,
+    account_changes: AccountChangesDep,
+) -> UserResponse:
+    """Names are unique. A user can do nothing before a token is issued for it."""
+    changes = UserChanges(**body.model_dump(exclude_unset=True, exclude={"name"}))
+    async with database.session() as db_session:
+        row = await accounts.create_user(db_session, principal.user_id, body.name, changes)
+        answer = UserResponse.of(row)
+    await account_changes.notice_now()
+    return answer
+
+
+@router.get(
+    "/users",
+    operation_id="list_users",
+    summary="List users",
+    response_model_exclude_none=True,
+    responses=problem_responses(*READ_ERRORS),
+)
+async def list_users(
+    database: DatabaseDep,
+    limit: Limit = 50,
+    cursor: Annotated[UserName | SkipJsonSchema[None], Query(description=CURSOR_DESCRIPTION)] = None,
+) -> UserPage:
+    """By name."""
+    async with database.session(read_only=True) as db_session:
+        rows = await accounts.list_users(db_session, limit=limit + 1, cursor=cursor)
+    next_cursor = rows[limit - 1].name if len(rows) > limit else None
+    return UserPage(users=[UserResponse.of(row) for row in rows[:limit]], next_cursor=next_cursor)
+
+
+@router.get(
+    "/users/{user_id}",
+    operation_id="get_user",
+    summary="Show a user",
+    response_model_exclude_none=True,
+    responses=problem_responses(*READ_ERRORS, 404),
+)
+async def get_user(user_id: Annotated[UserId, Path()], database: DatabaseDep) -> UserResponse:
+    async with database.session(read_only=True) as db_session:
+        return UserResponse.of(await accounts.get_user(db_session, user_id))
+
+
+@router.patch(
+    "/users/{user_id}",
+    operation_id="update_user",
+    summary="Disable or enable a user, or change its limits",
+    response_model_exclude_none=True,
+    responses=problem_responses(*WRITE_ERRORS, 404),
+)
+async def update_user(
+    user_id: Annotated[UserId, Path()],
+    body: UpdateUserRequest,
+    principal: PrincipalDep,
+    database: DatabaseDep,
+    account_changes: AccountChangesDep,
+) -> UserResponse:
+    """Takes effect everywhere within a second. Enabling a user revives its tokens that still run."""
+    values = body.model_dump(exclude_unset=True)
+    changes = UserChanges(**values | {"use_defaults_for": frozenset(body.use_defaults_for)})
+    async with database.session() as db_session:
+        answer = UserResponse.of(await accounts.update_user(db_session, principal.user_id, user_id, changes))
+    await account_changes.notice_now()
+    return answer
+
+
+@router.post(
+    "/tokens",
+    operation_id="issue_token",
+    summary="Issue a token for a user",
+    status_code=201,
+    response_model_exclude_none=True,
+    responses=problem_responses(*WRITE_ERRORS, 404, 409),
+)
+async def issue_token(
+    body: IssueTokenRequest,
+    response: Response,
+    principal: PrincipalDep,
+    database: DatabaseDep,
+    issuer: TokenIssuerDep,
+    account_changes: AccountChangesDep,
+) -> IssuedTokensResponse:
+    """An access token and, if asked for, the refresh token that begins a family. Shown this once."""
+    async with database.session() as db_session:
+        user = await accounts.update_user(db_session, principal.user_id, body.user_id, _limits(body))
+        issued = await tokens.issue_tokens(
+            db_session,
+            principal.user_id,
+            issuer,
+            user,
+            body.scopes,
+            lifetime=body.lifetime,
+            with_refresh=body.with_refresh,
+            note=body.note,
+        )
+    await account_changes.notice_now()
+    response.headers.update(_NO_STORE)
+    return IssuedTokensResponse.of(issued)
+
+
+@router.get(
+    "/tokens",
+    operation_id="list_tokens",
+    summary="List the tokens that were issued",
+    response_model_exclude_none=True,
+    responses=problem_responses(*READ_ERRORS),
+)
+async def list_tokens(
+    database: DatabaseDep,
+    user_id: Annotated[UserId | SkipJsonSchema[None], Query(description="only this user's")] = None,
+    limit: Limit = 50,
+    cursor: Annotated[TokenId | SkipJsonSchema[None], Query(description=CURSOR_DESCRIPTION)] = None,
+) -> TokenPage:
+    """Newest first, expired and revoked ones included; never the tokens themselves."""
+    async with database.session(read_only=True) as db_session:
+        rows = await tokens.list_tokens(db_session, limit=limit + 1, user_id=user_id, cursor=cursor)
+    next_cursor = rows[limit - 1].jti if len(rows) > limit else None
+    return TokenPage(tokens=[TokenResponse.of(row) for row in rows[:limit]], next_cursor=next_cursor)
+
+
+@router.delete(
+    "/tokens/{token_id}",
+    operation_id="delete_token",
+    summary="Revoke one access token",
+    status_code=204,
+    responses=problem_responses(*READ_ERRORS, 404),
+)
+async def delete_token(
+    token_id: Annotated[TokenId, Path()],
+    principal: PrincipalDep,
+    database: DatabaseDep,
+    account_changes: AccountChangesDep,
+) -> None:
+    """What came with it and can be refreshed lives on; to end that too, revoke the family."""
+    async with database.session() as db_session:
+        await tokens.revoke_token(db_session, principal.user_id, token_id)
+    await account_changes.notice_now()
+
+
+@router.post(
+    "/tokens/revoke",
+    operation_id="revoke_tokens",
+    summary="Revoke a token, a family or all tokens of a user",
+    status_code=204,
+    responses=problem_responses(*WRITE_ERRORS, 404),
+)
+async def revoke_tokens(
+    body: RevokeTokensRequest,
+    principal: PrincipalDep,
+    database: DatabaseDep,
+    account_changes: AccountChangesDep,
+) -> None:
+    """Takes effect everywhere within a second. A user's later tokens are not concerned."""
+    async with database.session() as db_session:
+        if body.token_id:
+            await tokens.revoke_token(db_session, principal.user_id, body.token_id)
+        elif body.family_id:
+            await tokens.revoke_family(db_session, principal.user_id, body.family_id)
+        else:
+            await tokens.revoke_user(db_session, principal.user_id, body.user_id)
+    await account_changes.notice_now()
+
+
+@router.get(
+    "/usage",
+    operation_id="get_usage",
+    summary="Who used how much, per user and day",
+    response_model_exclude_none=True,
+    responses=problem_responses(*READ_ERRORS),
+)
+async def get_usage(
+    database: DatabaseDep,
+    first: Annotated[Day | None, Query(alias="from", description="a UTC day; default: a month ago")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="a UTC day; default: today")] = None,
+    user_id: Annotated[UserId | SkipJsonSchema[None], Query(description="only this user's")] = None,
+    limit: Limit = 100,
+    cursor: Annotated[
+        str | SkipJsonSchema[None],
+        Query(pattern=r"^\d{4}-\d{2}-\d{2}\.usr_[A-Za-z0-9_-]{1,60}$", description=CURSOR_DESCRIPTION),
+    ] = None,
+) -> UsagePage:
+    """Newest day first. The last second may still be missing."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    period = UsagePeriod(first or today - timedelta(days=DEFAULT_DAYS - 1), last or today)
+    async with database.session(read_only=True) as db_session:
+        rows = await usage.read_usage(db_session, period, limit=limit + 1, user_id=user_id, cursor=cursor)
+    next_cursor = usage.cursor_of(rows[limit - 1]) if len(rows) > limit else None
+    return UsagePage(usage=[UsageOfUserAndDay.of(row) for row in rows[:limit]], next_cursor=next_cursor)
+
+
+@router.get(
+    "/audit",
+    operation_id="get_audit_log",
+    summary="Who changed what",
+    response_model_exclude_none=True,
+    responses=problem_responses(*READ_ERRORS),
+)
+async def get_audit_log(
+    database: DatabaseDep,
+    limit: Limit = 50,
+    cursor: Annotated[
+        int | SkipJsonSchema[None], Query(ge=1, le=2**63 - 1, description=CURSOR_DESCRIPTION)
+    ] = None,
+) -> AuditPage:
+    """Newest first."""
+    async with database.session(read_only=True) as db_session:
+        rows = await audit.read_audit_log(db_session, limit=limit + 1, cursor=cursor)
+    next_cursor = rows[limit - 1].id if len(rows) > limit else None
+    return AuditPage(entries=[AuditEntry.of(row) for row in rows[:limit]], next_cursor=next_cursor)
+
+
+def _limits(body: LimitFields) -> UserChanges:
+    return UserChanges(**body.model_dump(exclude_unset=True, include=set(LimitFields.model_fields)))

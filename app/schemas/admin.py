@@ -1,0 +1,269 @@
+"""Bodies of the operators' routes. Optional means absent: null is neither taken nor sent."""
+
+import datetime
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from app.admin.accounts import LimitName
+from app.auth.principal import Scope
+from app.auth.token_issuer import IssuedTokens
+from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRow
+from app.persistence.usage import DailyUsage
+from app.schemas.text import CleanText
+
+MAX_LIFETIME_SECONDS = 90 * 86_400
+
+_USER_ID = "usr_Zx3kQ9b2LmW7tR5v"
+_TOKEN_ID = "tok_7Hn2pXw0cJq4sVd8yLfKgA"  # noqa: S105  (an example, of nobody)
+_ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"  # noqa: S105  (likewise)
+_FAMILY_ID = "fam_Q1b8ZtYk3mN6rWx5oCvHdw"
+
+
+def _refuse_repeated(values: list[str]) -> list[str]:
+    if len(set(values)) != len(values):
+        raise ValueError("must not name the same thing twice")
+    return values
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+_ABSENT = Field(json_schema_extra=_without_default)  # of an answer: left out when None
+
+UserId = Annotated[str, Field(pattern=r"^usr_[A-Za-z0-9_-]{1,60}$", max_length=64, examples=[_USER_ID])]
+TokenId = Annotated[str, Field(pattern=r"^tok_[A-Za-z0-9_-]{1,60}$", max_length=64, examples=[_TOKEN_ID])]
+FamilyId = Annotated[str, Field(pattern=r"^fam_[A-Za-z0-9_-]{1,60}$", max_length=64, examples=[_FAMILY_ID])]
+UserName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$",
+        max_length=64,
+        description="letters, digits and . _ @ + -",
+        examples=["alice"],
+    ),
+]
+Note = Annotated[CleanText, Field(max_length=NOTE_LENGTH, description="for operators", examples=["iOS beta"])]
+Moment = Annotated[datetime.datetime, Field(examples=["2026-03-14T09:26:53Z"])]
+Scopes = Annotated[
+    list[Scope],
+    AfterValidator(_refuse_repeated),
+    Field(min_length=1, max_length=5, json_schema_extra={"uniqueItems": True}, examples=[["chat", "vision"]]),
+]
+
+RequestsPerMinute = Annotated[int, Field(ge=1, le=1_000_000, examples=[60])]
+ConcurrentRequests = Annotated[int, Field(ge=1, le=100_000, examples=[4])]
+DailyTokens = Annotated[int, Field(ge=1, le=2_000_000_000, description="per UTC day", examples=[100_000])]
+
+
+class _Request(BaseModel):
+    """Fields with a `default_factory` may be absent; only those sent are read (`exclude_unset`)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class LimitFields(_Request):
+    requests_per_minute: RequestsPerMinute = Field(default_factory=int)
+    concurrent_requests: ConcurrentRequests = Field(default_factory=int)
+    daily_tokens: DailyTokens = Field(default_factory=int)
+
+
+class CreateUserRequest(LimitFields):
+    """A limit that is left out follows the service's default."""
+
+    name: UserName
+    note: Note = Field(default_factory=str)
+
+
+class UpdateUserRequest(LimitFields):
+    """What is left out stays as it is."""
+
+    is_disabled: bool = Field(default_factory=bool, description="its tokens stop working within a second")
+    note: Note = Field(default_factory=str)
+    use_defaults_for: Annotated[list[LimitName], AfterValidator(_refuse_repeated)] = Field(
+        default_factory=list,
+        max_length=3,
+        json_schema_extra={"uniqueItems": True},
+        description="limits that follow the service's default again",
+        examples=[["daily_tokens"]],
+    )
+
+
+class UserResponse(BaseModel):
+    """A limit that is absent follows the service's default."""
+
+    id: UserId
+    name: UserName
+    is_disabled: bool
+    requests_per_minute: Annotated[int | SkipJsonSchema[None], _ABSENT] = None
+    concurrent_requests: Annotated[int | SkipJsonSchema[None], _ABSENT] = None
+    daily_tokens: Annotated[int | SkipJsonSchema[None], _ABSENT] = None
+    note: str = Field(examples=["iOS beta"])
+    created_at: Moment
+    changed_at: Moment
+
+    @classmethod
+    def of(cls, row: UserRow) -> Self:
+        return cls.model_validate(row, from_attributes=True)
+
+
+class UserPage(BaseModel):
+    users: list[UserResponse]
+    next_cursor: Annotated[
+        str | SkipJsonSchema[None],
+        Field(description="absent on the last page", json_schema_extra=_without_default, examples=["alice"]),
+    ] = None
+
+
+class IssueTokenRequest(LimitFields):
+    """Limits, when given, become the user's own, as with PATCH /admin/users/{user_id}."""
+
+    user_id: UserId
+    scopes: Scopes
+    lifetime_seconds: Annotated[int, Field(ge=1, le=MAX_LIFETIME_SECONDS)] = Field(
+        default_factory=int,
+        description="of the access token; the service's default when absent",
+        examples=[900],
+    )
+    with_refresh: bool = Field(False, description="also issue a refresh token, for POST /auth/token")
+    note: Note = Field(default_factory=str)
+
+    @property
+    def lifetime(self) -> datetime.timedelta | None:
+        is_given = "lifetime_seconds" in self.model_fields_set
+        return datetime.timedelta(seconds=self.lifetime_seconds) if is_given else None
+
+
+class IssuedTokensResponse(BaseModel):
+    """Shown this once: the gateway keeps only hashes and ids."""
+
+    access_token: str = Field(examples=[_ACCESS_TOKEN])
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  (a kind of token)
+    expires_in: int = Field(ge=1, description="seconds", examples=[900])
+    scope: str = Field(description="separated by spaces", examples=["chat vision"])
+    token_id: TokenId
+    family_id: Annotated[FamilyId | SkipJsonSchema[None], _ABSENT] = None
+    refresh_token: Annotated[str | SkipJsonSchema[None], _ABSENT] = None
+
+    @classmethod
+    def of(cls, issued: IssuedTokens) -> Self:
+        return cls(
+            access_token=issued.access_token,
+            expires_in=issued.expires_in,
+            scope=" ".join(sorted(issued.scopes)),
+            token_id=issued.token_id,
+            family_id=issued.family_id,
+            refresh_token=issued.refresh_token,
+        )
+
+
+class TokenResponse(BaseModel):
+    token_id: TokenId
+    user_id: UserId
+    scopes: list[Scope]
+    family_id: Annotated[FamilyId | SkipJsonSchema[None], _ABSENT] = None
+    issued_at: Moment
+    expires_at: Moment
+    revoked_at: Annotated[Moment | SkipJsonSchema[None], _ABSENT] = None
+    note: str = Field(examples=["iOS beta"])
+
+    @classmethod
+    def of(cls, row: AccessTokenRow) -> Self:
+        return cls.model_validate(
+            {
+                "token_id": row.jti,
+                "user_id": row.user_id,
+                "scopes": row.scopes.split(),
+                "family_id": row.family_id,
+                "issued_at": row.issued_at,
+                "expires_at": row.expires_at,
+                "revoked_at": row.revoked_at,
+                "note": row.note,
+            }
+        )
+
+
+class TokenPage(BaseModel):
+    tokens: list[TokenResponse]
+    next_cursor: Annotated[
+        TokenId | SkipJsonSchema[None],
+        Field(description="absent on the last page", json_schema_extra=_without_default),
+    ] = None
+
+
+class RevokeTokensRequest(_Request):
+    """Exactly one of the three."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "minProperties": 1,
+            "maxProperties": 1,
+            "examples": [{"token_id": _TOKEN_ID}, {"family_id": _FAMILY_ID}, {"user_id": _USER_ID}],
+        }
+    )
+
+    token_id: TokenId = Field(default_factory=str, description="one access token")
+    family_id: FamilyId = Field(default_factory=str, description="one sign-in and all that came of it")
+    user_id: UserId = Field(default_factory=str, description="everything that the user was issued so far")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("send exactly one of token_id, family_id and user_id")
+        return self
+
+
+class UsageOfUserAndDay(BaseModel):
+    day: datetime.date = Field(description="a UTC day", examples=["2026-03-14"])
+    user_id: str = Field(examples=[_USER_ID])
+    requests: int = Field(ge=0, description="generations", examples=[12])
+    failed: int = Field(ge=0, description="of them, those that did not end well", examples=[1])
+    prompt_tokens: int = Field(ge=0, examples=[3400])
+    completion_tokens: int = Field(ge=0, examples=[1250])
+
+    @classmethod
+    def of(cls, row: DailyUsage) -> Self:
+        return cls.model_validate(row, from_attributes=True)
+
+
+class UsagePage(BaseModel):
+    usage: list[UsageOfUserAndDay]
+    next_cursor: Annotated[
+        str | SkipJsonSchema[None],
+        Field(
+            description="absent on the last page",
+            json_schema_extra=_without_default,
+            examples=[f"2026-03-14.{_USER_ID}"],
+        ),
+    ] = None
+
+
+class AuditEntry(BaseModel):
+    id: int = Field(ge=1, examples=[42])
+    at: Moment
+    actor: str = Field(description="an admin's user id, or `command line`", examples=[_USER_ID])
+    action: str = Field(examples=["token.issue"])
+    subject: str = Field(description="the id of what was changed", examples=[_TOKEN_ID])
+    details: dict[str, Any] = Field(examples=[{"scopes": ["chat"]}])  # Any: JSON that depends on the action
+
+    @classmethod
+    def of(cls, row: AuditRow) -> Self:
+        return cls(
+            id=row.id,
+            at=row.at,
+            actor=row.actor,
+            action=row.action,
+            subject=row.subject,
+            details=orjson.loads(row.details),
+        )
+
+
+class AuditPage(BaseModel):
+    entries: list[AuditEntry]
+    next_cursor: Annotated[
+        int | SkipJsonSchema[None],
+        Field(description="absent on the last page", json_schema_extra=_without_default, examples=[41]),
+    ] = None
