@@ -1,0 +1,194 @@
+"""What every backend promises in `inference/backend.py`, on each of them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+
+from inference.backend import Backend
+from inference.backends.in_process import InProcessBackend
+from inference.backends.scripted import ScriptedBackend
+from inference.config import EngineConfig, ScriptedConfig
+from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
+from inference.types import Delta, Image, Message, Text
+
+pytestmark = pytest.mark.anyio
+
+REPLY = "one two three four five six seven eight"
+MakeBackend = Callable[..., Backend]
+
+
+@pytest.fixture(params=["scripted", "in_process"])
+async def make_backend(request: pytest.FixtureRequest, make_model) -> AsyncIterator[MakeBackend]:
+    """Makes started backends that answer the text REPLY with itself; closes them after the test."""
+    backends: list[Backend] = []
+
+    async def make(max_running: int = 16, max_waiting: int = 64) -> Backend:
+        backend: Backend
+        if request.param == "scripted":
+            backend = ScriptedBackend(
+                ScriptedConfig(reply=REPLY, max_concurrency=max_running, max_waiting=max_waiting)
+            )
+        else:
+            config = EngineConfig(
+                max_running_requests=max_running,
+                max_waiting_requests=max_waiting,
+                kv_cache_tokens=8192,
+            )
+            backend = InProcessBackend(config, load=lambda model, device, quantization: make_model())
+        backends.append(backend)
+        await backend.start()
+        return backend
+
+    yield make
+    for backend in backends:
+        await backend.aclose(0)
+
+
+@pytest.fixture
+def make_reply_request(make_request):
+    return lambda **fields: make_request(**({"text": REPLY, "max_tokens": 100} | fields))
+
+
+async def collect(backend: Backend, request) -> list[Delta]:
+    return [delta async for delta in backend.generate(request)]
+
+
+def load_of(backend: Backend) -> tuple[int, int, int]:
+    status = backend.status()
+    return status.running, status.waiting, sum(worker.kv_used for worker in status.workers)
+
+
+async def test_an_answer_begins_empty_and_ends_with_reason_and_usage(
+    make_backend, make_reply_request
+) -> None:
+    backend = await make_backend()
+    deltas = await collect(backend, make_reply_request())
+    assert deltas[0] == Delta()
+    assert "".join(delta.text for delta in deltas) == REPLY
+    assert deltas[-1].finish_reason == "stop"
+    assert deltas[-1].usage is not None
+    assert deltas[-1].usage.prompt_tokens > 0
+    assert all(delta.finish_reason is None and delta.usage is None for delta in deltas[:-1])
+    assert all(delta != Delta() for delta in deltas[1:])
+
+
+async def test_max_tokens_ends_an_answer_with_length(make_backend, make_reply_request) -> None:
+    backend = await make_backend()
+    deltas = await collect(backend, make_reply_request(max_tokens=3))
+    assert deltas[-1].finish_reason == "length"
+    assert deltas[-1].usage is not None
+    assert deltas[-1].usage.completion_tokens == 3
+    text = "".join(delta.text for delta in deltas)
+    assert text
+    assert REPLY.startswith(text)
+
+
+async def test_many_answers_at_once_do_not_mix(make_backend, make_reply_request) -> None:
+    backend = await make_backend(max_running=4)
+    answers = await asyncio.gather(*(collect(backend, make_reply_request()) for _ in range(12)))
+    assert {"".join(delta.text for delta in answer) for answer in answers} == {REPLY}
+    assert load_of(backend) == (0, 0, 0)
+
+
+async def test_the_model_card_is_told_after_the_start(make_backend) -> None:
+    backend = await make_backend()
+    assert backend.model_card.name
+    assert backend.model_card.context_length > 0
+    assert "text" in backend.model_card.modalities
+
+
+async def test_a_started_backend_is_ready_and_idle(make_backend) -> None:
+    backend = await make_backend()
+    assert backend.status().is_ready
+    assert load_of(backend) == (0, 0, 0)
+
+
+async def test_a_picture_is_taken(make_backend, make_reply_request) -> None:
+    backend = await make_backend()
+    pixels = np.zeros((4, 4, 3), dtype=np.uint8)
+    messages = (Message("user", (Image(pixels), Text("what is it?"))),)
+    with_picture = await collect(backend, make_reply_request(messages=messages))
+    alone = await collect(backend, make_reply_request(messages=(Message("user", (Text("what is it?"),)),)))
+    assert with_picture[-1].usage is not None
+    assert alone[-1].usage is not None
+    assert with_picture[-1].usage.prompt_tokens > alone[-1].usage.prompt_tokens
+
+
+async def test_a_prompt_that_does_not_fit_is_refused_before_the_first_delta(
+    make_backend, make_reply_request
+) -> None:
+    backend = await make_backend()
+    with pytest.raises(PromptTooLong):
+        await anext(backend.generate(make_reply_request(max_tokens=backend.model_card.context_length)))
+    assert load_of(backend) == (0, 0, 0)
+
+
+async def test_closing_the_answer_leaves_nothing_of_the_request(make_backend, make_reply_request) -> None:
+    backend = await make_backend()
+    answer = backend.generate(make_reply_request())
+    assert await anext(answer) == Delta()
+    assert load_of(backend)[0] == 1
+    await answer.aclose()
+    assert load_of(backend) == (0, 0, 0)
+
+
+async def test_a_cancelled_caller_leaves_nothing_of_the_request(make_backend, make_reply_request) -> None:
+    backend = await make_backend(max_running=1)
+    running = backend.generate(make_reply_request())
+    await anext(running)
+    waiting = asyncio.create_task(collect(backend, make_reply_request()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await running.aclose()
+    assert load_of(backend) == (0, 0, 0)
+
+
+async def test_an_answer_that_was_never_asked_for_costs_nothing(make_backend, make_reply_request) -> None:
+    backend = await make_backend()
+    await backend.generate(make_reply_request()).aclose()
+    assert load_of(backend) == (0, 0, 0)
+
+
+async def test_a_passed_deadline_ends_the_answer(make_backend, make_reply_request) -> None:
+    backend = await make_backend()
+    deltas = await collect(backend, make_reply_request(deadline=time.monotonic() - 1))
+    assert deltas[0] == Delta()
+    assert deltas[-1].finish_reason == "deadline"
+    assert deltas[-1].usage is not None
+    assert load_of(backend) == (0, 0, 0)
+
+
+async def test_a_full_queue_refuses(make_backend, make_reply_request) -> None:
+    backend = await make_backend(max_running=1, max_waiting=1)
+    running = backend.generate(make_reply_request())
+    await anext(running)
+    answers = [asyncio.create_task(collect(backend, make_reply_request())) for _ in range(8)]
+    await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+    await running.aclose()
+    outcomes = await asyncio.gather(*answers, return_exceptions=True)
+    assert any(isinstance(outcome, QueueFull) for outcome in outcomes)
+    assert all(isinstance(outcome, QueueFull | list) for outcome in outcomes)
+    assert load_of(backend) == (0, 0, 0)
+
+
+async def test_nothing_is_served_before_the_start_nor_after_the_end(make_backend, make_reply_request) -> None:
+    backend = await make_backend()
+    await backend.aclose(0)
+    assert not backend.status().is_ready
+    with pytest.raises(BackendUnavailable):
+        await anext(backend.generate(make_reply_request()))
+
+
+async def test_closing_lets_a_running_answer_finish(make_backend, make_reply_request) -> None:
+    backend = await make_backend()
+    answer = backend.generate(make_reply_request())
+    await anext(answer)
+    closing = asyncio.create_task(backend.aclose(30))
+    deltas = [delta async for delta in answer]
+    assert deltas[-1].finish_reason == "stop"
+    await closing

@@ -1,0 +1,67 @@
+"""What is the in-process backend's own: how it is built."""
+
+import pytest
+
+from inference.backends import in_process
+from inference.backends.in_process import InProcessBackend, resolve_devices
+from inference.config import EngineConfig
+from inference.errors import BackendUnavailable, UnsupportedModality
+from inference.types import Audio, Message
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def backend_of(make_model):
+    """An unstarted backend; the list collects what the loader was asked for."""
+    asked: list[tuple[str, str, str]] = []
+
+    def load(model: str, device: str, quantization: str):
+        asked.append((model, device, quantization))
+        return make_model()
+
+    return lambda **config: (InProcessBackend(EngineConfig(kv_cache_tokens=1024, **config), load), asked)
+
+
+async def test_every_device_loads_the_configured_model_once(backend_of) -> None:
+    backend, asked = backend_of(model="some/model", devices=("cpu", "cpu"), quantization="int8")
+    await backend.start()
+    assert asked == [("some/model", "cpu", "int8")] * 2
+    assert [worker.device for worker in backend.status().workers] == ["cpu", "cpu"]
+    assert all(worker.kv_total == 64 for worker in backend.status().workers)
+    await backend.aclose(0)
+
+
+async def test_the_context_is_no_longer_than_the_cache(backend_of) -> None:
+    backend, _ = backend_of(block_size=16)
+    await backend.start()
+    assert backend.model_card.context_length == 512
+    await backend.aclose(0)
+
+
+async def test_a_modality_without_a_tower_is_refused_before_the_first_delta(backend_of, make_request) -> None:
+    backend, _ = backend_of()
+    await backend.start()
+    recording = Message("user", (Audio(samples=None),))
+    with pytest.raises(UnsupportedModality):
+        await anext(backend.generate(make_request(messages=(recording,))))
+    await backend.aclose(0)
+
+
+async def test_an_unstarted_backend_has_no_model_and_serves_nothing(backend_of, make_request) -> None:
+    backend, _ = backend_of()
+    with pytest.raises(BackendUnavailable):
+        _ = backend.model_card
+    with pytest.raises(BackendUnavailable):
+        await anext(backend.generate(make_request()))
+    assert not backend.status().is_ready
+    await backend.aclose(0)
+
+
+@pytest.mark.parametrize(
+    ("cuda_devices", "expected"), [(0, ("cpu",)), (2, ("cuda:0", "cuda:1"))], ids=["no GPU", "two GPUs"]
+)
+def test_auto_means_every_gpu_or_the_cpu(monkeypatch, cuda_devices: int, expected: tuple[str, ...]) -> None:
+    monkeypatch.setattr(in_process.torch.cuda, "device_count", lambda: cuda_devices)
+    assert resolve_devices(("auto",)) == expected
+    assert resolve_devices(("cuda:1",)) == ("cuda:1",)

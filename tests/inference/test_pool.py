@@ -1,0 +1,291 @@
+"""Requests, workers and the event loop together: who is served where, and what a death leaves behind."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import torch
+
+from inference.config import EngineConfig
+from inference.engine.engine import Engine
+from inference.errors import BackendUnavailable, GenerationFailed, InvalidCheckpoint, QueueFull
+from inference.pool import AFFINITY_SLACK, Pool
+from inference.types import Delta
+
+pytestmark = pytest.mark.anyio
+
+
+class WorkerKilled(BaseException):
+    """Not an Exception, so that nothing inside the engine survives it."""
+
+
+class Gate:
+    """Holds every forward step until it is opened; may kill the worker instead."""
+
+    def __init__(self) -> None:
+        self.is_open = threading.Event()
+        self.is_open.set()
+        self.entered = threading.Event()
+        self.kills = 0
+
+    def __call__(self, *_: object) -> None:
+        self.entered.set()
+        assert self.is_open.wait(30)
+        if self.kills:
+            self.kills -= 1
+            raise WorkerKilled
+
+    async def wait_entered(self) -> None:
+        self.entered.clear()
+        async with asyncio.timeout(30):
+            while not self.entered.is_set():
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def open_pool(make_model, gate: Gate):
+    """Opens a pool over fake models, all of which pass the gate."""
+
+    @asynccontextmanager
+    async def open_it(
+        devices: tuple[str, ...] = ("cpu",),
+        max_waiting_requests: int = 64,
+        before_load: Callable[[str], None] = lambda device: None,
+        **config: object,
+    ) -> AsyncIterator[Pool]:
+        def make_engine(device: str) -> Engine:
+            before_load(device)
+            model = make_model()
+            model.decoder.before_forward = gate
+            engine_config = EngineConfig(block_size=4, kv_cache_tokens=4096, **config)
+            return Engine(model, torch.device("cpu"), engine_config)
+
+        pool = Pool(devices, make_engine, max_waiting_requests, restart_pause_seconds=0.001)
+        await pool.start()
+        try:
+            yield pool
+        finally:
+            gate.is_open.set()
+            await pool.aclose(0)
+
+    return open_it
+
+
+async def collect(pool: Pool, request) -> list[Delta]:
+    return [delta async for delta in pool.generate(request)]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def said(deltas: list[Delta]) -> str:
+    return "".join(delta.text for delta in deltas)
+
+
+async def test_one_users_requests_stay_on_one_worker_while_load_is_even(
+    open_pool, make_request, gate
+) -> None:
+    async with open_pool(("a", "b")) as pool:
+        gate.is_open.clear()
+        tasks = [
+            asyncio.create_task(collect(pool, make_request(fairness_key="ann")))
+            for _ in range(AFFINITY_SLACK)
+        ]
+        await until(lambda: pool.status().running + pool.status().waiting == len(tasks))
+        loads = [worker.running + worker.waiting for worker in pool.status().workers]
+        assert sorted(loads) == [0, AFFINITY_SLACK]
+        gate.is_open.set()
+        await asyncio.gather(*tasks)
+
+
+async def test_one_users_burst_is_spread_over_all_workers(open_pool, make_request, gate) -> None:
+    async with open_pool(("a", "b")) as pool:
+        gate.is_open.clear()
+        tasks = [asyncio.create_task(collect(pool, make_request(fairness_key="ann"))) for _ in range(16)]
+        await until(lambda: pool.status().running + pool.status().waiting == len(tasks))
+        loads = [worker.running + worker.waiting for worker in pool.status().workers]
+        assert min(loads) >= (16 - AFFINITY_SLACK) // 2 - 1
+        gate.is_open.set()
+        await asyncio.gather(*tasks)
+
+
+async def test_the_event_loop_runs_while_the_device_is_busy(open_pool, make_request, gate) -> None:
+    async with open_pool() as pool:
+        gate.is_open.clear()
+        task = asyncio.create_task(collect(pool, make_request()))
+        await gate.wait_entered()
+        assert not task.done()
+        assert pool.status().is_ready
+        gate.is_open.set()
+        assert said(await task) == "hello"
+
+
+async def test_a_full_queue_refuses_and_frees_its_places_again(open_pool, make_request, gate) -> None:
+    async with open_pool(max_waiting_requests=2) as pool:
+        gate.is_open.clear()
+        tasks = [asyncio.create_task(collect(pool, make_request())) for _ in range(2)]
+        await until(lambda: pool.status().waiting == 2)
+        with pytest.raises(QueueFull):
+            await collect(pool, make_request())
+        gate.is_open.set()
+        await asyncio.gather(*tasks)
+        assert said(await collect(pool, make_request())) == "hello"
+
+
+async def test_a_killed_worker_is_replaced_and_what_had_not_spoken_is_replayed(
+    open_pool, make_request, gate
+) -> None:
+    async with open_pool() as pool:
+        gate.is_open.clear()
+        tasks = [asyncio.create_task(collect(pool, make_request(f"answer {index}"))) for index in range(16)]
+        await until(lambda: pool.status().waiting == 16)
+        gate.kills = 1
+        gate.is_open.set()
+        answers = await asyncio.gather(*tasks)
+        assert [said(answer) for answer in answers] == [f"answer {index}" for index in range(16)]
+        assert all(answer[0] == Delta() and answer.count(Delta()) == 1 for answer in answers)
+        assert pool.status().workers[0].healthy
+
+
+async def test_a_killed_worker_fails_what_had_spoken(open_pool, make_request, gate) -> None:
+    async with open_pool() as pool:
+        answer = pool.generate(make_request("a long answer"))
+        deltas = [await anext(answer), await anext(answer)]
+        assert said(deltas)
+        gate.kills = 1
+        with pytest.raises(GenerationFailed):
+            while True:
+                await anext(answer)
+        await until(lambda: pool.status().is_ready)
+        assert said(await collect(pool, make_request())) == "hello"
+
+
+async def test_a_request_that_kills_worker_after_worker_is_given_up(open_pool, make_request, gate) -> None:
+    async with open_pool() as pool:
+        gate.kills = 2
+        with pytest.raises(GenerationFailed):
+            await collect(pool, make_request())
+        await until(lambda: pool.status().is_ready)
+        assert gate.kills == 0
+
+
+async def test_other_workers_take_over_from_a_dead_one(open_pool, make_request, gate) -> None:
+    loads: list[str] = []
+    may_load = threading.Event()
+    may_load.set()
+
+    def before_load(device: str) -> None:
+        loads.append(device)
+        assert may_load.wait(30)
+
+    async with open_pool(("a", "b"), before_load=before_load) as pool:
+        may_load.clear()
+        gate.kills = 1
+        assert said(await collect(pool, make_request("still here"))) == "still here"
+        assert sorted(worker.healthy for worker in pool.status().workers) == [False, True]
+        may_load.set()
+        await until(lambda: all(worker.healthy for worker in pool.status().workers))
+        assert len(loads) == 3
+
+
+async def test_a_request_whose_worker_cannot_come_back_is_told(open_pool, make_request, gate) -> None:
+    loads = iter([None, MemoryError, MemoryError])
+
+    def before_load(device: str) -> None:
+        if (error := next(loads, None)) is not None:
+            raise error
+
+    async with open_pool(before_load=before_load) as pool:
+        gate.kills = 1
+        with pytest.raises(BackendUnavailable):
+            await collect(pool, make_request())
+        await until(lambda: pool.status().is_ready)
+        assert said(await collect(pool, make_request())) == "hello"
+
+
+async def test_a_deadline_passes_while_no_worker_is_there(open_pool, make_request, gate) -> None:
+    may_load = threading.Event()
+    may_load.set()
+    async with open_pool(before_load=lambda device: may_load.wait(30)) as pool:
+        may_load.clear()
+        gate.kills = 1
+        answer = await collect(pool, make_request(deadline=time.monotonic() + 0.05))
+        assert [delta.finish_reason for delta in answer] == [None, "deadline"]
+        assert pool.status().waiting == 0
+        may_load.set()
+
+
+async def test_an_abort_that_meets_a_dying_worker_leaves_nothing(open_pool, make_request, gate) -> None:
+    async with open_pool() as pool:
+        gate.is_open.clear()
+        answer = pool.generate(make_request())
+        first = asyncio.ensure_future(anext(answer))
+        await gate.wait_entered()
+        gate.kills = 1
+        first.cancel()
+        gate.is_open.set()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert pool.status().waiting + pool.status().running == 0
+
+
+async def test_a_model_that_cannot_be_loaded_ends_the_start_and_every_thread(open_pool) -> None:
+    def before_load(device: str) -> None:
+        if device == "b":
+            raise InvalidCheckpoint("The model directory is empty.")
+
+    with pytest.raises(InvalidCheckpoint, match="empty"):
+        async with open_pool(("a", "b"), before_load=before_load):
+            pass
+
+
+async def test_closing_aborts_what_runs_after_the_drain(open_pool, make_request) -> None:
+    async with open_pool() as pool:
+        answer = pool.generate(make_request("x" * 200, max_tokens=250))
+        await anext(answer)
+        closing = asyncio.create_task(pool.aclose(0))
+        deltas = [delta async for delta in answer]
+        assert deltas[-1].finish_reason == "aborted"
+        assert deltas[-1].usage is not None
+        await closing
+        with pytest.raises(BackendUnavailable):
+            await collect(pool, make_request())
+
+
+async def test_closing_lets_what_runs_finish(open_pool, make_request) -> None:
+    async with open_pool() as pool:
+        answer = pool.generate(make_request("finish me"))
+        await anext(answer)
+        closing = asyncio.create_task(pool.aclose(30))
+        assert [delta async for delta in answer][-1].finish_reason == "stop"
+        await closing
+
+
+async def test_a_cancelled_start_leaves_no_thread(make_model) -> None:
+    may_load = threading.Event()
+    is_loading = threading.Event()
+
+    def make_engine(device: str) -> Engine:
+        is_loading.set()
+        assert may_load.wait(30)
+        return Engine(make_model(), torch.device("cpu"), EngineConfig(kv_cache_tokens=64))
+
+    pool = Pool(("cpu",), make_engine, max_waiting_requests=1)
+    start = asyncio.create_task(pool.start())
+    await until(is_loading.is_set)
+    start.cancel()
+    may_load.set()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    await pool.aclose(0)
