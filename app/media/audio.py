@@ -142,7 +142,8 @@ def _resampled(frames: Iterator[AudioFrame]) -> Iterator[NDArray[np.float32]]:
         frame.pts = None  # time stamps may jump; samples are counted instead
         if source != (source := (frame.sample_rate, frame.layout.name, frame.format.name)):
             yield from _resample(resampler, None)
-            resampler = AudioResampler(format="flt", layout="mono", rate=AUDIO_SAMPLE_RATE)
+            # FFmpeg's own way to mono adds channels up until they clip; a mean keeps the volume.
+            resampler = AudioResampler("fltp", frame.layout, AUDIO_SAMPLE_RATE)
         yield from _resample(resampler, frame)
     yield from _resample(resampler, None)
 
@@ -151,4 +152,5 @@ def _resample(resampler: AudioResampler | None, frame: AudioFrame | None) -> Ite
     """`frame=None` gives what is left inside."""
     if resampler is not None:
         for resampled in resampler.resample(frame):
-            yield resampled.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+            channels = resampled.to_ndarray()  # (channels, T)
+            yield channels.mean(axis=0, dtype=np.float32)

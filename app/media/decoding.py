@@ -3,6 +3,7 @@
 import asyncio
 import binascii
 import re
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -26,6 +27,9 @@ class MediaDecoder:
 
     def __init__(self, settings: MediaSettings, max_workers: int = MAX_WORKERS) -> None:
         self._settings = settings
+        # Pillow warns of broken metadata in callers' files: not for the operator, and not to be
+        # switched off around each call, as filters are the whole process's.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         self._executor = ThreadPoolExecutor(max_workers, thread_name_prefix="media")
 
     async def image(self, data: bytes | str) -> Image:
