@@ -17,6 +17,7 @@ from app.dependencies import AccountChangesDep, DatabaseDep, PrincipalDep, Token
 from app.persistence.usage import UsagePeriod
 from app.routes.guard import guarded
 from app.schemas.admin import (
+    AuditCursor,
     AuditEntry,
     AuditPage,
     CreateUserRequest,
@@ -28,6 +29,7 @@ from app.schemas.admin import (
     TokenPage,
     TokenResponse,
     UpdateUserRequest,
+    UsageCursor,
     UsageOfUserAndDay,
     UsagePage,
     UserId,
@@ -239,14 +241,15 @@ async def revoke_tokens(
 )
 async def get_usage(
     database: DatabaseDep,
-    first: Annotated[Day | None, Query(alias="from", description="a UTC day; default: a month ago")] = None,
-    last: Annotated[Day | None, Query(alias="to", description="a UTC day; default: today")] = None,
+    first: Annotated[
+        Day | SkipJsonSchema[None], Query(alias="from", description="a UTC day; default: a month ago")
+    ] = None,
+    last: Annotated[
+        Day | SkipJsonSchema[None], Query(alias="to", description="a UTC day; default: today")
+    ] = None,
     user_id: Annotated[UserId | SkipJsonSchema[None], Query(description="only this user's")] = None,
     limit: Limit = 100,
-    cursor: Annotated[
-        str | SkipJsonSchema[None],
-        Query(pattern=r"^\d{4}-\d{2}-\d{2}\.usr_[A-Za-z0-9_-]{1,60}$", description=CURSOR_DESCRIPTION),
-    ] = None,
+    cursor: Annotated[UsageCursor | SkipJsonSchema[None], Query(description=CURSOR_DESCRIPTION)] = None,
 ) -> UsagePage:
     """Newest day first. The last second may still be missing."""
     today = datetime.datetime.now(datetime.UTC).date()
@@ -267,9 +270,7 @@ async def get_usage(
 async def get_audit_log(
     database: DatabaseDep,
     limit: Limit = 50,
-    cursor: Annotated[
-        int | SkipJsonSchema[None], Query(ge=1, le=2**63 - 1, description=CURSOR_DESCRIPTION)
-    ] = None,
+    cursor: Annotated[AuditCursor | SkipJsonSchema[None], Query(description=CURSOR_DESCRIPTION)] = None,
 ) -> AuditPage:
     """Newest first."""
     async with database.session(read_only=True) as db_session:

@@ -54,6 +54,14 @@ Scopes = Annotated[
     Field(min_length=1, max_length=5, json_schema_extra={"uniqueItems": True}, examples=[["chat", "vision"]]),
 ]
 
+UsageCursor = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\.usr_[A-Za-z0-9_-]{1,60}$", examples=[f"2026-03-14.{_USER_ID}"]
+    ),
+]
+AuditCursor = Annotated[int, Field(ge=1, le=2**63 - 1, examples=[41])]
+
 RequestsPerMinute = Annotated[int, Field(ge=1, le=1_000_000, examples=[60])]
 ConcurrentRequests = Annotated[int, Field(ge=1, le=100_000, examples=[4])]
 DailyTokens = Annotated[int, Field(ge=1, le=2_000_000_000, description="per UTC day", examples=[100_000])]
