@@ -53,6 +53,8 @@ def configure_logging(level: LogLevel) -> None:
     Calling it again changes the level alone. Servers' own access logs would repeat ours, with query
     strings in them, and are switched off.
     """
+    # What no line of ours shows need not be looked up for every record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     if not any(isinstance(handler.formatter, JSONFormatter) for handler in root.handlers):
         handler = logging.StreamHandler(sys.stderr)

@@ -5,14 +5,11 @@ asked for at scrape time; only what happens is counted as it happens.
 """
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
@@ -21,7 +18,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from app.limits.limiter import Limiter
-from app.ops.request_record import RequestRecord
+from app.ops.request_record import Outcome, RequestRecord
+from app.ops.series import CounterSeries, HistogramSeries
 from app.persistence.usage_writer import UsageWriter
 from inference import Backend
 
@@ -49,28 +47,21 @@ class Metrics:
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._registry.register(_StateCollector(backend, limiter, usage_writer, version))
-        self._requests = Counter(
-            "gateway_requests",
-            "Answers by route template and class of status",
-            ("route", "status_class"),
-            registry=self._registry,
+        self._requests = CounterSeries(
+            "gateway_requests", "Answers by route template and class of status", ("route", "status_class")
         )
-        self._refusals = Counter(
-            "gateway_refusals", "Refused requests by stable code", ("code",), registry=self._registry
-        )
+        self._refusals = CounterSeries("gateway_refusals", "Refused requests by stable code", ("code",))
+        self._registry.register(self._requests)
+        self._registry.register(self._refusals)
         self._generations = _GenerationMetrics(self._registry)
-        # `labels()` costs more than the increment itself: children are looked up once and kept.
-        # Their number is bounded by routes, codes and models.
-        self._requests_of = cache(self._requests.labels)
-        self._refusals_of = cache(self._refusals.labels)
 
-    def observe(self, record: RequestRecord, total_seconds: float) -> None:
+    def observe(self, record: RequestRecord, outcome: Outcome, total_seconds: float) -> None:
         """Counts one request at its end."""
-        self._requests_of(record.route, f"{record.status // 100}xx").inc()
-        if record.error_code is not None and record.outcome == "refused":
-            self._refusals_of(record.error_code).inc()
+        self._requests.add_one((record.route, f"{record.status // 100}xx"))
+        if record.error_code is not None and outcome == "refused":
+            self._refusals.add_one((record.error_code,))
         if record.model is not None:
-            self._generations.observe(record, total_seconds, record.model)
+            self._generations.observe(record, outcome, total_seconds, record.model)
 
     def expose(self) -> bytes:
         """Prometheus' text format, as `CONTENT_TYPE` says."""
@@ -79,59 +70,51 @@ class Metrics:
 
 class _GenerationMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._duration = Histogram(
+        self._duration = HistogramSeries(
             "gen_ai_server_request_duration_seconds",
             "From the request's arrival to the end of its answer; error_type is empty on success",
             (*_GENERATION_LABELS, "error_type"),
-            buckets=REQUEST_DURATION_BUCKETS,
-            registry=registry,
+            REQUEST_DURATION_BUCKETS,
         )
-        self._ttft = Histogram(
+        self._ttft = HistogramSeries(
             "gen_ai_server_time_to_first_token_seconds",
             "From the request's arrival to the first piece of its answer",
             _GENERATION_LABELS,
-            buckets=TTFT_BUCKETS,
-            registry=registry,
+            TTFT_BUCKETS,
         )
-        self._time_per_token = Histogram(
+        self._time_per_token = HistogramSeries(
             "gen_ai_server_time_per_output_token_seconds",
             "Between two tokens after the first, as a mean of each generation",
             _GENERATION_LABELS,
-            buckets=TIME_PER_TOKEN_BUCKETS,
-            registry=registry,
+            TIME_PER_TOKEN_BUCKETS,
         )
-        self._tokens = Histogram(
+        self._tokens = HistogramSeries(
             "gen_ai_client_token_usage",
             "Tokens of a request, as the model counts them",
             (*_GENERATION_LABELS, "gen_ai_token_type"),
-            buckets=TOKEN_BUCKETS,
-            registry=registry,
+            TOKEN_BUCKETS,
         )
-        self._queue = Histogram(
+        self._queue = HistogramSeries(
             "gateway_queue_seconds",
             "From asking the engine to its beginning",
             _GENERATION_LABELS,
-            buckets=REQUEST_DURATION_BUCKETS,
-            registry=registry,
+            REQUEST_DURATION_BUCKETS,
         )
-        self._duration_of = cache(self._duration.labels)
-        self._ttft_of = cache(self._ttft.labels)
-        self._time_per_token_of = cache(self._time_per_token.labels)
-        self._tokens_of = cache(self._tokens.labels)
-        self._queue_of = cache(self._queue.labels)
+        for series in (self._duration, self._ttft, self._time_per_token, self._tokens, self._queue):
+            registry.register(series)
 
-    def observe(self, record: RequestRecord, total_seconds: float, model_name: str) -> None:
-        operation = _OPERATIONS.get(record.route, "chat")
-        outcome = record.outcome
+    def observe(self, record: RequestRecord, outcome: Outcome, total_seconds: float, model_name: str) -> None:
+        labels = (_OPERATIONS.get(record.route, "chat"), model_name)
         error_type = "" if outcome == "ok" else record.error_code or outcome
-        self._duration_of(operation, model_name, error_type).observe(total_seconds)
-        self._queue_of(operation, model_name).observe(record.queue_seconds)
-        self._tokens_of(operation, model_name, "input").observe(record.prompt_tokens)
-        self._tokens_of(operation, model_name, "output").observe(record.completion_tokens)
-        if record.ttft_seconds is not None:
-            self._ttft_of(operation, model_name).observe(record.ttft_seconds)
-        if record.seconds_per_output_token is not None:
-            self._time_per_token_of(operation, model_name).observe(record.seconds_per_output_token)
+        self._duration.observe((*labels, error_type), total_seconds)
+        self._queue.observe(labels, record.queue_seconds)
+        self._tokens.observe((*labels, "input"), record.prompt_tokens)
+        self._tokens.observe((*labels, "output"), record.completion_tokens)
+        ttft_seconds, time_per_token = record.ttft_seconds, record.seconds_per_output_token
+        if ttft_seconds is not None:
+            self._ttft.observe(labels, ttft_seconds)
+        if time_per_token is not None:
+            self._time_per_token.observe(labels, time_per_token)
 
 
 class _StateCollector(Collector):

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from app.ops.request_record import RequestRecord
+from app.ops.request_record import Outcome, RequestRecord
 from app.persistence.usage_writer import UsageRecord
 from app.services import Services
 
@@ -14,19 +14,20 @@ logger = logging.getLogger(__name__)
 
 def end_request(services: Services, record: RequestRecord) -> None:
     total_seconds = time.monotonic() - record.started_at
-    services.metrics.observe(record, total_seconds)
-    if record.model is not None and record.user_id is not None:
-        services.usage_writer.record(_usage_of(record, total_seconds, record.user_id, record.model))
-    logger.info("request", extra=_fields_of(record, total_seconds))
+    outcome = record.outcome
+    services.metrics.observe(record, outcome, total_seconds)
+    if record.model is not None:
+        services.usage_writer.record(_usage_of(record, outcome, total_seconds))
+    logger.info("request", extra=_fields_of(record, outcome, total_seconds))
 
 
-def _fields_of(record: RequestRecord, total_seconds: float) -> dict[str, Any]:
+def _fields_of(record: RequestRecord, outcome: Outcome, total_seconds: float) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "request_id": record.request_id,
         "method": record.method,
         "route": record.route,
         "status": record.status,
-        "outcome": record.outcome,
+        "outcome": outcome,
         "total_ms": round(total_seconds * 1000, 3),
     }
     if record.user_id is not None:
@@ -43,19 +44,21 @@ def _fields_of(record: RequestRecord, total_seconds: float) -> dict[str, Any]:
     return fields
 
 
-def _usage_of(record: RequestRecord, total_seconds: float, user_id: str, model_name: str) -> UsageRecord:
+def _usage_of(record: RequestRecord, outcome: Outcome, total_seconds: float) -> UsageRecord:
+    assert record.user_id is not None
+    assert record.model is not None
     return UsageRecord(
         request_id=record.request_id,
         at=datetime.now(UTC),
-        user_id=user_id,
+        user_id=record.user_id,
         route=record.route,
-        model=model_name,
+        model=record.model,
         prompt_tokens=record.prompt_tokens,
         completion_tokens=record.completion_tokens,
         queue_ms=round(record.queue_seconds * 1000),
         ttft_ms=_milliseconds(record.ttft_seconds),
         total_ms=round(total_seconds * 1000),
-        outcome=record.outcome,
+        outcome=outcome,
     )
 
 

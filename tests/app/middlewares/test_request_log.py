@@ -21,7 +21,7 @@ class Recorder:
     observed: list[RequestRecord] = field(default_factory=list)
     used: list[UsageRecord] = field(default_factory=list)
 
-    def observe(self, record: RequestRecord, total_seconds: float) -> None:
+    def observe(self, record: RequestRecord, outcome: str, total_seconds: float) -> None:
         self.observed.append(record)
 
     def record(self, usage: UsageRecord) -> None:

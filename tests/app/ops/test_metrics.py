@@ -40,6 +40,14 @@ def metrics(backend, limiter):
 
 
 @pytest.fixture
+def observe(metrics):
+    def observe(record: RequestRecord) -> None:
+        metrics.observe(record, record.outcome, 0.3)
+
+    return observe
+
+
+@pytest.fixture
 def value(metrics):
     """The value of one sample, found by its whole name and some of its labels; None if absent."""
 
@@ -69,18 +77,18 @@ def generation(**known: object) -> RequestRecord:
     return RequestRecord("req_1", **facts | known)
 
 
-def test_requests_are_counted_by_route_and_class_of_status(metrics, value):
+def test_requests_are_counted_by_route_and_class_of_status(observe, value):
     for status in (200, 201, 404):
-        metrics.observe(RequestRecord("req_1", route="/chat", status=status, is_answered=True), 0.1)
+        observe(RequestRecord("req_1", route="/chat", status=status, is_answered=True))
     assert value("gateway_requests_total", route="/chat", status_class="2xx") == 2
     assert value("gateway_requests_total", route="/chat", status_class="4xx") == 1
 
 
-def test_refusals_are_counted_by_code_and_failures_are_not(metrics, value):
+def test_refusals_are_counted_by_code_and_failures_are_not(observe, value):
     refused = RequestRecord("req_1", status=429, error_code="rate_limit_exceeded", is_answered=True)
     failed = RequestRecord("req_2", status=500, error_code="internal_error", is_answered=True)
     for record in (refused, failed):
-        metrics.observe(record, 0.1)
+        observe(record)
     assert value("gateway_refusals_total", code="rate_limit_exceeded") == 1
     assert value("gateway_refusals_total", code="internal_error") is None
 
@@ -94,34 +102,34 @@ def test_refusals_are_counted_by_code_and_failures_are_not(metrics, value):
         ("gateway_queue_seconds", 0.02),
     ],
 )
-def test_a_generation_is_timed(metrics, value, name, total):
-    metrics.observe(generation(), 0.3)
+def test_a_generation_is_timed(observe, value, name, total):
+    observe(generation())
     labels = {"gen_ai_operation_name": "chat", "gen_ai_request_model": "m"}
     assert value(f"{name}_count", **labels) == 1
     assert value(f"{name}_sum", **labels) == pytest.approx(total)
 
 
-def test_tokens_are_counted_by_type(metrics, value):
-    metrics.observe(generation(), 0.3)
+def test_tokens_are_counted_by_type(observe, value):
+    observe(generation())
     assert value("gen_ai_client_token_usage_sum", gen_ai_token_type="input") == 20
     assert value("gen_ai_client_token_usage_sum", gen_ai_token_type="output") == 5
 
 
-def test_what_did_not_generate_has_no_generation_metrics(metrics, value):
-    metrics.observe(RequestRecord("req_1", route="/healthz", status=200, is_answered=True), 0.1)
+def test_what_did_not_generate_has_no_generation_metrics(observe, value):
+    observe(RequestRecord("req_1", route="/healthz", status=200, is_answered=True))
     assert value("gen_ai_server_request_duration_seconds_count") is None
 
 
-def test_a_failed_generation_says_why(metrics, value):
-    metrics.observe(generation(error_code="generation_failed"), 0.3)
-    metrics.observe(generation(finish_reason="deadline"), 0.3)
+def test_a_failed_generation_says_why(observe, value):
+    observe(generation(error_code="generation_failed"))
+    observe(generation(finish_reason="deadline"))
     name = "gen_ai_server_request_duration_seconds_count"
     assert value(name, error_type="generation_failed") == 1
     assert value(name, error_type="deadline") == 1
 
 
-def test_a_transcription_is_another_operation(metrics, value):
-    metrics.observe(generation(route="/v1/audio/transcriptions"), 0.3)
+def test_a_transcription_is_another_operation(observe, value):
+    observe(generation(route="/v1/audio/transcriptions"))
     assert value("gateway_queue_seconds_count", gen_ai_operation_name="transcribe") == 1
 
 
@@ -167,15 +175,15 @@ def test_state_of_limiter_usage_and_build_is_exposed(limiter, value):
         ),
     ],
 )
-def test_buckets_are_the_published_ones(metrics, name, boundaries):
-    metrics.observe(generation(), 0.3)
+def test_buckets_are_the_published_ones(metrics, observe, name, boundaries):
+    observe(generation())
     found = re.findall(rf'^{name}_bucket{{[^}}]*le="([^"]+)"', metrics.expose().decode(), re.MULTILINE)
     assert list(dict.fromkeys(found)) == [*boundaries.split(), "+Inf"]
 
 
-def test_no_name_has_a_colon_and_two_gateways_do_not_share_counts(metrics, backend, limiter):
+def test_no_name_has_a_colon_and_two_gateways_do_not_share_counts(metrics, observe, backend, limiter):
     other = Metrics(backend, limiter, FakeUsageWriter(), "1.2.3")
-    metrics.observe(RequestRecord("req_1", route="/chat", status=200, is_answered=True), 0.1)
+    observe(RequestRecord("req_1", route="/chat", status=200, is_answered=True))
     assert b"gateway_requests_total{" not in other.expose()
     assert not re.findall(r"^[a-z_]*:", metrics.expose().decode(), re.MULTILINE)
     assert CONTENT_TYPE.startswith("text/plain; version=0.0.4")
