@@ -1,0 +1,40 @@
+"""Matrix multiplication by weights in 16 or 32 bits.
+
+On the CPU a row's result does not depend, to the last bit, on how many rows are computed with it:
+an answer is the same alone and in a batch. BLAS alone does not promise that.
+"""
+
+import functools
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+ROW_TILE = 4  # MKL computes rows in fours, up to a dozen of them, and the rest by another kernel
+UNTILED_ROWS = 12
+
+
+def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """rows (n, in), weight (out, in) -> (n, out)."""
+    count = rows.shape[0]
+    padding = -count % ROW_TILE if count < UNTILED_ROWS and rows.device.type == "cpu" else 0
+    if not padding:
+        return functional.linear(rows, weight, bias)
+    return functional.linear(functional.pad(rows, (0, 0, 0, padding)), weight, bias)[:count]
+
+
+@functools.cache
+def can_pack() -> bool:
+    """Says whether oneDNN's own weight layout is there: independent of the number of rows, and faster."""
+    has_onednn = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # torch's own
+    return has_onednn and torch.backends.cpu.get_cpu_capability().startswith("AVX")
+
+
+def pack_weight(weight: Tensor) -> Tensor:
+    """Returns an opaque copy of a float32 CPU weight (out, in) for `packed_linear`."""
+    return torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())  # type: ignore[no-any-return]  # an operator
+
+
+def packed_linear(rows: Tensor, packed_weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`linear` with a weight from `pack_weight`."""
+    return torch.ops.mkldnn._linear_pointwise(rows, packed_weight, bias, "none", [], "")  # type: ignore[no-any-return]  # an operator

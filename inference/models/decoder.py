@@ -1,0 +1,111 @@
+"""The GLM-4 decoder: our own forward over a paged cache, several sequences in one step.
+
+Module names follow transformers' Glm4Model, with q, k and v fused into one projection. Knows rows
+and caches, not token sampling or requests. Stateless between steps: any thread may own one.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inference.kernels.paged_attention import AttentionGroup, paged_attention, plan_attention
+from inference.kernels.rotary import rotary_factors, rotate_
+from inference.models.config import DecoderConfig
+from inference.models.forward_batch import ForwardBatch, KVCache
+from inference.models.layers import Embedding, Linear, RMSNorm
+
+
+class Attention(nn.Module):
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_attention_heads
+        self.num_key_value_heads = config.num_key_value_heads
+        self.head_dim = config.head_dim
+        width = self.num_heads * self.head_dim
+        fused_width = width + 2 * self.num_key_value_heads * self.head_dim
+        self.qkv_proj = Linear(config.hidden_size, fused_width, bias=config.attention_bias)
+        self.o_proj = Linear(width, config.hidden_size)
+
+    def forward(
+        self, hidden: Tensor, factors: Tensor, slots: Tensor, groups: list[AttentionGroup], cache: KVCache
+    ) -> Tensor:
+        heads = self.qkv_proj(hidden).view(
+            hidden.shape[0], -1, self.head_dim
+        )  # (tokens, q + k + v, head_dim)
+        num_turned = self.num_heads + self.num_key_value_heads
+        rotate_(heads[:, :num_turned], factors)
+        key_cache, value_cache = cache
+        key_cache.flatten(0, 1).index_copy_(0, slots, heads[:, self.num_heads : num_turned])
+        value_cache.flatten(0, 1).index_copy_(0, slots, heads[:, num_turned:])
+        attended = paged_attention(heads[:, : self.num_heads], key_cache, value_cache, groups)
+        return self.o_proj(attended.flatten(1))  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+
+class MLP(nn.Module):
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.gate_up_proj = Linear(config.hidden_size, 2 * config.intermediate_size)
+        self.down_proj = Linear(config.intermediate_size, config.hidden_size)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        gate, up = self.gate_up_proj(hidden).chunk(2, dim=-1)
+        return self.down_proj(functional.silu(gate) * up)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.self_attn = Attention(config)
+        self.post_self_attn_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.mlp = MLP(config)
+        self.post_mlp_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(
+        self, hidden: Tensor, factors: Tensor, slots: Tensor, groups: list[AttentionGroup], cache: KVCache
+    ) -> Tensor:
+        attended = self.self_attn(self.input_layernorm(hidden), factors, slots, groups, cache)
+        hidden = hidden + self.post_self_attn_layernorm(attended)
+        transformed: Tensor = self.mlp(self.post_attention_layernorm(hidden))
+        hidden = hidden + self.post_mlp_layernorm(transformed)
+        return hidden
+
+
+class Decoder(nn.Module):
+    """Built by `inference/loading`, owned by one worker's engine."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size)
+        self.frequencies = nn.Buffer(rotary_frequencies(config), persistent=False)
+
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """(tokens,) int64 -> (tokens, hidden)."""
+        return self.embed_tokens(token_ids)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+    def forward(self, hidden: Tensor, batch: ForwardBatch, kv_caches: list[KVCache]) -> Tensor:
+        """(tokens, hidden) -> (tokens, hidden) after the final norm. Writes the tokens' keys and values."""
+        config = self.config
+        factors = rotary_factors(batch.token_positions, self.frequencies, config.mrope_section)
+        queries_per_key = config.num_attention_heads // config.num_key_value_heads
+        groups = plan_attention(batch, kv_caches[0][0].shape[1], queries_per_key)
+        for layer, cache in zip(self.layers, kv_caches, strict=True):
+            hidden = layer(hidden, factors, batch.slot_mapping, groups, cache)
+        return self.norm(hidden)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+    def logits(self, hidden_rows: Tensor) -> Tensor:
+        """(rows, hidden) -> (rows, vocab)."""
+        return self.lm_head(hidden_rows)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+
+def rotary_frequencies(config: DecoderConfig) -> Tensor:
+    """(pairs,) float32, on the CPU even while modules are built without storage."""
+    width = int(config.head_dim * config.partial_rotary_factor)
+    exponents = torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width
+    frequencies: Tensor = 1.0 / (config.rope_theta**exponents)
+    return frequencies

@@ -1,0 +1,80 @@
+"""The decoder's building blocks, for weights in floats, packed for the CPU, or in int8.
+
+`inference/loading/weights.py` puts the right kind in place; a decoder is built with `Linear` and
+`Embedding` everywhere.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inference.kernels.int8_linear import INT8_MAX, int8_linear
+from inference.kernels.linear import linear, pack_weight, packed_linear
+
+
+class Linear(nn.Module):
+    def __init__(self, in_features: int, out_features: int, bias: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_features, in_features))
+        self.bias = nn.Parameter(torch.empty(out_features)) if bias else None
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return linear(rows, self.weight, self.bias)
+
+
+class PackedLinear(nn.Module):
+    """In oneDNN's layout, which only this machine's CPU understands; never saved."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.packed_weight = pack_weight(weight)
+        self.bias = bias
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return packed_linear(rows, self.packed_weight, self.bias)
+
+
+class Int8Linear(nn.Module):
+    """bitsandbytes' `CB` (out, in) int8 and `SCB` (out,) float32."""
+
+    def __init__(self, cb: Tensor, scb: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.cb = nn.Buffer(cb)
+        self.scb = nn.Buffer(scb)
+        self.bias = bias
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return int8_linear(rows, self.cb, self.scb, self.bias)
+
+
+class Embedding(nn.Module):
+    def __init__(self, vocab_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocab_size, hidden_size))
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        return functional.embedding(token_ids, self.weight)
+
+
+class Int8Embedding(nn.Module):
+    """Rows in int8, given out in `dtype`."""
+
+    def __init__(self, cb: Tensor, scb: Tensor, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.cb = nn.Buffer(cb)
+        self.scb = nn.Buffer(scb)
+        self.dtype = dtype
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        scale = self.scb[token_ids] / INT8_MAX
+        return (self.cb[token_ids].float() * scale[:, None]).to(self.dtype)
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, hidden_size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(hidden_size))
+        self.eps = eps
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return functional.rms_norm(rows, self.weight.shape, self.weight, self.eps)
