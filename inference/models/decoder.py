@@ -67,9 +67,8 @@ class DecoderLayer(nn.Module):
     ) -> Tensor:
         attended = self.self_attn(self.input_layernorm(hidden), factors, slots, groups, cache)
         hidden = hidden + self.post_self_attn_layernorm(attended)
-        transformed: Tensor = self.mlp(self.post_attention_layernorm(hidden))
-        hidden = hidden + self.post_mlp_layernorm(transformed)
-        return hidden
+        transformed = self.mlp(self.post_attention_layernorm(hidden))
+        return hidden + self.post_mlp_layernorm(transformed)  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
 
 class Decoder(nn.Module):

@@ -1,0 +1,49 @@
+"""Decoded recordings to log-mel spectrograms, with torchaudio. Pure functions."""
+
+import functools
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from inference.loading.torchaudio_shim import import_torchaudio
+from inference.types import AUDIO_SAMPLE_RATE
+
+FFT_SIZE = 400  # samples; 25 ms
+HOP_SIZE = 160  # samples; 10 ms
+DYNAMIC_RANGE = 8.0  # decades below the loudest point; what is quieter is noise
+SILENCE = 1e-10
+
+
+def log_mel(samples: NDArray[np.float32], num_mels: int, frame_multiple: int) -> Tensor:
+    """samples (T,) at 16 kHz -> (num_mels, frames) float32, about in [-1, 1], one frame each 10 ms.
+
+    Silence is appended until the frames are a multiple of `frame_multiple`, at least once that many.
+    """
+    step = HOP_SIZE * frame_multiple
+    wave = torch.from_numpy(np.ascontiguousarray(samples))
+    padding = step if not len(wave) else -len(wave) % step
+    wave = functional.pad(wave, (0, padding))
+    window = torch.hann_window(FFT_SIZE)
+    spectrum = torch.stft(wave, FFT_SIZE, HOP_SIZE, window=window, return_complex=True)
+    power = spectrum[:, :-1].abs().square()  # (FFT_SIZE / 2 + 1, frames)
+    decades = (mel_filters(num_mels).T @ power).clamp(min=SILENCE).log10()
+    decades = torch.maximum(decades, decades.max() - DYNAMIC_RANGE)
+    return (decades + 4.0) / 4.0
+
+
+@functools.cache
+def mel_filters(num_mels: int) -> Tensor:
+    """(FFT_SIZE / 2 + 1, num_mels), Slaney's scale and area."""
+    filters: Tensor = import_torchaudio().functional.melscale_fbanks(
+        n_freqs=FFT_SIZE // 2 + 1,
+        f_min=0.0,
+        f_max=AUDIO_SAMPLE_RATE / 2,
+        n_mels=num_mels,
+        sample_rate=AUDIO_SAMPLE_RATE,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return filters

@@ -1,0 +1,40 @@
+"""Decoded pictures to normalised patches. Pure functions; knows nothing of towers or tokens."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+
+def fit_grid(height: int, width: int, cell_size: int, max_cells: int) -> tuple[int, int]:
+    """Returns how many (rows, columns) of square cells a picture is resized to.
+
+    As many as its size asks for, at most `max_cells`, and the aspect ratio as nearly as cells allow.
+    The whole picture fills the whole grid, so a relative coordinate means the same before and after.
+    """
+    rows, columns = height / cell_size, width / cell_size
+    shrink = min(1.0, math.sqrt(max_cells / (rows * columns)))
+    grid_rows = max(1, round(rows * shrink))
+    grid_columns = max(1, round(columns * shrink))
+    if grid_rows * grid_columns > max_cells:  # rounding up, or a very long side
+        if grid_rows > grid_columns:
+            grid_rows = max_cells // grid_columns
+        else:
+            grid_columns = max_cells // grid_rows
+    return grid_rows, grid_columns
+
+
+def patches_from_pixels(pixels: NDArray[np.uint8], rows: int, columns: int, patch_size: int) -> Tensor:
+    """pixels (H, W, 3) -> (rows, columns, 3 * patch_size * patch_size) float32 in [-1, 1].
+
+    A patch is laid out channel by channel, each row by row.
+    """
+    picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    size = (rows * patch_size, columns * patch_size)
+    picture = functional.interpolate(picture, size, mode="bicubic", antialias=True)
+    picture = picture[0].float() / 127.5 - 1.0
+    patches = picture.view(3, rows, patch_size, columns, patch_size).permute(1, 3, 0, 2, 4)
+    return patches.reshape(rows, columns, -1)

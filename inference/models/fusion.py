@@ -1,0 +1,68 @@
+"""Early fusion: pictures and recordings become rows of the decoder's own input.
+
+Owns the towers and the two projections; text comes in through the decoder's embedding. Knows arrays
+and rows, not messages or placeholders.
+"""
+
+from torch import Tensor, nn
+
+from inference.modalities.audio import HOP_SIZE, log_mel
+from inference.modalities.image import fit_grid, patches_from_pixels
+from inference.models.audio_tower import AUDIO_WIDTH, AudioConfig, AudioTower
+from inference.models.vision_tower import VISUAL_WIDTH, VisionConfig, VisionTower
+from inference.types import Audio, Image
+
+
+class Fusion(nn.Module):
+    """A checkpoint without one of the towers has None there, and its modality is not served."""
+
+    def __init__(self, hidden_size: int, vision: VisionConfig | None, audio: AudioConfig | None) -> None:
+        super().__init__()
+        self.vision_tower = VisionTower(vision) if vision else None
+        self.visual_projection = nn.Linear(VISUAL_WIDTH, hidden_size) if vision else None
+        self.audio_tower = AudioTower(audio) if audio else None
+        self.audio_projection = nn.Linear(AUDIO_WIDTH, hidden_size) if audio else None
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        towers = {"image": self.vision_tower, "audio": self.audio_tower}
+        return frozenset(modality for modality, tower in towers.items() if tower is not None)
+
+    def count_tokens(self, media: Image | Audio) -> int:
+        """Known before anything is computed."""
+        match media:
+            case Image(pixels):
+                rows, columns = self._image_cells(pixels.shape[0], pixels.shape[1])
+                return rows * columns
+            case Audio(samples):
+                assert self.audio_tower is not None
+                samples_per_token = HOP_SIZE * self.audio_tower.config.frames_per_token
+                return max(1, -(-len(samples) // samples_per_token))
+
+    def encode(self, media: Image | Audio) -> Tensor:
+        """Returns (count_tokens, hidden)."""
+        match media:
+            case Image(pixels):
+                assert self.vision_tower is not None
+                assert self.visual_projection is not None
+                config = self.vision_tower.config
+                rows, columns = (cells * config.merge_size for cells in self._image_cells(*pixels.shape[:2]))
+                patches = patches_from_pixels(pixels, rows, columns, config.patch_size)
+                features = self.vision_tower(self._to_device(patches, self.visual_projection))
+                return self.visual_projection(features)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+            case Audio(samples):
+                assert self.audio_tower is not None
+                assert self.audio_projection is not None
+                audio = self.audio_tower.config
+                spectrogram = log_mel(samples, audio.num_mels, audio.frames_per_token)
+                features = self.audio_tower(self._to_device(spectrogram, self.audio_projection))
+                return self.audio_projection(features)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+    def _image_cells(self, height: int, width: int) -> tuple[int, int]:
+        assert self.vision_tower is not None
+        config = self.vision_tower.config
+        return fit_grid(height, width, config.cell_size, config.max_tokens)
+
+    @staticmethod
+    def _to_device(array: Tensor, projection: nn.Linear) -> Tensor:
+        return array.to(projection.weight.device, projection.weight.dtype, non_blocking=True)

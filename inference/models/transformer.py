@@ -1,0 +1,34 @@
+"""The plain transformer blocks of the towers: attention in all directions, norms before."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class TransformerBlock(nn.Module):
+    def __init__(self, hidden_size: int, num_heads: int, intermediate_size: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.attention_norm = nn.LayerNorm(hidden_size)
+        self.qkv_proj = nn.Linear(hidden_size, 3 * hidden_size)
+        self.o_proj = nn.Linear(hidden_size, hidden_size)
+        self.mlp_norm = nn.LayerNorm(hidden_size)
+        self.up_proj = nn.Linear(hidden_size, intermediate_size)
+        self.down_proj = nn.Linear(intermediate_size, hidden_size)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(n, hidden) -> (n, hidden)."""
+        heads = self.qkv_proj(self.attention_norm(rows)).view(len(rows), 3, self.num_heads, -1)
+        query, key, value = heads.permute(1, 2, 0, 3)  # each (heads, n, head_dim)
+        attended = functional.scaled_dot_product_attention(query[None], key[None], value[None])[0]
+        rows = rows + self.o_proj(attended.transpose(0, 1).flatten(1))
+        transformed: Tensor = self.down_proj(functional.gelu(self.up_proj(self.mlp_norm(rows))))
+        return rows + transformed
+
+
+def wave_features(places: Tensor, width: int, longest: float) -> Tensor:
+    """places (n,) -> (n, width): sines, then cosines, with wavelengths from about 2π up to 2π · longest."""
+    pairs = width // 2
+    exponents = torch.arange(pairs, dtype=torch.float32, device=places.device) / max(1, pairs - 1)
+    angles = places.float()[:, None] / longest**exponents
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
