@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -157,8 +158,8 @@ class PostgresServer:
             finally:
                 await connection.close()
 
-        with asyncio.Runner() as runner:
-            runner.run(execute())
+        with ThreadPoolExecutor(1) as executor:  # an asynchronous test's own loop is busy calling us
+            executor.submit(asyncio.run, execute()).result()
 
     def stop(self) -> None:
         if self._process is not None:

@@ -1,6 +1,5 @@
 """The servers that other tests rely on: real, empty at the start of a test, and stoppable."""
 
-import asyncio
 import subprocess
 import sys
 import threading
@@ -43,10 +42,10 @@ async def test_stopped_postgres_refuses_and_comes_back_with_its_data(postgres_se
     connection = await asyncpg.connect(url)
     await connection.execute("CREATE TABLE kept (name text)")
     await connection.close()
-    await asyncio.to_thread(postgres_server.stop)
+    postgres_server.stop()
     with pytest.raises(OSError, match="Connect call failed"):
         await asyncpg.connect(url)
-    await asyncio.to_thread(postgres_server.start)
+    postgres_server.start()
     connection = await asyncpg.connect(url)
     assert await connection.fetchval("SELECT count(*) FROM kept") == 0
     await connection.close()
