@@ -172,12 +172,15 @@ class SigningKeys:
         return ends[::-1]
 
 
-def load_signing_keys(settings: Settings) -> SigningKeys:
-    """The keys that the settings name; development makes the first one. Raises InvalidSigningKeys."""
+def load_signing_keys(settings: Settings, *, create: bool = False) -> SigningKeys:
+    """The keys that the settings name; development, or `create`, makes the first one.
+
+    Raises InvalidSigningKeys.
+    """
     auth = settings.auth
     return SigningKeys.load(
         settings.keys_dir,
-        create=settings.env == "development",
+        create=create or settings.env == "development",
         overlap=auth.max_access_token_ttl + timedelta(seconds=auth.leeway_seconds),
         signing_delay=auth.key_signing_delay,
     )

@@ -1,0 +1,91 @@
+"""The words at the end of a start: requests to try, and an aligned block of what is where."""
+
+import ipaddress
+import json
+import shlex
+import shutil
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import app
+from app.settings import Settings
+
+SAMPLES: Final = Path(app.__file__).parents[1] / "samples"
+# Addresses kept for documentation: a datagram socket "connects" to them without sending anything.
+OUTSIDE: Final = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
+ANY_PORT: Final = 9
+
+
+def demo_lines(url: str, access_token: str) -> list[str]:
+    """Three requests to paste into a shell: a chat, a photo, a voice recording."""
+    header = f"-H 'Authorization: Bearer {access_token}'"
+    body = shlex.quote(json.dumps({"prompt": "Hello! What can you do?", "stream": True}))
+    photo = shlex.quote(f"image=@{_shown(SAMPLES / 'photo.jpg')}")
+    voice = shlex.quote(f"audio=@{_shown(SAMPLES / 'voice.m4a')}")
+    return [
+        "",
+        "Try a chat, a photo, a voice recording (the token in them is good for a day):",
+        "",
+        f"curl -N {url}/chat {header} -H 'Content-Type: application/json' -d {body}",
+        "",
+        f"curl {url}/vision {header} -F {photo} -F 'prompt=What is in this picture?'",
+        "",
+        f"curl {url}/speech {header} -F {voice}",
+    ]
+
+
+def start_lines(settings: Settings, urls: Sequence[str], database: str) -> list[str]:
+    lines = [
+        *(("serving on", url) for url in urls),
+        ("ready when", f"{urls[0]}/readyz"),
+        ("data", str(settings.data_dir.absolute())),
+        ("database", database),
+        ("signing keys", str(settings.keys_dir.absolute())),
+        ("issue a token", f'{_command()} token issue --user NAME --scope "chat vision speech"'),
+    ]
+    width = max(len(label) for label, _ in lines)
+    return ["", *(f"  {label:<{width}}  {value}" for label, value in lines)]
+
+
+def reachable_urls(host: str, port: int) -> list[str]:
+    """What a client on this machine, and on others, can open; never the wildcard address itself."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return [f"http://{host}:{port}"]
+    if not address.is_unspecified:
+        return [_url(str(address), port)]
+    loopback = "127.0.0.1" if address.version == 4 else "::1"
+    outside = _outside_address(address.version)
+    return [_url(loopback, port)] + ([_url(outside, port)] if outside not in (None, loopback) else [])
+
+
+def _url(address: str | None, port: int) -> str:
+    return f"http://[{address}]:{port}" if ":" in str(address) else f"http://{address}:{port}"
+
+
+def _outside_address(version: int) -> str | None:
+    family, somewhere = OUTSIDE[version]
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((somewhere, ANY_PORT))
+            address: str = probe.getsockname()[0]
+    except OSError:  # no route: nobody outside reaches us either
+        return None
+    return address
+
+
+def _command() -> str:
+    """How this program was called, as short as it can be typed from here."""
+    called = Path(sys.argv[0])
+    if shutil.which(called.name) == str(called.absolute()):
+        return called.name
+    return _shown(called.absolute())
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,98 @@
+"""What every command stands on: the settings, the database, and errors as sentences."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from app.auth.signing_keys import InvalidSigningKeys
+from app.cli.command_failed import CALLED_WRONGLY, CommandFailed
+from app.errors import DatabaseUnavailable, GatewayError
+from app.persistence.database import Database, sqlite_path
+from app.settings import Settings
+
+Result = TypeVar("Result")
+
+DATABASES: Final = ("postgresql", "postgres", "sqlite")
+REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+
+
+def load_settings() -> Settings:
+    """Raises `CommandFailed` that names the wrong setting, never its value."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "__".join(str(part) for part in first["loc"]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        sentence = f"GATEWAY_{name} is not valid: {reason}." if name else f"{reason}."
+        raise CommandFailed(sentence, CALLED_WRONGLY) from None
+    _check_urls(settings)
+    return settings
+
+
+def run_command(work: Callable[[Settings], Coroutine[Any, Any, Result]]) -> Result:
+    """Runs `work` with the settings. Raises `CommandFailed` for everything that an operator can mend."""
+    settings = load_settings()
+    try:
+        return asyncio.run(work(settings))
+    except DatabaseUnavailable:
+        raise CommandFailed(
+            f"The database {describe_database(settings)} cannot be used; `gateway doctor` says more."
+        ) from None
+    except GatewayError as error:
+        raise CommandFailed(error.detail) from None
+    except InvalidSigningKeys as error:
+        raise CommandFailed(str(error)) from None
+    except SQLAlchemyError:
+        raise CommandFailed(
+            f"The database {describe_database(settings)} lacks tables; run `gateway db upgrade`."
+        ) from None
+    except OSError as error:
+        raise CommandFailed(
+            f"{error.filename or 'A file'} cannot be used: {error.strerror or error}."
+        ) from None
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """In development a database that is not there yet is made; elsewhere `gateway db upgrade` does it."""
+    url = settings.effective_database_url
+    path = sqlite_path(make_url(url))
+    if settings.env == "development" and path is not None and not path.exists():
+        from app.persistence.migrations import upgrade_database  # half a second, once
+
+        await upgrade_database(url)
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        await database.aclose()
+
+
+def describe_database(settings: Settings) -> str:
+    """Where it is, without the password."""
+    url = make_url(settings.effective_database_url)
+    path = sqlite_path(url)
+    if path is not None:
+        return str(path)
+    port = f":{url.port}" if url.port else ""
+    return f"{url.get_backend_name()} at {url.host}{port}/{url.database}"
+
+
+def _check_urls(settings: Settings) -> None:
+    try:
+        backend = make_url(settings.effective_database_url).get_backend_name()
+    except ArgumentError:
+        backend = ""
+    if backend not in DATABASES:
+        raise CommandFailed(
+            "GATEWAY_DATABASE_URL is not valid: write postgresql://user:password@host/name or sqlite:///path.",
+            CALLED_WRONGLY,
+        )
+    if settings.redis_url and not settings.redis_url.get_secret_value().startswith(REDIS_SCHEMES):
+        raise CommandFailed("GATEWAY_REDIS_URL is not valid: write redis://:password@host/0.", CALLED_WRONGLY)

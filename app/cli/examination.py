@@ -1,0 +1,141 @@
+"""One look at each part that the settings name. Changes nothing: no key, file or table is made."""
+
+import os
+import stat
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.auth.signing_keys import InvalidSigningKeys, load_signing_keys
+from app.cli.environment import describe_database
+from app.errors import DatabaseUnavailable
+from app.persistence.database import Database, sqlite_path
+from app.persistence.migrations import is_up_to_date
+from app.settings import Settings
+from inference import EngineConfig
+
+State = Literal["ok", "warning", "wrong"]
+REDIS_SECONDS: Final = 2.0
+MADE_AT_START: Final = "is made at the first start"
+_REASONS: Final = {
+    "ConnectionRefusedError": "nothing listens there",
+    "gaierror": "there is no host of that name",
+    "TimeoutError": "no answer in time",
+    "InvalidPasswordError": "the user or password is refused",
+    "InvalidAuthorizationSpecificationError": "the user or password is refused",
+    "InvalidCatalogNameError": "there is no database of that name; create it",
+    "PermissionError": "permission is denied",
+    "AuthenticationError": "the user or password is refused",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    part: str
+    state: State
+    what: str
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    return [
+        _settings(settings),
+        _data_directory(settings),
+        await _database(settings),
+        _signing_keys(settings),
+        await _redis(settings),
+        _model(settings),
+    ]
+
+
+def _settings(settings: Settings) -> Finding:
+    if settings.env == "development":
+        return Finding(
+            "settings", "ok", "development: keys and tables are made at start; not for the internet"
+        )
+    return Finding("settings", "ok", "production")
+
+
+def _data_directory(settings: Settings) -> Finding:
+    path = settings.data_dir
+    existing = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Finding("data directory", "wrong", f"{path} cannot be written; set GATEWAY_DATA_DIR")
+    if not path.exists():
+        return Finding("data directory", "ok", f"{path} {MADE_AT_START}")
+    if path.stat().st_mode & stat.S_IRWXO:
+        return Finding("data directory", "warning", f"{path} is open to every user here; chmod it to 0700")
+    return Finding("data directory", "ok", str(path))
+
+
+async def _database(settings: Settings) -> Finding:
+    where, url = describe_database(settings), settings.effective_database_url
+    path = sqlite_path(make_url(url))
+    if path is not None and not path.exists():
+        if settings.env == "development":
+            return Finding("database", "ok", f"{where} {MADE_AT_START}")
+        return Finding("database", "wrong", f"{where} is not there; run `gateway db upgrade`")
+    database = Database(url)
+    try:
+        if await is_up_to_date(database):
+            return Finding("database", "ok", f"{where}, tables of this version")
+        return Finding("database", "wrong", f"{where} has other tables; run `gateway db upgrade`")
+    except (DatabaseUnavailable, SQLAlchemyError) as error:
+        return Finding("database", "wrong", f"{where}: {_reason(error.__cause__ or error)}")
+    finally:
+        await database.aclose()
+
+
+def _signing_keys(settings: Settings) -> Finding:
+    directory = settings.keys_dir
+    if settings.env == "development" and not any(directory.glob("*.json")):
+        return Finding("signing keys", "ok", f"one {MADE_AT_START}, in {directory}")
+    try:
+        keys = load_signing_keys(settings)
+        what = f"{len(keys.verifying())} in {directory}, {keys.signer().key_id} signs"
+    except InvalidSigningKeys as error:
+        return Finding("signing keys", "wrong", str(error))
+    return Finding("signing keys", "ok", what)
+
+
+async def _redis(settings: Settings) -> Finding:
+    if settings.redis_url is None:
+        return Finding("redis", "ok", "not configured: limits are kept by this process alone")
+    url = settings.redis_url.get_secret_value()
+    parts = urlsplit(url)
+    where = f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    try:
+        async with Redis.from_url(
+            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        ) as client:
+            await client.ping()
+    except (RedisError, OSError) as error:
+        return Finding("redis", "wrong", f"{where}: {_reason(error.__cause__ or error)}")
+    return Finding("redis", "ok", where)
+
+
+def _model(settings: Settings) -> Finding:
+    if settings.backend == "scripted":
+        return Finding("model", "warning", "scripted: answers are canned, there is no model")
+    if find_spec("torch") is None:
+        return Finding("model", "wrong", "PyTorch is not installed; install autoglm-gateway[inference]")
+    name = settings.model or EngineConfig().model
+    path = Path(name)
+    if path.is_dir() and not (path / "config.json").is_file():
+        return Finding("model", "wrong", f"{name} holds no model: there is no config.json")
+    if settings.model is None and not path.is_dir():
+        return Finding("model", "wrong", "the embedded model is missing; install the package again")
+    if not path.exists():
+        return Finding("model", "ok", f"{name}, from the hub, on {', '.join(settings.devices)}")
+    return Finding("model", "ok", f"{name} on {', '.join(settings.devices)}")
+
+
+def _reason(error: BaseException) -> str:
+    name = type(error).__name__
+    return _REASONS.get(name, f"cannot be used ({name})")

@@ -1,0 +1,21 @@
+"""`gateway serve`: checks what it can before anything heavy starts, then runs until it is told to stop."""
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_PORT = 8000
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = DEFAULT_PORT,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Also print requests to try, with a token in them.")
+    ] = False,
+) -> None:
+    """Run the gateway. SIGTERM and Ctrl-C let what runs finish first."""
+    from app.cli.environment import load_settings
+    from app.cli.server import Serving, run_server
+
+    run_server(Serving(load_settings(), host, port, demo))

@@ -1,0 +1,147 @@
+"""The process behind `gateway serve`: its application, its signals and its words at the start."""
+
+import asyncio
+import contextlib
+import math
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import typer
+import uvicorn
+import uvloop
+
+from app.auth.signing_keys import InvalidSigningKeys
+from app.cli.banner import demo_lines, reachable_urls, start_lines
+from app.cli.command_failed import CALLED_WRONGLY, CommandFailed
+from app.cli.environment import describe_database
+from app.cli.preflight import check_data_directory, explain_os_error, listen
+from app.cli.token_work import NewToken, issue_token
+from app.errors import DatabaseUnavailable
+from app.lifespan import OutdatedDatabase
+from app.main import create_app
+from app.settings import Settings
+from inference import InferenceError
+
+KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy keeps idle connections to us, or it answers 502
+BACKLOG: Final = 2048
+DEMO_USER: Final = "demo"
+DEMO_SCOPES: Final = ("chat", "vision", "speech")
+DEMO_LIFETIME_SECONDS: Final = 86_400
+INFERENCE_PACKAGES: Final = {
+    "torch",
+    "torchaudio",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "bitsandbytes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What `gateway serve` was asked for."""
+
+    settings: Settings
+    host: str
+    port: int
+    is_demo: bool
+
+
+def run_server(serving: Serving) -> None:
+    """Returns after a graceful stop. Raises `CommandFailed`."""
+    if serving.is_demo and serving.settings.env != "development":
+        raise CommandFailed("--demo prints a token; it is for GATEWAY_ENV=development.", CALLED_WRONGLY)
+    check_data_directory(serving.settings.data_dir)
+    with (
+        listen(serving.host, serving.port) as listener,
+        _failures_as_sentences(serving),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(serving, listener))
+
+
+async def _serve(serving: Serving, listener: socket.socket) -> None:
+    app = create_app(serving.settings)
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",  # entered below, so that why a start failed arrives here as an exception
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=True,
+        forwarded_allow_ips=serving.settings.forwarded_allow_ips,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, math.ceil(serving.settings.drain_seconds)),
+        backlog=BACKLOG,
+    )
+    server = _Server(config, serving)
+    with _start_stopped_by_signals(server), contextlib.suppress(asyncio.CancelledError):
+        typer.echo(f"Starting with {_describe_model(serving.settings)} ...")
+        async with app.router.lifespan_context(app):
+            await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it can be reached."""
+
+    def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
+        super().__init__(config)
+        self._serving = serving
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        assert sockets is not None
+        settings, lines = self._serving.settings, []
+        urls = reachable_urls(self._serving.host, sockets[0].getsockname()[1])
+        if self._serving.is_demo:
+            demo = NewToken(DEMO_USER, DEMO_SCOPES, DEMO_LIFETIME_SECONDS, note="gateway serve --demo")
+            lines += demo_lines(urls[0], (await issue_token(settings, demo)).access_token)
+        lines += start_lines(settings, urls, describe_database(settings))
+        typer.echo("\n".join(lines))
+
+
+@contextlib.contextmanager
+def _start_stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Cancels a start that takes long. While it serves, uvicorn has its own handlers; when it has
+    drained it raises the signal again, which must not end the process before everything is closed."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def stop() -> None:
+        if not server.started:
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    yield
+
+
+@contextlib.contextmanager
+def _failures_as_sentences(serving: Serving) -> Iterator[None]:
+    try:
+        yield
+    except (InvalidSigningKeys, OutdatedDatabase, InferenceError) as error:
+        raise CommandFailed(str(error)) from None
+    except DatabaseUnavailable:
+        where = describe_database(serving.settings)
+        raise CommandFailed(f"The database {where} cannot be used; `gateway doctor` says why.") from None
+    except OSError as error:
+        raise CommandFailed(explain_os_error(error, serving.host, serving.port)) from None
+    except ModuleNotFoundError as error:
+        if error.name not in INFERENCE_PACKAGES:
+            raise
+        raise CommandFailed(
+            f"{error.name} is not installed; install autoglm-gateway[inference] to run a model here."
+        ) from None
+
+
+def _describe_model(settings: Settings) -> str:
+    if settings.backend == "scripted":
+        return "canned answers (GATEWAY_BACKEND=scripted)"
+    return f"the model {settings.model}" if settings.model else "the embedded model"

@@ -1,0 +1,84 @@
+"""What the token commands do, once their options are read. Imports what issuing takes, so it comes late."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from app.admin import tokens
+from app.admin.accounts import get_or_create_user, get_user_named
+from app.admin.audit import COMMAND_LINE
+from app.auth.access_tokens import AccessTokens
+from app.auth.account_changes import AccountChanges
+from app.auth.signing_keys import load_signing_keys
+from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.cli.environment import open_database
+from app.persistence.tables import AccessTokenRow
+from app.persistence.users import find_user
+from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """`lifetime` is in seconds; None means what the settings say."""
+
+    user_name: str
+    scopes: tuple[str, ...]
+    lifetime: int | None = None
+    with_refresh: bool = False
+    note: str = ""
+
+
+async def issue_token(settings: Settings, new_token: NewToken) -> IssuedTokens:
+    """In development the user is created if there is none."""
+    lifetime = timedelta(seconds=new_token.lifetime) if new_token.lifetime else None
+    async with open_database(settings) as database:
+        signing_keys = load_signing_keys(settings)
+        access_tokens = AccessTokens(signing_keys, AccountChanges(database, signing_keys), settings.auth)
+        issuer = TokenIssuer(access_tokens, settings.auth)
+        async with database.session() as db_session:
+            if settings.env == "development":
+                user = await get_or_create_user(db_session, COMMAND_LINE, new_token.user_name)
+            else:
+                user = await get_user_named(db_session, new_token.user_name)
+            return await tokens.issue_tokens(
+                db_session,
+                COMMAND_LINE,
+                issuer,
+                user,
+                new_token.scopes,
+                lifetime=lifetime,
+                with_refresh=new_token.with_refresh,
+                note=new_token.note,
+            )
+
+
+async def list_issued(
+    settings: Settings, user_name: str | None, limit: int
+) -> list[tuple[AccessTokenRow, str]]:
+    """Each with its user's name, the newest first."""
+    async with open_database(settings) as database, database.session(read_only=True) as db_session:
+        user_id = None
+        if user_name is not None:
+            user_id = (await get_user_named(db_session, user_name)).id
+        rows = await tokens.list_tokens(db_session, limit=limit, user_id=user_id)
+        users = [await find_user(db_session, row.user_id) for row in rows]  # each read once
+        return [(row, user.name) for row, user in zip(rows, users, strict=True) if user is not None]
+
+
+def state_of(token: AccessTokenRow) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.expires_at <= datetime.now(UTC) else "valid"
+
+
+async def revoke_tokens(
+    settings: Settings, token_id: str | None, family_id: str | None, user_name: str | None
+) -> None:
+    """Whichever is given."""
+    async with open_database(settings) as database, database.session() as db_session:
+        if token_id is not None:
+            await tokens.revoke_token(db_session, COMMAND_LINE, token_id)
+        if family_id is not None:
+            await tokens.revoke_family(db_session, COMMAND_LINE, family_id)
+        if user_name is not None:
+            user = await get_user_named(db_session, user_name)
+            await tokens.revoke_user(db_session, COMMAND_LINE, user.id)
