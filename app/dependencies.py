@@ -21,9 +21,14 @@ async def _services(request: Request) -> Services:
     return services
 
 
-async def _call(request: Request) -> Call:
+def call_of(request: Request) -> Call:
+    """For the generating routes: resolving a dependency costs a tenth of their time."""
     call: Call = request.scope["state"]["call"]
     return call
+
+
+async def _call(request: Request) -> Call:
+    return call_of(request)
 
 
 async def _principal(request: Request) -> Principal:

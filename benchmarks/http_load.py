@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import cast
 
 import uvloop
 
@@ -54,8 +55,7 @@ class _Connection(asyncio.Protocol):
         self._awaited = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.WriteTransport, transport)  # uvloop's is registered as neither
 
     def ask(self, request: bytes) -> "asyncio.Future[bool]":
         self._answered = asyncio.get_running_loop().create_future()

@@ -32,7 +32,7 @@ class EngineConfig:
 class ScriptedConfig:
     """A deterministic backend: `reply` is cut into words, one Delta each.
 
-    `step_seconds` is waited before each word (0 = only a yield to the event loop).
+    `step_seconds` is waited before each word; 0 says all of them without a pause.
     """
 
     reply: str = "one two three four five six seven eight"

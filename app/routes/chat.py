@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Request, Response
 
 from app.call import Call
-from app.dependencies import CallDep
-from app.openapi import GENERATION_ERRORS, streamed_or_whole
+from app.dependencies import call_of
+from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.routes.answers import generation_response, native_events
+from app.routes.forms import read_json
 from app.routes.guard import guarded
 from app.routes.messages import chat_messages
 from app.schemas.chat import ChatRequest
@@ -24,9 +25,12 @@ router = APIRouter(tags=["generation"], route_class=guarded("chat", generates=Tr
     summary="Ask the model",
     responses=streamed_or_whole(GenerationResponse, [DeltaEvent, DoneEvent, Problem])
     | problem_responses(*GENERATION_ERRORS),
+    openapi_extra=request_body({"application/json": (ChatRequest, {})}),
 )
-async def chat(request: Request, body: ChatRequest, call: CallDep) -> Response:
+async def chat(request: Request) -> Response:
     """`messages` or `prompt`, and up to ten images in base64. With `stream`, server-sent events."""
+    call = call_of(request)
+    body = await read_json(request, ChatRequest)
     await call.reserve(body.max_tokens)
     media = call.services.settings.media
     messages = await chat_messages(body, call.services.media, media)

@@ -99,6 +99,9 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
+        if self.access.generates:
+            # These routes take the request alone; FastAPI's resolving of nothing costs a tenth of their time.
+            handler = self.endpoint
 
         async def handle_strict_json(request: Request) -> Response:
             return await handler(StrictRequest(request.scope, request.receive))
@@ -139,6 +142,9 @@ class StrictRequest(Request):
         return orjson.loads(await self.body())
 
 
+_EVENT_STREAM: Final = (b"content-type", b"text/event-stream")
+
+
 class _Answer:
     """Adds the limits' headers to the answer, and knows whether it has started."""
 
@@ -151,7 +157,8 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.has_started = True
-            self._prolong()
+            if _EVENT_STREAM in message["headers"]:
+                self._prolong()
             limits = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
             present = {name for name, _ in message["headers"]}
             message["headers"] = [

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import PlainTextResponse
 
 from app.call import Call
-from app.dependencies import CallDep, ServicesDep
+from app.dependencies import ServicesDep, call_of
 from app.error_handlers import gateway_error_of
 from app.errors import GenerationError, ModelNotFound
 from app.generation import Generation
 from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_answer
 from app.routes.answers import JSONAnswer, usage_of
-from app.routes.forms import read_form, required_file
+from app.routes.forms import read_form, read_json, required_file
 from app.routes.guard import guarded
 from app.routes.messages import chat_completion_messages
 from app.routes.speech import MULTIPART, begin_transcription
@@ -52,9 +52,12 @@ models = APIRouter(prefix="/v1", tags=["openai"], route_class=guarded("chat"))
     summary="Ask the model, in OpenAI's shape",
     responses=streamed_or_whole(ChatCompletion, [ChatCompletionChunk, OpenAIError])
     | problem_responses(*GENERATION_ERRORS, 404, openai=True),
+    openapi_extra=request_body({"application/json": (ChatCompletionRequest, {})}),
 )
-async def create_chat_completion(request: Request, body: ChatCompletionRequest, call: CallDep) -> Response:
+async def create_chat_completion(request: Request) -> Response:
     """Text, `image_url` (data URIs) and `input_audio` parts. Unknown fields are ignored."""
+    call = call_of(request)
+    body = await read_json(request, ChatCompletionRequest)
     check_model(call, body.model)
     if body.model_extra:
         logger.debug("ignored fields: %s", sorted(body.model_extra)[:20])
@@ -84,7 +87,8 @@ async def create_chat_completion(request: Request, body: ChatCompletionRequest, 
     | problem_responses(*GENERATION_ERRORS, 404, openai=True),
     openapi_extra=request_body({MULTIPART: (TranscriptionForm, {"file": (1, 1)})}),
 )
-async def create_transcription(request: Request, call: CallDep) -> Response:
+async def create_transcription(request: Request) -> Response:
+    call = call_of(request)
     form = await read_form(request, TranscriptionForm, {"file": 1})
     recording = required_file(form.files, "file")
     check_model(call, form.fields.model)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from fastapi import APIRouter, Request, Response
 
 from app.call import Call
-from app.dependencies import CallDep
+from app.dependencies import call_of
 from app.generation import Generation
 from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.routes.answers import error_event, generation_response, native_events
@@ -35,8 +35,9 @@ router = APIRouter(
     | problem_responses(*GENERATION_ERRORS),
     openapi_extra=request_body({MULTIPART: (SpeechForm, {"audio": (1, 1), "image": (0, 1)})}),
 )
-async def speech(request: Request, call: CallDep) -> Response:
+async def speech(request: Request) -> Response:
     """A recording (m4a, mp3, ogg, opus, webm, amr, flac or wav), and a prompt and an image beside it."""
+    call = call_of(request)
     form = await read_form(request, SpeechForm, {"audio": 1, "image": 1})
     recording = required_file(form.files, "audio")
     body = form.fields

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.dependencies import CallDep
+from app.dependencies import call_of
 from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.routes.chat import answer
 from app.routes.forms import read_form, read_json, required_file
@@ -34,8 +34,9 @@ router = APIRouter(
         }
     ),
 )
-async def vision(request: Request, call: CallDep) -> Response:
+async def vision(request: Request) -> Response:
     """Photos or screenshots: JPEG, PNG, WebP, HEIC, GIF or BMP, upright by their EXIF orientation."""
+    call = call_of(request)
     decoder, media = call.services.media, call.services.settings.media
     body: VisionRequest | VisionForm
     if media_type_of(request.headers) == MULTIPART:

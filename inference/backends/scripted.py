@@ -23,18 +23,19 @@ class ScriptedBackend:
 
     def __init__(self, config: ScriptedConfig) -> None:
         self._config = config
+        modalities = frozenset({"text", "image", "audio"})
+        self._model_card = ModelCard(config.model_name, CONTEXT_LENGTH, modalities, created=1_760_000_000)
         self._slots = asyncio.Semaphore(config.max_concurrency)
         self._running = 0
         self._waiting = 0
         self._is_open = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self._drain_deadline = float("inf")
+        self._aborts_at = float("inf")
 
     @property
     def model_card(self) -> ModelCard:
-        modalities = frozenset({"text", "image", "audio"})
-        return ModelCard(self._config.model_name, CONTEXT_LENGTH, modalities, created=1_760_000_000)
+        return self._model_card
 
     async def start(self) -> None:
         self._is_open = True
@@ -67,34 +68,34 @@ class ScriptedBackend:
         self._idle.clear()
         try:
             yield Delta()
-            async for delta in self._say(request, prompt_tokens):
-                yield delta
+            words = self._config.reply.replace("{prompt}", describe(request)).split(" ")
+            finish_reason: FinishReason = "stop"
+            said = 0
+            for word in words:
+                if self._config.step_seconds:
+                    remaining = max(0.0, request.deadline - time.monotonic())
+                    await asyncio.sleep(min(self._config.step_seconds, remaining))
+                if ending := self._ending(request, word, said):
+                    finish_reason = ending
+                    break
+                yield Delta(word if said == 0 else f" {word}")
+                said += 1
+            yield Delta(finish_reason=finish_reason, usage=Usage(prompt_tokens, said))
         finally:
             self._running -= 1
             self._slots.release()
             self._note_idle()
 
-    async def _say(self, request: GenerationRequest, prompt_tokens: int) -> AsyncGenerator[Delta, None]:
-        reply = self._config.reply.replace("{prompt}", describe(request))
-        words = reply.split(" ")
-        finish_reason: FinishReason = "stop"
-        said = 0
-        for word in words:
-            if said == request.sampling_params.max_tokens:
-                finish_reason = "length"
-                break
-            await asyncio.sleep(max(0.0, min(self._config.step_seconds, request.deadline - time.monotonic())))
-            if time.monotonic() >= request.deadline:
-                finish_reason = "deadline"
-                break
-            if asyncio.get_running_loop().time() >= self._drain_deadline:
-                finish_reason = "aborted"
-                break
-            if word in request.sampling_params.stop:
-                break
-            yield Delta(text=word if said == 0 else f" {word}")
-            said += 1
-        yield Delta(finish_reason=finish_reason, usage=Usage(prompt_tokens, said))
+    def _ending(self, request: GenerationRequest, word: str, said: int) -> FinishReason | None:
+        """Why `word` is not said, if it is not."""
+        now = time.monotonic()
+        if said == request.sampling_params.max_tokens:
+            return "length"
+        if now >= request.deadline:
+            return "deadline"
+        if now >= self._aborts_at:
+            return "aborted"
+        return "stop" if word in request.sampling_params.stop else None
 
     def status(self) -> BackendStatus:
         worker = WorkerStatus(
@@ -110,7 +111,7 @@ class ScriptedBackend:
 
     async def aclose(self, drain_seconds: float) -> None:
         self._is_open = False
-        self._drain_deadline = asyncio.get_running_loop().time() + drain_seconds
+        self._aborts_at = time.monotonic() + drain_seconds
         await self._idle.wait()
 
     def _note_idle(self) -> None:
