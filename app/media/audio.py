@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from app.errors import AudioTooLong, InvalidAudio
 from app.media.sniff import sniff
+from app.media.wav import plain_wav
 from inference import AUDIO_SAMPLE_RATE, Audio
 
 _DEMUXERS: Final[dict[str | None, str]] = {
@@ -55,6 +56,8 @@ def decode_audio(data: bytes, max_seconds: int) -> Audio:
     demuxer = _DEMUXERS.get(media_format)
     if demuxer is None:
         raise InvalidAudio
+    if media_format == "wav":
+        data = plain_wav(data)
     try:
         with av.open(
             io.BytesIO(data),

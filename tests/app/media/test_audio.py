@@ -114,15 +114,11 @@ def test_a_flac_that_understates_its_length_is_refused_while_it_is_decoded():
         decode_audio(flac_stating(1, recording("flac", 12.0)), 10)
 
 
-@pytest.mark.parametrize("data_bytes", [0, 10, 2**31, 2**32 - 1])
-def test_a_wav_whose_header_lies_gives_what_is_there_or_is_refused(data_bytes: int):
+@pytest.mark.parametrize("data_bytes", [0, 2**31, 2**32 - 1])
+def test_a_wav_whose_header_lies_gives_what_is_there(data_bytes: int):
     content = (tone(1.0, 16_000) * 32_767).astype("<i2").tobytes()
-    try:
-        audio = decode_audio(wav(content, data_bytes=data_bytes), MAX_SECONDS)
-    except InvalidAudio:
-        assert data_bytes < 32_000
-    else:
-        assert len(audio.samples) <= 16_000
+    audio = decode_audio(wav(content, data_bytes=data_bytes), MAX_SECONDS)
+    assert len(audio.samples) == 16_000
 
 
 @pytest.mark.parametrize(
