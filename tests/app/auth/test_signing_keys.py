@@ -106,6 +106,15 @@ def test_file_that_holds_no_usable_key_is_refused_without_quoting_it(
     assert refusal.value.__suppress_context__
 
 
+def test_key_under_a_name_that_is_not_its_thumbprint_is_refused(
+    load_keys: LoadKeys, write_key: Callable[..., str], key_directory: Path
+) -> None:
+    load_keys()
+    write_key(kid="mine")
+    next(key_directory.iterdir()).rename(key_directory / "mine.json")
+    assert_refused_in_one_sentence(lambda: load_keys(create=False), "JWK")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 5000])
 def test_file_that_is_no_json_object_is_refused(
     load_keys: LoadKeys, key_directory: Path, content: bytes

@@ -14,6 +14,7 @@ from jose.backends.base import Key
 
 from app.auth.access_tokens import AccessTokens
 from app.auth.signing_keys import SigningKeys
+from app.auth.token_guard import parse
 from app.errors import InvalidToken, TokenExpired
 
 from .conftest import FakeClock, Forge
@@ -516,3 +517,11 @@ def test_any_inserted_or_removed_character_is_refused(
 @given(text=st.text(max_size=300) | st.binary(max_size=300).map(lambda data: data.decode("latin-1")))
 def test_arbitrary_text_is_refused(access_tokens: AccessTokens, text: str) -> None:
     assert code_of(access_tokens, text) == "invalid_token"
+
+
+def test_guard_alone_refuses_size_and_segments(forge: Forge, header: Members, claims: Members) -> None:
+    token = forge(header, claims)
+    assert parse(token).key_id == header["kid"]
+    for spoiled in (forge(header, claims | {"x": "a" * 8192}), f"{token}.AAAA", token.rpartition(".")[0]):
+        with pytest.raises(InvalidToken):
+            parse(spoiled)

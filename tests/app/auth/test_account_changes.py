@@ -1,0 +1,263 @@
+"""Every process learns what another changed, at the next poll, and keeps it while the database is away."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from app.auth.account_changes import AccountChanges, UserLimits
+from app.auth.principal import Principal
+from app.auth.signing_keys import SigningKeys
+from app.auth.token_revocation import revoke_family, revoke_token, revoke_user
+from app.errors import DatabaseUnavailable
+from app.persistence.database import Database
+from app.persistence.tables import Base, RevocationRow, UserRow
+
+from .conftest import FakeClock, Process
+
+pytestmark = pytest.mark.anyio
+
+MakeProcess = Callable[..., Awaitable[Process]]
+
+
+class Ticks:
+    """Stands in for `asyncio.sleep`: the poll comes round when the test says so, and is over after that."""
+
+    def __init__(self) -> None:
+        self._asleep = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self._asleep.set()
+        await self._wake.wait()
+        self._wake.clear()
+
+    async def poll(self) -> None:
+        await self._asleep.wait()
+        self._asleep.clear()
+        self._wake.set()
+        await self._asleep.wait()
+
+
+async def change_user(database: Database, **values: Any) -> None:
+    async with database.session() as db_session:
+        await db_session.execute(update(UserRow).values(**values))
+
+
+@pytest.mark.parametrize("kind", ["token", "family", "user", "disabled"])
+async def test_other_process_refuses_after_its_next_poll(
+    make_process: MakeProcess,
+    process: Process,
+    user: UserRow,
+    database: Database,
+    clock: FakeClock,
+    kind: str,
+) -> None:
+    ticks = Ticks()
+    other = await make_process(sleep=ticks.sleep)
+    issued = await process.sign_in(user)
+    assert issued.family_id is not None
+    principal = other.access_tokens.verify(issued.access_token)
+    await ticks.poll()
+    assert not other.account_changes.is_revoked(principal)
+    async with database.session() as db_session:
+        match kind:
+            case "token":
+                await revoke_token(db_session, issued.token_id, clock=clock)
+            case "family":
+                await revoke_family(db_session, issued.family_id, clock=clock)
+            case "user":
+                await revoke_user(db_session, user.id, clock=clock)
+            case "disabled":
+                await db_session.execute(update(UserRow).values(is_disabled=True))
+    assert not other.account_changes.is_revoked(principal)
+    await ticks.poll()
+    assert other.account_changes.is_revoked(principal)
+    assert (await make_process()).account_changes.is_revoked(principal)
+
+
+async def test_revocation_reaches_another_process_within_a_second(
+    make_process: MakeProcess, process: Process, user: UserRow, database: Database, clock: FakeClock
+) -> None:
+    other = await make_process(poll_seconds=0.5)
+    issued = await process.sign_in(user)
+    principal = other.access_tokens.verify(issued.access_token)
+    async with database.session() as db_session:
+        await revoke_token(db_session, issued.token_id, clock=clock)
+    async with asyncio.timeout(1):
+        while not other.account_changes.is_revoked(principal):  # noqa: ASYNC110  # it sets no event
+            await asyncio.sleep(0)
+
+
+async def test_process_that_makes_a_change_knows_it_at_once(
+    process: Process, user: UserRow, database: Database
+) -> None:
+    issued = await process.sign_in(user)
+    principal = process.access_tokens.verify(issued.access_token)
+    async with database.session() as db_session:
+        await revoke_token(db_session, issued.token_id)
+    await process.account_changes.notice_now()
+    assert process.account_changes.is_revoked(principal)
+
+
+async def test_change_that_was_committed_out_of_order_is_seen(
+    process: Process, user: UserRow, database: Database
+) -> None:
+    late, early = await process.sign_in(user), await process.sign_in(user)
+    principal = process.access_tokens.verify(late.access_token)
+    async with database.session() as db_session:
+        await revoke_token(db_session, early.token_id)
+    await process.account_changes.notice_now()
+    async with database.session() as db_session:  # stamped before, committed after
+        await revoke_token(db_session, late.token_id)
+        row = (
+            await db_session.scalars(select(RevocationRow).where(RevocationRow.subject == late.token_id))
+        ).one()
+        row.created_at -= timedelta(seconds=50)
+    await process.account_changes.notice_now()
+    assert process.account_changes.is_revoked(principal)
+
+
+async def test_limits_of_a_user_follow_the_operator(
+    make_process: MakeProcess, process: Process, user: UserRow, database: Database
+) -> None:
+    changes = process.account_changes
+    await changes.notice_now()
+    assert changes.limits_of(user.id) is None
+    await change_user(database, requests_per_minute=100, daily_tokens=5)
+    await changes.notice_now()
+    assert changes.limits_of(user.id) == UserLimits(100, None, 5)
+    assert (await make_process()).account_changes.limits_of(user.id) == UserLimits(100, None, 5)
+    await change_user(database, requests_per_minute=None, daily_tokens=None)
+    await changes.notice_now()
+    assert changes.limits_of(user.id) is None
+
+
+async def test_enabled_user_is_let_in_again(process: Process, user: UserRow, database: Database) -> None:
+    issued = await process.sign_in(user)
+    principal = process.access_tokens.verify(issued.access_token)
+    for is_disabled in (True, False):
+        await change_user(database, is_disabled=is_disabled)
+        await process.account_changes.notice_now()
+        assert process.account_changes.is_revoked(principal) is is_disabled
+
+
+async def test_user_changed_before_the_start_is_not_read_again(
+    make_process: MakeProcess, user: UserRow, database: Database
+) -> None:
+    await change_user(database, is_disabled=True)
+    process = await make_process()
+    await change_user(database, is_disabled=False)
+    await process.account_changes.notice_now()
+    principal = Principal("usr_1", frozenset({"chat"}), "tok_1", 1, 2)
+    assert not process.account_changes.is_revoked(principal)
+
+
+async def test_revocation_is_forgotten_when_its_tokens_have_expired(
+    process: Process, user: UserRow, database: Database, clock: FakeClock
+) -> None:
+    issued = await process.sign_in(user)
+    assert issued.family_id is not None
+    principal = process.access_tokens.verify(issued.access_token)
+    async with database.session() as db_session:
+        await revoke_token(db_session, issued.token_id, clock=clock)
+        await revoke_family(db_session, issued.family_id, clock=clock)
+        await revoke_user(db_session, user.id, clock=clock)
+    await process.account_changes.notice_now()
+    clock.advance(900 + 300)  # expired, whatever the leeway
+    await process.account_changes.notice_now()
+    assert process.account_changes.is_revoked(principal)
+    async with database.session() as db_session:
+        for row in await db_session.scalars(select(RevocationRow)):
+            await db_session.delete(row)
+    clock.advance(600)
+    await process.account_changes.notice_now()
+    assert not process.account_changes.is_revoked(principal)
+
+
+async def test_poll_notices_a_new_signing_key(
+    make_process: MakeProcess, keys: SigningKeys, load_keys: Callable[..., SigningKeys]
+) -> None:
+    ticks = Ticks()
+    await make_process(sleep=ticks.sleep)
+    new = load_keys().rotate()
+    await ticks.poll()
+    assert keys.find(new) is not None
+
+
+async def test_start_without_a_database_is_refused(
+    keys: SigningKeys, tmp_path: Path, anyio_backend: str
+) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/no/such.db")  # without tables
+    changes = AccountChanges(database, keys)
+    with pytest.raises(DatabaseUnavailable):
+        await changes.start()
+    await changes.aclose()
+    await database.aclose()
+
+
+async def test_poll_goes_on_after_an_unforeseen_error(
+    make_process: MakeProcess,
+    process: Process,
+    user: UserRow,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ticks = Ticks()
+    other = await make_process(sleep=ticks.sleep)
+    issued = await process.sign_in(user)
+    principal = other.access_tokens.verify(issued.access_token)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(lambda sync: RevocationRow.__table__.drop(sync))
+    with caplog.at_level(logging.WARNING):
+        await ticks.poll()
+        await ticks.poll()
+    assert caplog.records
+    async with database.engine.begin() as connection:
+        await connection.run_sync(lambda sync: RevocationRow.__table__.create(sync))
+    async with database.session() as db_session:
+        await revoke_token(db_session, issued.token_id)
+    await ticks.poll()
+    assert other.account_changes.is_revoked(principal)
+
+
+@pytest.mark.servers
+async def test_last_view_stays_while_the_database_is_away_and_comes_back_by_itself(
+    postgres_server: Any,
+    postgres_url: str,
+    keys: SigningKeys,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    database = Database(postgres_url)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+    ticks = Ticks()
+    changes = AccountChanges(database, keys, clock=clock, sleep=ticks.sleep)
+    async with database.session() as db_session:
+        db_session.add(UserRow(id="usr_1", name="ada", is_disabled=True))
+        db_session.add(UserRow(id="usr_2", name="bob"))
+    await changes.start()
+    ada, bob = (Principal(user_id, frozenset({"chat"}), "t", 1, 2) for user_id in ("usr_1", "usr_2"))
+    postgres_server.stop()
+    with caplog.at_level(logging.WARNING):
+        await ticks.poll()
+        await ticks.poll()
+    assert caplog.text.count("database is away") == 1
+    assert postgres_url.split("@")[0].split(":")[-1] not in caplog.text
+    assert changes.is_revoked(ada)
+    assert not changes.is_revoked(bob)
+    postgres_server.start()
+    await change_user(database, is_disabled=UserRow.id == "usr_2")
+    with caplog.at_level(logging.WARNING):
+        await ticks.poll()
+    assert "database is back" in caplog.text
+    assert changes.is_revoked(bob)
+    assert not changes.is_revoked(ada)
+    await changes.aclose()
+    await database.aclose()

@@ -1,0 +1,187 @@
+"""Rotation, the grace of a lost answer, and what happens to a stolen token."""
+
+import asyncio
+import logging
+
+import pytest
+from sqlalchemy import select
+
+from app.auth.token_issuer import IssuedTokens
+from app.auth.token_revocation import revoke_family, revoke_user
+from app.errors import InvalidGrant, TokenRevoked
+from app.persistence.database import Database
+from app.persistence.tables import RefreshTokenRow, UserRow
+
+from .conftest import FakeClock, Process
+
+pytestmark = pytest.mark.anyio
+
+
+async def refresh(process: Process, issued: IssuedTokens) -> IssuedTokens:
+    assert issued.refresh_token is not None
+    return await process.refresh_tokens.refresh(issued.refresh_token)
+
+
+async def refresh_tokens_stored(database: Database) -> list[RefreshTokenRow]:
+    async with database.session(read_only=True) as db_session:
+        return list((await db_session.scalars(select(RefreshTokenRow))).all())
+
+
+async def test_refresh_gives_a_new_pair_of_the_same_sign_in(process: Process, user: UserRow) -> None:
+    first = await process.sign_in(user)
+    second = await refresh(process, first)
+    assert second.refresh_token != first.refresh_token
+    assert second.family_id == first.family_id
+    principal = process.access_tokens.verify(second.access_token)
+    assert (principal.user_id, principal.family_id) == (user.id, first.family_id)
+    assert principal.scopes == second.scopes == {"chat"}
+    assert second.expires_in == 900
+
+
+async def test_refreshing_goes_on_for_long(process: Process, user: UserRow, clock: FakeClock) -> None:
+    issued = await process.sign_in(user)
+    for _ in range(20):
+        clock.advance(600)
+        issued = await refresh(process, issued)
+    assert process.access_tokens.verify(issued.access_token).user_id == user.id
+
+
+async def test_retry_within_the_grace_gets_the_same_successor(
+    process: Process, user: UserRow, database: Database, clock: FakeClock
+) -> None:
+    first = await process.sign_in(user)
+    lost = await refresh(process, first)
+    clock.advance(30)
+    retried = await refresh(process, first)
+    assert retried.refresh_token == lost.refresh_token
+    assert retried.access_token != lost.access_token
+    assert process.access_tokens.verify(retried.access_token).user_id == user.id
+    assert len(await refresh_tokens_stored(database)) == 2
+    clock.advance(3600)
+    assert (await refresh(process, retried)).family_id == first.family_id
+
+
+async def test_used_token_that_comes_back_late_ends_the_sign_in(
+    process: Process, user: UserRow, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = await process.sign_in(user)
+    second = await refresh(process, first)
+    other_sign_in = await process.sign_in(user)
+    clock.advance(30.001)
+    with caplog.at_level(logging.WARNING), pytest.raises(InvalidGrant):
+        await refresh(process, first)
+    assert first.refresh_token is not None
+    assert str(first.family_id) in caplog.text
+    assert first.refresh_token not in caplog.text
+    for issued in (first, second):
+        with pytest.raises(TokenRevoked):
+            process.access_tokens.verify(issued.access_token)
+        with pytest.raises(InvalidGrant):
+            await refresh(process, issued)
+    assert process.access_tokens.verify(other_sign_in.access_token).user_id == user.id
+    assert (await refresh(process, other_sign_in)).family_id == other_sign_in.family_id
+
+
+async def test_two_parallel_refreshes_get_the_same_successor(
+    process: Process, user: UserRow, database: Database
+) -> None:
+    first = await process.sign_in(user)
+    answers = await asyncio.gather(*(refresh(process, first) for _ in range(8)))
+    assert len({answer.refresh_token for answer in answers}) == 1
+    assert len({answer.token_id for answer in answers}) == 8
+    assert len(await refresh_tokens_stored(database)) == 2
+
+
+async def test_refresh_beside_a_revocation_leaves_nothing_alive(
+    process: Process, user: UserRow, database: Database, clock: FakeClock
+) -> None:
+    async def revoke(family_id: str) -> None:
+        async with database.session() as db_session:
+            await revoke_family(db_session, family_id, clock=clock)
+
+    for _ in range(5):
+        first = await process.sign_in(user)
+        assert first.family_id is not None
+        outcomes = await asyncio.gather(
+            refresh(process, first), revoke(first.family_id), refresh(process, first), return_exceptions=True
+        )
+        await process.account_changes.notice_now()
+        for outcome in outcomes:
+            assert outcome is None or isinstance(outcome, IssuedTokens | InvalidGrant)
+            if isinstance(outcome, IssuedTokens):
+                with pytest.raises(TokenRevoked):
+                    process.access_tokens.verify(outcome.access_token)
+                with pytest.raises(InvalidGrant):
+                    await refresh(process, outcome)
+    assert all(row.revoked_at for row in await refresh_tokens_stored(database))
+
+
+async def test_refresh_beside_a_revocation_of_the_user_leaves_nothing_alive(
+    process: Process, user: UserRow, database: Database, clock: FakeClock
+) -> None:
+    async def revoke() -> None:
+        async with database.session() as db_session:
+            await revoke_user(db_session, user.id, clock=clock)
+
+    for _ in range(5):
+        first = await process.sign_in(user)
+        outcomes = await asyncio.gather(
+            refresh(process, first), revoke(), refresh(process, first), return_exceptions=True
+        )
+        await process.account_changes.notice_now()
+        for outcome in outcomes:
+            if isinstance(outcome, IssuedTokens):
+                with pytest.raises(TokenRevoked):
+                    process.access_tokens.verify(outcome.access_token)
+    assert all(row.revoked_at for row in await refresh_tokens_stored(database))
+
+
+async def test_disabled_user_cannot_refresh(process: Process, user: UserRow, database: Database) -> None:
+    first = await process.sign_in(user)
+    async with database.session() as db_session:
+        (await db_session.get_one(UserRow, user.id)).is_disabled = True
+    with pytest.raises(InvalidGrant):
+        await refresh(process, first)
+    (row,) = await refresh_tokens_stored(database)
+    assert row.used_at is None
+
+
+async def test_expired_refresh_token_is_refused(process: Process, user: UserRow, clock: FakeClock) -> None:
+    first = await process.sign_in(user)
+    clock.advance(30 * 24 * 3600)
+    with pytest.raises(InvalidGrant):
+        await refresh(process, first)
+
+
+async def test_revoking_a_refresh_token_ends_its_sign_in_alone(process: Process, user: UserRow) -> None:
+    first, other = await process.sign_in(user), await process.sign_in(user)
+    second = await refresh(process, first)
+    assert first.refresh_token is not None
+    assert await process.refresh_tokens.revoke(first.refresh_token)
+    with pytest.raises(InvalidGrant):
+        await refresh(process, second)
+    with pytest.raises(TokenRevoked):
+        process.access_tokens.verify(second.access_token)
+    assert process.access_tokens.verify(other.access_token).user_id == user.id
+
+
+@pytest.mark.parametrize(
+    "refresh_token",
+    [
+        "",
+        "rt_",
+        "rt_" + "A" * 43,
+        "rt_" + "A" * 42,
+        "rt_" + "A" * 44,
+        "A" * 46,
+        "rt_" + "A" * 42 + "\n",
+        "rt_" + "\ud800" * 43,
+        "\x00",
+        "rt_' OR 1=1 --",
+        "A" * 100_000,
+    ],
+)
+async def test_unknown_refresh_token_is_refused(process: Process, refresh_token: str) -> None:
+    with pytest.raises(InvalidGrant):
+        await process.refresh_tokens.refresh(refresh_token)
+    assert not await process.refresh_tokens.revoke(refresh_token)
