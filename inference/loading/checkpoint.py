@@ -1,0 +1,154 @@
+"""A model directory: its JSON files and the tensors of its safetensors files, read one by one.
+
+Everything that is wrong with it becomes an `InvalidCheckpoint` of one sentence. Knows names and
+shapes, not what they mean.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from inference.errors import InvalidCheckpoint
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+HUB_FILES = ["*.json", "*.safetensors", "*.jinja"]
+
+JSON = dict[str, object]
+
+
+class Checkpoint:
+    """Opened by `load_model` and dropped with the last tensor read. One thread."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.directory = directory
+        self.name = name
+        self.config = self.require_json("config.json")
+        self._files = [self._open(path) for path in self._weight_files()]
+        self._places = {key: file for file in self._files for key in file.keys()}  # type: ignore[no-untyped-call]  # noqa: SIM118 - not a dict
+        self._unread = set(self._places)
+
+    @property
+    def created(self) -> int:
+        """Unix seconds."""
+        return int((self.directory / "config.json").stat().st_mtime)
+
+    @property
+    def unread(self) -> frozenset[str]:
+        return frozenset(self._unread)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def read(self, name: str) -> Tensor:
+        """Returns a tensor in CPU memory, in the type in which it is stored."""
+        if name not in self._places:
+            raise InvalidCheckpoint(
+                f"The checkpoint {self.name} lacks the weights {name}; get all of its files again."
+            )
+        self._unread.discard(name)
+        try:
+            tensor: Tensor = self._places[name].get_tensor(name)  # type: ignore[no-untyped-call]
+        except (SafetensorError, OSError, ValueError) as error:
+            raise self._damaged(WEIGHTS) from error
+        return tensor
+
+    def skip(self, name: str) -> None:
+        """Marks a tensor as known, though it is not needed."""
+        self._unread.discard(name)
+
+    def read_text(self, file_name: str) -> str | None:
+        """Returns None where there is no such file."""
+        try:
+            return (self.directory / file_name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._damaged(file_name) from error
+
+    def read_json(self, file_name: str) -> JSON:
+        """Returns an empty object where there is no such file."""
+        text = self.read_text(file_name)
+        if text is None:
+            return {}
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(file_name) from error
+        if not isinstance(value, dict):
+            raise self._damaged(file_name)
+        return value
+
+    def require_json(self, file_name: str) -> JSON:
+        value = self.read_json(file_name)
+        if not value:
+            raise InvalidCheckpoint(
+                f"The checkpoint {self.name} has no {file_name}; point the model setting at a complete one."
+            )
+        return value
+
+    def _weight_files(self) -> list[Path]:
+        if (self.directory / WEIGHTS).exists():
+            return [self.directory / WEIGHTS]
+        weight_map = self.read_json(INDEX).get("weight_map")
+        if not isinstance(weight_map, dict) or not weight_map:
+            raise InvalidCheckpoint(
+                f"The checkpoint {self.name} has no {WEIGHTS}; convert its weights to safetensors."
+            )
+        names = sorted({str(name) for name in weight_map.values()})
+        for name in names:
+            if Path(name).name != name:
+                raise self._damaged(INDEX)
+            if not (self.directory / name).exists():
+                raise InvalidCheckpoint(
+                    f"The checkpoint {self.name} lacks its file {name}; get all of its files again."
+                )
+        return [self.directory / name for name in names]
+
+    def _open(self, path: Path) -> safe_open:
+        try:
+            return safe_open(path, framework="pt", device="cpu")
+        except (SafetensorError, OSError) as error:
+            raise self._damaged(path.name) from error
+
+    def _damaged(self, file_name: str) -> InvalidCheckpoint:
+        return InvalidCheckpoint(
+            f"The file {file_name} of the checkpoint {self.name} is damaged or cut off; get it again."
+        )
+
+
+def open_checkpoint(path_or_hub_name: str) -> Checkpoint:
+    """Opens a directory, or downloads what a hub name stands for."""
+    directory = Path(path_or_hub_name)
+    if directory.is_dir():
+        return Checkpoint(directory, directory.resolve().name)
+    if directory.exists() or not HUB_NAME.fullmatch(path_or_hub_name):
+        raise InvalidCheckpoint(
+            f"There is no model directory {path_or_hub_name}; give one, or a hub name such as owner/model."
+        )
+    return Checkpoint(_download(path_or_hub_name), path_or_hub_name)
+
+
+def _download(hub_name: str) -> Path:
+    from huggingface_hub import snapshot_download  # late: half a second that a directory need not pay
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_name, allow_patterns=HUB_FILES))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InvalidCheckpoint(
+            f"The model {hub_name} cannot be downloaded; check its name, the network and your access to it."
+        ) from error
+
+
+def require_float(tensor: Tensor, name: str) -> None:
+    """Refuses what is not in 16- or 32-bit floats."""
+    if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32):
+        raise InvalidCheckpoint(
+            f"The weights {name} are stored as {tensor.dtype}; convert them to 16- or 32-bit floats."
+        )

@@ -1,0 +1,112 @@
+"""A model in memory, and how messages become its prompts."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+
+from inference.errors import GenerationFailed, PromptTooLong, UnsupportedModality
+from inference.loading.chat_template import ChatTemplate
+from inference.loading.tokenizer import TextTokenizer
+from inference.models.config import DecoderConfig
+from inference.models.decoder import Decoder
+from inference.models.fusion import Fusion
+from inference.models.prompt import EncodedPrompt, MediaSpan
+from inference.types import Audio, Image, Message, Task, Text
+
+TRANSCRIBE = "Write down what is said in this recording."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """Made by `load_model`, owned by one worker: only its thread encodes prompts.
+
+    `placeholders` are the token ids in whose places media stand, by modality.
+    """
+
+    name: str
+    created: int  # Unix seconds
+    context_length: int  # tokens
+    eos_token_ids: frozenset[int]
+    decoder: Decoder
+    tokenizer: TextTokenizer
+    chat_template: ChatTemplate
+    fusion: Fusion | None
+    placeholders: dict[str, int]
+
+    @property
+    def config(self) -> DecoderConfig:
+        return self.decoder.config
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        media = self.fusion.modalities if self.fusion else frozenset[str]()
+        return media | {"text"}
+
+    def encode_prompt(
+        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+    ) -> EncodedPrompt:
+        """Raises `UnsupportedModality`, or `PromptTooLong` before any tower has worked."""
+        if task == "transcribe":
+            messages = _ask_for_transcript(messages)
+        media = [part for message in messages for part in message.parts if not isinstance(part, Text)]
+        for part in media:
+            if _modality(part) not in self.modalities:
+                raise UnsupportedModality(_modality(part))
+        token_ids, starts = self._place_media(self._encode_text(messages, enable_thinking), media)
+        if len(token_ids) >= self.context_length:
+            raise PromptTooLong(len(token_ids), self.context_length)
+        spans = tuple(self._encode_media(part, start) for part, start in zip(media, starts, strict=True))
+        return EncodedPrompt(tuple(token_ids), spans)
+
+    def _encode_text(self, messages: tuple[Message, ...], enable_thinking: bool) -> list[int]:
+        """With one placeholder per picture or recording: only the template can write one."""
+        token_ids: list[int] = []
+        for piece in self.chat_template.render(messages, enable_thinking):
+            if isinstance(piece, str):
+                token_ids += self.tokenizer.encode_template(piece)
+            else:
+                token_ids += self.tokenizer.encode_text(piece.text, piece.is_reply)
+        return token_ids
+
+    def _place_media(self, token_ids: list[int], media: list[Image | Audio]) -> tuple[list[int], list[int]]:
+        """Repeats each placeholder as often as its part has rows; returns the ids and where parts start."""
+        placed: list[int] = []
+        starts: list[int] = []
+        waiting = iter(media)
+        placeholders = frozenset(self.placeholders.values())
+        for token_id in token_ids:
+            if token_id not in placeholders:
+                placed.append(token_id)
+                continue
+            part = next(waiting, None)
+            if part is None or self.fusion is None or self.placeholders[_modality(part)] != token_id:
+                raise GenerationFailed("the chat template does not place media as the messages have them")
+            starts.append(len(placed))
+            placed += [token_id] * self.fusion.count_tokens(part)
+        if len(starts) != len(media):
+            raise GenerationFailed("the chat template does not place media as the messages have them")
+        return placed, starts
+
+    def _encode_media(self, part: Image | Audio, start: int) -> MediaSpan:
+        assert self.fusion is not None
+        with torch.inference_mode():
+            features = self.fusion.encode(part)
+        return MediaSpan(start, features.shape[0], hash_media(part), features)
+
+
+def hash_media(part: Image | Audio) -> bytes:
+    """32 bytes that two different pictures or recordings do not share."""
+    array = part.pixels if isinstance(part, Image) else part.samples
+    digest = hashlib.sha256(f"{_modality(part)} {array.dtype} {array.shape} ".encode())
+    digest.update(array.tobytes())
+    return digest.digest()
+
+
+def _ask_for_transcript(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    recordings = [part for message in messages for part in message.parts if isinstance(part, Audio)]
+    return (Message("user", (*recordings, Text(TRANSCRIBE))),)
+
+
+def _modality(part: Image | Audio) -> str:
+    return "image" if isinstance(part, Image) else "audio"

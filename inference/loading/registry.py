@@ -1,0 +1,148 @@
+"""Which architectures are served, and how a checkpoint of each becomes a model in memory."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from inference.errors import InvalidCheckpoint
+from inference.loading.chat_template import load_chat_template
+from inference.loading.checkpoint import JSON, Checkpoint, open_checkpoint, require_float
+from inference.loading.loaded_model import LoadedModel
+from inference.loading.model_config import (
+    read_audio_config,
+    read_decoder_config,
+    read_section,
+    read_token_ids,
+    read_vision_config,
+)
+from inference.loading.tokenizer import TextTokenizer, load_tokenizer
+from inference.loading.weights import Sources, WeightLoader, refuse_foreign_weights
+from inference.models.config import DecoderConfig
+from inference.models.decoder import Decoder
+from inference.models.fusion import Fusion
+
+FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj")}
+
+
+def load_model(path_or_hub_name: str, device: str, quantization: str) -> LoadedModel:
+    """Loads a model directory or a hub name. `quantization` is "int8" or "none"; saved int8 stays int8.
+
+    Raises `InvalidCheckpoint`.
+    """
+    checkpoint = open_checkpoint(path_or_hub_name)
+    architectures = checkpoint.config.get("architectures")
+    architecture = str(architectures[0]) if isinstance(architectures, list) and architectures else "none"
+    load = ARCHITECTURES.get(architecture)
+    if load is None:
+        raise InvalidCheckpoint(
+            f"The checkpoint {checkpoint.name} has the architecture {architecture}; served are "
+            f"{' and '.join(ARCHITECTURES)}."
+        )
+    model = load(checkpoint, torch.device(device), quantization == "int8")
+    refuse_foreign_weights(checkpoint)
+    return model
+
+
+def _load_glm4(checkpoint: Checkpoint, device: torch.device, should_quantize: bool) -> LoadedModel:
+    config = read_decoder_config(checkpoint.config, checkpoint.name)
+    loader = _weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
+    decoder = _load_decoder(loader, config, embedding="model.embed_tokens")
+    return _assemble(checkpoint, checkpoint.name, decoder, None, load_tokenizer(checkpoint), {})
+
+
+def _load_fusion(checkpoint: Checkpoint, device: torch.device, should_quantize: bool) -> LoadedModel:
+    config = read_decoder_config(read_section(checkpoint.config, "text_config"), checkpoint.name)
+    vision = read_vision_config(checkpoint.config, checkpoint.name)
+    audio = read_audio_config(checkpoint.config, checkpoint.name)
+    loader = _weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
+    decoder = _load_decoder(loader, config, embedding="text_embedding")
+    with torch.device("meta"):
+        fusion = Fusion(config.hidden_size, vision, audio)
+    loader.load(fusion, lambda path: (path,))
+    tokenizer = load_tokenizer(checkpoint)
+    placeholders = {modality: _placeholder(checkpoint, tokenizer, modality) for modality in fusion.modalities}
+    name = str(checkpoint.config.get("model_name") or checkpoint.name)
+    return _assemble(checkpoint, name, decoder, fusion, tokenizer, placeholders)
+
+
+ARCHITECTURES: dict[str, Callable[[Checkpoint, torch.device, bool], LoadedModel]] = {
+    "Glm4ForCausalLM": _load_glm4,
+    "AutoGLMFusionForConditionalGeneration": _load_fusion,
+}
+
+
+def _weight_loader(
+    checkpoint: Checkpoint, norm: str, device: torch.device, should_quantize: bool
+) -> WeightLoader:
+    """Computes in 32 bits on the CPU, else in the type that the norms, never quantised, are stored in."""
+    tensor = checkpoint.read(norm)
+    require_float(tensor, norm)
+    dtype = torch.float32 if device.type == "cpu" else tensor.dtype
+    return WeightLoader(checkpoint, device, dtype, should_quantize)
+
+
+def _load_decoder(loader: WeightLoader, config: DecoderConfig, embedding: str) -> Decoder:
+    with torch.device("meta"):
+        decoder = Decoder(config)
+    if config.tie_word_embeddings:
+        loader.checkpoint.skip("lm_head.weight")
+    head = embedding if config.tie_word_embeddings else "lm_head"
+    loader.load(decoder, _decoder_sources(embedding, head))
+    decoder.frequencies = nn.Buffer(decoder.frequencies.to(loader.device), persistent=False)
+    return decoder.eval()
+
+
+def _decoder_sources(embedding: str, head: str) -> Sources:
+    """transformers' names: everything under `model.`, and q, k and v apart."""
+
+    def sources(path: str) -> tuple[str, ...]:
+        if path == "embed_tokens":
+            return (embedding,)
+        if path == "lm_head":
+            return (head,)
+        parent, _, last = path.rpartition(".")
+        return tuple(
+            f"model.{parent}.{name}" if parent else f"model.{name}" for name in FUSED.get(last, (last,))
+        )
+
+    return sources
+
+
+def _placeholder(checkpoint: Checkpoint, tokenizer: TextTokenizer, modality: str) -> int:
+    token_id = tokenizer.token_id(str(checkpoint.config.get(f"{modality}_token")))
+    if token_id is None:
+        raise InvalidCheckpoint(
+            f"The tokenizer of the checkpoint {checkpoint.name} lacks the {modality}_token that config.json "
+            "names; take both from the same model."
+        )
+    return token_id
+
+
+def _assemble(
+    checkpoint: Checkpoint,
+    name: str,
+    decoder: Decoder,
+    fusion: Fusion | None,
+    tokenizer: TextTokenizer,
+    placeholders: dict[str, int],
+) -> LoadedModel:
+    generation: JSON = checkpoint.read_json("generation_config.json")
+    eos_token_ids = read_token_ids(generation, "eos_token_id") or read_token_ids(
+        checkpoint.config, "eos_token_id"
+    )
+    if not eos_token_ids:
+        raise InvalidCheckpoint(
+            f"The checkpoint {checkpoint.name} names no eos_token_id; add it to its generation_config.json."
+        )
+    return LoadedModel(
+        name=name,
+        created=checkpoint.created,
+        context_length=decoder.config.max_position_embeddings,
+        eos_token_ids=eos_token_ids,
+        decoder=decoder,
+        tokenizer=tokenizer,
+        chat_template=load_chat_template(checkpoint),
+        fusion=fusion,
+        placeholders=placeholders,
+    )

@@ -1,0 +1,65 @@
+"""The tokenizer of a checkpoint: what a template writes is trusted, what a person writes is not.
+
+A person who types `<|assistant|>` or `<|image|>` gets these characters, never the token. Built on
+`tokenizers` alone: importing transformers would double the time to start.
+"""
+
+import json
+
+from tokenizers import Tokenizer
+
+from inference.errors import InvalidCheckpoint
+from inference.loading.checkpoint import JSON, Checkpoint
+
+TOKENIZER = "tokenizer.json"
+
+
+class TextTokenizer:
+    """Made by `load_model`. Immutable; any thread."""
+
+    def __init__(self, description: JSON) -> None:
+        """`description` is what stands in a tokenizer.json. Raises ValueError where it is not valid."""
+        added = [each for each in _items(description, "added_tokens") if isinstance(each, dict)]
+        ordinary = [each for each in added if not each.get("special")]
+        self._trusted = _build(description, added)
+        self._reply = _build(description, ordinary)
+        self._plain = _build(description, [])
+        self.all_special_ids = [int(each["id"]) for each in added if each.get("special")]
+
+    def encode_template(self, text: str) -> list[int]:
+        """Special tokens in `text` become tokens."""
+        return self._trusted.encode(text, add_special_tokens=False).ids
+
+    def encode_text(self, text: str, is_reply: bool = False) -> list[int]:
+        """Special tokens stay text. In the model's own earlier reply its tags, such as <think>, do not."""
+        tokenizer = self._reply if is_reply else self._plain
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    def convert_ids_to_tokens(self, ids: int) -> str | None:
+        """Returns the token in the vocabulary's own spelling, None for an id that it does not have."""
+        return self._trusted.id_to_token(ids)
+
+    def token_id(self, token: str) -> int | None:
+        return self._trusted.token_to_id(token)
+
+    def decode(self, token_ids: list[int], skip_special_tokens: bool = True) -> str:
+        return self._trusted.decode(token_ids, skip_special_tokens=skip_special_tokens)
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
+    description = checkpoint.require_json(TOKENIZER)
+    try:
+        return TextTokenizer(description)
+    except Exception as error:  # tokenizers raises bare Exception
+        raise InvalidCheckpoint(
+            f"The {TOKENIZER} of the checkpoint {checkpoint.name} is not a valid tokenizer; get it again."
+        ) from error
+
+
+def _build(description: JSON, added: list[JSON]) -> Tokenizer:
+    return Tokenizer.from_str(json.dumps({**description, "added_tokens": added}))
+
+
+def _items(description: JSON, key: str) -> list[object]:
+    value = description.get(key)
+    return value if isinstance(value, list) else []

@@ -1,0 +1,109 @@
+"""Puts a checkpoint's tensors into modules that were built without storage.
+
+Reads, converts and places one layer at a time, so that a model needs its own size and one layer
+more. The decoder's own layer kinds may become int8 or CPU-packed; all other modules keep floats.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from inference.errors import InvalidCheckpoint
+from inference.kernels.linear import can_pack
+from inference.loading.checkpoint import Checkpoint, require_float
+from inference.loading.int8 import Int8Weight, is_int8, quantize, read_int8
+from inference.models.layers import Embedding, Int8Embedding, Int8Linear, Linear, PackedLinear
+
+# A module's path -> the checkpoint's names for it: several where they are fused row by row.
+Sources = Callable[[str], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightLoader:
+    """`dtype` is what floats are computed in."""
+
+    checkpoint: Checkpoint
+    device: torch.device
+    dtype: torch.dtype
+    should_quantize: bool
+
+    def load(self, root: nn.Module, sources: Sources) -> None:
+        """Replaces every parameter of `root`. Raises `InvalidCheckpoint` on the first that does not fit."""
+        for path, module in list(root.named_modules()):
+            names = sources(path)
+            if isinstance(module, Linear):
+                root.set_submodule(path, self._linear(names, module))
+            elif isinstance(module, Embedding):
+                root.set_submodule(path, self._embedding(names[0], module))
+            else:
+                self._load_floats(names[0], module)
+
+    def _linear(self, names: tuple[str, ...], module: Linear) -> nn.Module:
+        shape = tuple(module.weight.shape)
+        bias = None
+        if module.bias is not None:
+            bias = torch.cat([self._read_float(f"{name}.bias") for name in names])
+            self._check(f"{names[0]}.bias", tuple(bias.shape), shape[:1])
+        if self.should_quantize or any(is_int8(self.checkpoint, name) for name in names):
+            parts = [self._read_quantized(name) for name in names]
+            cb, scb = (torch.cat(rows) for rows in zip(*((part.cb, part.scb) for part in parts), strict=True))
+            self._check(f"{names[0]}.weight", tuple(cb.shape), shape)
+            return Int8Linear(cb, scb, bias)
+        weight = torch.cat([self._read_float(f"{name}.weight") for name in names])
+        self._check(f"{names[0]}.weight", tuple(weight.shape), shape)
+        if weight.device.type == "cpu" and weight.dtype == torch.float32 and can_pack():
+            return PackedLinear(weight, bias)
+        linear = Linear(0, 0)
+        linear.weight = nn.Parameter(weight, requires_grad=False)
+        linear.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+        return linear
+
+    def _embedding(self, name: str, module: Embedding) -> nn.Module:
+        shape = tuple(module.weight.shape)
+        if self.should_quantize or is_int8(self.checkpoint, name):
+            quantized = self._read_quantized(name)
+            self._check(f"{name}.weight", tuple(quantized.cb.shape), shape)
+            return Int8Embedding(quantized.cb, quantized.scb, self.dtype)
+        weight = self._read_float(f"{name}.weight")
+        self._check(f"{name}.weight", tuple(weight.shape), shape)
+        embedding = Embedding(0, 0)
+        embedding.weight = nn.Parameter(weight, requires_grad=False)
+        return embedding
+
+    def _load_floats(self, name: str, module: nn.Module) -> None:
+        for parameter_name, parameter in list(module.named_parameters(recurse=False)):
+            full_name = f"{name}.{parameter_name}"
+            tensor = self._read_float(full_name)
+            self._check(full_name, tuple(tensor.shape), tuple(parameter.shape))
+            setattr(module, parameter_name, nn.Parameter(tensor, requires_grad=False))
+
+    def _read_float(self, name: str) -> Tensor:
+        tensor = self.checkpoint.read(name)
+        require_float(tensor, name)
+        return tensor.to(self.device, self.dtype)
+
+    def _read_quantized(self, name: str) -> Int8Weight:
+        if is_int8(self.checkpoint, name):
+            return read_int8(self.checkpoint, name).to(self.device)
+        weight = self.checkpoint.read(f"{name}.weight")
+        require_float(weight, name)
+        return quantize(weight.to(self.device))
+
+    def _check(self, name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+        if found != expected:
+            raise InvalidCheckpoint(
+                f"The weights {name} have the shape {found} and config.json says {expected}; "
+                "take both from the same model."
+            )
+
+
+def refuse_foreign_weights(checkpoint: Checkpoint) -> None:
+    """Called once everything is loaded: what is left would be a part of the model that nobody runs."""
+    if checkpoint.unread:
+        example = min(checkpoint.unread)
+        raise InvalidCheckpoint(
+            f"The checkpoint {checkpoint.name} has {len(checkpoint.unread)} weights that its architecture "
+            f"does not have, such as {example}; take config.json and weights from the same model."
+        )
