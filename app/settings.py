@@ -5,11 +5,12 @@ every secret, and a missing, weak or sample one stops the start with one sentenc
 """
 
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SAMPLE_PASSWORDS = frozenset(
@@ -118,6 +119,13 @@ class Settings(BaseSettings):
             if isinstance(value, str):
                 values[name] = tuple(item.strip() for item in value.split(",") if item.strip())
         return values
+
+    @field_validator("metrics_networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network)  # raises ValueError with a sentence
+        return networks
 
     @model_validator(mode="after")
     def _production_is_given_its_secrets(self) -> Self:

@@ -1,8 +1,9 @@
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from app.ops.readiness import Readiness
 from app.routes.health import is_in_networks
+from app.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -110,6 +111,11 @@ async def test_metrics_are_not_open_to_who_comes_through_a_trusted_proxy(gateway
 )
 async def test_addresses_are_matched_against_networks(address, is_in):
     assert is_in_networks(address, ("127.0.0.0/8", "::1/128")) is is_in
+
+
+async def test_a_network_that_is_none_stops_the_start():
+    with pytest.raises(ValidationError, match="does not appear to be an IPv4 or IPv6 network"):
+        Settings(_env_file=None, metrics_networks=("localhost",))
 
 
 async def test_a_generation_shows_up_in_the_metrics(gateway):
