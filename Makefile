@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 TEST_PROCESSES := 2
-TESTS := $(BIN)/python -m pytest -p no:cacheprovider -n $(TEST_PROCESSES) --dist worksteal
+# One thread of arithmetic each: two processes with two threads each would only wait for one another.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:cacheprovider -n $(TEST_PROCESSES) --dist worksteal
 
 .PHONY: run install test check bench
 
