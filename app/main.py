@@ -45,8 +45,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings or Settings()
-    for router in ROUTERS:
-        app.router.routes.extend(router.routes)  # include_router would match every path twice
+    # Not include_router: it would match every path twice. A fixed path goes before one with parameters.
+    routes = [route for router in ROUTERS for route in router.routes]
+    app.router.routes.extend(sorted(routes, key=lambda route: "{" in getattr(route, "path", "")))
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
     install_error_handlers(app)
     remove_compress_type("text/event-stream")

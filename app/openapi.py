@@ -20,6 +20,7 @@ REF_TEMPLATE: Final = "#/components/schemas/{model}"
 SCHEME: Final = "accessToken"
 
 _declared: set[type[BaseModel]] = {Problem, OpenAIError}
+_parts_of_bodies: dict[str, Any] = {}  # schemas that request bodies refer to
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -57,6 +58,7 @@ def request_body(
     content = {}
     for content_type, (model, files) in bodies.items():
         schema = model.model_json_schema(ref_template=REF_TEMPLATE)
+        _parts_of_bodies.update(schema.pop("$defs", {}))
         for name, (least, most) in files.items():
             file = {"type": "string", "format": "binary"}
             many = {"type": "array", "items": file, "minItems": least, "maxItems": most}
@@ -78,7 +80,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
             ref_template=REF_TEMPLATE,
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        for name, schema in definitions["$defs"].items():
+        for name, schema in (definitions["$defs"] | _parts_of_bodies).items():
             schemas.setdefault(name, schema)
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
@@ -102,7 +104,7 @@ def _declare_security(app: FastAPI, document: dict[str, Any]) -> None:
             continue
         for method in route.methods or ():
             operation = document["paths"][route.path_format][method.lower()]
-            if route.access.scope is not None:
+            if route.access.scope is not None and "security" not in operation:
                 operation["security"] = [{SCHEME: []}]
                 any_scope = route.access.scope == "any"
                 need = "a token of any scope" if any_scope else f"scope `{route.access.scope}`"

@@ -209,7 +209,7 @@ async def delete_token(
 
 
 @router.post(
-    "/tokens/revoke",
+    "/revocations",
     operation_id="revoke_tokens",
     summary="Revoke a token, a family or all tokens of a user",
     status_code=204,

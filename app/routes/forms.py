@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, get_origin
 
+import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
@@ -44,10 +45,8 @@ async def read_form(
                 await _add_file(files, name, value, max_files)
             elif name in files:
                 raise InvalidRequest(f"{name}: send it as a file, with a filename", param=name)
-            elif name in fields:
-                raise InvalidRequest(f"{name[:64]}: sent more than once", param=name[:64])
             else:
-                fields[name] = value
+                _add_field(fields, fields_model, name, value)
     return Form(validate(fields_model, fields), files)
 
 
@@ -73,6 +72,25 @@ def validate(model: type[Fields], values: Any) -> Fields:
         return model.model_validate(values)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False, include_input=False)) from None
+
+
+def _add_field(fields: dict[str, Any], model: type[BaseModel], name: str, text: str) -> None:
+    """A form has text alone: what is declared as a number or a boolean is read as JSON has it."""
+    declared = model.model_fields.get(name)
+    kind = str if declared is None else get_origin(declared.annotation) or declared.annotation
+    if kind is list:
+        fields.setdefault(name, []).append(text)
+    elif name in fields:
+        raise InvalidRequest(f"{name[:64]}: sent more than once", param=name[:64])
+    else:
+        fields[name] = _from_text(text) if kind in (int, float, bool) else text
+
+
+def _from_text(text: str) -> Any:  # Any: what JSON holds
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 async def _add_file(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
 import orjson
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
@@ -58,9 +58,8 @@ class GuardedRoute(APIRoute):
     access: ClassVar[Access]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        methods = self.methods or ()
-        if scope["method"] not in methods:
-            raise errors.MethodNotAllowed(headers={"Allow": ", ".join(sorted(methods))})
+        if scope["method"] not in (self.methods or ()):
+            raise errors.MethodNotAllowed(headers={"Allow": self._allowed_methods(scope["app"])})
         services: Services = scope["app"].state.services
         record = scope["state"]["record"]
         record.route = self.path_format
@@ -107,6 +106,10 @@ class GuardedRoute(APIRoute):
             return await handler(StrictRequest(request.scope, request.receive))
 
         return handle_strict_json
+
+    def _allowed_methods(self, app: FastAPI) -> str:
+        here = [route for route in app.routes if getattr(route, "path", None) == self.path]
+        return ", ".join(sorted(method for route in here for method in getattr(route, "methods", None) or ()))
 
     def _max_body_bytes(self, services: Services) -> int:
         media = services.settings.media

@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from app.auth.principal import Principal
 from app.dependencies import ServicesDep
+from app.openapi import SCHEME
 from app.ops.metrics import CONTENT_TYPE
 from app.ops.readiness import readiness_of
 from app.routes.guard import JSON, Access, GuardedRoute, client_address, guarded
@@ -79,6 +80,7 @@ async def readiness(services: ServicesDep, response: Response) -> ReadinessRespo
     summary="Counters, gauges and histograms for Prometheus",
     response_class=Response,
     responses=_TEXT | problem_responses(401, 403, 405, 429),
+    openapi_extra={"security": [{SCHEME: []}, {}]},
 )
 async def metrics(services: ServicesDep) -> Response:
     """Addresses that the operator listed are let in without a token."""

@@ -106,7 +106,7 @@ async def create_transcription(request: Request) -> Response:
     "/models",
     operation_id="listModels",
     summary="The models served here",
-    responses=whole_answer(ModelList) | problem_responses(401, 403, openai=True),
+    responses=whole_answer(ModelList) | problem_responses(401, 403, 405, 429, openai=True),
 )
 async def list_models(services: ServicesDep) -> Response:
     card = services.backend.model_card

@@ -21,7 +21,6 @@ class ChatRequest(SamplingFields):
     """Either `messages` or `prompt`; `images` belong to the last user message."""
 
     model_config = ConfigDict(
-        strict=True,
         json_schema_extra={
             "examples": [_EXAMPLE],
             "oneOf": [{"required": ["messages"]}, {"required": ["prompt"]}],

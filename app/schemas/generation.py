@@ -12,6 +12,7 @@ MAX_MESSAGES = 256
 MAX_STOP_STRINGS = 8
 MAX_STOP_CHARACTERS = 64
 MAX_IMAGES = 10
+MAX_SEED = 2**53 - 1  # what every JSON reader takes exactly
 
 Prompt = Annotated[CleanText, Field(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
 StopString = Annotated[CleanText, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
@@ -33,7 +34,7 @@ Base64Images = Annotated[
 class SamplingFields(BaseModel):
     """How to draw tokens; defaults suit a phone agent (greedy)."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     max_tokens: int = Field(512, ge=1, le=4096)
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy")
@@ -41,7 +42,7 @@ class SamplingFields(BaseModel):
     top_k: int = Field(0, ge=0, le=1000, description="0 switches it off")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     stop: list[StopString] = Field(default_factory=list, max_length=MAX_STOP_STRINGS)
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="the same seed gives the same answer")
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="the same seed gives the same answer")
     stream: bool = Field(False, description="answer with server-sent events")
     enable_thinking: bool = Field(False, description="let the model think before it answers")
     return_reasoning: bool = Field(False, description="include what it thought")

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.schemas.generation import (
     MAX_MESSAGES,
+    MAX_SEED,
     MAX_STOP_STRINGS,
     Base64,
     Base64Images,
@@ -89,7 +90,7 @@ class ChatCompletionRequest(_Lenient):
         Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)] | None,
         BeforeValidator(_as_list, json_schema_input_type=StopString | list[StopString] | None),
     ] = None
-    seed: int | None = Field(None, ge=0, le=2**63 - 1)
+    seed: int | None = Field(None, ge=0, le=MAX_SEED)
     n: Literal[1] | None = Field(None, description="only one answer is made")
     stream: bool | None = None
     stream_options: StreamOptions = Field(default_factory=StreamOptions)
@@ -112,7 +113,7 @@ class ChatCompletionRequest(_Lenient):
 class TranscriptionForm(BaseModel):
     """The fields beside the file that are acted on; hints such as `language` are ignored."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
 
     model: CleanText = Field(min_length=1, max_length=200)
     response_format: Literal["json", "text"] = "json"

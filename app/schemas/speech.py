@@ -6,7 +6,7 @@ from app.schemas.generation import GenerationResponse, Prompt, SamplingFields
 
 
 class SpeechForm(SamplingFields):
-    """The fields beside the recording; numbers and booleans arrive as text."""
+    """The fields beside the recording."""
 
     prompt: Prompt = Field("", description="what to do with the recording; default: answer what was said")
 

@@ -4,13 +4,16 @@ from pydantic import ConfigDict, Field
 
 from app.schemas.generation import Base64Images, Prompt, SamplingFields
 
+_ONE_WHITE_PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC"
+)
+
 
 class VisionRequest(SamplingFields):
     model_config = ConfigDict(
-        strict=True,
         json_schema_extra={
             "examples": [
-                {"prompt": "What is on this screen?", "images": ["data:image/jpeg;base64,/9j/4AAQ…"]}
+                {"prompt": "What is on this screen?", "images": [f"data:image/png;base64,{_ONE_WHITE_PIXEL}"]}
             ]
         },
     )
@@ -20,6 +23,6 @@ class VisionRequest(SamplingFields):
 
 
 class VisionForm(SamplingFields):
-    """The fields beside the files; numbers and booleans arrive as text."""
+    """The fields beside the files."""
 
     prompt: Prompt
