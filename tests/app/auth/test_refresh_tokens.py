@@ -165,23 +165,10 @@ async def test_revoking_a_refresh_token_ends_its_sign_in_alone(process: Process,
     assert process.access_tokens.verify(other.access_token).user_id == user.id
 
 
-@pytest.mark.parametrize(
-    "refresh_token",
-    [
-        "",
-        "rt_",
-        "rt_" + "A" * 43,
-        "rt_" + "A" * 42,
-        "rt_" + "A" * 44,
-        "A" * 46,
-        "rt_" + "A" * 42 + "\n",
-        "rt_" + "\ud800" * 43,
-        "\x00",
-        "rt_' OR 1=1 --",
-        "A" * 100_000,
-    ],
-)
-async def test_unknown_refresh_token_is_refused(process: Process, refresh_token: str) -> None:
-    with pytest.raises(InvalidGrant):
-        await process.refresh_tokens.refresh(refresh_token)
-    assert not await process.refresh_tokens.revoke(refresh_token)
+async def test_unknown_refresh_token_is_refused(process: Process) -> None:
+    unknown = ("rt_" + "A" * 43, "rt_", "", "A" * 46, "\x00", "rt_' OR 1=1 --", "A" * 100_000)
+    malformed = ("rt_" + "A" * 42, "rt_" + "A" * 44, "rt_" + "A" * 42 + "\n", "rt_" + "\ud800" * 43)
+    for refresh_token in unknown + malformed:
+        with pytest.raises(InvalidGrant):
+            await process.refresh_tokens.refresh(refresh_token)
+        assert not await process.refresh_tokens.revoke(refresh_token)

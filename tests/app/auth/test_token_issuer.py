@@ -72,25 +72,21 @@ async def test_tokens_are_not_shown_when_printed(process: Process, user: UserRow
     assert issued.refresh_token not in repr(issued)
 
 
-@pytest.mark.parametrize("scopes", [[], ["root"], ["chat", "root"], [""]])
 async def test_unknown_or_missing_scope_is_refused(
-    process: Process, user: UserRow, database: Database, scopes: list[str]
+    process: Process, user: UserRow, database: Database
 ) -> None:
     async with database.session() as db_session:
-        with pytest.raises(ValueError, match="admin, chat, ops, speech, vision"):
-            await process.issuer.issue(db_session, user, scopes)
+        for scopes in ([], ["root"], ["chat", "root"], [""]):
+            with pytest.raises(ValueError, match="admin, chat, ops, speech, vision"):
+                await process.issuer.issue(db_session, user, scopes)
         assert (await db_session.scalars(select(AccessTokenRow))).all() == []
 
 
-@pytest.mark.parametrize(
-    "lifetime", [timedelta(0), timedelta(seconds=-1), timedelta(seconds=0.5), timedelta(days=90, seconds=1)]
-)
-async def test_lifetime_out_of_bounds_is_refused(
-    process: Process, user: UserRow, database: Database, lifetime: timedelta
-) -> None:
+async def test_lifetime_out_of_bounds_is_refused(process: Process, user: UserRow, database: Database) -> None:
     async with database.session() as db_session:
-        with pytest.raises(ValueError, match="lifetime"):
-            await process.issuer.issue(db_session, user, ["chat"], lifetime=lifetime)
+        for seconds in (0, -1, 0.5, 90 * 24 * 3600 + 1):
+            with pytest.raises(ValueError, match="lifetime"):
+                await process.issuer.issue(db_session, user, ["chat"], lifetime=timedelta(seconds=seconds))
 
 
 async def test_token_issued_in_the_second_of_a_revocation_is_alive(

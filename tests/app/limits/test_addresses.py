@@ -1,0 +1,189 @@
+"""The brake per client address, counted in memory and in a real Redis that several processes share."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from app.errors import RateLimitExceeded
+from app.limits.addresses import AddressLimiter, address_key
+
+from ...servers import RedisServer
+
+pytestmark = pytest.mark.anyio
+
+MakeAddressLimiter = Callable[..., AddressLimiter]
+ADDRESS = "203.0.113.7"
+
+
+class FakeMonotonic:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def monotonic() -> FakeMonotonic:
+    return FakeMonotonic()
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
+async def make_address_limiter(
+    request: pytest.FixtureRequest, anyio_backend: str, monotonic: FakeMonotonic
+) -> AsyncIterator[MakeAddressLimiter]:
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else None
+    made: list[AddressLimiter] = []
+
+    def make(attempts_per_minute: int = 3) -> AddressLimiter:
+        made.append(AddressLimiter(attempts_per_minute, url, monotonic=monotonic))
+        return made[-1]
+
+    yield make
+    for limiter in made:
+        await limiter.aclose()
+
+
+@pytest.fixture
+def limiter(make_address_limiter: MakeAddressLimiter) -> AddressLimiter:
+    return make_address_limiter()
+
+
+async def retry_after(limiter: AddressLimiter, address: str = ADDRESS) -> int:
+    with pytest.raises(RateLimitExceeded) as refusal:
+        await limiter.acquire(address)
+    assert refusal.value.retry_after_seconds is not None
+    return refusal.value.retry_after_seconds
+
+
+async def test_calls_over_the_limit_are_refused_for_the_rest_of_the_minute(limiter: AddressLimiter) -> None:
+    for _ in range(3):
+        await limiter.acquire(ADDRESS)
+    assert 1 <= await retry_after(limiter) <= 60
+    await limiter.acquire("203.0.113.8")
+
+
+async def test_refusal_says_how_long_to_wait_and_counts_down(
+    limiter: AddressLimiter, monotonic: FakeMonotonic
+) -> None:
+    for _ in range(3):
+        await limiter.acquire(ADDRESS)
+    first = await retry_after(limiter)
+    monotonic.now += 10
+    assert await retry_after(limiter) == first - 10
+
+
+async def test_failed_authentications_block_the_address(limiter: AddressLimiter) -> None:
+    for _ in range(3):
+        await limiter.check(ADDRESS)
+        await limiter.note_failure(ADDRESS)
+    with pytest.raises(RateLimitExceeded) as refusal:
+        await limiter.check(ADDRESS)
+    assert refusal.value.code == "rate_limit_exceeded"
+    assert refusal.value.retry_after_seconds is not None
+    assert 1 <= refusal.value.retry_after_seconds <= 60
+    await limiter.check("203.0.113.8")
+
+
+async def test_blocked_address_is_let_in_after_the_minute(
+    limiter: AddressLimiter, monotonic: FakeMonotonic
+) -> None:
+    for _ in range(3):
+        await limiter.note_failure(ADDRESS)
+    monotonic.now += 60
+    await limiter.check(ADDRESS)
+
+
+async def test_failures_and_calls_are_counted_apart(limiter: AddressLimiter) -> None:
+    for _ in range(3):
+        await limiter.note_failure(ADDRESS)
+    await limiter.acquire(ADDRESS)
+
+
+async def test_addresses_of_one_ipv6_network_count_as_one(limiter: AddressLimiter) -> None:
+    for host in range(3):
+        await limiter.note_failure(f"2001:db8:0:1::{host}")
+    with pytest.raises(RateLimitExceeded):
+        await limiter.check("2001:db8:0:1:ffff::1")
+    await limiter.check("2001:db8:0:2::1")
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:DB8:0:0:1::", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", "unknown"),
+        ("unknown", "unknown"),
+        ("203.0.113.7/24", "unknown"),
+        ("203.0.113.7\r\nflushall", "unknown"),
+    ],
+)
+def test_what_is_counted_as_one_client(address: str, key: str) -> None:
+    assert address_key(address) == key
+
+
+@pytest.mark.servers
+async def test_two_processes_share_one_count(redis_url: str) -> None:
+    first, second = AddressLimiter(4, redis_url), AddressLimiter(4, redis_url)
+    for _ in range(2):
+        await first.note_failure(ADDRESS)
+        await second.note_failure(ADDRESS)
+    with pytest.raises(RateLimitExceeded):
+        await second.check(ADDRESS)
+    for _ in range(2):
+        await first.acquire(ADDRESS)
+        await second.acquire(ADDRESS)
+    await retry_after(first)
+    await retry_after(second)
+    await first.aclose()
+    await second.aclose()
+
+
+@pytest.mark.servers
+async def test_process_counts_alone_while_redis_is_away(
+    redis_server: RedisServer, monotonic: FakeMonotonic, caplog: pytest.LogCaptureFixture
+) -> None:
+    limiter = AddressLimiter(3, redis_server.url, monotonic=monotonic)
+    redis_server.stop()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            await limiter.note_failure(ADDRESS)
+    with pytest.raises(RateLimitExceeded):
+        await limiter.check(ADDRESS)
+    assert len(caplog.records) == 1
+    assert redis_server.url not in caplog.text
+    redis_server.start()
+    monotonic.now += 100
+    other = AddressLimiter(3, redis_server.url, monotonic=monotonic)
+    for _ in range(2):
+        await limiter.note_failure("203.0.113.8")
+    await other.note_failure("203.0.113.8")
+    with pytest.raises(RateLimitExceeded):
+        await other.check("203.0.113.8")
+    await limiter.aclose()
+    await other.aclose()
+
+
+async def test_silent_redis_does_not_hold_up_the_event_loop() -> None:
+    was_called = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        was_called.set()
+        await reader.read()  # until the other side gives up
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        limiter = AddressLimiter(3, f"redis://127.0.0.1:{port}")
+        failure = asyncio.create_task(limiter.note_failure(ADDRESS))
+        await was_called.wait()
+        assert not failure.done()
+        await failure
+        await limiter.aclose()
