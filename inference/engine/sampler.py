@@ -1,12 +1,16 @@
 """Draws the next token of each sequence from its row of logits.
 
 Every row is treated by itself, with one random number of its own, so what else is in the batch
-changes nothing. `draw_unfiltered`, `draw_filtered` and `penalise_frequency` are the hot operations.
+changes nothing. `draw_unfiltered`, `draw_filtered` and `penalise_frequency` are the hot operations on
+a device; `cpu_sampler.py` has what replaces them in memory.
 """
+
+import math
 
 import torch
 from torch import Tensor
 
+from inference.engine import cpu_sampler
 from inference.engine.sequence import Sequence
 
 MIN_TEMPERATURE = 1e-4  # below, dividing logits by it overflows; it is greedy by then
@@ -19,21 +23,13 @@ def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     logits: (rows, vocab), overwritten where a frequency penalty applies.
     """
     logits = logits.float()
-    random_rows: tuple[list[int], list[int]] = ([], [])  # without and with top_p or top_k
     for row, sequence in enumerate(sequences):
-        params = sequence.request.sampling_params
-        if params.frequency_penalty and sequence.token_counts is not None:
-            penalise_frequency(logits[row], sequence.token_counts, params.frequency_penalty)
-        if params.temperature >= MIN_TEMPERATURE:
-            random_rows[params.top_k > 0 or params.top_p < 1].append(row)
-    highest, tokens = logits.max(dim=-1)  # both (rows,)
-    for is_filtered, rows in enumerate(random_rows):
-        if rows:
-            drawn = _draw(logits[rows], [sequences[row] for row in rows], bool(is_filtered))
-            tokens[rows] = drawn
-    tokens = torch.where(highest.isfinite(), tokens, NOT_FINITE)
-    drawn_ids: list[int] = tokens.tolist()
-    return drawn_ids
+        penalty = sequence.request.sampling_params.frequency_penalty
+        if penalty and sequence.token_counts is not None:
+            penalise_frequency(logits[row], sequence.token_counts, penalty)
+    if logits.device.type == "cpu":
+        return _sample_in_memory(logits, sequences)
+    return sample_on_device(logits, sequences)
 
 
 def count_token(sequence: Sequence, token_id: int, vocab_size: int, device: torch.device) -> None:
@@ -50,6 +46,21 @@ def penalise_frequency(logits: Tensor, token_counts: Tensor, penalty: float) -> 
     logits.sub_(token_counts, alpha=penalty)
 
 
+def sample_on_device(logits: Tensor, sequences: list[Sequence]) -> list[int]:
+    """Waits for the device once, at the end."""
+    random_rows: tuple[list[int], list[int]] = ([], [])  # without and with top_p or top_k
+    for row, sequence in enumerate(sequences):
+        params = sequence.request.sampling_params
+        if params.temperature >= MIN_TEMPERATURE:
+            random_rows[params.top_k > 0 or params.top_p < 1].append(row)
+    highest, tokens = logits.max(dim=-1)  # both (rows,)
+    for is_filtered, rows in enumerate(random_rows):
+        if rows:
+            tokens[rows] = _draw(logits[rows], [sequences[row] for row in rows], bool(is_filtered))
+    drawn: list[int] = torch.where(highest.isfinite(), tokens, NOT_FINITE).tolist()
+    return drawn
+
+
 def draw_unfiltered(logits: Tensor, uniforms: Tensor) -> Tensor:
     """Inverts the distribution function. logits: (rows, vocab), uniforms: (rows, 1) in [0, 1) -> (rows,)."""
     cumulative = logits.softmax(dim=-1).cumsum(dim=-1)
@@ -57,11 +68,14 @@ def draw_unfiltered(logits: Tensor, uniforms: Tensor) -> Tensor:
 
 
 def draw_filtered(logits: Tensor, uniforms: Tensor, top_p: Tensor, top_k: Tensor) -> Tensor:
-    """As `draw_unfiltered`, among the `top_k` likeliest that make up `top_p`; those two are (rows, 1)."""
+    """As `draw_unfiltered`, among the fewest of the `top_k` likeliest that make up `top_p` of them.
+
+    top_p and top_k: (rows, 1).
+    """
     ordered, token_ids = logits.sort(dim=-1, descending=True, stable=True)
-    probabilities = ordered.softmax(dim=-1)
-    cumulative = probabilities.cumsum(dim=-1)
     ranks = torch.arange(logits.shape[-1], device=logits.device)
+    probabilities = ordered.masked_fill(ranks >= top_k, -math.inf).softmax(dim=-1)
+    cumulative = probabilities.cumsum(dim=-1)
     is_kept = ((cumulative - probabilities) < top_p) & (ranks < top_k)  # always a beginning of the row
     last_kept = is_kept.sum(dim=-1, keepdim=True).clamp(min=1) - 1
     index = _invert(cumulative, cumulative.gather(-1, last_kept), uniforms)
@@ -87,3 +101,17 @@ def _draw(logits: Tensor, sequences: list[Sequence], is_filtered: bool) -> Tenso
     if not is_filtered:
         return draw_unfiltered(scaled, uniforms[:, None])
     return draw_filtered(scaled, uniforms[:, None], top_p[:, None], top_k[:, None])
+
+
+def _sample_in_memory(logits: Tensor, sequences: list[Sequence]) -> list[int]:
+    rows = logits.numpy()
+    tokens = cpu_sampler.likeliest(rows)
+    for index, (row, sequence) in enumerate(zip(rows, sequences, strict=True)):
+        params = sequence.request.sampling_params
+        if not math.isfinite(row[tokens[index]]):
+            tokens[index] = NOT_FINITE
+        elif params.temperature >= MIN_TEMPERATURE:
+            tokens[index] = cpu_sampler.draw_token(
+                row, sequence.draw_uniform(), params.temperature, params.top_p, params.top_k
+            )
+    return tokens

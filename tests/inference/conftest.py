@@ -36,7 +36,7 @@ def make_request() -> MakeRequest:
 
 @pytest.fixture
 def make_model() -> MakeModel:
-    """"echo" says the prompt's text again; "digest" draws from wide distributions over all bytes."""
+    """ "echo" says the prompt's text again; "digest" draws from wide distributions over all bytes."""
 
     def make(kind: Literal["echo", "digest"] = "echo") -> FakeModel:
         return FakeModel(EchoDecoder() if kind == "echo" else DigestDecoder())
@@ -61,7 +61,9 @@ def make_engine() -> MakeEngine:
 def run_all() -> RunAll:
     """Adds requests under the keys 0, 1, 2, … and steps to the end; returns each one's events."""
 
-    def run(engine: Engine, requests: list[GenerationRequest], max_steps: int = 5000) -> dict[int, list[Event]]:
+    def run(
+        engine: Engine, requests: list[GenerationRequest], max_steps: int = 5000
+    ) -> dict[int, list[Event]]:
         answers: dict[int, list[Event]] = {}
         for key, request in enumerate(requests):
             engine.add(key, request)

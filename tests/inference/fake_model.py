@@ -6,7 +6,9 @@ answer. Bytes are tokens.
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.engine.detokenizer import byte_alphabet
@@ -18,6 +20,8 @@ from inference.types import Audio, Image, Message, Task, Text
 
 EOS, SEPARATOR, PLACEHOLDER, THINK, END_THINK = range(256, 261)
 VOCAB_SIZE = 261
+
+Integers = NDArray[np.int64]
 TOKENS_PER_IMAGE = 5
 CONTEXT_LENGTH = 512
 PRIME = 4093  # products stay far below 2**24, where float32 stops counting exactly
@@ -72,20 +76,18 @@ class FakeDecoder:
         keys[batch.slot_mapping] = hidden
         values[batch.slot_mapping, 0] = batch.token_positions.float()
         block_size = kv_caches[0][0].shape[1]
-        rows = []
-        for index, table in enumerate(batch.block_tables):
-            length = int(batch.context_lengths[index])
-            first, last = batch.query_starts[index], batch.query_starts[index + 1]
-            places = torch.arange(length)
-            slots = table[places // block_size] * block_size + places % block_size
-            assert values[slots, 0].tolist() == places.tolist(), "a position was not where it belongs"
-            context = keys[slots, 0].long()
-            for row in range(int(first), int(last)):
-                seen = length - (int(last) - 1 - row)
-                rows.append([float(self.next_value(context[:seen])), 0.0])
-        return torch.tensor(rows)
+        next_values: list[int] = []
+        starts = batch.query_starts.tolist()
+        for index, length in enumerate(batch.context_lengths.tolist()):
+            places = np.arange(length)
+            slots = batch.block_tables[index].numpy()[places // block_size] * block_size + places % block_size
+            assert (values.numpy()[slots, 0] == places).all(), "a position was not where it belongs"
+            context = keys.numpy()[slots, 0].astype(np.int64)
+            next_values += self.next_values(context, starts[index + 1] - starts[index])
+        return torch.tensor([[float(value), 0.0] for value in next_values])
 
-    def next_value(self, context: Tensor) -> int:
+    def next_values(self, context: Integers, count: int) -> list[int]:
+        """Returns what follows each of the last `count` positions of a context."""
         raise NotImplementedError
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
@@ -95,13 +97,13 @@ class FakeDecoder:
 class EchoDecoder(FakeDecoder):
     """Repeats what stands before the separator, then ends."""
 
-    def next_value(self, context: Tensor) -> int:
-        separators = (context == SEPARATOR).nonzero()
-        if not len(separators):
-            return EOS
-        separator = int(separators[0])
-        said = len(context) - 1 - separator
-        return int(context[said]) if said < separator else EOS
+    def next_values(self, context: Integers, count: int) -> list[int]:
+        tokens = context.tolist()
+        if SEPARATOR not in tokens:
+            return [EOS] * count
+        separator = tokens.index(SEPARATOR)
+        said = range(len(tokens) - count - separator, len(tokens) - separator)
+        return [tokens[place] if 0 <= place < separator else EOS for place in said]
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         self.before_logits(hidden_rows)
@@ -111,9 +113,10 @@ class EchoDecoder(FakeDecoder):
 class DigestDecoder(FakeDecoder):
     """Wide distributions that depend on every token before; hardly ever ends."""
 
-    def next_value(self, context: Tensor) -> int:
-        places = torch.arange(1, len(context) + 1)
-        return int((context + 1).mul(places * places % PRIME).sum() % PRIME)
+    def next_values(self, context: Integers, count: int) -> list[int]:
+        places = np.arange(1, len(context) + 1)
+        digests = ((context + 1) * (places * places % PRIME)).cumsum() % PRIME
+        return digests[-count:].tolist()
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         self.before_logits(hidden_rows)

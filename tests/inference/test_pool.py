@@ -40,9 +40,7 @@ class Gate:
 
     async def wait_entered(self) -> None:
         self.entered.clear()
-        async with asyncio.timeout(30):
-            while not self.entered.is_set():
-                await asyncio.sleep(0)
+        await until(self.entered.is_set)
 
 
 @pytest.fixture
@@ -85,7 +83,7 @@ async def collect(pool: Pool, request) -> list[Delta]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - a status has no event
             await asyncio.sleep(0)
 
 
@@ -165,8 +163,7 @@ async def test_a_killed_worker_fails_what_had_spoken(open_pool, make_request, ga
         assert said(deltas)
         gate.kills = 1
         with pytest.raises(GenerationFailed):
-            while True:
-                await anext(answer)
+            deltas += [delta async for delta in answer]
         await until(lambda: pool.status().is_ready)
         assert said(await collect(pool, make_request())) == "hello"
 

@@ -70,7 +70,7 @@ def test_bytes_that_are_no_character_do_not_hold_the_rest_back() -> None:
 
 
 def test_reasoning_and_answer_are_told_apart() -> None:
-    text, reasoning = stream("<think>\nwhy? 1 < 2</think>\n<answer>do(\"Tap\")</answer>".encode())
+    text, reasoning = stream(b'<think>\nwhy? 1 < 2</think>\n<answer>do("Tap")</answer>')
     assert "".join(text) == 'do("Tap")'
     assert "".join(reasoning) == "why? 1 < 2"
 

@@ -1,0 +1,363 @@
+"""Answers of the whole engine over a fake model: exact in any company, and every way to end."""
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull, UnsupportedModality
+from inference.types import Audio, Delta, Image, Message, Text, Usage
+
+PROMPTS = [
+    "hello",
+    "a longer prompt of some forty characters",
+    "你好，世界",
+    "x",
+    "hello again",
+    "a longer prompt",
+]
+
+
+def text_of(events: list[Delta | InferenceError]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Delta))
+
+
+def last_of(events: list[Delta | InferenceError]) -> Delta:
+    assert isinstance(events[-1], Delta)
+    return events[-1]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_an_answer_begins_empty_says_its_text_and_ends_with_usage(make_engine, make_request, run_all) -> None:
+    engine = make_engine()
+    events = run_all(engine, [make_request("héllo")])[0]
+    assert events[0] == Delta()
+    assert text_of(events) == "héllo"
+    assert events[-1] == Delta(finish_reason="stop", usage=Usage(7, 7))
+    assert engine.blocks_used == 0
+
+
+def test_max_tokens_ends_with_length(make_engine, make_request, run_all) -> None:
+    events = run_all(make_engine(), [make_request("hello", max_tokens=3)])[0]
+    assert text_of(events) == "hel"
+    assert last_of(events) == Delta(finish_reason="length", usage=Usage(6, 3))
+
+
+def test_a_stop_string_ends_the_text(make_engine, make_request, run_all) -> None:
+    events = run_all(make_engine(), [make_request("one two three", stop=("o t",))])[0]
+    assert text_of(events) == "one tw"
+    assert last_of(events).finish_reason == "stop"
+
+
+def test_reasoning_that_the_template_opened_is_told_apart(make_engine, make_request, run_all) -> None:
+    events = run_all(make_engine(), [make_request("thinking", enable_thinking=True, max_tokens=4)])[0]
+    assert text_of(events) == ""
+    assert all(isinstance(event, Delta) for event in events)
+    assert last_of(events).usage == Usage(10, 4, 4)
+
+
+def test_a_pictures_features_reach_the_answer(make_engine, make_model, make_request, run_all) -> None:
+    def ask(value: int, chunk_tokens: int = 64) -> str:
+        messages = (
+            Message("user", (Text("abc"), Image(np.full((2, 2, 3), value, np.uint8)), Text("d" * 20))),
+        )
+        engine = make_engine(make_model("digest"), chunk_tokens=chunk_tokens)
+        return text_of(run_all(engine, [make_request(messages=messages)])[0])
+
+    assert ask(1) != ask(2)
+    assert ask(1) == ask(1, chunk_tokens=2)
+
+
+# The same answer whatever the engine does meanwhile
+
+CONFIGS = {
+    "in one batch": {},
+    "one after the other": {"max_running_requests": 1},
+    "in chunks": {"chunk_tokens": 7},
+    "preempted": {"kv_cache_tokens": 160, "chunk_tokens": 16},
+    "in large blocks": {"block_size": 64},
+}
+SAMPLINGS = {
+    "greedy": {},
+    "random": {"temperature": 0.8, "seed": 1},
+    "filtered": {"temperature": 1.5, "seed": 2, "top_p": 0.8, "top_k": 40},
+    "penalised": {"temperature": 0.7, "seed": 3, "frequency_penalty": 0.9},
+}
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_an_answer_is_the_same_in_any_company(
+    make_engine, make_model, make_request, run_all, config: dict[str, int], sampling: dict[str, float]
+) -> None:
+    requests = [make_request(prompt, max_tokens=60, **sampling) for prompt in PROMPTS]
+    alone = [text_of(run_all(make_engine(make_model("digest")), [request])[0]) for request in requests]
+    engine = make_engine(make_model("digest"), **config)
+    together = run_all(engine, requests)
+    assert [text_of(together[key]) for key in range(len(requests))] == alone
+    assert engine.blocks_used == 0
+    again = run_all(engine, requests)  # with all prefixes known
+    assert [text_of(again[key]) for key in range(len(requests))] == alone
+
+
+def test_preemption_really_happens_in_a_small_cache(make_engine, make_model, make_request, run_all) -> None:
+    requests = [make_request(prompt, max_tokens=60) for prompt in PROMPTS]
+    large, small = make_model("digest"), make_model("digest")
+    run_all(make_engine(large), requests)
+    run_all(make_engine(small, kv_cache_tokens=160), requests)
+    assert small.decoder.computed_tokens > large.decoder.computed_tokens
+
+
+def test_the_same_user_is_spared_a_known_prefix(make_engine, make_model, make_request, run_all) -> None:
+    model = make_model()
+    engine = make_engine(model)
+    prompt = "the same long question " * 4
+
+    def computed_for(user: str) -> int:
+        before = model.decoder.computed_tokens
+        run_all(engine, [make_request(prompt, fairness_key=user, max_tokens=1)])
+        return model.decoder.computed_tokens - before
+
+    whole = computed_for("ann")
+    assert whole == len(prompt) + 1
+    assert computed_for("ann") < 8
+    assert computed_for("bob") == whole
+
+
+def test_a_public_system_prompt_is_known_to_all_users_and_nothing_behind_it(
+    make_engine, make_model, make_request, run_all
+) -> None:
+    system = "you are a helpful assistant of our house"
+    model = make_model()
+    engine = make_engine(model, shared_system_prompts=(system,))
+
+    def computed_for(user: str) -> int:
+        before = model.decoder.computed_tokens
+        messages = (Message("system", (Text(system),)), Message("user", (Text("my secret " * 4),)))
+        run_all(engine, [make_request(messages=messages, fairness_key=user, max_tokens=1)])
+        return model.decoder.computed_tokens - before
+
+    whole = computed_for("ann")
+    assert computed_for("bob") == whole - len(system) // 4 * 4
+
+
+# Refusals
+
+
+def test_a_prompt_that_does_not_fit_into_the_context_is_refused(make_engine, make_request, run_all) -> None:
+    engine = make_engine()
+    (error,) = run_all(engine, [make_request("x" * 500)])[0]
+    assert isinstance(error, PromptTooLong)
+    assert (error.prompt_tokens, error.context_length) == (501, 512)
+
+
+def test_a_prompt_that_could_never_fit_into_the_cache_is_refused(make_engine, make_request, run_all) -> None:
+    engine = make_engine(kv_cache_tokens=40)
+    assert engine.model_card.context_length == 40
+    (error,) = run_all(engine, [make_request("hello", max_tokens=35)])[0]
+    assert isinstance(error, PromptTooLong)
+
+
+def test_more_waiting_prompt_tokens_than_allowed_are_refused(make_engine, make_request, run_all) -> None:
+    engine = make_engine(max_running_requests=1, max_waiting_prompt_tokens=250)
+    answers = run_all(engine, [make_request("x" * 100) for _ in range(5)])
+    assert sum(isinstance(events[-1], QueueFull) for events in answers.values()) > 0
+    assert text_of(answers[0]) == "x" * 64
+
+
+def test_an_unsupported_part_is_refused_and_others_go_on(make_engine, make_request, run_all) -> None:
+    recording = (Message("user", (Audio(np.zeros(4, np.float32)),)),)
+    answers = run_all(make_engine(), [make_request(messages=recording), make_request("hi")])
+    assert isinstance(answers[0][-1], UnsupportedModality)
+    assert text_of(answers[1]) == "hi"
+
+
+# Deadlines and aborts
+
+
+def test_a_deadline_ends_a_request_before_it_is_encoded(
+    make_engine, make_model, make_request, run_all
+) -> None:
+    model = make_model()
+    events = run_all(make_engine(model, lambda: 10.0), [make_request(deadline=10.0)])[0]
+    assert events == [Delta(finish_reason="deadline", usage=Usage(0, 0))]
+    assert model.encoded == 0
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 30], ids=["waiting", "prefill", "late prefill", "decode"])
+@pytest.mark.parametrize("ending", ["deadline", "aborted"])
+def test_a_request_can_end_at_every_stage(make_engine, make_request, ending: str, steps: int) -> None:
+    clock = Clock()
+    engine = make_engine(clock=clock, chunk_tokens=16, max_running_requests=1 if steps == 1 else 2)
+    engine.add(0, make_request("first", max_tokens=60))
+    engine.add(1, make_request("y" * 100, deadline=5.0))
+    answers = {0: [], 1: []}
+    for _ in range(steps):
+        for key, event in engine.step():
+            answers[key].append(event)
+    assert all(event.finish_reason is None for event in answers[1])
+    if ending == "aborted":
+        engine.abort(1)
+    else:
+        clock.now = 5.0
+    while engine.has_work:
+        for key, event in engine.step():
+            answers[key].append(event)
+    assert last_of(answers[1]).finish_reason == ending
+    assert text_of(answers[0]) == "first"
+    assert engine.blocks_used == 0
+
+
+def test_aborting_what_has_ended_or_never_was_does_nothing(make_engine, make_request, run_all) -> None:
+    engine = make_engine()
+    run_all(engine, [make_request()])
+    engine.abort(0)
+    engine.abort(99)
+    assert not engine.has_work
+
+
+# Faults
+
+POISON = "\x07"
+
+
+def fail_on_poison(hidden: torch.Tensor, *_: object) -> None:
+    if (hidden[:, 0] == ord(POISON)).any():
+        raise RuntimeError("poisoned")
+
+
+@pytest.mark.parametrize("where", ["before_forward", "before_logits"])
+@pytest.mark.parametrize("prompt", [f"ab{POISON}cd", f"{POISON}cd"], ids=["inside", "first"])
+def test_a_request_that_fails_fails_alone(
+    make_engine, make_model, make_request, run_all, where: str, prompt: str
+) -> None:
+    model = make_model()
+    setattr(model.decoder, where, fail_on_poison)
+    engine = make_engine(model)
+    answers = run_all(engine, [make_request(text) for text in ["one", "two", prompt, "three", "four"]])
+    assert isinstance(answers[2][-1], GenerationFailed)
+    assert [text_of(answers[key]) for key in (0, 1, 3, 4)] == ["one", "two", "three", "four"]
+    assert engine.blocks_used == 0
+
+
+def test_a_failure_while_decoding_keeps_what_was_said_before(
+    make_engine, make_model, make_request, run_all
+) -> None:
+    model = make_model()
+    model.decoder.before_logits = fail_on_poison
+    answers = run_all(make_engine(model), [make_request("hello"), make_request(f"well{POISON}")])
+    assert text_of(answers[1]) == "well"
+    assert isinstance(answers[1][-1], GenerationFailed)
+    assert text_of(answers[0]) == "hello"
+
+
+def test_logits_that_are_no_numbers_fail_one_request(make_engine, make_model, make_request, run_all) -> None:
+    model = make_model()
+    logits = model.decoder.logits
+
+    def poisoned_logits(rows: torch.Tensor) -> torch.Tensor:
+        return torch.where(rows[:, :1] == ord(POISON), float("nan"), logits(rows))
+
+    model.decoder.logits = poisoned_logits
+    answers = run_all(make_engine(model), [make_request("fine"), make_request(f"well{POISON}")])
+    assert text_of(answers[1]) == "well"
+    assert isinstance(answers[1][-1], GenerationFailed)
+    assert text_of(answers[0]) == "fine"
+
+
+def test_a_prompt_that_cannot_be_encoded_fails_alone(make_engine, make_request, run_all) -> None:
+    answers = run_all(make_engine(), [make_request("unencodable"), make_request("fine")])
+    assert isinstance(answers[0][-1], GenerationFailed)
+    assert text_of(answers[1]) == "fine"
+
+
+def test_running_out_of_memory_once_costs_nobody_anything(
+    make_engine, make_model, make_request, run_all
+) -> None:
+    model = make_model()
+    failures = iter([True])
+
+    def run_out(*_: object) -> None:
+        if next(failures, False):
+            raise torch.OutOfMemoryError
+
+    model.decoder.before_forward = run_out
+    assert text_of(run_all(make_engine(model), [make_request("hello")])[0]) == "hello"
+
+
+def test_a_batch_too_large_for_memory_is_computed_in_parts(
+    make_engine, make_model, make_request, run_all
+) -> None:
+    model = make_model()
+
+    def run_out(hidden: torch.Tensor, *_: object) -> None:
+        if len(hidden) > 10:
+            raise torch.OutOfMemoryError
+
+    model.decoder.before_forward = run_out
+    answers = run_all(make_engine(model), [make_request(f"hi {key}") for key in range(8)])
+    assert [text_of(answers[key]) for key in range(8)] == [f"hi {key}" for key in range(8)]
+
+
+def test_errors_do_not_keep_the_prompt_alive(make_engine, make_request, run_all) -> None:
+    answers = run_all(make_engine(), [make_request("x" * 600), make_request("unencodable")])
+    assert all(events[-1].__traceback__ is None for events in answers.values())
+
+
+@pytest.mark.slow
+def test_a_thousand_random_requests_with_random_ends_leave_nothing(
+    make_engine, make_model, make_request
+) -> None:
+    chance = random.Random(0)
+    clock = Clock()
+    model = make_model("digest")
+    model.decoder.before_forward = fail_now_and_then(chance)
+    engine = make_engine(model, clock, kv_cache_tokens=800, chunk_tokens=32, max_running_requests=8)
+    waiting_to_come = list(range(1000))
+    live: set[int] = set()
+    ended: dict[int, int] = {}
+    while waiting_to_come or engine.has_work:
+        for _ in range(chance.randrange(4)):
+            if waiting_to_come:
+                key = waiting_to_come.pop()
+                live.add(key)
+                engine.add(key, random_request(make_request, chance, clock.now))
+        if live and chance.random() < 0.1:
+            engine.abort(chance.choice(sorted(live)))
+        for key, event in engine.step():
+            if not isinstance(event, Delta) or event.finish_reason is not None:
+                ended[key] = ended.get(key, 0) + 1
+                live.discard(key)
+        clock.now += 1
+    assert ended == dict.fromkeys(range(1000), 1)
+    assert engine.blocks_used == 0
+
+
+def random_request(make_request, chance: random.Random, now: float):
+    return make_request(
+        "".join(chance.choices("abcdef ", k=chance.randrange(1, 120))),
+        max_tokens=chance.randrange(1, 60),
+        temperature=chance.choice([0.0, 1.0]),
+        frequency_penalty=chance.choice([0.0, 0.5]),
+        stop=chance.choice([(), ("e",)]),
+        deadline=now + chance.choice([10.0, 100.0, float("inf")]),
+        fairness_key=chance.choice("abc"),
+        priority=chance.choice(["interactive", "batch"]),
+    )
+
+
+def fail_now_and_then(chance: random.Random) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        if chance.random() < 0.02:
+            raise RuntimeError
+
+    return fail
