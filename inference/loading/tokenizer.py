@@ -19,11 +19,14 @@ class TextTokenizer:
 
     def __init__(self, description: JSON) -> None:
         """`description` is what stands in a tokenizer.json. Raises ValueError where it is not valid."""
-        added = [each for each in _items(description, "added_tokens") if isinstance(each, dict)]
-        ordinary = [each for each in added if not each.get("special")]
-        self._trusted = _build(description, added)
-        self._reply = _build(description, ordinary)
-        self._plain = _build(description, [])
+        value = description.get("added_tokens")
+        added = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+        self._trusted = Tokenizer.from_str(json.dumps(description))
+        self._reply = Tokenizer.from_str(json.dumps(description))
+        self._reply.encode_special_tokens = True  # "as text", in the library's words
+        all_special = [{**each, "special": True} for each in added]
+        self._plain = Tokenizer.from_str(json.dumps({**description, "added_tokens": all_special}))
+        self._plain.encode_special_tokens = True
         self.all_special_ids = [int(each["id"]) for each in added if each.get("special")]
 
     def encode_template(self, text: str) -> list[int]:
@@ -54,12 +57,3 @@ def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
         raise InvalidCheckpoint(
             f"The {TOKENIZER} of the checkpoint {checkpoint.name} is not a valid tokenizer; get it again."
         ) from error
-
-
-def _build(description: JSON, added: list[JSON]) -> Tokenizer:
-    return Tokenizer.from_str(json.dumps({**description, "added_tokens": added}))
-
-
-def _items(description: JSON, key: str) -> list[object]:
-    value = description.get(key)
-    return value if isinstance(value, list) else []

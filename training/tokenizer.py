@@ -1,0 +1,48 @@
+"""Trains the embedded model's byte-level BPE: every text has tokens, and every token has bytes."""
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from training.sentences import training_sentences
+
+VOCAB_SIZE = 2560
+
+END_OF_TEXT = "<|endoftext|>"
+USER = "<|user|>"
+IMAGE = "<|image|>"
+AUDIO = "<|audio|>"
+CONTROL_TOKENS = (
+    END_OF_TEXT,
+    "<|system|>",
+    USER,
+    "<|assistant|>",
+    "<|begin_of_image|>",
+    IMAGE,
+    "<|end_of_image|>",
+    "<|begin_of_audio|>",
+    AUDIO,
+    "<|end_of_audio|>",
+)
+TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # tokens, but part of the text
+
+# Words with their space, single digits (coordinates!), runs of signs, runs of blanks.
+WORDS = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def train_tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORDS), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCAB_SIZE - len(CONTROL_TOKENS) - len(TAGS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(training_sentences(), trainer)
+    tokenizer.add_special_tokens(list(CONTROL_TOKENS))
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])
+    return tokenizer
