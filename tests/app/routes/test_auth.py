@@ -1,0 +1,250 @@
+"""The token routes over HTTP: what apps send, what they get, and what a stranger may not do."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import httpx
+import pytest
+from jose import jwt
+
+from app.auth.signing_keys import load_signing_keys
+from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.persistence.tables import UserRow
+
+from ..conftest import StartGateway
+from ..gateway import Gateway
+
+pytestmark = pytest.mark.anyio
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def sign_in(gateway: Gateway, name: str = "alice") -> IssuedTokens:
+    issuer = TokenIssuer(gateway.services.access_tokens, gateway.services.settings.auth)
+    async with gateway.services.database.session() as db_session:
+        user = await db_session.get(UserRow, f"usr_{name}")
+        if user is None:
+            user = UserRow(id=f"usr_{name}", name=name)
+            db_session.add(user)
+            await db_session.flush()
+        return await issuer.issue(db_session, user, ["chat", "vision"], with_refresh=True)
+
+
+async def refresh(gateway: Gateway, refresh_token: str | None, **more: Any) -> httpx.Response:
+    body = {"grant_type": "refresh_token", "refresh_token": refresh_token} | more
+    return await gateway.client.post("/auth/token", json=body)
+
+
+async def may_chat(gateway: Gateway, access_token: str) -> bool:
+    answer = await gateway.client.post(
+        "/chat", json={"prompt": "hi"}, headers={"Authorization": f"Bearer {access_token}"}
+    )
+    return answer.status_code == 200
+
+
+def assert_problem(answer: httpx.Response, status_code: int, code: str) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (status_code, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_refresh_answers_as_oauth_clients_expect(gateway: Gateway) -> None:
+    issued = await sign_in(gateway)
+    answer = await refresh(gateway, issued.refresh_token)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    body = answer.json()
+    assert body.keys() == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
+    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 900, "chat vision")
+    assert body["refresh_token"] != issued.refresh_token
+    assert await may_chat(gateway, body["access_token"])
+
+
+async def test_form_gives_the_same_as_json(gateway: Gateway) -> None:
+    issued = await sign_in(gateway)
+    form = {"grant_type": "refresh_token", "refresh_token": issued.refresh_token}
+    answer = await gateway.client.post("/auth/token", data=form)
+    retried = await refresh(gateway, issued.refresh_token)
+    assert answer.status_code == retried.status_code == 200
+    assert answer.json()["refresh_token"] == retried.json()["refresh_token"]
+
+
+async def test_parallel_refreshes_get_the_same_successor(gateway: Gateway) -> None:
+    issued = await sign_in(gateway)
+    answers = await asyncio.gather(*(refresh(gateway, issued.refresh_token) for _ in range(5)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+
+
+async def test_reuse_ends_the_sign_in_at_once(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(auth={"refresh_retry_grace": 0})
+    issued = await sign_in(gateway)
+    new = (await refresh(gateway, issued.refresh_token)).json()
+    assert await may_chat(gateway, new["access_token"])
+    assert_problem(await refresh(gateway, issued.refresh_token), 400, "invalid_grant")
+    assert not await may_chat(gateway, new["access_token"])
+    assert not await may_chat(gateway, issued.access_token)
+    assert_problem(await refresh(gateway, new["refresh_token"]), 400, "invalid_grant")
+
+
+@pytest.mark.parametrize("refresh_token", ["rt_" + "A" * 43, "x", "rt_" + "é" * 43, "A" * 256])
+async def test_unknown_refresh_token_is_an_invalid_grant(gateway: Gateway, refresh_token: str) -> None:
+    assert_problem(await refresh(gateway, refresh_token), 400, "invalid_grant")
+
+
+async def test_access_token_is_no_refresh_token(gateway: Gateway) -> None:
+    issued = await sign_in(gateway)
+    assert_problem(await refresh(gateway, issued.access_token[:256]), 400, "invalid_grant")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"grant_type": "refresh_token"},
+        {"refresh_token": "rt_x"},
+        {"grant_type": "password", "refresh_token": "rt_x"},
+        {"grant_type": "refresh_token", "refresh_token": ""},
+        {"grant_type": "refresh_token", "refresh_token": "A" * 257},
+        {"grant_type": "refresh_token", "refresh_token": None},
+        {"grant_type": "refresh_token", "refresh_token": 7},
+        {"grant_type": "refresh_token", "refresh_token": ["rt_x"]},
+        {"grant_type": "refresh_token", "refresh_token": "rt_\x00"},
+        {"grant_type": "refresh_token", "refresh_token": "rt_x", "scope": "admin"},
+        [],
+        None,
+        "rt_x",
+    ],
+)
+async def test_body_of_another_shape_is_refused(gateway: Gateway, body: Any) -> None:
+    answer = await gateway.client.post(
+        "/auth/token", content=json.dumps(body), headers={"Content-Type": "application/json"}
+    )
+    assert_problem(answer, 422, "invalid_request")
+    assert "A" * 257 not in answer.text
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"grant_type": NaN}', b"[" * 10_000])
+async def test_body_that_is_no_json_is_refused(gateway: Gateway, body: bytes) -> None:
+    answer = await gateway.client.post(
+        "/auth/token", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert_problem(answer, 400, "invalid_json")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"grant_type",
+        b"grant_type=refresh_token&refresh_token=a&refresh_token=b",
+        b"grant_type=refresh_token&refresh_token=%ff",
+        b"grant_type=refresh_token&refresh_token=\xff",
+        b"grant_type=refresh_token&refresh_token=rt_x&client_id=app",
+        b"&".join(b"a%d=1" % number for number in range(1000)),
+    ],
+)
+async def test_malformed_form_is_refused(gateway: Gateway, body: bytes) -> None:
+    answer = await gateway.client.post("/auth/token", content=body, headers=FORM)
+    assert_problem(answer, 422, "invalid_request")
+
+
+async def test_other_content_type_is_refused(gateway: Gateway) -> None:
+    answer = await gateway.client.post("/auth/token", content=b"x", headers={"Content-Type": "text/plain"})
+    assert_problem(answer, 415, "unsupported_content_type")
+
+
+@pytest.mark.parametrize("path", ["/auth/token", "/auth/revoke"])
+async def test_calls_of_one_address_are_limited(start_gateway: StartGateway, path: str) -> None:
+    gateway = await start_gateway(limits={"auth_attempts_per_minute": 3})
+    body = {"grant_type": "refresh_token", "refresh_token": "rt_x"} if "token" in path else {"token": "x"}
+    answers = [await gateway.client.post(path, json=body) for _ in range(4)]
+    assert [answer.status_code for answer in answers[:3]] in ([400] * 3, [200] * 3)
+    assert_problem(answers[3], 429, "rate_limit_exceeded")
+    assert 1 <= int(answers[3].headers["retry-after"]) <= 60
+
+
+async def test_too_many_forged_tokens_block_the_address_but_not_who_is_known(
+    start_gateway: StartGateway,
+) -> None:
+    gateway = await start_gateway(limits={"auth_attempts_per_minute": 3})
+    issued, other = await sign_in(gateway), await sign_in(gateway, "bob")
+    assert await may_chat(gateway, issued.access_token)
+    forged = {"Authorization": f"Bearer {issued.access_token[:-4]}AAAA"}
+    answers = [await gateway.client.get("/limits", headers=forged) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    assert 1 <= int(answers[3].headers["retry-after"]) <= 60
+    unseen = {"Authorization": f"Bearer {other.access_token}"}
+    assert (await gateway.client.get("/limits", headers=unseen)).status_code == 429
+    assert await may_chat(gateway, issued.access_token)
+
+
+@pytest.mark.parametrize("which", ["refresh_token", "new_refresh_token"])
+async def test_revoking_a_refresh_token_signs_out(gateway: Gateway, which: str) -> None:
+    issued = await sign_in(gateway)
+    new = (await refresh(gateway, issued.refresh_token)).json()
+    revoked = issued.refresh_token if which == "refresh_token" else new["refresh_token"]
+    answer = await gateway.client.post("/auth/revoke", json={"token": revoked})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["cache-control"] == "no-store"
+    assert not await may_chat(gateway, new["access_token"])
+    assert not await may_chat(gateway, issued.access_token)
+    assert_problem(await refresh(gateway, new["refresh_token"]), 400, "invalid_grant")
+
+
+async def test_revoking_an_access_token_ends_it_alone(gateway: Gateway) -> None:
+    issued, other = await sign_in(gateway), await sign_in(gateway)
+    assert await may_chat(gateway, issued.access_token)
+    form = {"token": issued.access_token, "token_type_hint": "access_token"}
+    assert (await gateway.client.post("/auth/revoke", data=form)).status_code == 200
+    headers = {"Authorization": f"Bearer {issued.access_token}"}
+    answer = await gateway.client.post("/chat", json={"prompt": "hi"}, headers=headers)
+    assert_problem(answer, 401, "token_revoked")
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert await may_chat(gateway, other.access_token)
+    assert (await refresh(gateway, issued.refresh_token)).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "rt_" + "A" * 43, "é", "A" * 8192])
+async def test_revoking_what_is_unknown_succeeds(gateway: Gateway, token: str) -> None:
+    assert (await gateway.client.post("/auth/revoke", json={"token": token})).status_code == 200
+
+
+@pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": "A" * 8193}, {"token": "x", "more": 1}])
+async def test_revocation_of_another_shape_is_refused(gateway: Gateway, body: dict[str, Any]) -> None:
+    assert_problem(await gateway.client.post("/auth/revoke", json=body), 422, "invalid_request")
+
+
+async def test_public_keys_verify_a_token_elsewhere(gateway: Gateway) -> None:
+    issued = await sign_in(gateway)
+    answer = await gateway.client.get("/.well-known/jwks.json")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    claims = jwt.decode(issued.access_token, answer.json(), algorithms=["ES256"], audience="autoglm-gateway")
+    assert claims["sub"] == "usr_alice"
+    assert "d" not in {member for key in answer.json()["keys"] for member in key}
+
+
+async def test_new_key_is_published_within_a_second_and_signs_later(gateway: Gateway) -> None:
+    new = load_signing_keys(gateway.services.settings).rotate()
+    async with asyncio.timeout(1):
+        key_ids: list[str] = []
+        while new not in key_ids:
+            answer = await gateway.client.get("/.well-known/jwks.json")
+            key_ids = [key["kid"] for key in answer.json()["keys"]]
+    issued = await sign_in(gateway)
+    assert jwt.get_unverified_header(issued.access_token)["kid"] != new
+
+
+async def test_no_token_is_logged(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    issued = await sign_in(gateway)
+    with caplog.at_level(logging.DEBUG):
+        new = (await refresh(gateway, issued.refresh_token)).json()
+        await refresh(gateway, issued.refresh_token, unknown=issued.access_token)
+        await gateway.client.post("/auth/revoke", json={"token": new["refresh_token"]})
+        await may_chat(gateway, new["access_token"])
+    logged = json.dumps([record.__dict__ for record in caplog.records], default=str)
+    for secret in (issued.refresh_token, issued.access_token, new["refresh_token"], new["access_token"]):
+        assert secret is not None
+        assert secret not in logged
+        assert secret.rpartition(".")[2] not in logged
