@@ -87,7 +87,7 @@ async def _database(settings: Settings) -> Finding:
             return Finding("database", "ok", f"{where}, tables of this version")
         return Finding("database", "wrong", f"{where} has other tables; run `gateway db upgrade`")
     except (DatabaseUnavailable, SQLAlchemyError) as error:
-        return Finding("database", "wrong", f"{where}: {_reason(error.__cause__ or error)}")
+        return Finding("database", "wrong", f"{where}: {_reason(error)}")
     finally:
         await database.aclose()
 
@@ -116,7 +116,7 @@ async def _redis(settings: Settings) -> Finding:
         ) as client:
             await client.ping()
     except (RedisError, OSError) as error:
-        return Finding("redis", "wrong", f"{where}: {_reason(error.__cause__ or error)}")
+        return Finding("redis", "wrong", f"{where}: {_reason(error)}")
     return Finding("redis", "ok", where)
 
 
@@ -137,5 +137,7 @@ def _model(settings: Settings) -> Finding:
 
 
 def _reason(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
     name = type(error).__name__
     return _REASONS.get(name, f"cannot be used ({name})")

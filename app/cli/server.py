@@ -80,30 +80,32 @@ async def _serve(serving: Serving, listener: socket.socket) -> None:
         timeout_graceful_shutdown=max(1, math.ceil(serving.settings.drain_seconds)),
         backlog=BACKLOG,
     )
-    server = _Server(config, serving)
+    server = _Server(config)
     with _start_stopped_by_signals(server), contextlib.suppress(asyncio.CancelledError):
         typer.echo(f"Starting with {_describe_model(serving.settings)} ...")
         async with app.router.lifespan_context(app):
+            server.start_words = await _start_words(serving, listener)
             await server.serve(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Says where it is once it can be reached."""
+    """Prints `start_words` once it can be reached."""
 
-    def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
-        super().__init__(config)
-        self._serving = serving
+    start_words = ""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        assert sockets is not None
-        settings, lines = self._serving.settings, []
-        urls = reachable_urls(self._serving.host, sockets[0].getsockname()[1])
-        if self._serving.is_demo:
-            demo = NewToken(DEMO_USER, DEMO_SCOPES, DEMO_LIFETIME_SECONDS, note="gateway serve --demo")
-            lines += demo_lines(urls[0], (await issue_token(settings, demo)).access_token)
-        lines += start_lines(settings, urls, describe_database(settings))
-        typer.echo("\n".join(lines))
+        typer.echo(self.start_words)
+
+
+async def _start_words(serving: Serving, listener: socket.socket) -> str:
+    settings, lines = serving.settings, []
+    urls = reachable_urls(serving.host, listener.getsockname()[1])
+    if serving.is_demo:
+        demo = NewToken(DEMO_USER, DEMO_SCOPES, DEMO_LIFETIME_SECONDS, note="gateway serve --demo")
+        lines += demo_lines(urls[0], (await issue_token(settings, demo)).access_token)
+    lines += start_lines(settings, urls, describe_database(settings))
+    return "\n".join(lines)
 
 
 @contextlib.contextmanager

@@ -4,11 +4,10 @@ Knows how to connect and how to commit; knows no table.
 """
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-import asyncpg
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -33,8 +32,9 @@ _ASYNC_DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "sqlite": "sqlite+aiosqlite",
 }
-# SQLSTATE classes: connection, rolled back by the server, resources, intervention, system
-_UNAVAILABLE_SQLSTATES = ("08", "40", "53", "57", "58")
+# SQLSTATE classes: connection, authorization, no such database, rolled back by the server,
+# resources, intervention, system
+_UNAVAILABLE_SQLSTATES = ("08", "28", "3D", "40", "53", "57", "58")
 
 
 class Database:
@@ -60,15 +60,9 @@ class Database:
         reached, is shutting down or gives up on the transaction.
         """
         sessions = self._read_only_sessions if read_only else self._sessions
-        try:
+        with database_errors():
             async with sessions() as db_session, db_session.begin():
                 yield db_session
-        except (OSError, PoolTimeout, asyncpg.PostgresError) as error:
-            raise DatabaseUnavailable from error
-        except DBAPIError as error:
-            if _is_unavailable(error):
-                raise DatabaseUnavailable from error
-            raise
 
     async def ping(self) -> None:
         """Raises `DatabaseUnavailable`."""
@@ -98,6 +92,19 @@ def create_engine(url: str, *, command_seconds: float | None = COMMAND_SECONDS) 
     event.listen(engine.sync_engine, "connect", _configure_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Raises `DatabaseUnavailable` for what only waiting or an operator can mend."""
+    try:
+        yield
+    except (OSError, PoolTimeout) as error:
+        raise DatabaseUnavailable from error
+    except DBAPIError as error:
+        if _is_unavailable(error):
+            raise DatabaseUnavailable from error
+        raise
 
 
 def sqlite_path(url: URL) -> Path | None:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 import app
-from app.persistence.database import Database, create_engine
+from app.persistence.database import Database, create_engine, database_errors
 
 CONFIG_FILE = Path(app.__file__).parents[1] / "alembic.ini"
 ADVISORY_LOCK_KEY = 0x6761746577617901  # any number that nothing else on the server locks
@@ -25,7 +25,7 @@ SQLITE_LOCK_MS = 60_000  # how long one process waits for another's migrations
 
 
 async def upgrade_database(url: str) -> None:
-    """Applies every migration that is missing, all or none of them."""
+    """Applies every migration that is missing, all or none of them. Raises `DatabaseUnavailable`."""
     async with migration_transaction(url) as connection:
         await connection.run_sync(_run_upgrade)
 
@@ -43,18 +43,21 @@ async def is_up_to_date(database: Database) -> bool:
 
 @asynccontextmanager
 async def migration_transaction(url: str) -> AsyncIterator[AsyncConnection]:
-    """A transaction that one process at a time may have: the others wait at its start."""
+    """A transaction that one process at a time may have: the others wait at its start.
+
+    Raises `DatabaseUnavailable`.
+    """
     engine = create_engine(url, command_seconds=None)
     is_sqlite = engine.dialect.name == "sqlite"
     if is_sqlite:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite_rebuilds)
     try:
-        async with engine.begin() as connection:  # SQLite's BEGIN IMMEDIATE is the lock
-            if not is_sqlite:
-                await connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK_KEY}
-                )
-            yield connection
+        with database_errors():
+            async with engine.begin() as connection:  # SQLite's BEGIN IMMEDIATE is the lock
+                if not is_sqlite:
+                    lock = text("SELECT pg_advisory_xact_lock(:key)")
+                    await connection.execute(lock, {"key": ADVISORY_LOCK_KEY})
+                yield connection
     finally:
         await engine.dispose()
 

@@ -20,7 +20,7 @@ from app.errors import DatabaseUnavailable
 from app.persistence.database import Database
 from app.persistence.tables import MODEL_NAME_LENGTH, ROUTE_LENGTH
 from app.persistence.usage import add_usage
-from app.persistence.usage_spool import Row, UsageSpool
+from app.persistence.usage_spool import MAX_BYTES, Row, UsageSpool
 
 INTERVAL_SECONDS = 0.1  # leaves as much again for a slow disk, of the 0.2 s that a kill may cost
 RETRY_SECONDS = 1.0  # while the database is away
@@ -54,10 +54,17 @@ class UsageWriter:
     """
 
     def __init__(
-        self, database: Database, spool_path: Path, *, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        spool_path: Path,
+        *,
+        max_pending: int = MAX_PENDING,
+        max_spool_bytes: int = MAX_BYTES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
-        self._spool = UsageSpool(spool_path)
+        self._spool = UsageSpool(spool_path, max_bytes=max_spool_bytes)
+        self._max_pending = max_pending
         self._clock = clock
         self._pending: list[UsageRecord] = []
         self._flushing = asyncio.Lock()
@@ -87,7 +94,7 @@ class UsageWriter:
         await asyncio.to_thread(self._spool.close)
 
     def record(self, record: UsageRecord) -> None:
-        if len(self._pending) < MAX_PENDING:
+        if len(self._pending) < self._max_pending:
             self._pending.append(record)
         else:
             self.dropped += 1

@@ -1,0 +1,136 @@
+"""The file in which usage outlives its process."""
+
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.persistence.usage_spool import Row, UsageSpool
+
+MOMENT = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
+
+
+def make_row(row_id: str) -> Row:
+    return {
+        "id": row_id,
+        "request_id": "req_1",
+        "at": MOMENT,
+        "user_id": "usr_a",
+        "route": "/chat",
+        "model": "scripted",
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+        "queue_ms": 0,
+        "ttft_ms": None,
+        "total_ms": 5,
+        "outcome": "ok",
+    }
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "usage-spool.jsonl"
+
+
+@pytest.fixture
+def spool(path: Path) -> Iterator[UsageSpool]:
+    spool = UsageSpool(path)
+    spool.open()
+    yield spool
+    spool.close()
+
+
+def ids_in(spool: UsageSpool) -> list[str]:
+    return [row["id"] for group in spool.groups() for row in group]
+
+
+def test_rows_come_back_as_they_were(spool: UsageSpool) -> None:
+    spool.append([make_row("1"), make_row("2")])
+    assert list(spool.groups()) == [[make_row("1"), make_row("2")]]
+
+
+def test_rows_outlive_the_process(path: Path, spool: UsageSpool) -> None:
+    spool.append([make_row("1")])
+    spool.close()
+    later = UsageSpool(path)
+    later.open()
+    assert not later.is_empty
+    assert ids_in(later) == ["1"]
+    later.close()
+
+
+def test_file_is_readable_by_its_owner_alone(path: Path, spool: UsageSpool) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_cleared_file_is_empty(path: Path, spool: UsageSpool) -> None:
+    spool.append([make_row("1")])
+    spool.clear()
+    assert spool.is_empty
+    assert path.read_bytes() == b""
+
+
+def test_group_that_does_not_fit_is_not_kept_in_part(path: Path) -> None:
+    small = UsageSpool(path, max_bytes=400)
+    small.open()
+    assert small.append([make_row("1")])
+    assert not small.append([make_row("2"), make_row("3")])
+    assert ids_in(small) == ["1"]
+    small.close()
+
+
+def test_line_that_a_kill_cut_off_costs_only_itself(path: Path, spool: UsageSpool) -> None:
+    spool.append([make_row("1"), make_row("2")])
+    spool.close()
+    path.write_bytes(path.read_bytes()[:-20])
+    later = UsageSpool(path)
+    later.open()
+    later.append([make_row("3")])
+    assert ids_in(later) == ["1", "3"]
+    later.close()
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{}", b'"text"', b"\xff", b'{"id": "1", "at": "never"}', b""])
+def test_line_that_is_no_row_is_left_out(path: Path, spool: UsageSpool, line: bytes) -> None:
+    spool.append([make_row("1")])
+    spool.close()
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    later = UsageSpool(path)
+    later.open()
+    assert ids_in(later) == ["1"]
+    later.close()
+
+
+def test_two_processes_with_one_directory_use_two_files(path: Path, spool: UsageSpool) -> None:
+    other = UsageSpool(path)
+    other.open()
+    other.append([make_row("2")])
+    spool.append([make_row("1")])
+    assert (ids_in(spool), ids_in(other)) == (["1"], ["2"])
+    other.close()
+
+
+def test_what_an_ended_process_left_is_taken_over(path: Path, spool: UsageSpool) -> None:
+    other = UsageSpool(path)
+    other.open()
+    other.append([make_row("2")])
+    other.close()
+    spool.append([make_row("1")])
+    spool.close()
+    later = UsageSpool(path)
+    later.open()
+    assert ids_in(later) == ["1", "2"]
+    later.close()
+    again = UsageSpool(path)
+    again.open()
+    assert ids_in(again) == ["1", "2"]
+    again.close()
+
+
+def test_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        UsageSpool(tmp_path / "file" / "spool.jsonl").open()

@@ -1,0 +1,252 @@
+"""Usage is stored in groups, put aside in an outage, and survives a kill."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app.persistence.database import Database
+from app.persistence.migrations import upgrade_database
+from app.persistence.tables import UsageRow
+from app.persistence.usage_writer import RETRY_SECONDS, UsageRecord, UsageWriter
+from tests.servers import PostgresServer
+
+pytestmark = pytest.mark.anyio
+
+KILLED_PROGRAM = Path(__file__).parent / "recording_process.py"
+
+MakeWriter = Callable[..., UsageWriter]
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def spool_path(tmp_path: Path) -> Path:
+    return tmp_path / "usage-spool.jsonl"
+
+
+@pytest.fixture
+async def make_writer(spool_path: Path, clock: FakeClock) -> AsyncIterator[MakeWriter]:
+    """Writers to be started one after the other; closed at the end."""
+    made: list[UsageWriter] = []
+
+    def make(database: Database, **bounds: int) -> UsageWriter:
+        made.append(UsageWriter(database, spool_path, clock=clock, **bounds))
+        return made[-1]
+
+    yield make
+    for writer in made:
+        await writer.aclose()
+
+
+@pytest.fixture
+async def away() -> AsyncIterator[Database]:
+    """A database that nobody serves."""
+    database = Database("postgresql+asyncpg://gateway:password@127.0.0.1:1/gateway")
+    yield database
+    await database.aclose()
+
+
+def contents_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def record_of(request_id: str, **fields: object) -> UsageRecord:
+    values = {
+        "request_id": request_id,
+        "at": datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC),
+        "user_id": "usr_a",
+        "route": "/chat",
+        "model": "scripted",
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+        "queue_ms": 0,
+        "ttft_ms": None,
+        "total_ms": 5,
+        "outcome": "ok",
+    }
+    return UsageRecord(**values | fields)  # type: ignore[arg-type]  # of mixed types
+
+
+async def stored_in(database: Database) -> list[str]:
+    async with database.session(read_only=True) as db_session:
+        return list(await db_session.scalars(select(UsageRow.request_id).order_by(UsageRow.id)))
+
+
+async def test_records_are_stored_in_the_order_in_which_they_came(
+    database: Database, make_writer: MakeWriter
+) -> None:
+    writer = make_writer(database)
+    await writer.start()
+    for number in range(20):
+        writer.record(record_of(f"req_{number}"))
+    await writer.flush()
+    assert await stored_in(database) == [f"req_{number}" for number in range(20)]
+    assert (writer.written, writer.spooled, writer.dropped) == (20, 0, 0)
+
+
+async def test_row_has_what_the_record_said(database: Database, make_writer: MakeWriter) -> None:
+    writer = make_writer(database)
+    await writer.start()
+    writer.record(record_of("req_1", ttft_ms=3, outcome="deadline", completion_tokens=7))
+    await writer.flush()
+    async with database.session(read_only=True) as db_session:
+        row = (await db_session.scalars(select(UsageRow))).one()
+    assert (row.at, row.user_id) == (datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC), "usr_a")
+    assert (row.route, row.model, row.outcome) == ("/chat", "scripted", "deadline")
+    assert (row.prompt_tokens, row.completion_tokens) == (1, 7)
+    assert (row.queue_ms, row.ttft_ms, row.total_ms) == (0, 3, 5)
+
+
+async def test_records_are_written_without_being_asked(database: Database, make_writer: MakeWriter) -> None:
+    writer = make_writer(database)
+    await writer.start()
+    writer.record(record_of("req_1"))
+    async with asyncio.timeout(10):
+        while not writer.written:  # noqa: ASYNC110 - the writer's own clock is what is tested
+            await asyncio.sleep(0)
+    assert await stored_in(database) == ["req_1"]
+
+
+async def test_closing_stores_what_was_recorded_last(database: Database, make_writer: MakeWriter) -> None:
+    writer = make_writer(database)
+    await writer.start()
+    writer.record(record_of("req_1"))
+    await writer.aclose()
+    assert await stored_in(database) == ["req_1"]
+
+
+async def test_file_is_empty_once_the_rows_are_stored(
+    database: Database, make_writer: MakeWriter, spool_path: Path
+) -> None:
+    writer = make_writer(database)
+    await writer.start()
+    writer.record(record_of("req_1"))
+    await writer.flush()
+    assert contents_of(spool_path) == b""
+
+
+async def test_name_longer_than_its_column_is_cut(database: Database, make_writer: MakeWriter) -> None:
+    writer = make_writer(database)
+    await writer.start()
+    writer.record(record_of("req_1", model="m" * 1000, route="/" * 1000))
+    await writer.flush()
+    async with database.session(read_only=True) as db_session:
+        row = (await db_session.scalars(select(UsageRow))).one()
+    assert (len(row.model), len(row.route)) == (128, 64)
+
+
+async def test_memory_is_bounded(database: Database, make_writer: MakeWriter) -> None:
+    writer = make_writer(database, max_pending=3)
+    for number in range(5):
+        writer.record(record_of(f"req_{number}"))
+    assert writer.dropped == 2
+
+
+@pytest.mark.servers
+async def test_outage_puts_records_aside_and_they_are_stored_after_it(
+    postgres_server: PostgresServer, postgres_url: str, make_writer: MakeWriter, clock: FakeClock
+) -> None:
+    await upgrade_database(postgres_url)
+    database = Database(postgres_url)
+    writer = make_writer(database)
+    await writer.start()
+    writer.record(record_of("req_before"))
+    await writer.flush()
+
+    await asyncio.to_thread(postgres_server.stop)
+    writer.record(record_of("req_during"))
+    await writer.flush()
+    assert (writer.written, writer.spooled, writer.dropped) == (1, 1, 0)
+
+    await asyncio.to_thread(postgres_server.start)
+    writer.record(record_of("req_soon_after"))
+    await writer.flush()  # too early to try again
+    assert (writer.written, writer.spooled) == (1, 2)
+
+    clock.now += RETRY_SECONDS
+    writer.record(record_of("req_after"))
+    await writer.flush()
+    assert await stored_in(database) == ["req_before", "req_during", "req_soon_after", "req_after"]
+    assert (writer.written, writer.dropped) == (4, 0)
+    await writer.aclose()
+    await database.aclose()
+
+
+async def test_records_of_an_outage_are_stored_by_the_next_process(
+    database: Database, make_writer: MakeWriter, away: Database
+) -> None:
+    writer = make_writer(away)
+    await writer.start()
+    writer.record(record_of("req_1"))
+    await writer.aclose()
+    assert (writer.written, writer.spooled, writer.dropped) == (0, 1, 0)
+
+    writer = make_writer(database)
+    await writer.start()
+    await writer.flush()
+    assert await stored_in(database) == ["req_1"]
+
+
+async def test_rows_that_a_killed_process_had_stored_are_not_stored_twice(
+    database: Database, make_writer: MakeWriter, away: Database, spool_path: Path
+) -> None:
+    writer = make_writer(away)
+    await writer.start()
+    writer.record(record_of("req_1"))
+    await writer.aclose()
+    left_behind = contents_of(spool_path)
+    for _ in range(2):
+        # As after a kill between the commit and the emptying of the file.
+        spool_path.write_bytes(left_behind)  # noqa: ASYNC240 - a few bytes
+        writer = make_writer(database)
+        await writer.start()
+        await writer.aclose()
+    assert await stored_in(database) == ["req_1"]
+    assert contents_of(spool_path) == b""
+
+
+async def test_full_file_in_an_outage_is_counted_as_loss(make_writer: MakeWriter, away: Database) -> None:
+    writer = make_writer(away, max_spool_bytes=10)
+    await writer.start()
+    writer.record(record_of("req_1"))
+    await writer.flush()
+    assert (writer.written, writer.spooled, writer.dropped) == (0, 0, 1)
+
+
+async def test_killed_process_loses_nothing_that_it_had_grouped(tmp_path: Path) -> None:
+    """The other process says when a group is on disk, goes on recording and is killed."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'gateway.db'}"
+    await upgrade_database(url)
+    process = subprocess.Popen(  # noqa: ASYNC220 - its output is awaited on a thread
+        [sys.executable, KILLED_PROGRAM, url, tmp_path / "spool.jsonl"], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        grouped = int(await asyncio.to_thread(process.stdout.readline))
+        process.send_signal(signal.SIGKILL)
+    database = Database(url)
+    writer = UsageWriter(database, tmp_path / "spool.jsonl")
+    await writer.start()
+    await writer.aclose()
+    stored = await stored_in(database)
+    await database.aclose()
+    assert len(stored) >= grouped > 0
+    assert len(set(stored)) == len(stored)
