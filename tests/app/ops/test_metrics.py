@@ -123,9 +123,11 @@ def test_what_did_not_generate_has_no_generation_metrics(observe, value):
 def test_a_failed_generation_says_why(observe, value):
     observe(generation(error_code="generation_failed"))
     observe(generation(finish_reason="deadline"))
+    observe(generation())
     name = "gen_ai_server_request_duration_seconds_count"
     assert value(name, error_type="generation_failed") == 1
     assert value(name, error_type="deadline") == 1
+    assert value(name, error_type="") == 1
 
 
 def test_a_transcription_is_another_operation(observe, value):
