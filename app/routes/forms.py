@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar, get_origin
+from typing import Any, Final, Generic, TypeVar
 
 import orjson
 from fastapi import Request
@@ -77,13 +77,10 @@ def validate(model: type[Fields], values: Any) -> Fields:
 def _add_field(fields: dict[str, Any], model: type[BaseModel], name: str, text: str) -> None:
     """A form has text alone: what is declared as a number or a boolean is read as JSON has it."""
     declared = model.model_fields.get(name)
-    kind = str if declared is None else get_origin(declared.annotation) or declared.annotation
-    if kind is list:
-        fields.setdefault(name, []).append(text)
-    elif name in fields:
+    if name in fields:
         raise InvalidRequest(f"{name[:64]}: sent more than once", param=name[:64])
-    else:
-        fields[name] = _from_text(text) if kind in (int, float, bool) else text
+    is_number_or_boolean = declared is not None and declared.annotation in (int, float, bool)
+    fields[name] = _from_text(text) if is_number_or_boolean else text
 
 
 def _from_text(text: str) -> Any:  # Any: what JSON holds

@@ -141,8 +141,15 @@ class GuardedRoute(APIRoute):
 class StrictRequest(Request):
     """Parses JSON as RFC 8259 has it: UTF-8 only, no NaN, no lone surrogates, bounded depth."""
 
-    async def json(self) -> Any:
-        return orjson.loads(await self.body())
+    async def json(self) -> Any:  # Any: what JSON holds
+        """`5.0` is the integer 5: JSON has one kind of number, and some encoders write it so."""
+        parsed = orjson.loads(await self.body())
+        if not isinstance(parsed, dict):
+            return parsed
+        return {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in parsed.items()
+        }
 
 
 _EVENT_STREAM: Final = (b"content-type", b"text/event-stream")

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from app.schemas.generation import MAX_MESSAGES, Base64Images, Prompt, SamplingFields
+from app.schemas.generation import MAX_MESSAGES, Base64Images, JSONSamplingFields, Prompt
 
 _EXAMPLE: JsonDict = {"prompt": "你好", "max_tokens": 64}
 
@@ -17,7 +17,7 @@ class ChatMessage(BaseModel):
     content: Prompt
 
 
-class ChatRequest(SamplingFields):
+class ChatRequest(JSONSamplingFields):
     """Either `messages` or `prompt`; `images` belong to the last user message."""
 
     model_config = ConfigDict(

@@ -1,5 +1,6 @@
 """What the generating routes share: sampling fields in, an answer with usage and timings out."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,22 +42,30 @@ class SamplingFields(BaseModel):
     top_p: float = Field(1.0, gt=0, le=1)
     top_k: int = Field(0, ge=0, le=1000, description="0 switches it off")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
-    stop: list[StopString] = Field(default_factory=list, max_length=MAX_STOP_STRINGS)
     seed: int = Field(0, ge=0, le=MAX_SEED, description="the same seed gives the same answer")
     stream: bool = Field(False, description="answer with server-sent events")
     enable_thinking: bool = Field(False, description="let the model think before it answers")
     return_reasoning: bool = Field(False, description="include what it thought")
 
-    def to_sampling_params(self) -> SamplingParams:
+    def to_sampling_params(self, stop: Sequence[str] = ()) -> SamplingParams:
         return SamplingParams(
             max_tokens=self.max_tokens,
             temperature=self.temperature,
             top_p=self.top_p,
             top_k=self.top_k,
             frequency_penalty=self.frequency_penalty,
-            stop=tuple(self.stop),
+            stop=tuple(stop),
             seed=self.seed if "seed" in self.model_fields_set else None,
         )
+
+
+class JSONSamplingFields(SamplingFields):
+    """With what a form cannot carry without ambiguity: a list of strings."""
+
+    stop: list[StopString] = Field(default_factory=list, max_length=MAX_STOP_STRINGS)
+
+    def to_sampling_params(self, stop: Sequence[str] = ()) -> SamplingParams:
+        return super().to_sampling_params(stop or self.stop)
 
 
 class TokenUsage(BaseModel):

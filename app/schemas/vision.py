@@ -2,14 +2,14 @@
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.generation import Base64Images, Prompt, SamplingFields
+from app.schemas.generation import Base64Images, JSONSamplingFields, Prompt, SamplingFields
 
 _ONE_WHITE_PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC"
 )
 
 
-class VisionRequest(SamplingFields):
+class VisionRequest(JSONSamplingFields):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
