@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 TIMEOUT_SECONDS = 0.25
 PROBE_SECONDS = 1.0
+MAX_CALLS = 8  # at once: a burst waits its turn here, where its time does not count against Redis
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -38,6 +39,7 @@ class CircuitBreaker:
         self._timeout_seconds = timeout_seconds
         self._sleep = sleep
         self._is_open = False
+        self._turns = asyncio.Semaphore(MAX_CALLS)
         self._probe: asyncio.Task[None] | None = None
 
     @property
@@ -47,13 +49,14 @@ class CircuitBreaker:
 
     async def call(self, operation: Callable[[], Awaitable[T]]) -> T:
         """Raises `RedisAway`."""
-        if self._is_open:
-            raise RedisAway
-        try:
-            return await self._within_time(operation)
-        except (RedisError, OSError) as error:  # a TimeoutError is an OSError
-            self._open(error)
-            raise RedisAway from error
+        async with self._turns:
+            if self._is_open:
+                raise RedisAway
+            try:
+                return await self._within_time(operation)
+            except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+                self._open(error)
+                raise RedisAway from error
 
     async def aclose(self) -> None:
         if self._probe is not None:

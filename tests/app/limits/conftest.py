@@ -7,11 +7,15 @@ from typing import Protocol
 import pytest
 from redis.asyncio import Redis
 
+from app.limits.circuit_breaker import CircuitBreaker
 from app.limits.daily_tokens import no_tokens_used
+from app.limits.fallback_limiter import FallbackLimiter
 from app.limits.limiter import Limiter, build_limiter
+from app.limits.redis_limiter import RedisLimiter
 from app.settings import LimitSettings
 
 NOON = 1_750_000_032.5 // 86_400 * 86_400 + 43_200.25  # Unix seconds; UTC noon of some day
+PATIENT_SECONDS = 30.0  # a Redis on a busy machine is not away
 
 
 class FakeClock:
@@ -59,7 +63,12 @@ async def make_limiter(
     made: list[Limiter] = []
 
     def make(tokens_used_today: Callable[[str], Awaitable[int]] = no_tokens_used) -> Limiter:
-        made.append(build_limiter(LimitSettings(), client, tokens_used_today, clock))
+        if client is None:
+            made.append(build_limiter(LimitSettings(), None, tokens_used_today, clock))
+        else:
+            breaker = CircuitBreaker(client, PATIENT_SECONDS)
+            shared = RedisLimiter(client, breaker, clock, tokens_used_today)
+            made.append(FallbackLimiter(shared, None, breaker))
         return made[-1]
 
     yield make

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from app.limits.circuit_breaker import CircuitBreaker, RedisAway
+from app.limits.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisAway
 
 from .conftest import eventually
 
@@ -129,3 +129,31 @@ async def test_each_change_is_logged_once_and_without_the_address(
         "Redis is back; limits are shared again",
     ]
     assert "secret" not in caplog.text
+
+
+async def test_a_burst_waits_for_its_turn_and_does_not_open_it(redis: FakeRedis):
+    breaker = CircuitBreaker(redis, timeout_seconds=30)
+    at_once = most_at_once = 0
+
+    async def operation() -> None:
+        nonlocal at_once, most_at_once
+        at_once += 1
+        most_at_once = max(most_at_once, at_once)
+        await asyncio.sleep(0)
+        at_once -= 1
+
+    await asyncio.gather(*(breaker.call(operation) for _ in range(100)))
+    assert most_at_once == MAX_CALLS
+
+
+async def test_those_that_wait_behind_a_silent_redis_do_not_wait_again(breaker: CircuitBreaker):
+    asked = 0
+
+    async def silent() -> None:
+        nonlocal asked
+        asked += 1
+        await silence()
+
+    outcomes = await asyncio.gather(*(breaker.call(silent) for _ in range(100)), return_exceptions=True)
+    assert all(isinstance(outcome, RedisAway) for outcome in outcomes)
+    assert asked == MAX_CALLS

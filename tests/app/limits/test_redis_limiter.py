@@ -15,7 +15,7 @@ from app.limits.policy import LimitPolicy
 from app.limits.redis_limiter import RedisLimiter
 from app.limits.redis_slots import LEASE_SECONDS, RENEW_SECONDS
 
-from .conftest import FakeClock
+from .conftest import PATIENT_SECONDS, FakeClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
@@ -47,7 +47,7 @@ class GatewayProcess:
 
     def __init__(self, client: Redis, clock: FakeClock) -> None:
         self.ticks = Ticks()
-        self.breaker = CircuitBreaker(client)
+        self.breaker = CircuitBreaker(client, PATIENT_SECONDS)
         self.limiter = RedisLimiter(client, self.breaker, clock, sleep=self.ticks.sleep)
 
     async def aclose(self) -> None:
@@ -184,7 +184,7 @@ async def test_lost_usage_counters_are_read_from_the_usage_table_again(redis_cli
     async def tokens_used_today(user_id: str) -> int:
         return 95
 
-    breaker = CircuitBreaker(redis_client)
+    breaker = CircuitBreaker(redis_client, PATIENT_SECONDS)
     limiter = RedisLimiter(redis_client, breaker, clock, tokens_used_today)
     policy = LimitPolicy(100, 2, daily_tokens=100)
     admission = await limiter.admit("usr_a", policy)
