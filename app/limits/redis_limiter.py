@@ -48,9 +48,13 @@ class RedisLimiter:
             raise
         return admission
 
-    async def aclose(self) -> None:
+    async def settled(self) -> None:
+        """Waits until what cancelled requests held is given back."""
         if self._giving_back:
             await asyncio.wait(self._giving_back)
+
+    async def aclose(self) -> None:
+        await self.settled()
         await self._slots.aclose()
 
     async def take(self, admission: "RedisAdmission", tokens: int) -> None:
