@@ -64,6 +64,10 @@ class Gateway:
             assert answer.status_code == 200, body
         return list(parse_events(body))
 
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection, for clients that speak HTTP badly."""
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
     def is_idle(self) -> bool:
         status = self.services.backend.status()
         blocks = sum(worker.kv_used for worker in status.workers)

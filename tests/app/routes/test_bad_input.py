@@ -1,0 +1,210 @@
+"""Whatever is sent, the answer is a clear 4xx with a stable code, and nothing is left behind."""
+
+import base64
+import io
+import json
+import struct
+import zlib
+
+import httpx
+import pytest
+
+from ..conftest import StartGateway
+from ..gateway import Gateway
+
+pytestmark = pytest.mark.anyio
+
+JSON = {"Content-Type": "application/json"}
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "invalid_json"),
+        (b"{", 400, "invalid_json"),
+        (b"\xff\xfe", 400, "invalid_json"),
+        (b'{"prompt": "a", "temperature": NaN}', 400, "invalid_json"),
+        (b'{"prompt": "a", "temperature": Infinity}', 400, "invalid_json"),
+        (b'{"prompt": "\\ud800"}', 400, "invalid_json"),
+        (b"[" * 100_000, 400, "invalid_json"),
+        (b'{"a":' * 2000 + b"1" + b"}" * 2000, 400, "invalid_json"),
+        (b"[]", 422, "invalid_request"),
+        (b"null", 422, "invalid_request"),
+        (b'"prompt"', 422, "invalid_request"),
+        (b"{}", 422, "invalid_request"),
+        (b'{"prompt": ""}', 422, "invalid_request"),
+        (b'{"prompt": null}', 422, "invalid_request"),
+        (b'{"prompt": 5}', 422, "invalid_request"),
+        (b'{"prompt": "a\\u0000b"}', 422, "invalid_request"),
+        (b'{"prompt": "a", "messages": [{"role": "user", "content": "b"}]}', 422, "invalid_request"),
+        (b'{"messages": []}', 422, "invalid_request"),
+        (b'{"messages": [{"role": "root", "content": "b"}]}', 422, "invalid_request"),
+        (b'{"messages": [{"role": "user", "content": "b", "name": "x"}]}', 422, "invalid_request"),
+        (b'{"prompt": "a", "max_tokens": "10"}', 422, "invalid_request"),
+        (b'{"prompt": "a", "max_tokens": 0}', 422, "invalid_request"),
+        (b'{"prompt": "a", "max_tokens": 1e99}', 422, "invalid_request"),
+        (b'{"prompt": "a", "temperature": 1e400}', 400, "invalid_json"),
+        (b'{"prompt": "a", "colour": "red"}', 422, "invalid_request"),
+        (b'{"prompt": "a", "images": ["not base64!"]}', 422, "invalid_media"),
+        (b'{"prompt": "a", "images": ["https://example.com/a.jpg"]}', 422, "invalid_media"),
+        (b'{"prompt": "a", "images": ["aGVsbG8="]}', 422, "invalid_image"),
+    ],
+)
+async def test_wrong_json_is_refused(gateway: Gateway, body: bytes, status: int, code: str) -> None:
+    answer = await gateway.call("POST", "/chat", content=body, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_refused_field_is_named(gateway: Gateway) -> None:
+    answer = await gateway.call("POST", "/chat", json={"prompt": "a", "temprature": 0.5})
+    assert answer.json()["errors"] == [{"field": "temprature", "message": "Extra inputs are not permitted"}]
+
+
+async def test_prompt_longer_than_the_context_is_refused(gateway: Gateway) -> None:
+    answer = await gateway.call("POST", "/chat", json={"prompt": "word " * 5000})
+    assert (answer.status_code, answer.json()["code"]) == (422, "context_length_exceeded")
+
+
+async def test_ten_megabytes_of_text_are_refused(gateway: Gateway) -> None:
+    answer = await gateway.call("POST", "/chat", json={"prompt": "a" * 10 * MIB})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_body_over_the_cap_is_refused_by_its_announced_length(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(media={"max_media_bytes": 4096})
+    answer = await gateway.call("POST", "/chat", json={"prompt": "a" * 5000})
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_body_over_the_cap_is_refused_though_no_length_was_announced(
+    start_gateway: StartGateway,
+) -> None:
+    gateway = await start_gateway(media={"max_media_bytes": 4096})
+
+    async def chunks():  # type: ignore[no-untyped-def]
+        for _ in range(8):
+            yield b'{"prompt": "' + b"a" * 1000
+
+    answer = await gateway.call("POST", "/chat", content=chunks(), headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+async def test_other_content_types_are_refused(gateway: Gateway, content_type: str) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    answer = await gateway.call("POST", "/chat", content=b'{"prompt": "a"}', headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_content_type")
+
+
+async def test_eleven_images_are_refused(gateway: Gateway) -> None:
+    answer = await gateway.call("POST", "/vision", json={"prompt": "a", "images": ["aGVsbG8="] * 11})
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_many_images")
+
+
+async def test_hundred_megapixels_are_refused_before_they_are_decoded(gateway: Gateway) -> None:
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", 10_000, 10_000, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(bytes(10_001) * 10_000)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    body = {"prompt": "a", "images": [base64.b64encode(png).decode()]}
+    answer = await gateway.call("POST", "/vision", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "image_too_large")
+
+
+async def test_an_hour_of_audio_is_refused(gateway: Gateway) -> None:
+    header = b"RIFF\xff\xff\xff\x7fWAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 4000, 4000, 1, 8)
+    recording = io.BytesIO(header + b"data" + struct.pack("<I", 14_400_000) + bytes(14_400_000))
+    answer = await gateway.call("POST", "/speech", files={"audio": ("hour.wav", recording, "audio/wav")})
+    assert (answer.status_code, answer.json()["code"]) == (422, "audio_too_long")
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        (None, "unauthenticated"),
+        ("Basic YTpi", "unauthenticated"),
+        ("Bearer", "unauthenticated"),
+        ("Bearer nonsense", "invalid_token"),
+        ("Bearer " + "a" * 9000, "invalid_token"),
+    ],
+)
+async def test_callers_without_a_valid_token_are_refused(
+    gateway: Gateway, authorization: str | None, code: str
+) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+    answer = await gateway.client.post("/chat", json={"prompt": "a"}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_two_authorization_headers_are_refused(gateway: Gateway) -> None:
+    token = (await gateway.headers())["Authorization"]
+    headers = [("Authorization", token), ("Authorization", token)]
+    answer = await gateway.client.post("/chat", json={"prompt": "a"}, headers=headers)
+    assert answer.status_code == 401
+
+
+async def test_token_without_the_scope_is_refused(gateway: Gateway) -> None:
+    headers = await gateway.headers(scopes="vision")
+    answer = await gateway.client.post("/chat", json={"prompt": "a"}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+
+
+@pytest.mark.parametrize(("method", "allowed"), [("GET", "POST"), ("DELETE", "POST"), ("OPTIONS", "POST")])
+async def test_other_methods_are_refused_with_those_that_are_allowed(
+    gateway: Gateway, method: str, allowed: str
+) -> None:
+    answer = await gateway.client.request(method, "/chat")
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/chat/", "/CHAT", "//chat", "/%2e%2e/etc/passwd"])
+async def test_unknown_paths_are_refused(gateway: Gateway, path: str) -> None:
+    answer = await gateway.client.get(httpx.URL(f"http://127.0.0.1:{gateway.port}{path}"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_anonymous_upload_of_25_mb_is_answered_at_once(gateway: Gateway) -> None:
+    """The answer comes although the client has sent a small part of what it announced, and waits."""
+    reader, writer = await gateway.connect()
+    head = "POST /vision HTTP/1.1\r\nHost: x\r\nContent-Length: 26214400\r\n\r\n"
+    writer.write(head.encode() + bytes(1000))
+    status_line = await reader.readline()
+    assert status_line.split()[1] == b"401"
+    rest = await reader.read()
+    assert b"connection: close" in rest.lower()
+    body = rest.split(b"\r\n\r\n", 1)[1]
+    assert json.loads(body)["code"] == "unauthenticated"
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_client_that_waits_for_100_continue_is_refused_without_it(gateway: Gateway) -> None:
+    reader, writer = await gateway.connect()
+    head = (
+        "POST /vision HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "Expect: 100-continue\r\nContent-Length: 26214400\r\n\r\n"
+    )
+    writer.write(head.encode())
+    assert (await reader.readline()).split()[1] == b"401"
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_upload_that_stops_half_way_is_answered_in_time(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(request_timeout_seconds=1)
+    authorization = (await gateway.headers())["Authorization"]
+    reader, writer = await gateway.connect()
+    head = (
+        "POST /chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Authorization: {authorization}\r\nContent-Length: 1000\r\n\r\n"
+    )
+    writer.write(head.encode() + b'{"prompt": ')
+    assert (await reader.readline()).split()[1] == b"408"
+    writer.close()
+    await writer.wait_closed()
