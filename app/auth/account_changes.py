@@ -165,11 +165,14 @@ class AccountChanges:
 
     async def _read(self) -> None:
         """Raises DatabaseUnavailable and leaves the view as it was."""
+        view = self._view or _View()
+        if self._is_database_away:
+            # What comes back may be another server with another clock: everything is read again. What
+            # was revoked stays so, even if that server is behind.
+            view = _View(view.tokens, view.families, view.users)
         async with self._database.session(read_only=True) as db_session:
-            if self._view is None or self._is_database_away:  # what comes back may have another clock
-                self._view = await _whole_view(db_session)
-            else:
-                await _update(self._view, db_session)
+            await _update(view, db_session)
+        self._view = view
         if self._is_database_away:
             logger.warning("database is back; revocations are up to date again")
             self._is_database_away = False
@@ -178,17 +181,16 @@ class AccountChanges:
             self._view.forget_expired(self._forgot_at)
 
 
-async def _whole_view(db_session: AsyncSession) -> _View:
-    view = _View(newest_user=await newest_user_change(db_session))
-    view.set_users(await special_users(db_session))
-    view.add_revocations(await revocations_since(db_session, None))
-    return view
-
-
 async def _update(view: _View, db_session: AsyncSession) -> None:
-    revocation, user = view.newest_revocation, view.newest_user
-    revocations = await revocations_since(db_session, revocation - OVERLAP if revocation else None)
-    view.set_users(
-        await users_changed_since(db_session, user - OVERLAP) if user else await special_users(db_session)
-    )
+    """Everything into an empty view; into any other what was stamped since, less the overlap."""
+    since = view.newest_revocation and view.newest_revocation - OVERLAP
+    revocations = await revocations_since(db_session, since)
+    newest_user = view.newest_user
+    if newest_user is None:
+        newest_user = await newest_user_change(db_session)
+        users = await special_users(db_session)
+    else:
+        users = await users_changed_since(db_session, newest_user - OVERLAP)
+    view.newest_user = newest_user
+    view.set_users(users)
     view.add_revocations(revocations)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from app.auth.account_changes import AccountChanges, UserLimits
 from app.auth.principal import Principal
@@ -18,6 +18,7 @@ from app.errors import DatabaseUnavailable
 from app.persistence.database import Database
 from app.persistence.tables import Base, RevocationRow, UserRow
 
+from ...servers import PostgresServer
 from .conftest import FakeClock, Process
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +124,17 @@ async def test_change_that_was_committed_out_of_order_is_seen(
     assert process.account_changes.is_revoked(principal)
 
 
+async def test_user_that_was_changed_out_of_order_is_seen(
+    process: Process, user: UserRow, database: Database
+) -> None:
+    async with database.session() as db_session:
+        db_session.add(UserRow(id="usr_2", name="bob"))
+    await process.account_changes.notice_now()
+    await change_user(database, requests_per_minute=7, changed_at=user.changed_at - timedelta(seconds=50))
+    await process.account_changes.notice_now()
+    assert process.account_changes.limits_of(user.id) == UserLimits(7, None, None)
+
+
 async def test_limits_of_a_user_follow_the_operator(
     make_process: MakeProcess, process: Process, user: UserRow, database: Database
 ) -> None:
@@ -173,8 +185,7 @@ async def test_revocation_is_forgotten_when_its_tokens_have_expired(
     await process.account_changes.notice_now()
     assert process.account_changes.is_revoked(principal)
     async with database.session() as db_session:
-        for row in await db_session.scalars(select(RevocationRow)):
-            await db_session.delete(row)
+        await db_session.execute(delete(RevocationRow))
     clock.advance(600)
     await process.account_changes.notice_now()
     assert not process.account_changes.is_revoked(principal)
@@ -228,7 +239,7 @@ async def test_poll_goes_on_after_an_unforeseen_error(
 
 @pytest.mark.servers
 async def test_last_view_stays_while_the_database_is_away_and_comes_back_by_itself(
-    postgres_server: Any,
+    postgres_server: PostgresServer,
     postgres_url: str,
     keys: SigningKeys,
     clock: FakeClock,
@@ -242,22 +253,27 @@ async def test_last_view_stays_while_the_database_is_away_and_comes_back_by_itse
     async with database.session() as db_session:
         db_session.add(UserRow(id="usr_1", name="ada", is_disabled=True))
         db_session.add(UserRow(id="usr_2", name="bob"))
+        db_session.add(UserRow(id="usr_3", name="eve"))
+        await db_session.flush()
+        await revoke_user(db_session, "usr_3", clock=clock)
     await changes.start()
-    ada, bob = (Principal(user_id, frozenset({"chat"}), "t", 1, 2) for user_id in ("usr_1", "usr_2"))
+    ada, bob, eve = (
+        Principal(user_id, frozenset({"chat"}), "tok_1", 1, 2) for user_id in ("usr_1", "usr_2", "usr_3")
+    )
     postgres_server.stop()
     with caplog.at_level(logging.WARNING):
         await ticks.poll()
         await ticks.poll()
     assert caplog.text.count("database is away") == 1
     assert postgres_url.split("@")[0].split(":")[-1] not in caplog.text
-    assert changes.is_revoked(ada)
-    assert not changes.is_revoked(bob)
+    assert [changes.is_revoked(principal) for principal in (ada, bob, eve)] == [True, False, True]
     postgres_server.start()
     await change_user(database, is_disabled=UserRow.id == "usr_2")
+    async with database.session() as db_session:  # as if an older copy had come back
+        await db_session.execute(delete(RevocationRow))
     with caplog.at_level(logging.WARNING):
         await ticks.poll()
     assert "database is back" in caplog.text
-    assert changes.is_revoked(bob)
-    assert not changes.is_revoked(ada)
+    assert [changes.is_revoked(principal) for principal in (ada, bob, eve)] == [False, True, True]
     await changes.aclose()
     await database.aclose()
