@@ -5,6 +5,7 @@ registry and no global setting of Pillow is touched, and no other decoder ever s
 """
 
 import io
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,7 @@ MAX_JPEG_SCANS = 100  # encoders write about ten; each costs a pass over all pix
 _START_OF_SCAN = b"\xff\xda"
 _EXIF_ORIENTATION = 0x0112
 _WHITE = (255, 255, 255)
+_STRIP_PIXELS = 1_000_000
 
 _IMAGE_CLASSES: Final[dict[str | None, type[ImageFile]]] = {
     "jpeg": JpegImageFile,
@@ -37,15 +39,18 @@ _IMAGE_CLASSES: Final[dict[str | None, type[ImageFile]]] = {
     "gif": GifImageFile,
     "bmp": BmpImageFile,
 }
-_TO_UPRIGHT: Final = {
-    2: PillowImage.Transpose.FLIP_LEFT_RIGHT,
-    3: PillowImage.Transpose.ROTATE_180,
-    4: PillowImage.Transpose.FLIP_TOP_BOTTOM,
-    5: PillowImage.Transpose.TRANSPOSE,
-    6: PillowImage.Transpose.ROTATE_270,
-    7: PillowImage.Transpose.TRANSVERSE,
-    8: PillowImage.Transpose.ROTATE_90,
+# EXIF orientation -> the view of an upright array that has the rows and columns as they are stored.
+_AS_STORED: Final[dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]] = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: upright.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda upright: np.rot90(upright, -1),
 }
+_TURNED = frozenset({5, 6, 7, 8})  # rows become columns
 
 
 def decode_image(data: bytes, max_pixels: int) -> Image:
@@ -104,18 +109,25 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _pixels(image: PillowImage.Image) -> NDArray[np.uint8]:
-    """(H, W, 3), C-contiguous and writable."""
-    transpose = _to_upright(image)
-    rgb = _to_rgb(image)
-    upright = rgb if transpose is None else rgb.transpose(transpose)
-    return np.array(upright, dtype=np.uint8)
+    """(H, W, 3), C-contiguous. Strip by strip, so that no second copy of the whole is ever held."""
+    orientation = _orientation(image)
+    width, height = image.size
+    shape = (width, height, 3) if orientation in _TURNED else (height, width, 3)
+    upright = np.empty(shape, np.uint8)
+    stored = _AS_STORED[orientation](upright)  # (height, width, 3)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        stored[top:bottom] = np.asarray(_to_rgb(image.crop((0, top, width, bottom))))
+    return upright
 
 
-def _to_upright(image: PillowImage.Image) -> PillowImage.Transpose | None:
+def _orientation(image: PillowImage.Image) -> int:
     try:
-        return _TO_UPRIGHT.get(image.getexif().get(_EXIF_ORIENTATION, 1))
+        orientation = int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # Pillow raises anything on broken metadata, and the picture itself is fine
-        return None
+        return 1
+    return orientation if orientation in _AS_STORED else 1
 
 
 def _to_rgb(image: PillowImage.Image) -> PillowImage.Image:

@@ -126,15 +126,16 @@ async def test_a_slot_in_use_is_renewed(one: GatewayProcess, other: GatewayProce
     await admission.release()
 
 
-async def test_renewing_does_not_bring_a_released_slot_back(
+async def test_renewing_does_not_bring_back_a_slot_that_is_gone(
     one: GatewayProcess, other: GatewayProcess, clock: FakeClock
 ):
     policy = LimitPolicy(100, 1)
-    kept = await one.limiter.admit("usr_b", policy)
-    await (await one.limiter.admit("usr_a", policy)).release()
+    overdue = await one.limiter.admit("usr_a", policy)
+    clock.advance(LEASE_SECONDS + 1)  # the process was too busy to renew
+    await (await other.limiter.admit("usr_a", policy)).release()
     await one.ticks.tick()
     await (await other.limiter.admit("usr_a", policy)).release()
-    await kept.release()
+    await overdue.release()
 
 
 async def test_a_request_cancelled_at_any_point_holds_nothing(

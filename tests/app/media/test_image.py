@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
-from PIL import PngImagePlugin
+from PIL import ImageOps, PngImagePlugin
 
 from app.errors import ImageTooLarge, InvalidImage
 from app.media.image import MAX_JPEG_SCANS, decode_image
@@ -83,6 +83,18 @@ def test_the_cameras_orientation_is_applied(pillow_format, orientation, shape, e
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_picture_keeps_every_pixel(orientation: int):
+    pixels = np.random.default_rng(5).integers(0, 255, (1_501, 2_003, 3), np.uint8)
+    exif = PillowImage.Exif()
+    exif[0x0112] = orientation
+    picture = PillowImage.fromarray(pixels)
+    data = encode_picture(picture, "PNG", exif=exif.tobytes(), compress_level=0)
+    picture.getexif()[0x0112] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(picture))
+    assert np.array_equal(decode_image(data, MAX_PIXELS).pixels, expected)
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_broken_metadata_does_not_spoil_a_good_picture(exif: bytes):
     data = encode_picture(quarters(), "JPEG", exif=exif)
