@@ -4,6 +4,7 @@ Works inside the caller's transaction; after it, a caller inside a gateway await
 `AccountChanges.notice_now()`.
 """
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.audit import audit
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, InvalidRequest, NotFound
 from app.persistence import users
 from app.persistence.tables import UserRow
 
 LimitName = Literal["requests_per_minute", "concurrent_requests", "daily_tokens"]
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 ID_BYTES: Final = 12
 
 
@@ -43,7 +45,11 @@ class UserChanges:
 async def create_user(
     db_session: AsyncSession, actor: str, name: str, changes: UserChanges | None = None
 ) -> UserRow:
-    """Raises `Conflict` when there is a user of that name."""
+    """Raises `InvalidRequest` for a name of another form, `Conflict` when there is a user of that name."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise InvalidRequest(
+            "A name is 1 to 64 letters, digits and . _ @ + - and begins with a letter or digit."
+        )
     values = changes.values() if changes is not None else {}
     row = UserRow(id=f"usr_{secrets.token_urlsafe(ID_BYTES)}", name=name, **values)
     try:

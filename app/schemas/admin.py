@@ -7,7 +7,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.admin.accounts import LimitName
+from app.admin.accounts import NAME_PATTERN, LimitName
 from app.auth.principal import Scope
 from app.auth.token_issuer import IssuedTokens
 from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRow
@@ -40,7 +40,7 @@ FamilyId = Annotated[str, Field(pattern=r"^fam_[A-Za-z0-9_-]{1,60}$", max_length
 UserName = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$",
+        pattern=NAME_PATTERN,
         max_length=64,
         description="letters, digits and . _ @ + -",
         examples=["alice"],
