@@ -62,10 +62,10 @@ class ModelRunner:
             tokens[index] = token_id
         return tokens
 
-    @torch.inference_mode()
     def note_token(self, sequence: Sequence, token_id: int) -> None:
         """Tells the sampler that a drawn token was taken."""
-        count_token(sequence, token_id, self._decoder.config.vocab_size, self._device)
+        if sequence.request.sampling_params.frequency_penalty:
+            count_token(sequence, token_id, self._decoder.config.vocab_size, self._device)
 
     def release_memory(self) -> None:
         """Gives cached device memory back, before what ran out of it is tried again."""

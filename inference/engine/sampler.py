@@ -32,10 +32,9 @@ def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     return sample_on_device(logits, sequences)
 
 
+@torch.inference_mode()
 def count_token(sequence: Sequence, token_id: int, vocab_size: int, device: torch.device) -> None:
-    """Keeps the counts that a frequency penalty needs; free of charge for everybody else."""
-    if not sequence.request.sampling_params.frequency_penalty:
-        return
+    """Keeps the counts that a frequency penalty needs. vocab_size: columns of the logits."""
     if sequence.token_counts is None:
         sequence.token_counts = torch.zeros(vocab_size, device=device)
     sequence.token_counts[token_id] += 1

@@ -5,6 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inference.engine.cpu_sampler import CANDIDATES, draw_token, keep_likely
 from inference.engine.sampler import NOT_FINITE, count_token, sample, sample_on_device
@@ -123,12 +125,6 @@ def test_a_frequency_penalty_grows_with_every_use() -> None:
     assert drawn == [0, 0, 1, 0, 2, 1]
 
 
-def test_no_counts_are_kept_without_a_penalty() -> None:
-    sequence = make_sequence()
-    count_token(sequence, 1, VOCAB_SIZE, torch.device("cpu"))
-    assert sequence.token_counts is None
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_logits_that_are_no_numbers_are_said_so(draw, value: float, temperature: float) -> None:
@@ -151,7 +147,21 @@ def test_the_whole_vocabulary_is_sorted_when_the_likely_ones_are_not_enough() ->
     assert keep_likely(peaked, 0.9, 0).tolist() == [0, 1, 2]
 
 
-def test_the_last_token_can_be_drawn_and_nothing_beyond_it() -> None:
+@pytest.mark.parametrize("size", [1, 64, 128, 1000])
+def test_the_last_token_can_be_drawn_and_nothing_beyond_it(size: int) -> None:
     almost_one = 1 - 2.0**-23
-    assert draw_token(np.zeros(64, np.float32), almost_one, 1.0, 1.0, 0) == 63
-    assert draw_token(np.zeros(64, np.float32), almost_one, 1.0, 0.999, 0) == 63
+    assert draw_token(np.zeros(size, np.float32), almost_one, 1.0, 1.0, 0) == size - 1
+    assert draw_token(np.zeros(size, np.float32), almost_one, 1.0, 0.9999, 0) == size - 1
+
+
+@given(
+    st.lists(st.sampled_from([-np.inf, -3.0, 0.0, 0.1, 2.0]), min_size=1, max_size=600),
+    st.floats(0, 1, exclude_max=True, width=32),
+)
+def test_a_draw_inverts_the_distribution_function(values: list[float], uniform: float) -> None:
+    logits = np.array([*values, 0.0], dtype=np.float32)
+    token = draw_token(logits, uniform, 1.0, 1.0, 0)
+    weights = np.exp(logits.astype(np.float64))
+    below, total = weights[:token].sum() / weights.sum(), weights[: token + 1].sum() / weights.sum()
+    assert weights[token] > 0
+    assert below - 1e-6 <= uniform <= total + 1e-6
