@@ -24,11 +24,13 @@ class Generation:
     def __init__(self, deltas: DeltaStream, record: RequestRecord) -> None:
         self._deltas = deltas
         self._record = record
+        self._usage = Usage(0, 0)
+        self._is_counted = False
 
     async def begin(self) -> None:
         """Waits until the engine has begun the request."""
         asked_at = time.monotonic()
-        await anext(self._deltas)
+        self._usage = (await anext(self._deltas)).usage or self._usage
         self._record.queue_seconds += time.monotonic() - asked_at
 
     def __aiter__(self) -> "Generation":
@@ -39,9 +41,10 @@ class Generation:
         if delta.text or delta.reasoning:
             self._record.note_output()
         if delta.usage is not None:
-            self._record.prompt_tokens += delta.usage.prompt_tokens
-            self._record.completion_tokens += delta.usage.completion_tokens
+            self._usage = delta.usage
+        if delta.finish_reason is not None:
             self._record.finish_reason = delta.finish_reason
+            self._count_usage()
         return delta
 
     async def collect(self) -> Answer:
@@ -60,4 +63,12 @@ class Generation:
         raise GenerationError()
 
     async def aclose(self) -> None:
+        """Aborts what still runs; what it used until then is counted."""
+        self._count_usage()
         await self._deltas.aclose()
+
+    def _count_usage(self) -> None:
+        if not self._is_counted:
+            self._is_counted = True
+            self._record.prompt_tokens += self._usage.prompt_tokens
+            self._record.completion_tokens += self._usage.completion_tokens

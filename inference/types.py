@@ -94,8 +94,10 @@ class Usage:
 class Delta:
     """A piece of an answer.
 
-    The first Delta of a generation is empty and says that the engine has begun it. `reasoning` is
-    what stood inside `<think>`. The last Delta has `finish_reason` and `usage`, both or neither.
+    The first Delta of a generation has no text and says that the engine has begun it. `reasoning` is
+    what stood inside `<think>`. `usage` counts what was used so far, so that a generation whose client
+    leaves is counted too; the first and the last Delta always have it. The last one has a
+    `finish_reason`.
     """
 
     text: str = ""

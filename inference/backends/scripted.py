@@ -58,7 +58,7 @@ class ScriptedBackend:
             async with asyncio.timeout(remaining):
                 await self._slots.acquire()
         except TimeoutError:
-            yield Delta()
+            yield Delta(usage=Usage(prompt_tokens, 0))
             yield Delta(finish_reason="deadline", usage=Usage(prompt_tokens, 0))
             return
         finally:
@@ -67,7 +67,7 @@ class ScriptedBackend:
         self._running += 1
         self._idle.clear()
         try:
-            yield Delta()
+            yield Delta(usage=Usage(prompt_tokens, 0))
             words = self._config.reply.replace("{prompt}", describe(request)).split(" ")
             finish_reason: FinishReason = "stop"
             said = 0
@@ -78,8 +78,8 @@ class ScriptedBackend:
                 if ending := self._ending(request, word, said):
                     finish_reason = ending
                     break
-                yield Delta(word if said == 0 else f" {word}")
                 said += 1
+                yield Delta(word if said == 1 else f" {word}", usage=Usage(prompt_tokens, said))
             yield Delta(finish_reason=finish_reason, usage=Usage(prompt_tokens, said))
         finally:
             self._running -= 1

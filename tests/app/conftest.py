@@ -1,6 +1,5 @@
 """Fixtures for tests of the whole application."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 import pytest
 
 from .gateway import Gateway, running_gateway
-
-IDLE_SECONDS = 5.0
 
 StartGateway = Callable[..., Awaitable[Gateway]]
 
@@ -29,9 +26,7 @@ async def start_gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
 
         yield start
         for gateway in started:
-            async with asyncio.timeout(IDLE_SECONDS):
-                while not gateway.is_idle():  # noqa: ASYNC110 - it has no event of its own
-                    await asyncio.sleep(0)
+            await gateway.until_idle()
 
 
 @pytest.fixture

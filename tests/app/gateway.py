@@ -18,6 +18,7 @@ from app.persistence.tables import UserRow
 from app.services import Services
 from app.settings import Settings
 
+IDLE_SECONDS = 10.0
 ALL_SCOPES = "chat vision speech"
 
 
@@ -67,6 +68,12 @@ class Gateway:
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A bare connection, for clients that speak HTTP badly."""
         return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def until_idle(self) -> None:
+        """Until nothing runs or waits. Raises TimeoutError."""
+        async with asyncio.timeout(IDLE_SECONDS):
+            while not self.is_idle():  # noqa: ASYNC110 - it has no event of its own
+                await asyncio.sleep(0.001)
 
     def is_idle(self) -> bool:
         status = self.services.backend.status()

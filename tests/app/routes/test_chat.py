@@ -94,6 +94,23 @@ async def test_client_that_leaves_aborts_the_generation(start_gateway: StartGate
     # The fixture waits until nothing runs; ten seconds of ticking would be too long for it.
 
 
+async def test_client_that_leaves_has_used_what_was_made_for_it(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(scripted={"reply": "tick " * 1000, "step_seconds": 0.01})
+    body = {"prompt": "wait for me", "stream": True, "max_tokens": 2000}
+    headers = await gateway.headers()
+    async with gateway.client.stream("POST", "/chat", json=body, headers=headers) as answer:
+        ticks = 0
+        async for line in answer.aiter_lines():
+            ticks += line.startswith("data:")
+            if ticks == 5:
+                break
+    await gateway.until_idle()
+    await gateway.services.usage_writer.flush()
+    [day] = (await gateway.call("GET", "/me/usage")).json()["days"]
+    assert day["prompt_tokens"] == 3
+    assert day["completion_tokens"] >= 5
+
+
 async def test_client_that_leaves_an_unstreamed_request_aborts_it_too(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(scripted={"reply": "tick " * 1000, "step_seconds": 0.01})
     body = {"prompt": "wait", "max_tokens": 2000}
