@@ -1,0 +1,182 @@
+"""Tiny random checkpoints on disk, and a driver that takes a decoder through a schedule of steps."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from torch import Tensor
+
+from inference.loading.torchaudio_shim import import_torchaudio
+from inference.models.decoder import Decoder
+from inference.models.forward_batch import ForwardBatch, KVCache, allocate_kv_cache
+
+import_torchaudio()  # before transformers does
+
+from transformers import Glm4Config, Glm4ForCausalLM  # noqa: E402 - see above
+
+CONTROL_TOKENS = [f"<|{name}|>" for name in ("endoftext", "system", "user", "assistant", "image", "audio")]
+TAGS = ["<think>", "</think>"]
+VOCAB_SIZE = 256 + len(CONTROL_TOKENS) + len(TAGS)
+EOS = 256
+TEMPLATE = (
+    "{%- for m in messages -%}<|{{ m.role }}|>"
+    "{%- if m.content is string -%}{{ m.content }}{%- else -%}{%- for p in m.content -%}"
+    "{{ p.text if p.type == 'text' else '<|' + p.type + '|>' }}{%- endfor -%}{%- endif -%}"
+    "{%- endfor -%}{%- if add_generation_prompt -%}<|assistant|>{%- endif -%}"
+    "{{ '' if enable_thinking else '<think></think>' }}"
+)
+BLOCK_SIZE = 16
+
+Chunk = tuple[int, int, int]  # sequence, start, end
+Step = list[Chunk]
+
+
+def write_tokenizer(directory: Path) -> None:
+    """Bytes, control tokens and tags; no merges."""
+    vocabulary = {symbol: index for index, symbol in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    tokenizer = Tokenizer(models.BPE(vocabulary, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(CONTROL_TOKENS)
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])
+    tokenizer.save(str(directory / "tokenizer.json"))
+    (directory / "chat_template.jinja").write_text(TEMPLATE)
+
+
+def write_glm4(directory: Path, **changes: Any) -> Glm4ForCausalLM:
+    """Saves a random Glm4ForCausalLM in float32 as transformers does, and returns it."""
+    fields: dict[str, Any] = {
+        "vocab_size": VOCAB_SIZE,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "max_position_embeddings": 1024,
+        "pad_token_id": EOS,
+        "eos_token_id": [EOS],
+        "initializer_range": 0.2,
+        "architectures": ["Glm4ForCausalLM"],
+    }
+    torch.manual_seed(0)
+    reference = Glm4ForCausalLM(Glm4Config(**(fields | changes))).eval()
+    for name, parameter in reference.named_parameters():
+        if name.endswith(("bias", "norm.weight", "layernorm.weight")):
+            torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.2)
+    reference.save_pretrained(directory)
+    write_tokenizer(directory)
+    return reference
+
+
+def edit_json(path: Path, **changes: Any) -> None:
+    """A value of None removes the key."""
+    value = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: each for key, each in value.items() if each is not None}))
+
+
+def edit_weights(directory: Path, changes: dict[str, Tensor | None]) -> None:
+    """A value of None removes the tensor."""
+    path = directory / "model.safetensors"
+    tensors: dict[str, Tensor | None] = {**load_file(path), **changes}
+    save_file({name: each for name, each in tensors.items() if each is not None}, path, {"format": "pt"})
+
+
+def whole(sequences: list[list[int]]) -> list[Step]:
+    """Everything in one step."""
+    return [[(index, 0, len(sequence)) for index, sequence in enumerate(sequences)]]
+
+
+def one_by_one(sequences: list[list[int]]) -> list[Step]:
+    """Each sequence alone."""
+    return [[(index, 0, len(sequence))] for index, sequence in enumerate(sequences)]
+
+
+def in_chunks(sequences: list[list[int]], size: int) -> list[Step]:
+    """All sequences together, `size` tokens of each a step; with 1, everything is decoded."""
+    longest = max(map(len, sequences))
+    return [
+        [(i, start, min(start + size, len(each))) for i, each in enumerate(sequences) if start < len(each)]
+        for start in range(0, longest, size)
+    ]
+
+
+def at_random(sequences: list[list[int]], seed: int) -> list[Step]:
+    """Prefills and decodes mixed as a busy scheduler would."""
+    chance = random.Random(seed)
+    done = [0] * len(sequences)
+    steps: list[Step] = []
+    while any(position < len(each) for position, each in zip(done, sequences, strict=True)):
+        step: Step = []
+        for index, each in enumerate(sequences):
+            if done[index] < len(each) and chance.random() < 0.7:
+                end = min(done[index] + chance.choice([1, 1, 2, 3, 5, 20, 90]), len(each))
+                step.append((index, done[index], end))
+                done[index] = end
+        steps += [step] if step else []
+    return steps
+
+
+class Driver:
+    """Owns a cache full of NaN, so that reading where nothing was written shows."""
+
+    def __init__(self, decoder: Decoder, num_blocks: int = 128) -> None:
+        self.decoder = decoder
+        self.kv_caches: list[KVCache] = allocate_kv_cache(
+            decoder.config, num_blocks, BLOCK_SIZE, "cpu", torch.float32
+        )
+        for key, value in self.kv_caches:
+            key.fill_(float("nan"))
+            value.fill_(float("nan"))
+        self._free = list(range(1, num_blocks))
+        random.Random(0).shuffle(self._free)
+        self._tables: dict[int, list[int]] = {}
+
+    @torch.inference_mode()
+    def run(self, sequences: list[list[int]], steps: list[Step]) -> list[Tensor]:
+        """Returns the logits of every token of every sequence, (tokens, vocab) each."""
+        logits = [torch.empty(len(each), self.decoder.config.vocab_size) for each in sequences]
+        for step in steps:
+            token_ids = [token for index, start, end in step for token in sequences[index][start:end]]
+            rows = self.step(torch.tensor(token_ids), step)
+            row = 0
+            for index, start, end in step:
+                logits[index][start:end] = rows[row : row + end - start]
+                row += end - start
+        return logits
+
+    def step(self, token_ids: Tensor, step: Step) -> Tensor:
+        batch = self._batch(step)
+        return self.decoder.logits(self.decoder(self.decoder.embed(token_ids), batch, self.kv_caches))
+
+    def _batch(self, step: Step) -> ForwardBatch:
+        positions = [position for _, start, end in step for position in range(start, end)]
+        tables = []
+        slots = []
+        for index, start, end in step:
+            table = self._tables.setdefault(index, [])
+            while len(table) * BLOCK_SIZE < end:
+                table.append(self._free.pop())
+            tables.append(list(table))
+            slots += [table[at // BLOCK_SIZE] * BLOCK_SIZE + at % BLOCK_SIZE for at in range(start, end)]
+        width = max(map(len, tables))
+        starts = [0]
+        for _, start, end in step:
+            starts.append(starts[-1] + end - start)
+        return ForwardBatch(
+            token_positions=torch.tensor(positions),
+            slot_mapping=torch.tensor(slots),
+            query_starts=torch.tensor(starts),
+            context_lengths=torch.tensor([end for *_, end in step]),
+            block_tables=torch.tensor([table + [0] * (width - len(table)) for table in tables]),
+            is_decode=len(positions) == len(step),
+        )
+
+
+def random_sequences(lengths: tuple[int, ...], seed: int = 0) -> list[list[int]]:
+    chance = random.Random(seed)
+    return [[chance.randrange(256) for _ in range(length)] for length in lengths]
