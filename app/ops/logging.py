@@ -55,7 +55,7 @@ def configure_logging(level: LogLevel) -> None:
     """
     # What no line of ours shows need not be looked up for every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # type: ignore[attr-defined]  # the documented way to skip looking up the caller
+    logging._srcfile = None  # the documented way to skip looking up the caller
     root = logging.getLogger()
     if not any(isinstance(handler.formatter, JSONFormatter) for handler in root.handlers):
         handler = logging.StreamHandler(sys.stderr)
