@@ -1,0 +1,220 @@
+"""`gateway serve` as a process: its words, its stop, and the sentences when it cannot start."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from app.persistence.migrations import ADVISORY_LOCK_KEY
+from tests.app.cli.conftest import Run
+
+GATEWAY = Path(sys.executable).with_name("gateway")
+SECONDS = 60
+
+Serve = Callable[..., "Server"]
+
+
+@dataclass
+class Server:
+    """A running `gateway serve`. `words` is what it printed until it could be reached."""
+
+    process: subprocess.Popen[str]
+    words: list[str]
+
+    @property
+    def url(self) -> str:
+        return self.block["serving on"]
+
+    @property
+    def block(self) -> dict[str, str]:
+        """The aligned lines at the end."""
+        lines = [re.split(r"  +", line.strip(), maxsplit=1) for line in self.words if line.startswith("  ")]
+        return dict(reversed(lines))
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(SECONDS)
+
+
+@pytest.fixture
+def serve(own_settings: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
+    """Starts `gateway serve ARGUMENTS…` on a free port; keywords are settings."""
+    started: list[subprocess.Popen[str]] = []
+
+    def serve(*arguments: str, until: str = "  issue a token", **settings: str) -> Server:
+        process = subprocess.Popen(
+            [GATEWAY, "serve", "--port", "0", *arguments],
+            env=os.environ | settings,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        words: list[str] = []
+        while not words or not words[-1].startswith(until):
+            line = process.stdout.readline()
+            assert line, f"it ended after {words}"
+            words.append(line.rstrip("\n"))
+        return Server(process, words)
+
+    yield serve
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def count_usage(data: Path) -> int:
+    database = sqlite3.connect(data / "gateway.db")
+    (count,) = database.execute("SELECT count(*) FROM usage").fetchone()
+    database.close()
+    return int(count)
+
+
+def token_for(run: Run) -> dict[str, str]:
+    return {"Authorization": f"Bearer {run('token', 'issue', '--user', 'bob').out.strip()}"}
+
+
+def test_start_ends_with_an_aligned_block_that_says_what_is_where(serve: Serve, tmp_path: Path) -> None:
+    server = serve()
+    last = server.words[server.words.index("") + 1 :]
+    values = [re.match(r"  \S+( \S+)* {2,}", line) for line in last]
+    assert len({match.end() for match in values if match}) == 1
+    assert all(values)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.url)
+    assert server.block["data"] == str(tmp_path / "data")
+    assert server.block["signing keys"] == str(tmp_path / "data" / "keys")
+    assert httpx.get(server.block["ready when"]).status_code == 200
+
+
+def test_block_says_how_to_issue_a_token(serve: Serve, tmp_path: Path) -> None:
+    server = serve()
+    command = server.block["issue a token"].replace("NAME", "bob")
+    issued = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+    headers = {"Authorization": f"Bearer {issued.stdout.strip()}"}
+    assert httpx.post(f"{server.url}/chat", headers=headers, json={"prompt": "hi"}).status_code == 200
+
+
+def test_wildcard_address_is_never_shown(serve: Serve) -> None:
+    server = serve("--host", "0.0.0.0")
+    assert "0.0.0.0" not in "\n".join(server.words)
+    assert httpx.get(f"{server.url}/healthz").status_code == 200
+
+
+def test_answers_have_a_date_and_do_not_name_the_server(serve: Serve) -> None:
+    headers = httpx.get(f"{serve().url}/healthz").headers
+    assert "date" in headers
+    assert "server" not in headers
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl (Debian package: curl)")
+def test_demo_prints_three_requests_that_can_be_pasted(serve: Serve, tmp_path: Path) -> None:
+    server = serve("--demo")
+    lines = [line for line in server.words if line.startswith("curl ")]
+    answers = [
+        subprocess.run(
+            f"{line} --silent --fail", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        for line in lines
+    ]
+    assert [answer.returncode for answer in answers] == [0, 0, 0], answers
+    chat, photo, voice = (answer.stdout for answer in answers)
+    assert "event: done" in chat
+    assert json.loads(photo)["content"]
+    assert json.loads(voice)["transcript"]
+
+
+def test_sigterm_stores_the_last_usage_and_exits_with_0(serve: Serve, run: Run, tmp_path: Path) -> None:
+    server = serve()
+    answer = httpx.post(f"{server.url}/chat", headers=token_for(run), json={"prompt": "hi"})
+    assert answer.status_code == 200
+    assert server.stop() == 0
+    assert count_usage(tmp_path / "data") == 1
+
+
+def test_sigterm_lets_a_running_stream_finish(serve: Serve, run: Run, tmp_path: Path) -> None:
+    server = serve(GATEWAY_SCRIPTED__STEP_SECONDS="0.1")
+    body = {"prompt": "hi", "stream": True}
+    with httpx.stream("POST", f"{server.url}/chat", headers=token_for(run), json=body) as answer:
+        lines = answer.iter_lines()
+        while next(lines) != "event: delta":
+            pass
+        server.process.send_signal(signal.SIGTERM)
+        rest = list(lines)
+    assert "event: done" in rest
+    assert server.process.wait(SECONDS) == 0
+    assert count_usage(tmp_path / "data") == 1
+
+
+@pytest.mark.servers
+@pytest.mark.anyio
+async def test_sigterm_ends_a_start_that_takes_long(serve: Serve, postgres_url: str) -> None:
+    connection = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK_KEY)  # its migrations wait
+    server = await asyncio.to_thread(serve, until="Starting", GATEWAY_DATABASE_URL=postgres_url)
+    server.process.send_signal(signal.SIGTERM)
+    out, err = await asyncio.to_thread(server.process.communicate, timeout=SECONDS)
+    await connection.close()
+    assert (server.process.returncode, out, err) == (0, "", "")
+
+
+def test_gateway_without_a_model_of_its_own_loads_no_torch(serve: Serve) -> None:
+    server = serve()
+    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert "torch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
+
+
+def test_issuing_a_token_loads_no_web_framework() -> None:
+    program = "import sys, app.cli.token_work; sys.exit('fastapi' in sys.modules or 'uvicorn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_taken_port_is_said_in_one_sentence(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        failed = run("serve", "--port", str(port))
+    assert (failed.code, failed.out) == (1, "")
+    assert re.fullmatch(rf"gateway: Port {port} on .* --port\.\n", failed.err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "code", "words"),
+    [
+        ((), {"GATEWAY_DATA_DIR": "file/data"}, 1, "GATEWAY_DATA_DIR"),
+        ((), {"GATEWAY_AUTH__KEYS_DIR": "file/keys"}, 1, "signing keys"),
+        ((), {"GATEWAY_DATABASE_URL": "postgresql://gateway:s3cret@127.0.0.1:1/x"}, 1, "127.0.0.1:1"),
+        ((), {"GATEWAY_REQUEST_TIMEOUT_SECONDS": "s3cret"}, 2, "GATEWAY_REQUEST_TIMEOUT_SECONDS"),
+        ((), {"GATEWAY_ENV": "production"}, 2, "GATEWAY_AUTH__KEYS_DIR"),
+        (("--host", "nowhere.invalid"), {}, 1, "--host"),
+        (("--host", "192.0.2.1"), {}, 1, "--host"),
+        (
+            ("--demo",),
+            {"GATEWAY_ENV": "production", "GATEWAY_AUTH__KEYS_DIR": "keys", "GATEWAY_BACKEND": "in_process"},
+            2,
+            "--demo",
+        ),
+    ],
+)
+def test_what_hinders_the_start_is_said_in_one_sentence(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str], code: int, words: str
+) -> None:
+    (tmp_path / "file").touch()
+    failed = run("serve", "--port", "0", *arguments, **settings)
+    assert failed.code == code
+    (sentence,) = failed.err.splitlines()
+    assert words in sentence
+    assert "s3cret" not in sentence
