@@ -32,7 +32,7 @@ bench: $(VENV)/.installed-for-tests
 
 # Each stamp is newer than pyproject.toml: a second run installs nothing and needs no network.
 $(VENV)/.installed: pyproject.toml | $(VENV)/.created
-	@echo "Installing the gateway and PyTorch into $(VENV): a few minutes, 0.5 to 4 GB by the index's build of torch."
+	@echo "Installing the gateway and PyTorch into $(VENV): some minutes, 1 to 5 GB by the index's build of torch."
 	@echo "(PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu offers the small one, without CUDA.)"
 	$(PIP) -e '.[inference]'
 	@touch $@
