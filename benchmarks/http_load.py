@@ -55,7 +55,7 @@ class _Connection(asyncio.Protocol):
         self._awaited = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.WriteTransport, transport)  # uvloop's is registered as neither
+        self.transport = cast("asyncio.WriteTransport", transport)  # uvloop's is registered as neither
 
     def ask(self, request: bytes) -> "asyncio.Future[bool]":
         self._answered = asyncio.get_running_loop().create_future()
