@@ -19,6 +19,12 @@ MakeEngine = Callable[..., Engine]
 RunAll = Callable[..., dict[int, list[Event]]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_torch_thread() -> None:
+    """Tests run beside each other: threads that wait for each other's turn took twenty times as long."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def make_request() -> MakeRequest:
     """A greedy request for one user message; keyword arguments are the request's or the sampling's."""
