@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.audit import audit
+from app.admin.notes import check_note
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.persistence import users
 from app.persistence.tables import UserRow
@@ -51,6 +52,7 @@ async def create_user(
             "A name is 1 to 64 letters, digits and . _ @ + - and begins with a letter or digit."
         )
     values = changes.values() if changes is not None else {}
+    check_note(values.get("note", ""))
     row = UserRow(id=f"usr_{secrets.token_urlsafe(ID_BYTES)}", name=name, **values)
     try:
         await users.add_user(db_session, row)
@@ -61,7 +63,8 @@ async def create_user(
 
 
 async def update_user(db_session: AsyncSession, actor: str, user_id: str, changes: UserChanges) -> UserRow:
-    """Raises `NotFound`."""
+    """Raises `NotFound`, and `InvalidRequest` for a note that cannot be stored."""
+    check_note(changes.note or "")
     row = await get_user(db_session, user_id)
     changed = {name: value for name, value in changes.values().items() if getattr(row, name) != value}
     if changed:

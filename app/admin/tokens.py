@@ -10,6 +10,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.audit import audit
+from app.admin.notes import check_note
 from app.auth import token_revocation
 from app.auth.token_issuer import IssuedTokens, TokenIssuer
 from app.errors import Conflict, InvalidRequest, NotFound
@@ -28,7 +29,8 @@ async def issue_tokens(
     with_refresh: bool = False,
     note: str = "",
 ) -> IssuedTokens:
-    """Raises `Conflict` for a disabled user, `InvalidRequest` for unknown scopes or lifetimes."""
+    """Raises `Conflict` for a disabled user, `InvalidRequest` for wrong scopes, lifetimes or notes."""
+    check_note(note)
     if user.is_disabled:
         raise Conflict("The user is disabled; enable it first.")
     try:

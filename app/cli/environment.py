@@ -50,7 +50,7 @@ def run_command(work: Callable[[Settings], Coroutine[Any, Any, Result]]) -> Resu
         raise CommandFailed(str(error)) from None
     except SQLAlchemyError:
         raise CommandFailed(
-            f"The database {describe_database(settings)} lacks tables; run `gateway db upgrade`."
+            f"The database {describe_database(settings)} does not fit this version; run `gateway db upgrade`."
         ) from None
     except OSError as error:
         raise CommandFailed(

@@ -1,6 +1,7 @@
 """Every command but `serve` and `doctor`."""
 
 import json
+import os
 import stat
 import time
 from pathlib import Path
@@ -122,6 +123,8 @@ def test_version_is_printed(run: Run) -> None:
         ("token", "issue", "--user", "bob", "--scope", "root"),
         ("token", "issue", "--user", "bob", "--scope", ""),
         ("token", "issue", "--user", "bob", "--lifetime", "99999999"),
+        ("user", "create", "bob", "--note", "x" * 501),
+        ("token", "issue", "--user", "bob", "--note", os.fsdecode(b"not UTF-8: \xff")),
         ("token", "list", "--user", "nobody"),
         ("token", "revoke", "tok_nothing"),
     ],
