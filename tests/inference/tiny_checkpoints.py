@@ -150,10 +150,10 @@ class Driver:
         return logits
 
     def step(self, token_ids: Tensor, step: Step) -> Tensor:
-        batch = self._batch(step)
+        batch = self.batch(step)
         return self.decoder.logits(self.decoder(self.decoder.embed(token_ids), batch, self.kv_caches))
 
-    def _batch(self, step: Step) -> ForwardBatch:
+    def batch(self, step: Step) -> ForwardBatch:
         positions = [position for _, start, end in step for position in range(start, end)]
         tables = []
         slots = []

@@ -1,0 +1,48 @@
+"""Messages to a template's text, with what people wrote kept apart from it."""
+
+import numpy as np
+import pytest
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
+
+from inference.loading.chat_template import ChatTemplate, WrittenText
+from inference.types import Audio, Image, Message, Text
+
+TEMPLATE = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{{ eos_token }}"
+PARTS = "{% for p in messages[0].content %}<{{ p.type }}>{{ p.text }}{% endfor %}"
+IMAGE = Image(np.zeros((1, 1, 3), dtype=np.uint8))
+AUDIO = Audio(np.zeros(1, dtype=np.float32))
+
+
+def test_texts_come_out_between_the_templates_own_text() -> None:
+    messages = (Message("user", (Text("hi"),)), Message("assistant", (Text("there"),)))
+    pieces = ChatTemplate(TEMPLATE, {"eos_token": "!"}).render(messages, enable_thinking=False)
+    assert pieces == ["[user]", WrittenText("hi", False), "[assistant]", WrittenText("there", True), "!"]
+
+
+def test_a_person_cannot_write_a_marker() -> None:
+    messages = (Message("user", (Text("\ue0000\ue001"), Text("b"))),)
+    pieces = ChatTemplate(TEMPLATE, {}).render(messages, enable_thinking=False)
+    assert pieces == ["[user]", WrittenText("\ue0000\ue001", False), WrittenText("b", False)]
+
+
+def test_media_keep_their_place_among_the_parts() -> None:
+    messages = (Message("user", (Text("a"), IMAGE, AUDIO, Text("b"))),)
+    pieces = ChatTemplate(PARTS, {}).render(messages, enable_thinking=False)
+    assert pieces == ["<text>", WrittenText("a", False), "<image><audio><text>", WrittenText("b", False)]
+
+
+@pytest.mark.parametrize("enable_thinking", [True, False])
+def test_the_template_knows_whether_to_think(enable_thinking: bool) -> None:
+    template = ChatTemplate("{{ enable_thinking }}{{ add_generation_prompt }}", {})
+    assert template.render((), enable_thinking) == [f"{enable_thinking}True"]
+
+
+def test_a_template_may_refuse() -> None:
+    with pytest.raises(TemplateError, match="only users"):
+        ChatTemplate("{{ raise_exception('only users') }}", {}).render((), enable_thinking=False)
+
+
+def test_a_template_cannot_reach_into_the_program() -> None:
+    with pytest.raises(SecurityError):
+        ChatTemplate("{{ messages.__class__.__mro__ }}", {}).render((), enable_thinking=False)

@@ -1,0 +1,108 @@
+"""LLM.int8(): bitsandbytes' own numbers, close to the floats, and saved ones never become floats."""
+
+from pathlib import Path
+
+import bitsandbytes
+import pytest
+import torch
+from torch import Tensor
+
+from inference.errors import InvalidCheckpoint
+from inference.kernels.int8_linear import dequantize, int8_linear
+from inference.loading.int8 import quantize
+from inference.loading.registry import load_model
+
+from ..tiny_checkpoints import Driver, edit_weights, random_sequences, whole, write_glm4
+
+LAYERS = 3
+PROJECTIONS = (
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "mlp.gate_up_proj",
+    "mlp.down_proj",
+)
+WEIGHT_ERROR = 0.5 / 127 + 2**-11  # of a row's largest weight: half a step, and rounding to 16 bits
+LOGIT_ERROR = 0.1  # of the logits' standard deviation, root mean square; random weights are the worst case
+
+
+def logits(directory: Path, quantization: str) -> Tensor:
+    decoder = load_model(str(directory), "cpu", quantization).decoder
+    sequences = random_sequences((60,))
+    return Driver(decoder).run(sequences, whole(sequences))[0]
+
+
+def save_in_int8(directory: Path, modules: tuple[str, ...]) -> None:
+    """Rewrites the weights as transformers saves a model that bitsandbytes has quantised."""
+    reference = write_glm4(directory)
+    saved: dict[str, Tensor | None] = {}
+    for name in modules:
+        linear = reference.get_submodule(name)
+        quantized = bitsandbytes.nn.Linear8bitLt(*linear.weight.shape[::-1], False, has_fp16_weights=False)
+        quantized.weight = bitsandbytes.nn.Int8Params(linear.weight.detach(), requires_grad=False)
+        for key, tensor in quantized.to("cpu").state_dict().items():
+            saved[f"{name}.{key}"] = tensor
+    edit_weights(directory, saved)
+
+
+def test_weights_are_quantised_to_the_numbers_of_bitsandbytes() -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(48, 64)
+    theirs = bitsandbytes.nn.Int8Params(weight, requires_grad=False).to("cpu")
+    ours = quantize(weight)
+    assert torch.equal(ours.cb, theirs.CB)
+    assert torch.equal(ours.scb, theirs.SCB)
+
+
+def test_quantised_weights_are_within_half_a_step() -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(48, 64)
+    ours = quantize(weight)
+    error = (dequantize(ours.cb, ours.scb, torch.float32) - weight).abs()
+    assert (error <= WEIGHT_ERROR * weight.abs().amax(dim=1, keepdim=True)).all()
+
+
+def test_products_are_those_of_bitsandbytes_up_to_its_rounding_of_activations() -> None:
+    torch.manual_seed(0)
+    weight, rows = torch.randn(48, 64), torch.randn(10, 64)
+    theirs = bitsandbytes.nn.Linear8bitLt(64, 48, bias=False, has_fp16_weights=False)
+    theirs.weight = bitsandbytes.nn.Int8Params(weight, requires_grad=False)
+    expected = theirs.to("cpu")(rows.half()).float()
+    ours = quantize(weight)
+    error = (int8_linear(rows, ours.cb, ours.scb) - expected).square().mean().sqrt()
+    assert error < 0.02 * expected.std()
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_logits_stay_close_to_those_of_floats(tmp_path: Path, tied: bool) -> None:
+    write_glm4(tmp_path, tie_word_embeddings=tied)
+    exact, rounded = logits(tmp_path, "none"), logits(tmp_path, "int8")
+    error = (exact - rounded).square().mean().sqrt() / exact.std()
+    assert 0 < error < LOGIT_ERROR
+
+
+def test_a_saved_int8_checkpoint_serves_the_same_numbers(tmp_path: Path) -> None:
+    write_glm4(tmp_path)
+    expected = logits(tmp_path, "int8")
+    layers = tuple(f"model.layers.{i}.{name}" for i in range(LAYERS) for name in PROJECTIONS)
+    save_in_int8(tmp_path, (*layers, "lm_head"))
+    assert torch.equal(logits(tmp_path, "int8"), expected)
+
+
+def test_saved_int8_weights_never_become_floats(tmp_path: Path) -> None:
+    layers = tuple(f"model.layers.{i}.{name}" for i in range(LAYERS) for name in PROJECTIONS)
+    save_in_int8(tmp_path, layers)
+    decoder = load_model(str(tmp_path), "cpu", "none").decoder
+    assert not [name for name, each in decoder.layers.named_parameters() if each.dim() > 1]
+    matrices = [each for each in decoder.layers.buffers() if each.dim() > 1]
+    assert {each.dtype for each in matrices} == {torch.int8}
+    assert len(matrices) == 4 * LAYERS
+
+
+def test_another_format_of_int8_is_refused(tmp_path: Path) -> None:
+    name = "model.layers.0.mlp.down_proj"
+    save_in_int8(tmp_path, (name,))
+    edit_weights(tmp_path, {f"{name}.weight_format": torch.tensor(1, dtype=torch.uint8)})
+    with pytest.raises(InvalidCheckpoint, match="not in bitsandbytes' row format"):
+        load_model(str(tmp_path), "cpu", "none")

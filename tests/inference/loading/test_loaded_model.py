@@ -1,0 +1,130 @@
+"""Messages to prompts: where media stand, what counts, what is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inference.errors import GenerationFailed, PromptTooLong, UnsupportedModality
+from inference.loading.chat_template import ChatTemplate
+from inference.loading.loaded_model import TRANSCRIBE, LoadedModel, hash_media
+from inference.loading.registry import load_model
+from inference.models.audio_tower import AudioConfig
+from inference.models.fusion import Fusion
+from inference.models.vision_tower import VisionConfig
+from inference.types import Audio, Image, Message, Part, Text
+
+from ..tiny_checkpoints import write_glm4
+
+VISION = VisionConfig(192, 1, 4, 64, patch_size=8, merge_size=2, max_tokens=40)
+AUDIO = AudioConfig(20, 64, 1, 4, 64, stack_size=8)
+PICTURE = Image(np.arange(48 * 32 * 3, dtype=np.uint8).reshape(48, 32, 3))  # 3 x 2 rows
+RECORDING = Audio(np.sin(np.arange(16_000)).astype(np.float32))  # 4 rows
+
+
+@pytest.fixture(scope="module")
+def text_model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    directory = tmp_path_factory.mktemp("checkpoint")
+    write_glm4(directory)
+    return load_model(str(directory), "cpu", "none")
+
+
+@pytest.fixture(scope="module")
+def model(text_model: LoadedModel) -> LoadedModel:
+    torch.manual_seed(0)
+    fusion = Fusion(text_model.config.hidden_size, VISION, AUDIO).eval()
+    names = {"image": "<|image|>", "audio": "<|audio|>"}
+    tokens = {kind: text_model.tokenizer.encode_template(name)[0] for kind, name in names.items()}
+    return replace(text_model, fusion=fusion, placeholders=tokens)
+
+
+def user(*parts: Part) -> tuple[Message, ...]:
+    return (Message("user", parts),)
+
+
+def test_a_text_prompt_is_the_templates_and_the_persons_tokens(text_model: LoadedModel) -> None:
+    prompt = text_model.encode_prompt(user(Text("hi")), True, "chat")
+    expected = text_model.tokenizer.encode_template("<|user|>hi<|assistant|>")
+    assert prompt.token_ids == tuple(expected)
+    assert prompt.media == ()
+
+
+def test_without_thinking_the_template_closes_it(text_model: LoadedModel) -> None:
+    prompt = text_model.encode_prompt(user(Text("hi")), False, "chat")
+    expected = text_model.tokenizer.encode_template("<|user|>hi<|assistant|><think></think>")
+    assert prompt.token_ids == tuple(expected)
+
+
+def test_media_stand_in_the_order_of_the_parts(model: LoadedModel) -> None:
+    prompt = model.encode_prompt(user(Text("ab"), PICTURE, RECORDING, Text("c"), PICTURE), True, "chat")
+    kinds = [model.placeholders["image"], model.placeholders["audio"], model.placeholders["image"]]
+    assert [(span.start, span.length) for span in prompt.media] == [(3, 6), (9, 4), (14, 6)]
+    for span, placeholder in zip(prompt.media, kinds, strict=True):
+        assert prompt.token_ids[span.start : span.start + span.length] == (placeholder,) * span.length
+        assert span.features.shape == (span.length, model.config.hidden_size)
+    assert torch.equal(prompt.media[0].features, prompt.media[2].features)
+    assert prompt.media[0].content_hash == prompt.media[2].content_hash != prompt.media[1].content_hash
+
+
+def test_a_person_who_writes_a_placeholder_places_nothing(model: LoadedModel) -> None:
+    prompt = model.encode_prompt(user(Text("<|image|>"), PICTURE), True, "chat")
+    assert prompt.token_ids.count(model.placeholders["image"]) == 6
+    assert prompt.media[0].start == 1 + len("<|image|>")
+
+
+@pytest.mark.parametrize(("part", "modality"), [(PICTURE, "image"), (RECORDING, "audio")])
+def test_a_modality_without_a_tower_is_refused(text_model: LoadedModel, part: Part, modality: str) -> None:
+    assert text_model.modalities == {"text"}
+    with pytest.raises(UnsupportedModality) as caught:
+        text_model.encode_prompt(user(part), False, "chat")
+    assert caught.value.modality == modality
+
+
+def test_a_prompt_that_fills_the_context_is_refused_before_any_tower_works(model: LoadedModel) -> None:
+    text = Text("x" * model.context_length)
+    with pytest.raises(PromptTooLong) as caught:
+        replace(model, fusion=_Unusable(8, VISION, None)).encode_prompt(user(text, PICTURE), False, "chat")
+    assert caught.value.prompt_tokens > model.context_length
+
+
+def test_transcribing_asks_for_the_words_of_the_recording_alone(model: LoadedModel) -> None:
+    asked = user(Text("please"), RECORDING)
+    expected = model.encode_prompt(user(RECORDING, Text(TRANSCRIBE)), False, "chat")
+    assert model.encode_prompt(asked, False, "transcribe").token_ids == expected.token_ids
+
+
+@pytest.mark.parametrize("template", ["", "<|audio|>", "<|image|><|image|>"])
+def test_a_template_that_does_not_place_media_fails_the_request(model: LoadedModel, template: str) -> None:
+    careless = replace(model, chat_template=ChatTemplate(template, {}))
+    with pytest.raises(GenerationFailed):
+        careless.encode_prompt(user(Text("a"), PICTURE), False, "chat")
+
+
+def test_hashes_tell_media_apart() -> None:
+    pixels = np.zeros((2, 4, 3), dtype=np.uint8)
+    samples = np.zeros(8, dtype=np.float32)
+    media = [
+        Image(pixels),
+        Image(pixels.reshape(4, 2, 3)),
+        Image(pixels + 1),
+        Audio(samples),
+        Audio(samples[:-1]),
+        Audio(samples + 1),
+    ]
+    assert len({hash_media(each) for each in media}) == len(media)
+    assert hash_media(Image(pixels)) == hash_media(Image(pixels.copy()))
+
+
+class _Unusable(Fusion):
+    def encode(self, media: Image | Audio) -> torch.Tensor:
+        raise AssertionError("a tower worked")
+
+
+def test_created_is_when_the_checkpoint_was_written(tmp_path: Path) -> None:
+    write_glm4(tmp_path)
+    model = load_model(str(tmp_path), "cpu", "none")
+    assert model.created == int((tmp_path / "config.json").stat().st_mtime)
+    assert model.name == tmp_path.name
+    assert model.eos_token_ids == {256}

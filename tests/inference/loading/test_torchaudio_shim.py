@@ -1,0 +1,15 @@
+"""torchaudio and transformers import beside a torch that torchaudio was not built for."""
+
+import subprocess
+import sys
+
+
+def test_transformers_models_import_after_torchaudio() -> None:
+    """In a process of its own, because importing happens once."""
+    program = (
+        "from inference.loading.torchaudio_shim import import_torchaudio\n"
+        "assert import_torchaudio() is import_torchaudio()\n"
+        "import_torchaudio().functional.melscale_fbanks(201, 0.0, 8000.0, 80, 16000)\n"
+        "from transformers import Glm4ForCausalLM\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
