@@ -9,12 +9,12 @@ app = FastAPI()
 
 @app.post("/chat")
 async def chat(body: ChatRequest) -> dict[str, object]:
-    usage = {"prompt_tokens": 1, "completion_tokens": 8, "total_tokens": 9}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     timings = {"queue_ms": 0.1, "ttft_ms": 0.2, "total_ms": 0.3}
     return {
         "id": "req_0",
         "model": "bare",
-        "content": "one two three four five six seven eight",
+        "content": "Hello.",
         "finish_reason": "stop",
         "usage": usage,
         "timings": timings,

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from app.errors import BodyTooLarge, InvalidMedia
-from app.media.audio import decode_audio
 from app.media.image import decode_image
 from app.settings import MediaSettings
 from inference import Audio, Image
@@ -44,7 +43,7 @@ class MediaDecoder:
 
         Raises `InvalidAudio` and `AudioTooLong`, for a string also what `decode_base64` raises.
         """
-        return await self._run(decode_audio, data, self._settings.max_audio_seconds)
+        return await self._run(_decode_audio, data, self._settings.max_audio_seconds)
 
     async def aclose(self) -> None:
         """Waits for what is being decoded; what only waits is dropped."""
@@ -57,6 +56,12 @@ class MediaDecoder:
             return decode(data, bound)
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+
+
+def _decode_audio(data: bytes, max_seconds: int) -> Audio:
+    from app.media.audio import decode_audio  # FFmpeg takes 15 MB, which a gateway for text never needs
+
+    return decode_audio(data, max_seconds)
 
 
 def decode_base64(text: str, max_bytes: int) -> bytes:
