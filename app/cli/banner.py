@@ -17,12 +17,16 @@ SAMPLES: Final = Path(app.__file__).parents[1] / "samples"
 # Addresses kept for documentation: a datagram socket "connects" to them without sending anything.
 OUTSIDE: Final = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
 ANY_PORT: Final = 9
+DEMO_TOKENS: Final = 100  # a few seconds, without a GPU too
 
 
 def demo_lines(url: str, access_token: str) -> list[str]:
     """Three requests to paste into a shell: a chat, a photo, a voice recording."""
     header = f"-H 'Authorization: Bearer {access_token}'"
-    body = shlex.quote(json.dumps({"prompt": "Hello! What can you do?", "stream": True}))
+    body = shlex.quote(
+        json.dumps({"prompt": "Hello! What can you do?", "max_tokens": DEMO_TOKENS, "stream": True})
+    )
+    tokens = f"-F max_tokens={DEMO_TOKENS}"
     photo = shlex.quote(f"image=@{_shown(SAMPLES / 'photo.jpg')}")
     voice = shlex.quote(f"audio=@{_shown(SAMPLES / 'voice.m4a')}")
     return [
@@ -31,9 +35,9 @@ def demo_lines(url: str, access_token: str) -> list[str]:
         "",
         f"curl -N {url}/chat {header} -H 'Content-Type: application/json' -d {body}",
         "",
-        f"curl {url}/vision {header} -F {photo} -F 'prompt=What is in this picture?'",
+        f"curl {url}/vision {header} -F {photo} -F 'prompt=What is in this picture?' {tokens}",
         "",
-        f"curl {url}/speech {header} -F {voice}",
+        f"curl {url}/speech {header} -F {voice} {tokens}",
     ]
 
 

@@ -28,9 +28,7 @@ from inference import InferenceError
 
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy keeps idle connections to us, or it answers 502
 BACKLOG: Final = 2048
-GARBAGE_THRESHOLD: Final = 20_000  # allocations between two searches of the young; the default is for scripts
-    20_000  # allocations between two searches of the young; Python's 700 is for scripts
-)
+GARBAGE_THRESHOLD: Final = 20_000  # allocations between two searches of the young; 700 is for scripts
 DEMO_USER: Final = "demo"
 DEMO_SCOPES: Final = ("chat", "vision", "speech")
 DEMO_LIFETIME_SECONDS: Final = 86_400

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.errors import DatabaseUnavailable
@@ -137,6 +137,8 @@ async def test_day_of_a_moment_is_the_utc_day(database: Database) -> None:
     async with database.session() as db_session:
         db_session.add(row)
     async with database.session(read_only=True) as db_session:
+        if database.engine.dialect.name == "postgresql":
+            await db_session.execute(text("SET LOCAL TIME ZONE 'America/New_York'"))
         assert (await db_session.scalars(select(utc_day(UsageRow.at)))).one() == "2026-03-15"
 
 
