@@ -9,18 +9,17 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from app.persistence.tables import UsageRow
+from app.persistence.usage import Row
 
 MAX_BYTES = 64 * 1_048_576  # about 200,000 records
 MAX_FILES = 16  # processes that share a directory
 GROUP_LINES = 1_000
 
 _COLUMNS = set(UsageRow.__table__.columns.keys())
-Row = dict[str, Any]  # a UsageRow's columns, `at` a datetime
 
 
 class UsageSpool:
@@ -137,7 +136,7 @@ def _open_locked(path: Path) -> int | None:
 def _parse(line: bytes) -> Row | None:
     try:
         row: Row = orjson.loads(line)
-        row["at"] = datetime.fromisoformat(row["at"])
+        datetime.fromisoformat(str(row["at"]))
     except (ValueError, KeyError, TypeError):
         return None
     return row if row.keys() == _COLUMNS else None

@@ -10,17 +10,17 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import DatabaseUnavailable
 from app.persistence.database import Database
 from app.persistence.tables import MODEL_NAME_LENGTH, ROUTE_LENGTH
-from app.persistence.usage import add_usage
-from app.persistence.usage_spool import MAX_BYTES, Row, UsageSpool
+from app.persistence.usage import Row, add_usage, moment_text
+from app.persistence.usage_spool import MAX_BYTES, UsageSpool
 
 INTERVAL_SECONDS = 0.1  # leaves as much again for a slow disk, of the 0.2 s that a kill may cost
 RETRY_SECONDS = 1.0  # while the database is away
@@ -29,9 +29,9 @@ MAX_PENDING = 20_000  # several seconds of the busiest gateway, should a disk or
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
-    """One generation. `at` is when it ended."""
+class UsageRecord(NamedTuple):
+    """One generation. `at` is when it ended. A tuple, being made on every request: a frozen dataclass
+    takes five times as long."""
 
     request_id: str
     at: datetime
@@ -169,7 +169,7 @@ def _row_of(record: UsageRecord, row_id: str) -> Row:
     return {
         "id": row_id,
         "request_id": record.request_id,
-        "at": record.at,
+        "at": moment_text(record.at),
         "user_id": record.user_id,
         "route": record.route[:ROUTE_LENGTH],
         "model": record.model[:MODEL_NAME_LENGTH],

@@ -1,16 +1,20 @@
 """Totals of usage per user and UTC day, on both databases."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app.persistence.database import Database
+from app.persistence.tables import UsageRow
 from app.persistence.usage import (
     DailyUsage,
+    Row,
     UsagePeriod,
     add_usage,
+    moment_text,
     tokens_used_on,
     usage_by_day,
 )
@@ -21,19 +25,19 @@ PI_DAY = date(2026, 3, 14)
 MIDNIGHT = datetime(2026, 3, 14, tzinfo=UTC)
 ALL = UsagePeriod(date(2026, 1, 1), date(2026, 12, 31))
 
-MakeRow = Callable[..., dict[str, Any]]
+MakeRow = Callable[..., Row]
 
 
 @pytest.fixture
 def make_row() -> MakeRow:
     made = []
 
-    def make(user_id: str = "usr_a", at: datetime = MIDNIGHT, **columns: Any) -> dict[str, Any]:
+    def make(user_id: str = "usr_a", at: datetime = MIDNIGHT, **columns: str | int | None) -> Row:
         made.append(user_id)
         return {
             "id": f"row{len(made)}",
             "request_id": "req_1",
-            "at": at,
+            "at": moment_text(at),
             "user_id": user_id,
             "route": "/chat",
             "model": "scripted",
@@ -48,7 +52,7 @@ def make_row() -> MakeRow:
     return make
 
 
-async def add(database: Database, *rows: dict[str, Any]) -> None:
+async def add(database: Database, *rows: Row) -> None:
     async with database.session() as db_session:
         await add_usage(db_session, rows)
 
@@ -64,6 +68,17 @@ async def test_row_that_is_stored_twice_counts_once(database: Database, make_row
     await add(database, row, make_row())
     (day,) = await by_day(database)
     assert day.requests == 2
+
+
+async def test_row_is_stored_as_it_is(database: Database, make_row: MakeRow) -> None:
+    at = datetime(2026, 3, 14, 17, 26, 53, 589793, tzinfo=timezone(timedelta(hours=8)))
+    await add(database, make_row("usr_\u96ea'\"\\", at, ttft_ms=5, outcome="deadline"), make_row())
+    async with database.session(read_only=True) as db_session:
+        first, second = await db_session.scalars(select(UsageRow).order_by(UsageRow.id))
+    assert first.at == at
+    assert (first.user_id, first.ttft_ms, first.outcome) == ("usr_\u96ea'\"\\", 5, "deadline")
+    assert (first.prompt_tokens, first.completion_tokens) == (3, 2)
+    assert (second.at, second.ttft_ms) == (MIDNIGHT, None)
 
 
 async def test_days_are_totalled_per_user_with_the_newest_first(

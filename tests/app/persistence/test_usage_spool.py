@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.persistence.usage_spool import Row, UsageSpool
+from app.persistence.usage import Row, moment_text
+from app.persistence.usage_spool import UsageSpool
 
-MOMENT = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
+MOMENT = moment_text(datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC))
 
 
 def make_row(row_id: str) -> Row:
@@ -93,7 +94,18 @@ def test_line_that_a_kill_cut_off_costs_only_itself(path: Path, spool: UsageSpoo
     later.close()
 
 
-@pytest.mark.parametrize("line", [b"[]", b"{}", b'"text"', b"\xff", b'{"id": "1", "at": "never"}', b""])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"{}",
+        b'"text"',
+        b"\xff",
+        b'{"id": "1", "at": "never"}',
+        b'{"id": "1", "at": "2026-03-14 09:26:53+00:00"}',  # another version's
+        b"",
+    ],
+)
 def test_line_that_is_no_row_is_left_out(path: Path, spool: UsageSpool, line: bytes) -> None:
     spool.append([make_row("1")])
     spool.close()
