@@ -4,14 +4,15 @@ import hashlib
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from inference.errors import GenerationFailed, PromptTooLong, UnsupportedModality
 from inference.loading.chat_template import ChatTemplate
 from inference.loading.tokenizer import TextTokenizer
 from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder
-from inference.models.fusion import Fusion
-from inference.models.prompt import EncodedPrompt, MediaSpan
+from inference.models.media_encoder import MediaEncoder
+from inference.models.prompt import EncodedPrompt, MediaSpan, multimodal_positions
 from inference.types import Audio, Image, Message, Task, Text
 
 TRANSCRIBE = "Write down what is said in this recording."
@@ -31,7 +32,7 @@ class LoadedModel:
     decoder: Decoder
     tokenizer: TextTokenizer
     chat_template: ChatTemplate
-    fusion: Fusion | None
+    media_encoder: MediaEncoder | None
     placeholders: dict[str, int]
 
     @property
@@ -40,7 +41,7 @@ class LoadedModel:
 
     @property
     def modalities(self) -> frozenset[str]:
-        media = self.fusion.modalities if self.fusion else frozenset[str]()
+        media = self.media_encoder.modalities if self.media_encoder else frozenset[str]()
         return media | {"text"}
 
     def encode_prompt(
@@ -57,7 +58,7 @@ class LoadedModel:
         if len(token_ids) >= self.context_length:
             raise PromptTooLong(len(token_ids), self.context_length)
         spans = tuple(self._encode_media(part, start) for part, start in zip(media, starts, strict=True))
-        return EncodedPrompt(tuple(token_ids), spans)
+        return EncodedPrompt(tuple(token_ids), spans, self._positions(len(token_ids), media, starts))
 
     def _encode_text(self, messages: tuple[Message, ...], enable_thinking: bool) -> list[int]:
         """With one placeholder per picture or recording: only the template can write one."""
@@ -80,18 +81,25 @@ class LoadedModel:
                 placed.append(token_id)
                 continue
             part = next(waiting, None)
-            if part is None or self.fusion is None or self.placeholders[_modality(part)] != token_id:
+            if part is None or self.media_encoder is None or self.placeholders[_modality(part)] != token_id:
                 raise GenerationFailed("the chat template does not place media as the messages have them")
             starts.append(len(placed))
-            placed += [token_id] * self.fusion.count_tokens(part)
+            placed += [token_id] * self.media_encoder.count_tokens(part)
         if len(starts) != len(media):
             raise GenerationFailed("the chat template does not place media as the messages have them")
         return placed, starts
 
+    def _positions(self, length: int, media: list[Image | Audio], starts: list[int]) -> Tensor | None:
+        if self.media_encoder is None or not media:
+            return None
+        placed = zip(starts, map(self.media_encoder.grid, media), strict=True)
+        grids = [(start, *grid) for start, grid in placed if grid is not None]
+        return multimodal_positions(length, grids) if grids else None
+
     def _encode_media(self, part: Image | Audio, start: int) -> MediaSpan:
-        assert self.fusion is not None
+        assert self.media_encoder is not None
         with torch.inference_mode():
-            features = self.fusion.encode(part)
+            features = self.media_encoder.encode(part)
         return MediaSpan(start, features.shape[0], hash_media(part), features)
 
 

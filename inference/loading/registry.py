@@ -12,6 +12,7 @@ from inference.loading.loaded_model import LoadedModel
 from inference.loading.model_config import (
     read_audio_config,
     read_decoder_config,
+    read_glm4v_image_config,
     read_section,
     read_token_ids,
     read_vision_config,
@@ -21,7 +22,9 @@ from inference.loading.weights import Sources, WeightLoader, refuse_foreign_weig
 from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder
 from inference.models.fusion import Fusion
+from inference.models.media_encoder import MediaEncoder
 
+GLM4V_IMAGE_TOKEN_ID = 151_343  # where config.json leaves it to transformers' default
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj")}
 
 
@@ -37,7 +40,7 @@ def load_model(path_or_hub_name: str, device: str, quantization: str) -> LoadedM
     if load is None:
         raise InvalidCheckpoint(
             f"The checkpoint {checkpoint.name} has the architecture {architecture}; served are "
-            f"{' and '.join(ARCHITECTURES)}."
+            f"{', '.join(ARCHITECTURES)}."
         )
     model = load(checkpoint, torch.device(device), quantization == "int8")
     refuse_foreign_weights(checkpoint)
@@ -47,7 +50,7 @@ def load_model(path_or_hub_name: str, device: str, quantization: str) -> LoadedM
 def _load_glm4(checkpoint: Checkpoint, device: torch.device, should_quantize: bool) -> LoadedModel:
     config = read_decoder_config(checkpoint.config, checkpoint.name)
     loader = _weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
-    decoder = _load_decoder(loader, config, embedding="model.embed_tokens")
+    decoder = _load_decoder(loader, config, "model.", "model.embed_tokens")
     return _assemble(checkpoint, checkpoint.name, decoder, None, load_tokenizer(checkpoint), {})
 
 
@@ -56,7 +59,7 @@ def _load_fusion(checkpoint: Checkpoint, device: torch.device, should_quantize: 
     vision = read_vision_config(checkpoint.config, checkpoint.name)
     audio = read_audio_config(checkpoint.config, checkpoint.name)
     loader = _weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
-    decoder = _load_decoder(loader, config, embedding="text_embedding")
+    decoder = _load_decoder(loader, config, "model.", "text_embedding")
     with torch.device("meta"):
         fusion = Fusion(config.hidden_size, vision, audio)
     loader.load(fusion, lambda path: (path,))
@@ -66,8 +69,32 @@ def _load_fusion(checkpoint: Checkpoint, device: torch.device, should_quantize: 
     return _assemble(checkpoint, name, decoder, fusion, tokenizer, placeholders)
 
 
+def _load_glm4v(checkpoint: Checkpoint, device: torch.device, should_quantize: bool) -> LoadedModel:
+    from inference.models.glm4v_vision import Glm4vVision, build_tower, restore_frequencies
+
+    text = {"mrope_section": [8, 12, 12], **read_section(checkpoint.config, "text_config")}
+    tie = checkpoint.config.get("tie_word_embeddings", False)
+    config = read_decoder_config({"tie_word_embeddings": tie, **text}, checkpoint.name)
+    loader = _weight_loader(checkpoint, "model.language_model.norm.weight", device, should_quantize)
+    prefix = "model.language_model."
+    decoder = _load_decoder(loader, config, prefix, f"{prefix}embed_tokens")
+    vision = read_section(checkpoint.config, "vision_config")
+    tower = build_tower(vision)
+    loader.load(tower, lambda path: (f"model.visual.{path}",))
+    restore_frequencies(tower, device)
+    preprocessor = checkpoint.read_json("preprocessor_config.json")
+    images = read_glm4v_image_config(vision, preprocessor, checkpoint.name)
+    tokenizer = load_tokenizer(checkpoint)
+    image_token_ids = read_token_ids(checkpoint.config, "image_token_id") or {GLM4V_IMAGE_TOKEN_ID}
+    placeholders = {"image": next(iter(image_token_ids))}
+    return _assemble(
+        checkpoint, checkpoint.name, decoder, Glm4vVision(tower, images), tokenizer, placeholders
+    )
+
+
 ARCHITECTURES: dict[str, Callable[[Checkpoint, torch.device, bool], LoadedModel]] = {
     "Glm4ForCausalLM": _load_glm4,
+    "Glm4vForConditionalGeneration": _load_glm4v,
     "AutoGLMFusionForConditionalGeneration": _load_fusion,
 }
 
@@ -82,19 +109,19 @@ def _weight_loader(
     return WeightLoader(checkpoint, device, dtype, should_quantize)
 
 
-def _load_decoder(loader: WeightLoader, config: DecoderConfig, embedding: str) -> Decoder:
+def _load_decoder(loader: WeightLoader, config: DecoderConfig, prefix: str, embedding: str) -> Decoder:
     with torch.device("meta"):
         decoder = Decoder(config)
     if config.tie_word_embeddings:
         loader.checkpoint.skip("lm_head.weight")
     head = embedding if config.tie_word_embeddings else "lm_head"
-    loader.load(decoder, _decoder_sources(embedding, head))
+    loader.load(decoder, _decoder_sources(prefix, embedding, head))
     decoder.frequencies = nn.Buffer(decoder.frequencies.to(loader.device), persistent=False)
     return decoder.eval()
 
 
-def _decoder_sources(embedding: str, head: str) -> Sources:
-    """transformers' names: everything under `model.`, and q, k and v apart."""
+def _decoder_sources(prefix: str, embedding: str, head: str) -> Sources:
+    """transformers' names: everything under `prefix`, and q, k and v apart."""
 
     def sources(path: str) -> tuple[str, ...]:
         if path == "embed_tokens":
@@ -102,9 +129,8 @@ def _decoder_sources(embedding: str, head: str) -> Sources:
         if path == "lm_head":
             return (head,)
         parent, _, last = path.rpartition(".")
-        return tuple(
-            f"model.{parent}.{name}" if parent else f"model.{name}" for name in FUSED.get(last, (last,))
-        )
+        start = f"{prefix}{parent}." if parent else prefix
+        return tuple(start + name for name in FUSED.get(last, (last,)))
 
     return sources
 
@@ -123,7 +149,7 @@ def _assemble(
     checkpoint: Checkpoint,
     name: str,
     decoder: Decoder,
-    fusion: Fusion | None,
+    media_encoder: MediaEncoder | None,
     tokenizer: TextTokenizer,
     placeholders: dict[str, int],
 ) -> LoadedModel:
@@ -143,6 +169,6 @@ def _assemble(
         decoder=decoder,
         tokenizer=tokenizer,
         chat_template=load_chat_template(checkpoint),
-        fusion=fusion,
+        media_encoder=media_encoder,
         placeholders=placeholders,
     )

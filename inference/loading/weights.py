@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from inference.errors import InvalidCheckpoint
+from inference.kernels.int8_linear import dequantize
 from inference.kernels.linear import can_pack
 from inference.loading.checkpoint import Checkpoint, require_float
 from inference.loading.int8 import Int8Weight, is_int8, quantize, read_int8
@@ -80,6 +81,10 @@ class WeightLoader:
             setattr(module, parameter_name, nn.Parameter(tensor, requires_grad=False))
 
     def _read_float(self, name: str) -> Tensor:
+        module_name = name.removesuffix(".weight")
+        if is_int8(self.checkpoint, module_name):  # a tower that was quantised along with the decoder
+            quantized = self._read_quantized(module_name)
+            return dequantize(quantized.cb, quantized.scb, self.dtype)
         tensor = self.checkpoint.read(name)
         require_float(tensor, name)
         return tensor.to(self.device, self.dtype)

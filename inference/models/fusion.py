@@ -39,6 +39,9 @@ class Fusion(nn.Module):
                 samples_per_token = HOP_SIZE * self.audio_tower.config.frames_per_token
                 return max(1, -(-len(samples) // samples_per_token))
 
+    def grid(self, media: Image | Audio) -> tuple[int, int] | None:
+        return None
+
     def encode(self, media: Image | Audio) -> Tensor:
         """Returns (count_tokens, hidden)."""
         match media:

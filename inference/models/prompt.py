@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -36,3 +37,23 @@ class EncodedPrompt:
         if self.positions is None:
             return len(self.token_ids)
         return int(self.positions.max()) + 1
+
+
+def multimodal_positions(length: int, grids: list[tuple[int, int, int]]) -> Tensor:
+    """Returns (3, length): time, height and width of every token, as Glm4v counts them.
+
+    `grids` are the (start, rows, columns) of pictures. In a picture time stands still; what follows
+    it goes on behind its longer side.
+    """
+    pieces: list[Tensor] = []
+    token = position = 0
+    for start, rows, columns in grids:
+        pieces.append(torch.arange(position, position + start - token).expand(3, -1))
+        position += start - token
+        down = torch.arange(rows).repeat_interleave(columns)
+        right = torch.arange(columns).repeat(rows)
+        pieces.append(torch.stack([torch.zeros_like(down), down, right]) + position)
+        position += max(rows, columns)
+        token = start + rows * columns
+    pieces.append(torch.arange(position, position + length - token).expand(3, -1))
+    return torch.cat(pieces, dim=1)

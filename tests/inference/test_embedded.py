@@ -10,6 +10,7 @@ from torch import Tensor
 from inference.config import EMBEDDED_MODEL
 from inference.loading.loaded_model import LoadedModel
 from inference.loading.registry import load_model
+from inference.models.fusion import Fusion
 from inference.models.prompt import EncodedPrompt
 from inference.types import Audio, Image, Message, Part, Text
 
@@ -58,11 +59,12 @@ def test_it_is_a_fusion_model_of_three_modalities(model: LoadedModel) -> None:
     assert model.name == "autoglm-phone-tiny"
     assert model.modalities == {"text", "image", "audio"}
     assert model.context_length == 4096
-    assert model.fusion
-    assert model.fusion.visual_projection
-    assert model.fusion.audio_projection
-    assert model.fusion.visual_projection.weight.shape == (model.config.hidden_size, 768)
-    assert model.fusion.audio_projection.weight.shape == (model.config.hidden_size, 512)
+    fusion = model.media_encoder
+    assert isinstance(fusion, Fusion)
+    assert fusion.visual_projection
+    assert fusion.audio_projection
+    assert fusion.visual_projection.weight.shape == (model.config.hidden_size, 768)
+    assert fusion.audio_projection.weight.shape == (model.config.hidden_size, 512)
 
 
 def test_its_weights_are_at_most_eight_megabytes() -> None:

@@ -16,12 +16,21 @@ from inference.models.forward_batch import ForwardBatch, KVCache, allocate_kv_ca
 
 import_torchaudio()  # before transformers does
 
-from transformers import Glm4Config, Glm4ForCausalLM  # noqa: E402 - see above
+from transformers import (  # noqa: E402 - see above
+    Glm4Config,
+    Glm4ForCausalLM,
+    Glm4vConfig,
+    Glm4vForConditionalGeneration,
+)
+from transformers.models.glm4v.image_processing_pil_glm4v import (  # noqa: E402
+    Glm4vImageProcessorPil as Glm4vImageProcessorPil,  # tests import it from here, after the shim
+)
 
 CONTROL_TOKENS = [f"<|{name}|>" for name in ("endoftext", "system", "user", "assistant", "image", "audio")]
 TAGS = ["<think>", "</think>"]
 VOCAB_SIZE = 256 + len(CONTROL_TOKENS) + len(TAGS)
 EOS = 256
+IMAGE_TOKEN_ID = EOS + CONTROL_TOKENS.index("<|image|>")
 TEMPLATE = (
     "{%- for m in messages -%}<|{{ m.role }}|>"
     "{%- if m.content is string -%}{{ m.content }}{%- else -%}{%- for p in m.content -%}"
@@ -68,6 +77,46 @@ def write_glm4(directory: Path, **changes: Any) -> Glm4ForCausalLM:
     for name, parameter in reference.named_parameters():
         if name.endswith(("bias", "norm.weight", "layernorm.weight")):
             torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.2)
+    reference.save_pretrained(directory)
+    write_tokenizer(directory)
+    return reference
+
+
+def write_glm4v(directory: Path) -> Glm4vForConditionalGeneration:
+    """Saves a random Glm4vForConditionalGeneration in float32 as transformers does, and returns it."""
+    torch.manual_seed(0)
+    config = Glm4vConfig(
+        text_config={
+            "vocab_size": VOCAB_SIZE,
+            "hidden_size": 64,
+            "intermediate_size": 96,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 1024,
+            "pad_token_id": EOS,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 10_000.0,
+                "partial_rotary_factor": 0.5,
+                "mrope_section": [1, 1, 2],
+            },
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 32,
+            "num_heads": 2,
+            "image_size": 112,
+            "out_hidden_size": 64,
+            "intermediate_size": 48,
+        },
+        image_token_id=IMAGE_TOKEN_ID,
+        eos_token_id=[EOS],
+        architectures=["Glm4vForConditionalGeneration"],
+    )
+    reference = Glm4vForConditionalGeneration(config).eval()
+    for name, parameter in reference.named_parameters():
+        torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.2)
     reference.save_pretrained(directory)
     write_tokenizer(directory)
     return reference
@@ -153,7 +202,8 @@ class Driver:
         batch = self.batch(step)
         return self.decoder.logits(self.decoder(self.decoder.embed(token_ids), batch, self.kv_caches))
 
-    def batch(self, step: Step) -> ForwardBatch:
+    def batch(self, step: Step, token_positions: Tensor | None = None) -> ForwardBatch:
+        """`token_positions` default to each token's place in its sequence."""
         positions = [position for _, start, end in step for position in range(start, end)]
         tables = []
         slots = []
@@ -168,7 +218,7 @@ class Driver:
         for _, start, end in step:
             starts.append(starts[-1] + end - start)
         return ForwardBatch(
-            token_positions=torch.tensor(positions),
+            token_positions=torch.tensor(positions) if token_positions is None else token_positions,
             slot_mapping=torch.tensor(slots),
             query_starts=torch.tensor(starts),
             context_lengths=torch.tensor([end for *_, end in step]),

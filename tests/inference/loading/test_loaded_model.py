@@ -37,7 +37,7 @@ def model(text_model: LoadedModel) -> LoadedModel:
     fusion = Fusion(text_model.config.hidden_size, VISION, AUDIO).eval()
     names = {"image": "<|image|>", "audio": "<|audio|>"}
     tokens = {kind: text_model.tokenizer.encode_template(name)[0] for kind, name in names.items()}
-    return replace(text_model, fusion=fusion, placeholders=tokens)
+    return replace(text_model, media_encoder=fusion, placeholders=tokens)
 
 
 def user(*parts: Part) -> tuple[Message, ...]:
@@ -85,7 +85,7 @@ def test_a_modality_without_a_tower_is_refused(text_model: LoadedModel, part: Pa
 def test_a_prompt_that_fills_the_context_is_refused_before_any_tower_works(model: LoadedModel) -> None:
     text = Text("x" * model.context_length)
     with pytest.raises(PromptTooLong) as caught:
-        replace(model, fusion=_Unusable(8, VISION, None)).encode_prompt(user(text, PICTURE), False, "chat")
+        replace(model, media_encoder=_Unusable(8, VISION, None)).encode_prompt(user(text, PICTURE), False, "chat")
     assert caught.value.prompt_tokens > model.context_length
 
 

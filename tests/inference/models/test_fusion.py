@@ -68,6 +68,12 @@ def test_a_mirrored_picture_is_another_picture(fusion: Fusion) -> None:
     assert not torch.allclose(ours, fusion.encode(mirrored).sort(dim=0).values, atol=1e-3)
 
 
+def test_equal_patches_differ_by_their_place(fusion: Fusion) -> None:
+    rows = fusion.encode(Image(np.full((64, 80, 3), 200, dtype=np.uint8)))
+    distances = torch.cdist(rows, rows) + torch.eye(len(rows))
+    assert distances.min() > 1e-3
+
+
 def test_one_changed_corner_changes_the_row_of_that_corner_most(fusion: Fusion) -> None:
     image = picture(64, 80)  # 4 x 5 rows
     changed = image.pixels.copy()

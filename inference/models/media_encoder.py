@@ -1,0 +1,28 @@
+"""What turns pictures and recordings into rows of the decoder's input, whatever the architecture."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from inference.types import Audio, Image
+
+
+class MediaEncoder(Protocol):
+    """Called only with media of its `modalities`, by the thread that owns the model."""
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """Of "image" and "audio"."""
+        ...
+
+    def count_tokens(self, media: Image | Audio) -> int:
+        """Known before anything is computed."""
+        ...
+
+    def grid(self, media: Image | Audio) -> tuple[int, int] | None:
+        """Rows and columns of tokens, where rotary positions follow them; None: as in a text."""
+        ...
+
+    def encode(self, media: Image | Audio) -> Tensor:
+        """Returns (count_tokens, hidden)."""
+        ...
