@@ -85,7 +85,9 @@ def test_a_modality_without_a_tower_is_refused(text_model: LoadedModel, part: Pa
 def test_a_prompt_that_fills_the_context_is_refused_before_any_tower_works(model: LoadedModel) -> None:
     text = Text("x" * model.context_length)
     with pytest.raises(PromptTooLong) as caught:
-        replace(model, media_encoder=_Unusable(8, VISION, None)).encode_prompt(user(text, PICTURE), False, "chat")
+        replace(model, media_encoder=_Unusable(8, VISION, None)).encode_prompt(
+            user(text, PICTURE), False, "chat"
+        )
     assert caught.value.prompt_tokens > model.context_length
 
 
