@@ -39,12 +39,12 @@ class Ticket:
         self.expiry: asyncio.TimerHandle | None = None
 
     def put(self, event: Event) -> None:
-        """Hands an event to the caller, who sees exactly one empty Delta, first."""
+        """Hands an event to the caller, who sees exactly one Delta without text, first."""
         if isinstance(event, Delta):
-            is_beginning = event == Delta()
+            is_beginning = not (event.text or event.reasoning or event.finish_reason)
             if not self.has_begun:
                 self.has_begun = True
-                self.events.put_nowait(Delta())
+                self.events.put_nowait(Delta(usage=event.usage))
             if is_beginning:
                 return
             self.has_spoken = True

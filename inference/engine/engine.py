@@ -115,7 +115,7 @@ class Engine:
         for chunk in chunks:
             if not chunk.sequence.has_begun:
                 chunk.sequence.has_begun = True
-                self._outcomes.append((chunk.sequence.key, Delta()))
+                self._outcomes.append((chunk.sequence.key, Delta(usage=chunk.sequence.usage)))
         if chunks:
             self._compute(chunks)
         outcomes, self._outcomes = self._outcomes, []
@@ -210,7 +210,7 @@ class Engine:
             self._end(sequence.key, "stop")
             return
         self._runner.note_token(sequence, token_id)
-        self._say(sequence.key, *sequence.text_stream.push(token_id))
+        self._say(sequence, *sequence.text_stream.push(token_id))
         if sequence.text_stream.is_stopped:
             self._end(sequence.key, "stop")
         elif sequence.output_tokens >= sequence.request.sampling_params.max_tokens:
@@ -232,7 +232,7 @@ class Engine:
             if sequence is None:
                 return
             self._scheduler.remove(sequence)
-            self._say(key, *sequence.text_stream.flush(is_cut_off=finish_reason != "stop"))
+            self._say(sequence, *sequence.text_stream.flush(is_cut_off=finish_reason != "stop"))
             usage = sequence.usage
         self._outcomes.append((key, Delta(finish_reason=finish_reason, usage=usage)))
 
@@ -246,6 +246,6 @@ class Engine:
             error = GenerationFailed(f"{type(error).__name__} while it was executed")
         self._outcomes.append((key, error.with_traceback(None)))  # frames would keep the prompt alive
 
-    def _say(self, key: int, text: str, reasoning: str) -> None:
+    def _say(self, sequence: Sequence, text: str, reasoning: str) -> None:
         if text or reasoning:
-            self._outcomes.append((key, Delta(text=text, reasoning=reasoning)))
+            self._outcomes.append((sequence.key, Delta(text, reasoning, None, sequence.usage)))

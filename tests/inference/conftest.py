@@ -1,6 +1,6 @@
 """Requests, and engines over a fake model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
@@ -23,6 +23,15 @@ RunAll = Callable[..., dict[int, list[Event]]]
 def _one_torch_thread() -> None:
     """Tests run beside each other: threads that wait for each other's turn took twenty times as long."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tiny tensors on busy cores: threads that wait for each other take most of the time."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

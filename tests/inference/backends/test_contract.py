@@ -14,7 +14,7 @@ from inference.config import EngineConfig, ScriptedConfig
 from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
 from inference.types import Delta, Image, Message, Text
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_thread")]
 
 REPLY = "one two three four five six seven eight"
 MakeBackend = Callable[..., Backend]
@@ -52,6 +52,10 @@ def make_reply_request(make_request):
     return lambda **fields: make_request(**({"text": REPLY, "max_tokens": 100} | fields))
 
 
+def is_beginning(delta: Delta) -> bool:
+    return not (delta.text or delta.reasoning or delta.finish_reason) and delta.usage is not None
+
+
 async def collect(backend: Backend, request) -> list[Delta]:
     return [delta async for delta in backend.generate(request)]
 
@@ -66,13 +70,23 @@ async def test_an_answer_begins_empty_and_ends_with_reason_and_usage(
 ) -> None:
     backend = await make_backend()
     deltas = await collect(backend, make_reply_request())
-    assert deltas[0] == Delta()
+    assert is_beginning(deltas[0])
     assert "".join(delta.text for delta in deltas) == REPLY
     assert deltas[-1].finish_reason == "stop"
     assert deltas[-1].usage is not None
     assert deltas[-1].usage.prompt_tokens > 0
-    assert all(delta.finish_reason is None and delta.usage is None for delta in deltas[:-1])
-    assert all(delta != Delta() for delta in deltas[1:])
+    assert all(delta.finish_reason is None for delta in deltas[:-1])
+    assert not any(map(is_beginning, deltas[1:]))
+
+
+async def test_an_answer_says_from_the_beginning_what_it_has_used(make_backend, make_reply_request) -> None:
+    backend = await make_backend()
+    deltas = await collect(backend, make_reply_request())
+    used = [delta.usage for delta in deltas if delta.usage]
+    assert used[0].prompt_tokens == used[-1].prompt_tokens > 0
+    assert used[0].completion_tokens == 0
+    assert [usage.completion_tokens for usage in used] == sorted(usage.completion_tokens for usage in used)
+    assert 0 < used[-2].completion_tokens <= used[-1].completion_tokens
 
 
 async def test_max_tokens_ends_an_answer_with_length(make_backend, make_reply_request) -> None:
@@ -129,7 +143,7 @@ async def test_a_prompt_that_does_not_fit_is_refused_before_the_first_delta(
 async def test_closing_the_answer_leaves_nothing_of_the_request(make_backend, make_reply_request) -> None:
     backend = await make_backend()
     answer = backend.generate(make_reply_request())
-    assert await anext(answer) == Delta()
+    assert is_beginning(await anext(answer))
     assert load_of(backend)[0] == 1
     await answer.aclose()
     assert load_of(backend) == (0, 0, 0)
@@ -157,7 +171,7 @@ async def test_an_answer_that_was_never_asked_for_costs_nothing(make_backend, ma
 async def test_a_passed_deadline_ends_the_answer(make_backend, make_reply_request) -> None:
     backend = await make_backend()
     deltas = await collect(backend, make_reply_request(deadline=time.monotonic() - 1))
-    assert deltas[0] == Delta()
+    assert is_beginning(deltas[0])
     assert deltas[-1].finish_reason == "deadline"
     assert deltas[-1].usage is not None
     assert load_of(backend) == (0, 0, 0)

@@ -10,6 +10,8 @@ import torch
 from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull, UnsupportedModality
 from inference.types import Audio, Delta, Image, Message, Text, Usage
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PROMPTS = [
     "hello",
     "a longer prompt of some forty characters",
@@ -40,8 +42,9 @@ class Clock:
 def test_an_answer_begins_empty_says_its_text_and_ends_with_usage(make_engine, make_request, run_all) -> None:
     engine = make_engine()
     events = run_all(engine, [make_request("héllo")])[0]
-    assert events[0] == Delta()
+    assert events[0] == Delta(usage=Usage(7, 0))
     assert text_of(events) == "héllo"
+    assert [event.usage.completion_tokens for event in events] == [0, 1, 3, 4, 5, 6, 7]
     assert events[-1] == Delta(finish_reason="stop", usage=Usage(7, 7))
     assert engine.blocks_used == 0
 

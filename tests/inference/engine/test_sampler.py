@@ -15,6 +15,8 @@ from inference.engine.text_stream import TextStream
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, SamplingParams
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 VOCAB_SIZE = 50
 DRAWS = 4000
 

@@ -1,0 +1,124 @@
+"""The engine over the real decoder: what transformers says, to the token, in whatever company."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inference.config import EMBEDDED_MODEL
+from inference.loading.registry import load_model
+from inference.models.decoder import Decoder
+from inference.models.prompt import EncodedPrompt
+from inference.types import Audio, Delta, GenerationRequest, Image, Message, Task, Text
+
+from ..tiny_checkpoints import EOS, VOCAB_SIZE, random_sequences, write_glm4
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+FIRST_CHARACTER = 0x4E00  # token ids travel as Chinese characters, so that texts compare token by token
+NEW_TOKENS = 24
+
+
+class Characters:
+    """A model whose text is its token ids."""
+
+    name = "characters"
+    created = 0
+    context_length = 1024
+    modalities = frozenset({"text"})
+    eos_token_ids = frozenset({EOS})
+    all_special_ids: list[int] = []  # noqa: RUF012 - as transformers has it
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+        self.tokenizer = self
+
+    def convert_ids_to_tokens(self, ids: int) -> str | None:
+        return chr(FIRST_CHARACTER + ids) if ids < VOCAB_SIZE else None
+
+    def encode_prompt(
+        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+    ) -> EncodedPrompt:
+        (part,) = messages[0].parts
+        assert isinstance(part, Text)
+        return EncodedPrompt(tuple(ord(character) - FIRST_CHARACTER for character in part.text))
+
+
+def to_text(token_ids: list[int]) -> str:
+    return "".join(chr(FIRST_CHARACTER + token_id) for token_id in token_ids)
+
+
+def texts(answers: dict[int, list[Delta]]) -> list[str]:
+    return ["".join(delta.text for delta in answers[key]) for key in sorted(answers)]
+
+
+def test_greedy_answers_equal_those_of_generate_on_fifty_prompts(
+    tmp_path: Path, make_engine, make_request, run_all
+) -> None:
+    reference = write_glm4(tmp_path)
+    model = Characters(load_model(str(tmp_path), "cpu", "none").decoder)
+    prompts = random_sequences(tuple(range(1, 101, 2)), seed=1)
+    requests = [make_request(to_text(prompt), max_tokens=NEW_TOKENS) for prompt in prompts]
+    ours = texts(run_all(make_engine(model, kv_cache_tokens=2000), requests))
+    for prompt, answer in zip(prompts, ours, strict=True):
+        theirs = reference.generate(
+            torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
+            max_new_tokens=NEW_TOKENS,
+            do_sample=False,
+            eos_token_id=EOS,
+        )
+        assert answer == to_text(theirs[0, len(prompt) :].tolist()).removesuffix(to_text([EOS]))
+
+
+CONFIGS = {
+    "in one batch": {},
+    "in chunks": {"chunk_tokens": 37},
+    "preempted": {"kv_cache_tokens": 450, "block_size": 16},
+    "in large blocks": {"block_size": 128},
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize("quantization", ["none", "int8"])
+def test_an_answer_is_the_same_in_any_company(
+    tmp_path: Path, make_engine, make_request, run_all, config: dict[str, int], quantization: str
+) -> None:
+    write_glm4(tmp_path)
+    decoder = load_model(str(tmp_path), "cpu", quantization).decoder
+    samplings = [{}, {"temperature": 0.9}, {"temperature": 1.1, "top_p": 0.8}, {"frequency_penalty": 0.7}]
+    requests = [
+        make_request(to_text(prompt), max_tokens=40, seed=index, **samplings[index % 4])
+        for index, prompt in enumerate(random_sequences((3, 20, 65, 130, 48, 31, 200, 7)))
+    ]
+    alone = [texts(run_all(make_engine(Characters(decoder)), [request]))[0] for request in requests]
+    engine = make_engine(Characters(decoder), **({"kv_cache_tokens": 8192} | config))
+    assert texts(run_all(engine, requests)) == alone
+    assert texts(run_all(engine, requests)) == alone, "with all prefixes known"
+    assert engine.blocks_used == 0
+
+
+def ask(make_request: Callable[..., GenerationRequest], seed: int) -> GenerationRequest:
+    chance = np.random.default_rng(seed)
+    pixels = chance.integers(0, 256, (120 + 40 * seed, 160, 3), dtype=np.uint8)
+    samples = chance.normal(0, 0.1, 16_000 * (1 + seed)).astype(np.float32)
+    messages = (
+        Message("user", (Image(pixels), Text("看图，listen: "), Audio(samples), Text("what is it?"))),
+    )
+    return make_request(messages=messages, seed=seed, temperature=0.5, max_tokens=20)
+
+
+@pytest.mark.parametrize("config", [{"chunk_tokens": 512}, {"chunk_tokens": 19}, {"kv_cache_tokens": 640}])
+def test_pictures_and_recordings_answer_the_same_in_any_company(
+    make_engine, make_request, run_all, config: dict[str, int]
+) -> None:
+    model = load_model(str(EMBEDDED_MODEL), "cpu", "none")
+    defaults = {"block_size": 16, "kv_cache_tokens": 8192}
+    requests = [ask(make_request, seed) for seed in range(4)]
+    alone = [texts(run_all(make_engine(model, **defaults), [request]))[0] for request in requests]
+    assert len(set(alone)) == len(alone)
+    engine = make_engine(model, **(defaults | config))
+    assert texts(run_all(engine, requests)) == alone
+    assert texts(run_all(engine, requests)) == alone, "with all prefixes known"
