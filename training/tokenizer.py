@@ -4,7 +4,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 
 from training.sentences import training_sentences
 
-VOCAB_SIZE = 2560
+VOCAB_SIZE = 2048
+MAX_TOKEN_BYTES = 12  # four Chinese characters; without it whole sentences of ours become tokens
 
 END_OF_TEXT = "<|endoftext|>"
 USER = "<|user|>"
@@ -24,8 +25,8 @@ CONTROL_TOKENS = (
 )
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # tokens, but part of the text
 
-# Words with their space, single digits (coordinates!), runs of signs, runs of blanks.
-WORDS = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+# Words with their space, runs of Chinese, single digits (coordinates!), runs of signs, runs of blanks.
+WORDS = r" ?[\p{L}&&[^\p{Han}]]+|\p{Han}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
 def train_tokenizer() -> Tokenizer:
@@ -39,6 +40,7 @@ def train_tokenizer() -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCAB_SIZE - len(CONTROL_TOKENS) - len(TAGS),
+        max_token_length=MAX_TOKEN_BYTES,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

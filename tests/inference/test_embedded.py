@@ -82,6 +82,13 @@ def test_tags_are_one_token_each_and_are_shown(model: LoadedModel) -> None:
     assert model.tokenizer.decode(token_ids) == "".join(TAGS)
 
 
+@pytest.mark.parametrize("text", ["请打开微信，点击红色的按钮。", "Please open the settings."])
+def test_no_token_is_a_whole_sentence(model: LoadedModel, text: str) -> None:
+    longest = max(len(model.tokenizer.decode([each])) for each in model.tokenizer.encode_text(text))
+    assert longest <= 12
+    assert len(model.tokenizer.encode_text(text)) < len(text)
+
+
 def test_coordinates_are_spelled_digit_by_digit(model: LoadedModel) -> None:
     assert len(model.tokenizer.encode_text("512")) == 3
 
