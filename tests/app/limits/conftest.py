@@ -36,9 +36,10 @@ class MakeLimiter(Protocol):
 
 
 async def eventually(is_so: Callable[[], bool]) -> None:
-    """Lets other tasks run until it is so; the test's own time limit ends a wait in vain."""
-    while not is_so():  # noqa: ASYNC110  # what is waited for sets no event
-        await asyncio.sleep(0)
+    """Lets other tasks run until it is so; raises TimeoutError when it never is."""
+    async with asyncio.timeout(PATIENT_SECONDS):
+        while not is_so():  # noqa: ASYNC110  # what is waited for sets no event
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
