@@ -5,10 +5,11 @@ happened; a streamed body therefore owns nothing.
 """
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from app.auth.principal import Principal
-from app.errors import Overloaded
+from app.errors import Overloaded, TooManyImages
 from app.generation import Generation
 from app.limits.admission import Place
 from app.limits.limiter import Admission
@@ -28,6 +29,11 @@ class Call:
     admission: Admission | None = None
     _place: Place | None = None
     _generations: list[Generation] = field(default_factory=list)
+
+    def check_image_count(self, count: int) -> None:
+        """Raises `TooManyImages`."""
+        if count > self.services.settings.media.max_images:
+            raise TooManyImages
 
     async def reserve(self, max_tokens: int) -> None:
         """Takes the tokens from the daily quota and a place in the queue; call it before media are decoded.
@@ -65,20 +71,22 @@ class Call:
         try:
             await generation.begin()
         except (QueueFull, BackendUnavailable):
-            if self.admission is not None:
-                await self.admission.give_back()
+            if self.admission is not None and len(self._generations) == 1:
+                await self.admission.give_back()  # nothing was made for it yet
             raise
         self.record.model = self.services.backend.model_card.name
         return generation
 
     async def aclose(self) -> None:
         """Aborts what still runs and gives everything back."""
-        try:
-            for generation in self._generations:
-                await generation.aclose()
-        finally:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._release_admission)
             if self._place is not None:
-                self._place.release()
-            if self.admission is not None:
-                tokens_used = self.record.prompt_tokens + self.record.completion_tokens
-                await self.admission.release(tokens_used=tokens_used)
+                stack.callback(self._place.release)
+            for generation in self._generations:
+                stack.push_async_callback(generation.aclose)
+
+    async def _release_admission(self) -> None:
+        if self.admission is not None:
+            tokens_used = self.record.prompt_tokens + self.record.completion_tokens
+            await self.admission.release(tokens_used=tokens_used)

@@ -31,7 +31,7 @@ MAX_FIELD_ERRORS = 20
 MAX_FIELD_NAME_LENGTH = 100
 RETRY_AFTER_SECONDS = 5  # where nothing measured says better
 CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is left to read it
-UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -48,8 +48,11 @@ def render(error: errors.GatewayError, scope: Any, field_errors: Sequence[FieldE
     record = state["record"]
     record.error_code = error.code
     headers = dict(error.headers)
-    if error.retry_after_seconds is not None:
-        headers["Retry-After"] = str(error.retry_after_seconds)
+    retry_after = error.retry_after_seconds
+    if retry_after is None and error.status_code == 503:
+        retry_after = RETRY_AFTER_SECONDS
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
     if is_openai_path(scope["path"]):
         content, media_type = openai_error_of(_with_first_field(error, field_errors)), "application/json"
     else:
@@ -76,9 +79,9 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
         case UnsupportedModality(modality=modality):
             return errors.ModalityNotSupported(f"The loaded model does not take {modality}.")
         case QueueFull():
-            return errors.Overloaded(retry_after_seconds=RETRY_AFTER_SECONDS)
+            return errors.Overloaded()
         case BackendUnavailable():
-            return errors.ServiceUnavailable(retry_after_seconds=RETRY_AFTER_SECONDS)
+            return errors.ServiceUnavailable()
         case _:
             logger.error("generation failed", exc_info=error)
             return errors.GenerationError()
@@ -134,7 +137,12 @@ def _dotted(location: Sequence[str | int]) -> str:
     parts = [str(part) for part in location]
     if parts[:1] in (["body"], ["query"], ["path"], ["header"]) and len(parts) > 1:
         parts = parts[1:]
-    return UNPRINTABLE.sub("?", ".".join(parts))[:MAX_FIELD_NAME_LENGTH]
+    return ".".join(map(field_name, parts))[:MAX_FIELD_NAME_LENGTH]
+
+
+def field_name(name: str) -> str:
+    """A client's name of a field, or pydantic's, when it is harmless to repeat."""
+    return name if FIELD_NAME.fullmatch(name) else "?"
 
 
 def _with_first_field(error: errors.GatewayError, field_errors: Sequence[FieldError]) -> errors.GatewayError:

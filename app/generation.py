@@ -15,7 +15,6 @@ class Answer:
     text: str
     reasoning: str
     finish_reason: FinishReason
-    usage: Usage
 
 
 class Generation:
@@ -51,16 +50,18 @@ class Generation:
         """The whole answer. Raises `DeadlineExceeded` and `GenerationError`."""
         text: list[str] = []
         reasoning: list[str] = []
+        finish_reason: FinishReason | None = None
         async for delta in self:
             text.append(delta.text)
             reasoning.append(delta.reasoning)
-            if delta.finish_reason == "deadline":
-                raise DeadlineExceeded()
-            if delta.finish_reason in ("error", "aborted"):
-                raise GenerationError()
-            if delta.finish_reason is not None and delta.usage is not None:
-                return Answer("".join(text), "".join(reasoning), delta.finish_reason, delta.usage)
-        raise GenerationError()
+            finish_reason = delta.finish_reason
+        match finish_reason:
+            case "stop" | "length":
+                return Answer("".join(text), "".join(reasoning), finish_reason)
+            case "deadline":
+                raise DeadlineExceeded
+            case _:
+                raise GenerationError
 
     async def aclose(self) -> None:
         """Aborts what still runs; what it used until then is counted."""

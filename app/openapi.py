@@ -12,12 +12,14 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from app.error_handlers import is_openai_path
 from app.routes.guard import GuardedRoute
-from app.schemas.problems import OpenAIError, Problem, header_docs
+from app.schemas.problems import OpenAIError, Problem, header_docs, problem_responses
 
 GENERATION_ERRORS: Final = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503, 504)
 REF_TEMPLATE: Final = "#/components/schemas/{model}"
 SCHEME: Final = "accessToken"
+BEFORE_LIMITS: Final = frozenset({"401", "403", "405", "500"})  # answered where limits are not known
 
 _declared: set[type[BaseModel]] = {Problem, OpenAIError}
 _parts_of_bodies: dict[str, Any] = {}  # schemas that request bodies refer to
@@ -85,7 +87,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         _declare_security(app, document)
-        _merge_nullable(document)
+        _merge_nullable(document, schemas)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -109,30 +111,31 @@ def _declare_security(app: FastAPI, document: dict[str, Any]) -> None:
                 any_scope = route.access.scope == "any"
                 need = "a token of any scope" if any_scope else f"scope `{route.access.scope}`"
                 operation["description"] = f"{operation.get('description', '')}\n\nNeeds {need}.".strip()
+            late = problem_responses(504, openai=is_openai_path(route.path_format))
+            operation["responses"].setdefault("504", late[504])
             _add_success_headers(operation, route.access.generates)
 
 
 def _add_success_headers(operation: dict[str, Any], is_limited: bool) -> None:
     limits = ("RateLimit", "RateLimit-Policy") if is_limited else ()
     for status, response in operation["responses"].items():
-        names = ("X-Request-ID", *(limits if status not in ("401", "403") else ()))
+        names = ("X-Request-ID", *(limits if status not in BEFORE_LIMITS else ()))
         response["headers"] = header_docs(*names) | response.get("headers", {})
 
 
-def _merge_nullable(document: dict[str, Any]) -> None:
+def _merge_nullable(document: dict[str, Any], schemas: dict[str, Any]) -> None:
     """`anyOf: [T, null]` becomes `type: [T, "null"]`, which generators read as an optional T."""
     for node in _nodes(document):
         options = node.get("anyOf")
         if not isinstance(options, list) or {"type": "null"} not in options:
             continue
-        rest = [option for option in options if option != {"type": "null"}]
         del node["anyOf"]
-        if len(rest) == 1 and "type" in rest[0]:
-            node.update(rest[0] | {"type": [rest[0]["type"], "null"]})
-        elif len(rest) == 1:
-            node.update(rest[0])
-        else:
-            node["anyOf"] = rest
+        types: list[str] = []
+        for option in options:  # each keyword of a schema concerns one type, so they may stand together
+            option = schemas[option["$ref"].rpartition("/")[2]] if "$ref" in option else option
+            types.append(option["type"])
+            node.update(option)
+        node["type"] = types
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:  # Any: what JSON holds

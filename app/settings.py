@@ -29,6 +29,7 @@ SAMPLE_PASSWORDS = frozenset(
     }
 )
 MIN_PASSWORD_LENGTH = 12
+LONGEST_ACCESS_TOKEN_TTL = timedelta(days=90)
 
 _COMMA_SEPARATED = NoDecode
 
@@ -46,9 +47,9 @@ class AuthSettings(_Section):
     refresh_retry_grace: timedelta = Field(timedelta(seconds=30), ge=timedelta(0), le=timedelta(minutes=5))
     leeway_seconds: int = Field(30, ge=0, le=300)
     max_access_token_ttl: timedelta = Field(
-        timedelta(days=90),
+        LONGEST_ACCESS_TOKEN_TTL,
         ge=timedelta(seconds=1),
-        le=timedelta(days=365),
+        le=LONGEST_ACCESS_TOKEN_TTL,
         description="longest that an operator may issue; a rotated key verifies for that long",
     )
     revocation_poll_seconds: float = Field(0.5, gt=0, le=0.8)
@@ -59,6 +60,14 @@ class AuthSettings(_Section):
         description="before a new key signs: longer than a poll, so that every process knows it by then; "
         "longer than the JWKS is cached (5 min) where others verify from a cached copy",
     )
+
+    @model_validator(mode="after")
+    def _default_may_be_issued(self) -> Self:
+        if self.access_token_ttl > self.max_access_token_ttl:
+            raise ValueError(
+                "GATEWAY_AUTH__ACCESS_TOKEN_TTL must not be longer than GATEWAY_AUTH__MAX_ACCESS_TOKEN_TTL"
+            )
+        return self
 
 
 class LimitSettings(_Section):
@@ -73,6 +82,7 @@ class LimitSettings(_Section):
 class MediaSettings(_Section):
     max_images: int = Field(10, ge=1, le=10)
     max_image_pixels: int = Field(50_000_000, ge=1)
+    max_request_pixels: int = Field(120_000_000, ge=1, description="of all images; 3 bytes each in memory")
     max_audio_seconds: int = Field(300, ge=1)
     max_json_bytes: int = Field(1_048_576, ge=1024, description="a JSON body on routes without media")
     max_media_bytes: int = Field(25 * 1_048_576, ge=1024, description="a body on routes that take media")

@@ -2,10 +2,12 @@
 
 import asyncio
 import binascii
+import math
 import re
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from app.errors import BodyTooLarge, InvalidMedia
@@ -31,19 +33,28 @@ class MediaDecoder:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         self._executor = ThreadPoolExecutor(max_workers, thread_name_prefix="media")
 
-    async def image(self, data: bytes | str) -> Image:
+    def budget(self) -> "MediaBudget":
+        """What all media of one request may come to."""
+        return MediaBudget(self._settings.max_request_pixels, self._settings.max_audio_seconds)
+
+    async def image(self, data: bytes | str, budget: "MediaBudget") -> Image:
         """A string is base64 or a data URI.
 
         Raises `InvalidImage` and `ImageTooLarge`, for a string also what `decode_base64` raises.
         """
-        return await self._run(decode_image, data, self._settings.max_image_pixels)
+        image = await self._run(decode_image, data, min(self._settings.max_image_pixels, budget.pixels))
+        height, width, _ = image.pixels.shape
+        budget.pixels -= height * width
+        return image
 
-    async def audio(self, data: bytes | str) -> Audio:
+    async def audio(self, data: bytes | str, budget: "MediaBudget") -> Audio:
         """A string is base64 or a data URI.
 
         Raises `InvalidAudio` and `AudioTooLong`, for a string also what `decode_base64` raises.
         """
-        return await self._run(_decode_audio, data, self._settings.max_audio_seconds)
+        audio = await self._run(_decode_audio, data, budget.seconds)
+        budget.seconds -= math.ceil(len(audio.samples) / audio.sample_rate)
+        return audio
 
     async def aclose(self) -> None:
         """Waits for what is being decoded; what only waits is dropped."""
@@ -56,6 +67,14 @@ class MediaDecoder:
             return decode(data, bound)
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+
+
+@dataclass(slots=True)
+class MediaBudget:
+    """How much the media still to be decoded for a request may come to: a small file can hold a lot."""
+
+    pixels: int
+    seconds: int
 
 
 def _decode_audio(data: bytes, max_seconds: int) -> Audio:

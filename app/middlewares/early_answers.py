@@ -15,7 +15,6 @@ MAX_READ_BYTES: Final = 256 * 1024
 LARGEST_READ_BYTES: Final = 256_000  # what uvloop may hand over at once
 MAX_DRAIN_SECONDS: Final = 1.0
 LINGER_SECONDS: Final = 0.2
-BODYLESS_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class EarlyAnswersMiddleware:
@@ -76,8 +75,6 @@ class _Body:
 
 
 def _announces_body(scope: Scope) -> bool:
-    if scope["method"] in BODYLESS_METHODS:
-        return False
     return any(
         name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
         for name, value in scope["headers"]

@@ -61,10 +61,14 @@ async def native_events(
         yield error_event(call, number, error)
         return
     if finish_reason in ("stop", "length", "deadline"):
-        done = {"finish_reason": finish_reason, "usage": usage_of(call), "timings": timings_of(call)}
-        yield native_event("done", number, done)
+        yield done_event(call, number, finish_reason)
     else:
         yield error_event(call, number, GenerationError())
+
+
+def done_event(call: Call, number: int, finish_reason: FinishReason) -> bytes:
+    done = {"finish_reason": finish_reason, "usage": usage_of(call), "timings": timings_of(call)}
+    return native_event("done", number, done)
 
 
 def error_event(call: Call, number: int, error: Exception) -> bytes:

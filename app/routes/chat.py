@@ -31,9 +31,9 @@ async def chat(request: Request) -> Response:
     """`messages` or `prompt`, and up to ten images in base64. With `stream`, server-sent events."""
     call = call_of(request)
     body = await read_json(request, ChatRequest)
+    call.check_image_count(len(body.images))
     await call.reserve(body.max_tokens)
-    media = call.services.settings.media
-    messages = await chat_messages(body, call.services.media, media)
+    messages = await chat_messages(body, call.services.media)
     return await answer(request, call, messages, body)
 
 

@@ -1,7 +1,8 @@
 """Multipart bodies: files counted and named, every other field validated by a schema."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -9,13 +10,16 @@ import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
+from app.error_handlers import field_name
 from app.errors import InvalidJSON, InvalidMultipart, InvalidRequest, TooManyImages
 
 MAX_FIELDS: Final = 64
 MAX_FIELD_BYTES: Final = 1_048_576
+MAX_FILES: Final = 64  # parsed, so that one too many gets an answer of its own
 BOUNDARY: Final = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
+CHARSET: Final = re.compile(r'charset="?([^";,]+)"?', re.IGNORECASE)
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
@@ -36,10 +40,7 @@ async def read_form(
     await _check_is_whole(request)
     fields: dict[str, Any] = {}
     files: dict[str, list[bytes]] = {name: [] for name in max_files}
-    file_total = sum(max_files.values())
-    async with request.form(
-        max_files=file_total + 1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
-    ) as form:
+    async with _parse(request) as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 await _add_file(files, name, value, max_files)
@@ -48,6 +49,18 @@ async def read_form(
             else:
                 _add_field(fields, fields_model, name, value)
     return Form(validate(fields_model, fields), files)
+
+
+@asynccontextmanager
+async def _parse(request: Request) -> AsyncIterator[FormData]:
+    try:
+        form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
+    except UnicodeError:
+        raise InvalidMultipart from None
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 async def read_json(request: Request, model: type[Fields]) -> Fields:
@@ -77,8 +90,11 @@ def validate(model: type[Fields], values: Any) -> Fields:
 def _add_field(fields: dict[str, Any], model: type[BaseModel], name: str, text: str) -> None:
     """A form has text alone: what is declared as a number or a boolean is read as JSON has it."""
     declared = model.model_fields.get(name)
+    if declared is None and model.model_config.get("extra") == "allow":
+        return
     if name in fields:
-        raise InvalidRequest(f"{name[:64]}: sent more than once", param=name[:64])
+        name = field_name(name)
+        raise InvalidRequest(f"{name}: sent more than once", param=name)
     is_number_or_boolean = declared is not None and declared.annotation in (int, float, bool)
     fields[name] = _from_text(text) if is_number_or_boolean else text
 
@@ -94,7 +110,8 @@ async def _add_file(
     files: dict[str, list[bytes]], name: str, value: UploadFile, max_files: Mapping[str, int]
 ) -> None:
     if name not in files:
-        raise InvalidRequest(f"{name[:64]}: there is no such file field on this route", param=name[:64])
+        name = field_name(name)
+        raise InvalidRequest(f"{name}: there is no such file field on this route", param=name)
     if len(files[name]) == max_files[name]:
         if name == "image":
             raise TooManyImages
@@ -104,7 +121,11 @@ async def _add_file(
 
 async def _check_is_whole(request: Request) -> None:
     """python-multipart takes a body that was cut off between two parts; the closing boundary tells."""
-    boundary = BOUNDARY.search(request.headers.get("content-type", ""))
+    content_type = request.headers.get("content-type", "")
+    charset = CHARSET.search(content_type)
+    if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
+        raise InvalidMultipart("The multipart body must be in UTF-8.")
+    boundary = BOUNDARY.search(content_type)
     if boundary is None:
         raise InvalidMultipart("The multipart Content-Type names no boundary.")
     closing = b"--" + boundary[1].encode("latin-1") + b"--"

@@ -2,62 +2,49 @@
 
 from collections.abc import Sequence
 
-from app.errors import TooManyImages
-from app.media.decoding import MediaDecoder
+from app.media.decoding import MediaBudget, MediaDecoder
 from app.schemas.chat import ChatRequest
 from app.schemas.openai import AudioPart, ChatCompletionRequest, ContentPart, ImagePart, TextPart
-from app.settings import MediaSettings
 from inference import Image, Message, Part, Text
 
 
-async def decode_images(images: Sequence[str], decoder: MediaDecoder, settings: MediaSettings) -> list[Image]:
-    """Base64 or data URIs. Raises `TooManyImages`, `InvalidImage`, `ImageTooLarge`."""
-    if len(images) > settings.max_images:
-        raise TooManyImages()
-    return [await decoder.image(image) for image in images]
+async def decode_images(
+    images: Sequence[bytes | str], decoder: MediaDecoder, budget: MediaBudget
+) -> list[Image]:
+    """Files, base64 or data URIs. Raises `InvalidImage`, `ImageTooLarge`."""
+    return [await decoder.image(image, budget) for image in images]
 
 
-async def chat_messages(
-    request: ChatRequest, decoder: MediaDecoder, settings: MediaSettings
-) -> list[Message]:
+async def chat_messages(request: ChatRequest, decoder: MediaDecoder) -> list[Message]:
     if request.messages:
         messages = [Message(message.role, (Text(message.content),)) for message in request.messages]
     else:
         messages = [Message("user", (Text(request.prompt),))]
-    return attach_images(messages, await decode_images(request.images, decoder, settings))
+    return attach_images(messages, await decode_images(request.images, decoder, decoder.budget()))
 
 
-async def chat_completion_messages(
-    request: ChatCompletionRequest, decoder: MediaDecoder, settings: MediaSettings
-) -> list[Message]:
-    """Raises `TooManyImages` and what decoding raises."""
-    image_count = len(request.images or ()) + sum(
-        isinstance(part, ImagePart)
-        for message in request.messages
-        if not isinstance(message.content, str)
-        for part in message.content
-    )
-    if image_count > settings.max_images:
-        raise TooManyImages()
+async def chat_completion_messages(request: ChatCompletionRequest, decoder: MediaDecoder) -> list[Message]:
+    """Raises what decoding raises."""
+    budget = decoder.budget()
     messages = []
     for message in request.messages:
         role = "system" if message.role == "developer" else message.role
         if isinstance(message.content, str):
             parts: tuple[Part, ...] = (Text(message.content),)
         else:
-            parts = tuple([await _decode_part(part, decoder) for part in message.content])
+            parts = tuple([await _decode_part(part, decoder, budget) for part in message.content])
         messages.append(Message(role, parts))
-    return attach_images(messages, await decode_images(request.images or (), decoder, settings))
+    return attach_images(messages, await decode_images(request.images or (), decoder, budget))
 
 
-async def _decode_part(part: ContentPart, decoder: MediaDecoder) -> Part:
+async def _decode_part(part: ContentPart, decoder: MediaDecoder, budget: MediaBudget) -> Part:
     match part:
         case TextPart(text=text):
             return Text(text)
         case ImagePart(image_url=image_url):
-            return await decoder.image(image_url.url)
+            return await decoder.image(image_url.url, budget)
         case AudioPart(input_audio=input_audio):
-            return await decoder.audio(input_audio.data)
+            return await decoder.audio(input_audio.data, budget)
 
 
 def attach_images(messages: list[Message], images: Sequence[Image]) -> list[Message]:

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 
 from app.call import Call
 from app.dependencies import ServicesDep, call_of
-from app.error_handlers import gateway_error_of
+from app.error_handlers import field_name, gateway_error_of
 from app.errors import GenerationError, ModelNotFound
 from app.generation import Generation
 from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_answer
@@ -19,7 +19,7 @@ from app.routes.answers import JSONAnswer, usage_of
 from app.routes.forms import read_form, read_json, required_file
 from app.routes.guard import guarded
 from app.routes.messages import chat_completion_messages
-from app.routes.speech import MULTIPART, begin_transcription
+from app.routes.speech import MULTIPART, TRANSCRIPTION_MAX_TOKENS, begin_transcription
 from app.schemas.openai import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -59,11 +59,12 @@ async def create_chat_completion(request: Request) -> Response:
     call = call_of(request)
     body = await read_json(request, ChatCompletionRequest)
     check_model(call, body.model)
-    if body.model_extra:
-        logger.debug("ignored fields: %s", sorted(body.model_extra)[:20])
+    if body.model_extra and logger.isEnabledFor(logging.DEBUG):
+        logger.debug("ignored fields: %s", [field_name(name) for name in list(body.model_extra)[:20]])
+    call.check_image_count(body.count_images())
     sampling_params = body.to_sampling_params()
     await call.reserve(sampling_params.max_tokens)
-    messages = await chat_completion_messages(body, call.services.media, call.services.settings.media)
+    messages = await chat_completion_messages(body, call.services.media)
     return_reasoning = bool(body.return_reasoning)
     async with AbortOnDisconnect(request.receive):
         generation = await call.begin(messages, sampling_params, enable_thinking=bool(body.enable_thinking))
@@ -75,7 +76,7 @@ async def create_chat_completion(request: Request) -> Response:
             choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
             head = head_of(call, "chat.completion", "chatcmpl")
             return JSONAnswer(head | {"choices": [choice], "usage": usage_of(call)})
-    include_usage = body.stream_options.include_usage
+    include_usage = body.stream_options is not None and body.stream_options.include_usage
     return EventStreamResponse(_chunks(call, generation, return_reasoning, include_usage))
 
 
@@ -92,8 +93,9 @@ async def create_transcription(request: Request) -> Response:
     form = await read_form(request, TranscriptionForm, {"file": 1})
     recording = required_file(form.files, "file")
     check_model(call, form.fields.model)
-    await call.reserve(0)
-    audio = await call.services.media.audio(recording)
+    await call.reserve(TRANSCRIPTION_MAX_TOKENS)
+    decoder = call.services.media
+    audio = await decoder.audio(recording, decoder.budget())
     async with AbortOnDisconnect(request.receive):
         generation = await begin_transcription(call, audio)
         text = (await generation.collect()).text

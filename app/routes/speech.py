@@ -1,16 +1,19 @@
 """`POST /speech`: a recording in; what was said, and the answer to it, out."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from fastapi import APIRouter, Request, Response
 
 from app.call import Call
 from app.dependencies import call_of
+from app.errors import DeadlineExceeded
 from app.generation import Generation
 from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
-from app.routes.answers import error_event, generation_response, native_events
+from app.routes.answers import done_event, error_event, generation_response, native_events
 from app.routes.forms import read_form, required_file
 from app.routes.guard import guarded
+from app.routes.messages import decode_images
 from app.schemas.generation import DeltaEvent, DoneEvent
 from app.schemas.problems import Problem, problem_responses
 from app.schemas.speech import SpeechForm, SpeechResponse, TranscriptEvent
@@ -41,10 +44,11 @@ async def speech(request: Request) -> Response:
     form = await read_form(request, SpeechForm, {"audio": 1, "image": 1})
     recording = required_file(form.files, "audio")
     body = form.fields
-    await call.reserve(body.max_tokens)
+    await call.reserve(body.max_tokens + TRANSCRIPTION_MAX_TOKENS)
     decoder = call.services.media
-    audio = await decoder.audio(recording)
-    images = [await decoder.image(data) for data in form.files["image"]]
+    budget = decoder.budget()
+    audio = await decoder.audio(recording, budget)
+    images = await decode_images(form.files["image"], decoder, budget)
     parts: list[Part] = [*images, audio]
     if body.prompt:
         parts.append(Text(body.prompt))
@@ -69,14 +73,20 @@ async def begin_transcription(call: Call, audio: Audio) -> Generation:
 async def _events(
     call: Call, transcription: Generation, messages: list[Message], body: SpeechForm
 ) -> AsyncGenerator[bytes, None]:
+    number = 1
     try:
         transcript = (await transcription.collect()).text
-        yield native_event("transcript", 1, {"transcript": transcript})
+        yield native_event("transcript", number, {"transcript": transcript})
+        number += 1
         generation = await call.begin(
             messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
         )
-    except Exception as error:
-        yield error_event(call, 1, error)
+    except DeadlineExceeded:
+        yield done_event(call, number, "deadline")
         return
-    async for event in native_events(call, generation, body.return_reasoning, first_number=2):
-        yield event
+    except Exception as error:
+        yield error_event(call, number, error)
+        return
+    async with aclosing(native_events(call, generation, body.return_reasoning, number)) as events:
+        async for event in events:
+            yield event

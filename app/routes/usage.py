@@ -86,6 +86,7 @@ async def limits(principal: PrincipalDep, services: ServicesDep) -> LimitsRespon
         images=ImageLimits(
             max_count=settings.media.max_images,
             max_pixels=settings.media.max_image_pixels,
+            max_total_pixels=settings.media.max_request_pixels,
             formats=sorted(IMAGE_FORMATS),
         ),
         audio=AudioLimits(max_seconds=settings.media.max_audio_seconds, formats=sorted(AUDIO_FORMATS)),

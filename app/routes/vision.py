@@ -44,10 +44,11 @@ async def vision(request: Request) -> Response:
         required_file(form.files, "image")
         body = form.fields
         await call.reserve(body.max_tokens)
-        images = [await decoder.image(data) for data in form.files["image"]]
+        images = await decode_images(form.files["image"], decoder, decoder.budget())
     else:
         body = await read_json(request, VisionRequest)
+        call.check_image_count(len(body.images))
         await call.reserve(body.max_tokens)
-        images = await decode_images(body.images, decoder, media)
+        images = await decode_images(body.images, decoder, decoder.budget())
     messages = [Message("user", (*images, Text(body.prompt)))]
     return await answer(request, call, messages, body)

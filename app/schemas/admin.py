@@ -13,8 +13,9 @@ from app.auth.token_issuer import IssuedTokens
 from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRow
 from app.persistence.usage import DailyUsage
 from app.schemas.text import CleanText
+from app.settings import LONGEST_ACCESS_TOKEN_TTL
 
-MAX_LIFETIME_SECONDS = 90 * 86_400
+MAX_LIFETIME_SECONDS = int(LONGEST_ACCESS_TOKEN_TTL.total_seconds())  # the settings may allow less
 
 _USER_ID = "usr_Zx3kQ9b2LmW7tR5v"
 _TOKEN_ID = "tok_7Hn2pXw0cJq4sVd8yLfKgA"  # noqa: S105  (an example, of nobody)

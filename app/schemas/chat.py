@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from app.schemas.generation import MAX_MESSAGES, Base64Images, JSONSamplingFields, Prompt
+from app.schemas.generation import MAX_MESSAGES, Base64Images, JSONSamplingFields, Prompt, check_text
 
 _EXAMPLE: JsonDict = {"prompt": "你好", "max_tokens": 64}
 
@@ -35,4 +35,5 @@ class ChatRequest(JSONSamplingFields):
     def _has_messages_or_prompt(self) -> Self:
         if ("messages" in self.model_fields_set) == ("prompt" in self.model_fields_set):
             raise ValueError("send either messages or prompt")
+        check_text(message.content for message in self.messages)
         return self

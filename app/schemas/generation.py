@@ -1,6 +1,6 @@
 """What the generating routes share: sampling fields in, an answer with usage and timings out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +30,12 @@ Base64Images = Annotated[
     # Not validated here: too many have an error code of their own.
     Field(json_schema_extra={"maxItems": MAX_IMAGES}),
 ]
+
+
+def check_text(texts: Iterable[str]) -> None:
+    """Raises ValueError: tokenizing takes time before the model can say that a prompt is too long."""
+    if sum(map(len, texts)) > MAX_PROMPT_CHARACTERS:
+        raise ValueError(f"all text together may have {MAX_PROMPT_CHARACTERS} characters")
 
 
 class SamplingFields(BaseModel):

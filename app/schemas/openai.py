@@ -1,18 +1,19 @@
 """OpenAI's shapes for the routes under `/v1`. Unknown fields are ignored, as its clients expect."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from app.schemas.generation import (
     MAX_MESSAGES,
+    MAX_PROMPT_CHARACTERS,
     MAX_SEED,
     MAX_STOP_STRINGS,
     Base64,
     Base64Images,
-    Prompt,
     StopString,
     TokenUsage,
+    check_text,
 )
 from app.schemas.text import CleanText
 from inference import SamplingParams
@@ -26,7 +27,7 @@ class _Lenient(BaseModel):
 
 class TextPart(_Lenient):
     type: Literal["text"]
-    text: CleanText = Field(max_length=200_000)
+    text: CleanText = Field(max_length=MAX_PROMPT_CHARACTERS)
 
 
 class ImageURL(_Lenient):
@@ -52,7 +53,11 @@ ContentPart = Annotated[TextPart | ImagePart | AudioPart, Field(discriminator="t
 
 class ChatCompletionMessage(_Lenient):
     role: Literal["system", "developer", "user", "assistant"]
-    content: Prompt | Annotated[list[ContentPart], Field(min_length=1, max_length=64)]
+    content: Annotated[
+        Annotated[CleanText, Field(max_length=MAX_PROMPT_CHARACTERS), Tag("text")]
+        | Annotated[list[ContentPart], Field(min_length=1, max_length=64), Tag("parts")],
+        Discriminator(lambda content: "text" if isinstance(content, str) else "parts"),
+    ]
 
 
 class StreamOptions(_Lenient):
@@ -93,10 +98,32 @@ class ChatCompletionRequest(_Lenient):
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
     n: Literal[1] | None = Field(None, description="only one answer is made")
     stream: bool | None = None
-    stream_options: StreamOptions = Field(default_factory=StreamOptions)
+    stream_options: StreamOptions | None = None
     images: Base64Images | None = None
     enable_thinking: bool | None = None
     return_reasoning: bool | None = None
+
+    @model_validator(mode="after")
+    def _text_is_bounded(self) -> Self:
+        check_text(
+            text
+            for message in self.messages
+            for text in (
+                [message.content]
+                if isinstance(message.content, str)
+                else [part.text for part in message.content if isinstance(part, TextPart)]
+            )
+        )
+        return self
+
+    def count_images(self) -> int:
+        beside = len(self.images or ())
+        return beside + sum(
+            isinstance(part, ImagePart)
+            for message in self.messages
+            if not isinstance(message.content, str)
+            for part in message.content
+        )
 
     def to_sampling_params(self) -> SamplingParams:
         return SamplingParams(
@@ -117,7 +144,6 @@ class TranscriptionForm(BaseModel):
 
     model: CleanText = Field(min_length=1, max_length=200)
     response_format: Literal["json", "text"] = "json"
-    temperature: float = Field(0.0, ge=0, le=1)
 
 
 class AnsweredMessage(BaseModel):

@@ -31,6 +31,7 @@ class ImageLimits(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     max_count: int = Field(ge=1, description="images in one request", examples=[10])
+    max_total_pixels: int = Field(ge=1, description="of all images of a request", examples=[120_000_000])
     max_pixels: int = Field(ge=1, description="width times height of one image", examples=[50_000_000])
     formats: list[str] = Field(
         description="told by the bytes of the file, not by its name", examples=[["jpeg", "png"]]

@@ -36,7 +36,9 @@ async def decoder(anyio_backend: str) -> AsyncIterator[MediaDecoder]:
 
 @pytest.mark.anyio
 async def test_pictures_and_recordings_are_decoded(decoder: MediaDecoder):
-    image, audio = await asyncio.gather(decoder.image(PICTURE), decoder.audio(recording("opus", 1.0)))
+    image, audio = await asyncio.gather(
+        decoder.image(PICTURE, decoder.budget()), decoder.audio(recording("opus", 1.0), decoder.budget())
+    )
     assert image.pixels.shape == (100, 100, 3)
     assert len(audio.samples) == pytest.approx(16_000, abs=1_000)
 
@@ -44,28 +46,32 @@ async def test_pictures_and_recordings_are_decoded(decoder: MediaDecoder):
 @pytest.mark.anyio
 async def test_the_bounds_are_those_of_the_settings(decoder: MediaDecoder):
     with pytest.raises(ImageTooLarge):
-        await decoder.image(encode_picture(PillowImage.new("RGB", (100, 101)), "PNG"))
+        await decoder.image(encode_picture(PillowImage.new("RGB", (100, 101)), "PNG"), decoder.budget())
     with pytest.raises(AudioTooLong):
-        await decoder.audio(recording("wav", 2.1))
+        await decoder.audio(recording("wav", 2.1), decoder.budget())
 
 
 @pytest.mark.anyio
 async def test_text_is_taken_for_base64(decoder: MediaDecoder):
     text = base64.b64encode(PICTURE).decode()
-    assert (await decoder.image(text)).pixels.shape == (100, 100, 3)
-    assert (await decoder.image(f"data:image/png;base64,{text}")).pixels.shape == (100, 100, 3)
+    assert (await decoder.image(text, decoder.budget())).pixels.shape == (100, 100, 3)
+    assert (await decoder.image(f"data:image/png;base64,{text}", decoder.budget())).pixels.shape == (
+        100,
+        100,
+        3,
+    )
     with pytest.raises(InvalidMedia, match="base64"):
-        await decoder.audio("not base64")
+        await decoder.audio("not base64", decoder.budget())
     with pytest.raises(BodyTooLarge):
-        await decoder.image("A" * 150_000)
+        await decoder.image("A" * 150_000, decoder.budget())
 
 
 @pytest.mark.anyio
 async def test_no_more_threads_than_allowed_decode_at_once():
     decoder = MediaDecoder(SETTINGS, max_workers=2)
     outcomes = await asyncio.gather(
-        *(decoder.image(PICTURE) for _ in range(20)),
-        *(decoder.image(b"text") for _ in range(20)),
+        *(decoder.image(PICTURE, decoder.budget()) for _ in range(20)),
+        *(decoder.image(b"text", decoder.budget()) for _ in range(20)),
         return_exceptions=True,
     )
     assert sum(isinstance(outcome, InvalidImage) for outcome in outcomes) == 20
@@ -79,7 +85,9 @@ async def test_no_more_threads_than_allowed_decode_at_once():
 async def test_a_picture_that_pillow_warns_of_is_decoded():
     decoder = MediaDecoder(SETTINGS)
     exif = b"Exif\0\0II*\0\xff\xff\xff\xff"
-    image = await decoder.image(encode_picture(PillowImage.new("RGB", (9, 9)), "JPEG", exif=exif))
+    image = await decoder.image(
+        encode_picture(PillowImage.new("RGB", (9, 9)), "JPEG", exif=exif), decoder.budget()
+    )
     assert image.pixels.shape == (9, 9, 3)
     await decoder.aclose()
 
