@@ -44,4 +44,5 @@ $(VENV)/.installed-for-tests: $(VENV)/.installed
 
 $(VENV)/.created:
 	@python=$$(scripts/find-python) && echo "Creating $(VENV) with $$python ..." && $$python -m venv $(VENV)
+	$(PIP) --quiet --upgrade 'pip>=25'  # Debian 12's own needs a quarter of an hour to choose versions
 	@touch $@
