@@ -6,10 +6,13 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.persistence.expired_tokens import delete_expired_access_tokens
 from app.persistence.tables import AccessTokenRow
 
 
 async def add_access_token(db_session: AsyncSession, row: AccessTokenRow) -> None:
+    """Also drops a few of those that expired long ago, so that the table stays small."""
+    await delete_expired_access_tokens(db_session, row.issued_at)
     db_session.add(row)
     await db_session.flush()
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.persistence.tables import RefreshTokenRow, UserRow
+from app.persistence.expired_tokens import delete_expired_refresh_tokens
+from app.persistence.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 
 async def lock_user(db_session: AsyncSession, user_id: str) -> UserRow | None:
@@ -18,6 +19,8 @@ async def lock_user(db_session: AsyncSession, user_id: str) -> UserRow | None:
 
 
 async def add_refresh_token(db_session: AsyncSession, row: RefreshTokenRow) -> None:
+    """Also drops a few of those that expired long ago, so that the table stays small."""
+    await delete_expired_refresh_tokens(db_session, row.created_at)
     db_session.add(row)
     await db_session.flush()
 
@@ -28,10 +31,20 @@ async def find_refresh_token(db_session: AsyncSession, token_hash: str) -> Refre
     return await db_session.scalar(query.execution_options(populate_existing=True))
 
 
+async def is_unused(db_session: AsyncSession, refresh_token_id: str) -> bool:
+    """As the database has it now; False for one that is not there."""
+    query = select(RefreshTokenRow.id).where(
+        RefreshTokenRow.id == refresh_token_id, RefreshTokenRow.used_at.is_(None)
+    )
+    return await db_session.scalar(query) is not None
+
+
 async def family_owner(db_session: AsyncSession, family_id: str) -> str | None:
     """The id of the user whose sign-in began the family."""
-    query = select(RefreshTokenRow.user_id).where(RefreshTokenRow.family_id == family_id).limit(1)
-    return await db_session.scalar(query)
+    of_refresh_token = select(RefreshTokenRow.user_id).where(RefreshTokenRow.family_id == family_id)
+    # A long-lived access token may outlast the rows of its family's refresh tokens.
+    of_access_token = select(AccessTokenRow.user_id).where(AccessTokenRow.family_id == family_id)
+    return await db_session.scalar(of_refresh_token.union(of_access_token).limit(1))
 
 
 async def mark_family_unusable(db_session: AsyncSession, family_id: str, now: datetime) -> None:
