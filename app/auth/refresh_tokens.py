@@ -1,7 +1,8 @@
 """Exchanges a refresh token for its successor and a new access token.
 
 A refresh token is 256 random bits behind a prefix; only hashes are stored. Each use makes a successor
-in the same family. A used one that comes back late was stolen: its whole family is revoked.
+in the same family. A used one that comes back late, or after its successor was used, was stolen: its
+whole family is revoked.
 """
 
 import base64
@@ -20,7 +21,7 @@ from app.auth.token_issuer import REFRESH_TOKEN_PREFIX, Grant, IssuedTokens, Tok
 from app.auth.token_revocation import revoke_family
 from app.errors import InvalidGrant
 from app.persistence.database import Database
-from app.persistence.refresh_tokens import find_refresh_token, lock_user
+from app.persistence.refresh_tokens import find_refresh_token, is_unused, lock_user
 from app.persistence.tables import RefreshTokenRow
 from app.settings import AuthSettings
 
@@ -48,7 +49,8 @@ class RefreshTokens:
         self._clock = clock
 
     async def refresh(self, refresh_token: str) -> IssuedTokens:
-        """The next pair. A retry within the grace gets the same successor, so a lost answer loses nothing.
+        """The next pair. A retry within the grace gets the same successor, so a lost answer loses nothing;
+        whoever has used the successor did get the answer, and the retry is another's.
 
         Raises InvalidGrant and DatabaseUnavailable.
         """
@@ -56,7 +58,7 @@ class RefreshTokens:
             raise InvalidGrant
         async with self._database.session() as db_session:
             row = await self._lock(db_session, refresh_token)
-            if not self._is_reused(row):
+            if not await self._is_reused(db_session, row):
                 return await self._rotate(db_session, row, refresh_token)
             await revoke_family(db_session, row.family_id, clock=self._clock)
         logger.warning("a used refresh token came back; family %s is revoked", row.family_id)
@@ -89,10 +91,13 @@ class RefreshTokens:
             raise InvalidGrant
         return row
 
-    def _is_reused(self, row: RefreshTokenRow) -> bool:
+    async def _is_reused(self, db_session: AsyncSession, row: RefreshTokenRow) -> bool:
+        """The caller holds the user's lock: nobody uses the successor meanwhile."""
         if row.used_at is None:
             return False
-        return moment(self._clock()) > row.used_at + self._settings.refresh_retry_grace
+        if moment(self._clock()) > row.used_at + self._settings.refresh_retry_grace:
+            return True
+        return row.successor_id is None or not await is_unused(db_session, row.successor_id)
 
     async def _rotate(
         self, db_session: AsyncSession, row: RefreshTokenRow, refresh_token: str

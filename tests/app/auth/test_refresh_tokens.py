@@ -82,6 +82,39 @@ async def test_used_token_that_comes_back_late_ends_the_sign_in(
     assert (await refresh(process, other_sign_in)).family_id == other_sign_in.family_id
 
 
+async def test_used_token_whose_successor_was_used_too_ends_the_sign_in_within_the_grace(
+    process: Process, user: UserRow
+) -> None:
+    first = await process.sign_in(user)
+    second = await refresh(process, first)
+    third = await refresh(process, second)
+    with pytest.raises(InvalidGrant):
+        await refresh(process, first)
+    with pytest.raises(TokenRevoked):
+        process.access_tokens.verify(third.access_token)
+    with pytest.raises(InvalidGrant):
+        await refresh(process, third)
+
+
+async def test_retry_beside_the_use_of_its_successor_leaves_one_chain_or_none(
+    process: Process, user: UserRow, database: Database
+) -> None:
+    for _ in range(5):
+        first = await process.sign_in(user)
+        second = await refresh(process, first)
+        retried, third = await asyncio.gather(
+            refresh(process, first), refresh(process, second), return_exceptions=True
+        )
+        assert isinstance(third, IssuedTokens | InvalidGrant)
+        assert isinstance(retried, IssuedTokens | InvalidGrant)
+        if isinstance(retried, IssuedTokens):  # it came first
+            assert retried.refresh_token == second.refresh_token
+            assert isinstance(third, IssuedTokens)
+        else:
+            rows = await refresh_tokens_stored(database)
+            assert all(row.revoked_at for row in rows if row.family_id == first.family_id)
+
+
 async def test_two_parallel_refreshes_get_the_same_successor(
     process: Process, user: UserRow, database: Database
 ) -> None:
