@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Literal
 
 from limits import RateLimitItemPerMinute
@@ -40,8 +41,9 @@ logger = logging.getLogger(__name__)
 class AddressLimiter:
     """Made at start, closed by `aclose`; used on the event loop's thread alone.
 
-    slowapi's storage blocks: with Redis it is asked in a thread. Who is blocked is remembered here
-    until the minute is over, so `check` asks nobody and a blocked address costs nothing.
+    slowapi's storage blocks: with Redis it is asked in a thread of our own, so that a Redis which says
+    nothing holds up nobody else's work. Who is blocked is remembered here until the minute is over, so
+    `check` asks nobody.
     """
 
     def __init__(
@@ -55,7 +57,8 @@ class AddressLimiter:
         self._local = _slowapi_limiter(_MEMORY)
         self._shared = _slowapi_limiter(redis_url) if redis_url else None
         self._monotonic = monotonic
-        self._ask_redis_again_at = 0.0
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="address-limiter")
+        self._ask_redis_again_at = 0.0  # written in that thread
         self._blocked: dict[tuple[Counted, str], float] = {}  # until, monotonic; oldest block first
 
     async def acquire(self, address: str) -> None:
@@ -80,6 +83,8 @@ class AddressLimiter:
             self._block("failures", key, reset_seconds)
 
     async def aclose(self) -> None:
+        """Waits for the question that Redis is asked, at most a second; what only waits is dropped."""
+        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
         if self._shared is not None:
             storage = self._shared.limiter.storage
             assert isinstance(storage, RedisStorage)
@@ -88,14 +93,24 @@ class AddressLimiter:
     async def _count(self, counted: Counted, key: str) -> tuple[bool, int, float]:
         """Whether it is allowed, how many more are, and in how many seconds all are again."""
         if self._shared is not None and self._monotonic() >= self._ask_redis_again_at:
-            try:
-                return await asyncio.to_thread(self._hit, self._shared, counted, key)
-            except StorageError as error:
-                # The class alone: the text of the error may hold the address of Redis.
-                cause = type(error.storage_error).__name__
-                logger.warning("Redis is away (%s); addresses are counted by this process", cause)
-                self._ask_redis_again_at = self._monotonic() + _REDIS_RETRY_SECONDS
+            loop = asyncio.get_running_loop()
+            count = await loop.run_in_executor(self._executor, self._hit_shared, self._shared, counted, key)
+            if count is not None:
+                return count
         return self._hit(self._local, counted, key)
+
+    def _hit_shared(self, shared: Limiter, counted: Counted, key: str) -> tuple[bool, int, float] | None:
+        """None while Redis is away. One at a time: of many behind a silent Redis only the first waits."""
+        if self._monotonic() < self._ask_redis_again_at:
+            return None
+        try:
+            return self._hit(shared, counted, key)
+        except StorageError as error:
+            # The class alone: the text of the error may hold the address of Redis.
+            cause = type(error.storage_error).__name__
+            logger.warning("Redis is away (%s); addresses are counted by this process", cause)
+            self._ask_redis_again_at = self._monotonic() + _REDIS_RETRY_SECONDS
+            return None
 
     def _hit(self, limiter: Limiter, counted: Counted, key: str) -> tuple[bool, int, float]:
         is_allowed = limiter.limiter.hit(self._limit, counted, key)

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -170,20 +172,58 @@ async def test_process_counts_alone_while_redis_is_away(
     await other.aclose()
 
 
-async def test_silent_redis_does_not_hold_up_the_event_loop() -> None:
-    was_called = asyncio.Event()
+@dataclass
+class SilentRedis:
+    """Takes connections and says nothing."""
 
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        was_called.set()
+    url: str = ""
+    connections: int = 0
+    was_called: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.was_called.set()
         await reader.read()  # until the other side gives up
         writer.close()
 
-    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+
+@pytest.fixture
+async def silent_redis(anyio_backend: str) -> AsyncIterator[SilentRedis]:
+    silent = SilentRedis()
+    server = await asyncio.start_server(silent.serve, "127.0.0.1", 0)
     async with server:
-        port = server.sockets[0].getsockname()[1]
-        limiter = AddressLimiter(3, f"redis://127.0.0.1:{port}")
-        failure = asyncio.create_task(limiter.note_failure(ADDRESS))
-        await was_called.wait()
-        assert not failure.done()
-        await failure
-        await limiter.aclose()
+        silent.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield silent
+
+
+async def test_silent_redis_does_not_hold_up_the_event_loop(silent_redis: SilentRedis) -> None:
+    limiter = AddressLimiter(3, silent_redis.url)
+    failure = asyncio.create_task(limiter.note_failure(ADDRESS))
+    await silent_redis.was_called.wait()
+    assert not failure.done()
+    await failure
+    await limiter.aclose()
+
+
+async def test_of_many_failures_at_once_only_the_first_waits_for_a_silent_redis(
+    silent_redis: SilentRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    limiter = AddressLimiter(3, silent_redis.url)
+    with caplog.at_level(logging.WARNING):
+        await asyncio.gather(*(limiter.note_failure(ADDRESS) for _ in range(20)))
+    assert silent_redis.connections == 1
+    assert len(caplog.records) == 1
+    with pytest.raises(RateLimitExceeded):
+        await limiter.check(ADDRESS)
+    await limiter.aclose()
+
+
+async def test_silent_redis_leaves_the_shared_threads_to_others(silent_redis: SilentRedis) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1, "asyncio"))
+    limiter = AddressLimiter(3, silent_redis.url)
+    failure = asyncio.create_task(limiter.note_failure(ADDRESS))
+    await silent_redis.was_called.wait()
+    await asyncio.to_thread(lambda: None)
+    assert not failure.done()
+    await failure
+    await limiter.aclose()
