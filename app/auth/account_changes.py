@@ -107,6 +107,7 @@ class AccountChanges:
         self._is_database_away = False
         self._reading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._refreshing_keys: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Load everything, then poll. Raises DatabaseUnavailable: without a view nobody is let in."""
@@ -115,10 +116,11 @@ class AccountChanges:
         self._task = asyncio.create_task(self._poll(), name="account-changes")
 
     async def aclose(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        for task in (self._task, self._refreshing_keys):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        self._task = self._refreshing_keys = None
 
     async def notice_now(self) -> None:
         """Take in what was just committed. Await it after the transaction, not inside.
@@ -157,11 +159,19 @@ class AccountChanges:
     async def _poll(self) -> None:
         while True:
             await self._sleep(self._poll_seconds)
+            # Not awaited: the directory may be on a network that hangs, and revocations do not wait for it.
+            if self._refreshing_keys is None or self._refreshing_keys.done():
+                self._refreshing_keys = asyncio.create_task(self._refresh_keys(), name="signing-keys")
             try:
-                await asyncio.to_thread(self._keys.refresh)  # the directory may be on a network
                 await self.notice_now()
             except Exception:  # the boundary of a task that has to live on
                 logger.exception("account changes could not be read; the former view stays in force")
+
+    async def _refresh_keys(self) -> None:
+        try:
+            await asyncio.to_thread(self._keys.refresh)
+        except Exception:  # likewise
+            logger.exception("signing keys could not be read again; the former ones stay in use")
 
     async def _read(self) -> None:
         """Raises DatabaseUnavailable and leaves the view as it was."""

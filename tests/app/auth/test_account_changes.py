@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from .conftest import FakeClock, Process
 pytestmark = pytest.mark.anyio
 
 MakeProcess = Callable[..., Awaitable[Process]]
+SECONDS = 10.0
 
 
 class Ticks:
@@ -197,8 +199,35 @@ async def test_poll_notices_a_new_signing_key(
     ticks = Ticks()
     await make_process(sleep=ticks.sleep)
     new = load_keys().rotate()
-    await ticks.poll()
-    assert keys.find(new) is not None
+    async with asyncio.timeout(SECONDS):
+        while keys.find(new) is None:  # the directory is read beside the poll
+            await ticks.poll()
+
+
+async def test_hung_key_directory_does_not_stop_revocations(
+    make_process: MakeProcess,
+    process: Process,
+    user: UserRow,
+    database: Database,
+    key_directory: Path,
+) -> None:
+    ticks = Ticks()
+    other = await make_process(sleep=ticks.sleep)
+    issued = await process.sign_in(user)
+    principal = other.access_tokens.verify(issued.access_token)
+    hung = key_directory / "hung.json"
+    os.mkfifo(hung, 0o600)  # opening it waits for a writer
+    try:
+        async with asyncio.timeout(SECONDS):
+            await ticks.poll()
+            async with database.session() as db_session:
+                await revoke_token(db_session, issued.token_id)
+            await ticks.poll()
+        assert other.account_changes.is_revoked(principal)
+    finally:
+        writer = os.open(hung, os.O_RDWR)
+        hung.unlink()
+        os.close(writer)
 
 
 async def test_start_without_a_database_is_refused(
