@@ -109,7 +109,7 @@ class AccessTokens:
     def recall(self, encoded: str) -> Principal | None:
         """Like `verify`, for a token whose signature was verified lately; None for any other.
 
-        Costs a hash and no signature, so it can be asked before an address is refused.
+        Costs a hash and no signature.
         """
         if self._cache_generation != self._keys.generation:
             self._cache.clear()
