@@ -1,6 +1,7 @@
 """Requests, workers and the event loop together: who is served where, and what a death leaves behind."""
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -291,3 +292,38 @@ async def test_a_cancelled_start_leaves_no_thread(make_model) -> None:
     with pytest.raises(asyncio.CancelledError):
         await start
     await pool.aclose(0)
+
+
+async def test_a_thousand_requests_left_at_random_leave_nothing(open_pool, make_request) -> None:
+    chance = random.Random(0)
+
+    async def ask_and_leave(pool: Pool) -> str:
+        request = make_request(
+            "".join(chance.choices("abcdef", k=chance.randrange(1, 60))),
+            max_tokens=chance.randrange(1, 60),
+            fairness_key=chance.choice("xyz"),
+            deadline=time.monotonic() + chance.choice([0.001, 0.05, 60]),
+        )
+        patience = chance.choice([0, 1, 2, 10, 1000])
+        answer = pool.generate(request)
+        try:
+            async for delta in answer:
+                if patience == 0 or delta.finish_reason is not None:
+                    return delta.finish_reason or "left"
+                patience -= 1
+        except QueueFull:
+            return "refused"
+        finally:
+            await answer.aclose()
+        raise AssertionError("an answer ended without a reason")
+
+    async with open_pool(("a", "b"), max_running_requests=8) as pool:
+        outcomes = set()
+        for _ in range(20):
+            tasks = [asyncio.create_task(ask_and_leave(pool)) for _ in range(50)]
+            for task in chance.sample(tasks, 10):
+                await asyncio.sleep(0)
+                task.cancel()
+            outcomes |= set(map(str, await asyncio.gather(*tasks, return_exceptions=True)))
+        assert outcomes >= {"left", "stop", "length", "deadline", ""}
+        assert all((each.running, each.waiting, each.kv_used) == (0, 0, 0) for each in pool.status().workers)

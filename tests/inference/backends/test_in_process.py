@@ -3,7 +3,7 @@
 import pytest
 
 from inference.backends import in_process
-from inference.backends.in_process import InProcessBackend, resolve_devices
+from inference.backends.in_process import InProcessBackend, resolve_devices, threads_for
 from inference.config import EngineConfig
 from inference.errors import BackendUnavailable, UnsupportedModality
 from inference.types import Audio, Message
@@ -65,3 +65,8 @@ def test_auto_means_every_gpu_or_the_cpu(monkeypatch, cuda_devices: int, expecte
     monkeypatch.setattr(in_process.torch.cuda, "device_count", lambda: cuda_devices)
     assert resolve_devices(("auto",)) == expected
     assert resolve_devices(("cuda:1",)) == ("cuda:1",)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+def test_some_cores_are_left_to_the_event_loop(cores: int, threads: int) -> None:
+    assert threads_for(cores) == threads
