@@ -18,6 +18,7 @@ from app.auth.signing_keys import InvalidSigningKeys
 from app.cli.banner import demo_lines, reachable_urls, start_lines
 from app.cli.command_failed import CALLED_WRONGLY, CommandFailed
 from app.cli.environment import describe_database
+from app.cli.http_protocol import BoundedHTTPProtocol
 from app.cli.preflight import check_data_directory, explain_os_error, listen
 from app.cli.token_work import NewToken, issue_token
 from app.errors import DatabaseUnavailable
@@ -69,7 +70,7 @@ async def _serve(serving: Serving, listener: socket.socket) -> None:
     app = create_app(serving.settings)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHTTPProtocol,
         ws="none",
         lifespan="off",  # entered below, so that why a start failed arrives here as an exception
         log_config=None,

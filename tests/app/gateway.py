@@ -13,6 +13,7 @@ import httpx
 import uvicorn
 
 from app.auth.token_issuer import TokenIssuer
+from app.cli.http_protocol import BoundedHTTPProtocol
 from app.main import create_app
 from app.persistence.tables import UserRow
 from app.services import Services
@@ -112,7 +113,12 @@ async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Ga
     settings = Settings(_env_file=None, **(values | overrides))
     app = create_app(settings)
     config = uvicorn.Config(
-        app, loop="none", http="httptools", log_config=None, timeout_graceful_shutdown=2, lifespan="on"
+        app,
+        loop="none",
+        http=BoundedHTTPProtocol,
+        log_config=None,
+        timeout_graceful_shutdown=2,
+        lifespan="on",
     )
     server = uvicorn.Server(config)
     with socket.socket() as listener:
