@@ -11,7 +11,13 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
 
 SAMPLE_PASSWORDS = frozenset(
     {
@@ -133,8 +139,11 @@ class Settings(BaseSettings):
     @field_validator("metrics_networks")
     @classmethod
     def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        for network in networks:
-            ip_network(network)  # raises ValueError with a sentence
+        try:
+            for network in networks:
+                ip_network(network)
+        except ValueError:  # its words quote the value
+            raise ValueError("write networks like 10.0.0.0/8 or fd00::/8, with commas between them") from None
         return networks
 
     @model_validator(mode="after")
@@ -165,6 +174,17 @@ class Settings(BaseSettings):
     @property
     def keys_dir(self) -> Path:
         return self.auth.keys_dir or self.data_dir / "keys"
+
+
+def unknown_variables() -> list[str]:
+    """Names in the environment and `.env` that look like settings and set nothing."""
+    known = set()
+    for name, field in Settings.model_fields.items():
+        known.add(f"GATEWAY_{name}".upper())
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            known |= {f"GATEWAY_{name}__{part}".upper() for part in field.annotation.model_fields}
+    given = {*EnvSettingsSource(Settings).env_vars, *DotEnvSettingsSource(Settings).env_vars}
+    return sorted({name.upper() for name in given if name.upper().startswith("GATEWAY_")} - known)
 
 
 def _has_strong_password(url: str) -> bool:

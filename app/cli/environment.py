@@ -1,11 +1,13 @@
 """What every command stands on: the settings, the database, and errors as sentences."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -18,6 +20,7 @@ from app.settings import Settings
 Result = TypeVar("Result")
 
 DATABASES: Final = ("postgresql", "postgres", "sqlite")
+NAME_OF_SECTION: Final = re.compile(r'for field "(\w+)"')  # SettingsError says it in words alone
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -31,6 +34,13 @@ def load_settings() -> Settings:
         reason = first["msg"].removeprefix("Value error, ")
         sentence = f"GATEWAY_{name} is not valid: {reason}." if name else f"{reason}."
         raise CommandFailed(sentence, CALLED_WRONGLY) from None
+    except SettingsError as error:
+        found = NAME_OF_SECTION.search(str(error))
+        name = f"GATEWAY_{found[1].upper()}" if found else "A GATEWAY_ variable"
+        raise CommandFailed(
+            f"{name} is not valid: it is a section; set its parts one by one, as {name}__NAME.",
+            CALLED_WRONGLY,
+        ) from None
     _check_urls(settings)
     return settings
 

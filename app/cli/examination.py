@@ -18,11 +18,12 @@ from app.cli.environment import describe_database
 from app.errors import DatabaseUnavailable
 from app.persistence.database import Database, sqlite_path
 from app.persistence.migrations import is_up_to_date
-from app.settings import Settings
+from app.settings import Settings, unknown_variables
 from inference import EngineConfig
 
 State = Literal["ok", "warning", "wrong"]
 REDIS_SECONDS: Final = 2.0
+EVERYBODY: Final = frozenset({"*", "0.0.0.0/0", "::/0"})
 MADE_AT_START: Final = "is made at the first start"
 _REASONS: Final = {
     "ConnectionRefusedError": "nothing listens there",
@@ -46,6 +47,8 @@ class Finding:
 async def examine(settings: Settings) -> list[Finding]:
     return [
         _settings(settings),
+        _variables(),
+        _proxies(settings),
         _data_directory(settings),
         await _database(settings),
         _signing_keys(settings),
@@ -60,6 +63,25 @@ def _settings(settings: Settings) -> Finding:
             "settings", "ok", "development: keys and tables are made at start; not for the internet"
         )
     return Finding("settings", "ok", "production")
+
+
+def _variables() -> Finding:
+    unknown = unknown_variables()
+    if unknown:
+        return Finding("variables", "warning", f"{', '.join(unknown)}: no setting has that name")
+    return Finding("variables", "ok", "every GATEWAY_ name is known")
+
+
+def _proxies(settings: Settings) -> Finding:
+    believed = settings.forwarded_allow_ips
+    if EVERYBODY & {address.strip() for address in believed.split(",")}:
+        return Finding(
+            "proxies",
+            "warning",
+            "everybody is believed: a client can claim any address, and so pass limits per address and read "
+            "/metrics; set GATEWAY_FORWARDED_ALLOW_IPS to your proxy's",
+        )
+    return Finding("proxies", "ok", f"{believed or 'nobody'} may say whom it speaks for")
 
 
 def _data_directory(settings: Settings) -> Finding:

@@ -157,6 +157,8 @@ def test_command_that_is_called_wrongly_exits_with_2(run: Run, arguments: tuple[
     [
         ("GATEWAY_LIMITS__REQUESTS_PER_MINUTE", "many-s3cret"),
         ("GATEWAY_ENV", "s3cret"),
+        ("GATEWAY_LIMITS", "s3cret"),
+        ("GATEWAY_METRICS_NETWORKS", "s3cret"),
         ("GATEWAY_DATABASE_URL", "mysql://gateway:s3cret@db/x"),
         ("GATEWAY_DATABASE_URL", "s3cret"),
         ("GATEWAY_REDIS_URL", "http://:s3cret@cache"),

@@ -18,6 +18,7 @@ def test_nothing_is_wrong_with_a_fresh_installation_and_nothing_is_made(run: Run
     assert examined.code == 0
     assert {state_of(examined, part) for part in ("settings", "data directory", "database")} == {"ok"}
     assert {state_of(examined, part) for part in ("signing keys", "redis")} == {"ok"}
+    assert {state_of(examined, part) for part in ("variables", "proxies")} == {"ok"}
     assert not (tmp_path / "data").exists()
 
 
@@ -33,6 +34,37 @@ def test_wrong_setting_is_found(run: Run) -> None:
     assert (examined.code, state_of(examined, "settings")) == (1, "wrong")
     assert "GATEWAY_DRAIN_SECONDS" in examined.out
     assert "s3cret" not in examined.out + examined.err
+
+
+@pytest.mark.parametrize("section", ["LIMITS", "AUTH"])
+def test_text_in_the_place_of_a_section_is_found(run: Run, section: str) -> None:
+    examined = run("doctor", **{f"GATEWAY_{section}": "s3cret"})
+    assert (examined.code, state_of(examined, "settings")) == (1, "wrong")
+    assert f"GATEWAY_{section}__NAME" in examined.out
+    assert "s3cret" not in examined.out + examined.err
+
+
+def test_network_that_is_none_is_found_and_not_quoted(run: Run) -> None:
+    examined = run("doctor", GATEWAY_METRICS_NETWORKS="127.0.0.0/8,s3cret")
+    assert (examined.code, state_of(examined, "settings")) == (1, "wrong")
+    assert "GATEWAY_METRICS_NETWORKS is not valid: write networks like 10.0.0.0/8" in examined.out
+    assert "s3cret" not in examined.out + examined.err
+
+
+def test_names_that_set_nothing_are_found_in_the_environment_and_the_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GATEWAY_REDISURL=s3cret\nOTHER=x\nGATEWAY_LIMITS__DAILY_TOKENS=5\n")
+    names = {"GATEWAY_LIMITS_DAILY_TOKENS": "s3cret", "GATEWAY_MODLE": "s3cret", "GATEWAY_MODEL__X": "s3cret"}
+    examined = run("doctor", **names)
+    assert (examined.code, state_of(examined, "variables")) == (0, "warning")
+    listed = ", ".join(sorted({*names, "GATEWAY_REDISURL"}))
+    assert f"{listed}: no setting has that name" in examined.out
+    assert "s3cret" not in examined.out + examined.err
+
+
+@pytest.mark.parametrize("believed", ["*", "10.0.0.1, 0.0.0.0/0"])
+def test_belief_in_every_proxy_is_found(run: Run, believed: str) -> None:
+    examined = run("doctor", GATEWAY_FORWARDED_ALLOW_IPS=believed)
+    assert (examined.code, state_of(examined, "proxies")) == (0, "warning")
 
 
 @pytest.mark.parametrize(
