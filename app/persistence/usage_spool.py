@@ -23,7 +23,7 @@ _COLUMNS = set(UsageRow.__table__.columns.keys())
 
 
 class UsageSpool:
-    """Opened and closed by the `UsageWriter`; used by one thread at a time."""
+    """Opened and closed by the `UsageWriter`. One thread at a time may change it; `groups` may run beside."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
         self._path = path
@@ -32,8 +32,9 @@ class UsageSpool:
         self._size = 0
 
     @property
-    def is_empty(self) -> bool:
-        return self._size == 0
+    def size(self) -> int:
+        """In bytes."""
+        return self._size
 
     def open(self) -> None:
         """Takes the first name that no other process has, and what ended processes left. Raises OSError."""
@@ -63,13 +64,16 @@ class UsageSpool:
             return False
         return True
 
-    def groups(self) -> Iterator[list[Row]]:
-        """Everything in it, oldest first. What a killed process wrote half is left out."""
+    def groups(self, start: int, end: int) -> Iterator[list[Row]]:
+        """What stands between two offsets in bytes, oldest first; may run beside `append`.
+
+        What a killed process wrote half is left out.
+        """
         with open(os.dup(self._descriptor), "rb") as file:
-            file.seek(0)
+            file.seek(start)
             rows: list[Row] = []
-            for line in file:
-                row = _parse(line)
+            while file.tell() < end:
+                row = _parse(file.readline())
                 if row is not None:
                     rows.append(row)
                 if len(rows) == GROUP_LINES:

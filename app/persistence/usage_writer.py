@@ -1,7 +1,8 @@
 """Stores what requests used, in groups off the request path, and loses nothing when the database is away.
 
-Each group is first appended to a file, then inserted, then the file is emptied. So a killed process
-loses what came after the last group, 0.1 s; a row that was inserted twice is stored once, by its id.
+Every 0.1 s a group is appended to a file, whatever the database does; what is in the file is inserted,
+then the file is emptied. So a killed process loses what came after the last group; a row that was
+inserted twice is stored once, by its id.
 """
 
 import asyncio
@@ -67,7 +68,11 @@ class UsageWriter:
         self._max_pending = max_pending
         self._clock = clock
         self._pending: list[UsageRecord] = []
-        self._flushing = asyncio.Lock()
+        self._appending = asyncio.Lock()
+        self._storing = asyncio.Lock()
+        self._stored_bytes = 0  # of the file, from its start
+        self._kept_rows = 0  # in the file and not stored yet
+        self._unkept: list[Row] = []  # what the file had no room for
         self._is_closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._retry_at = float("-inf")
@@ -101,68 +106,84 @@ class UsageWriter:
 
     async def flush(self) -> None:
         """Stores what was recorded, and what an outage or the process before this one left behind."""
-        async with self._flushing:
-            await self._flush()
-
-    async def _flush(self) -> None:
-        rows = self._take_pending()
-        has_backlog = not self._spool.is_empty
-        if not rows and not has_backlog:
-            return
-        is_kept = await asyncio.to_thread(self._spool.append, rows)
-        stored = None
-        if self._clock() >= self._retry_at:
-            # What the file kept is read from there with the rest, in order.
-            not_in_file = [] if has_backlog and is_kept else rows
-            stored = await self._store(not_in_file, reads_file=has_backlog)
-        if stored is not None:
-            self.written += stored
-            await asyncio.to_thread(self._spool.clear)
-        elif is_kept:
-            self.spooled += len(rows)
-        else:
-            self.dropped += len(rows)
+        await self._keep()
+        await self._store()
 
     async def _run(self) -> None:
+        storing: asyncio.Task[None] | None = None
         while not self._is_closing.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._is_closing.wait(), INTERVAL_SECONDS)
+            await self._keep()
+            if storing is None or storing.done():
+                storing = asyncio.create_task(self._store(), name="usage-store")
+        if storing is not None:
+            await storing
+
+    async def _keep(self) -> None:
+        """Appends what was recorded to the file; never waits for the database."""
+        async with self._appending:
+            rows = self._take_pending()
+            if not rows:
+                return
+            if not await asyncio.to_thread(self._spool.append, rows):
+                self._unkept += rows
+                return
+            self._kept_rows += len(rows)
+            if self._is_database_away:
+                self.spooled += len(rows)
+
+    async def _store(self) -> None:
+        """Inserts what is in the file, and what it had no room for."""
+        async with self._storing:
             try:
-                await self.flush()
+                if self._clock() >= self._retry_at:
+                    await self._insert_all()
+            except (DatabaseUnavailable, SQLAlchemyError) as error:
+                self._note_outage(error)
             except Exception:  # the writer must outlive whatever one group met
                 logger.exception("a group of usage records was not stored")
+            self.dropped += len(self._unkept)
+            self._unkept = []
+
+    async def _insert_all(self) -> None:
+        unkept, self._unkept = self._unkept, []
+        try:
+            await self._insert(unkept)
+        except BaseException:
+            self._unkept = unkept + self._unkept
+            raise
+        while (end := self._spool.size) > self._stored_bytes:
+            groups = self._spool.groups(self._stored_bytes, end)
+            while group := await asyncio.to_thread(next, groups, None):
+                await self._insert(group)
+            self._stored_bytes = end
+        async with self._appending:
+            if self._spool.size == self._stored_bytes:
+                await asyncio.to_thread(self._spool.clear)
+                self._stored_bytes = self._kept_rows = 0
+        if self._is_database_away:
+            self._is_database_away = False
+            logger.info("usage is stored again")
+
+    async def _insert(self, rows: Sequence[Row]) -> None:
+        if rows:
+            async with self._database.session() as db_session:
+                await add_usage(db_session, rows)
+            self.written += len(rows)
+
+    def _note_outage(self, error: Exception) -> None:
+        self._retry_at = self._clock() + RETRY_SECONDS
+        if not self._is_database_away:
+            self._is_database_away = True
+            self.spooled += self._kept_rows
+            logger.warning("usage is put aside: database away", extra={"reason": type(error).__name__})
 
     def _take_pending(self) -> list[Row]:
         records, self._pending = self._pending, []
         first = self._taken
         self._taken += len(records)
         return [_row_of(record, f"{self._ids}{number:010x}") for number, record in enumerate(records, first)]
-
-    async def _store(self, rows: Sequence[Row], *, reads_file: bool) -> int | None:
-        """How many rows the database took; None when it is away."""
-        stored = 0
-        try:
-            if rows:
-                stored += await self._insert(rows)
-            if reads_file:
-                groups = self._spool.groups()
-                while group := await asyncio.to_thread(next, groups, None):
-                    stored += await self._insert(group)
-        except (DatabaseUnavailable, SQLAlchemyError) as error:
-            self._retry_at = self._clock() + RETRY_SECONDS
-            if not self._is_database_away:
-                self._is_database_away = True
-                logger.warning("usage is put aside: database away", extra={"reason": type(error).__name__})
-            return None
-        if self._is_database_away:
-            self._is_database_away = False
-            logger.info("usage is stored again")
-        return stored
-
-    async def _insert(self, rows: Sequence[Row]) -> int:
-        async with self._database.session() as db_session:
-            await add_usage(db_session, rows)
-        return len(rows)
 
 
 def _row_of(record: UsageRecord, row_id: str) -> Row:

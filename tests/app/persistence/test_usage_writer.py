@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.persistence.database import Database
 from app.persistence.migrations import upgrade_database
@@ -229,6 +229,28 @@ async def test_full_file_in_an_outage_is_counted_as_loss(make_writer: MakeWriter
     writer.record(record_of("req_1"))
     await writer.flush()
     assert (writer.written, writer.spooled, writer.dropped) == (0, 0, 1)
+
+
+async def test_groups_reach_the_file_while_the_database_stalls(
+    database: Database, make_writer: MakeWriter, spool_path: Path
+) -> None:
+    """Somebody else holds a lock; an insert waits for it for seconds."""
+    is_sqlite = database.engine.dialect.name == "sqlite"  # whose writers lock from their first statement
+    writer = make_writer(database)
+    await writer.start()
+    async with database.session() as db_session:
+        await db_session.execute(text("SELECT 1" if is_sqlite else "LOCK TABLE usage"))
+        writer.record(record_of("req_1"))
+        while b"req_1" not in contents_of(spool_path):  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0.001)
+        writer.record(record_of("req_2"))  # by now the first group waits to be inserted
+        async with asyncio.timeout(2):
+            while b"req_2" not in contents_of(spool_path):  # noqa: ASYNC110 - a file has no event
+                await asyncio.sleep(0.001)
+        assert writer.written == 0
+    await writer.flush()
+    assert await stored_in(database) == ["req_1", "req_2"]
+    assert contents_of(spool_path) == b""
 
 
 async def test_killed_process_loses_nothing_that_it_had_grouped(tmp_path: Path) -> None:
