@@ -130,6 +130,7 @@ def test_a_wav_whose_header_lies_gives_what_is_there(data_bytes: int):
         {"rate": 2**31 - 1},
         {"rate": 2**32 - 1},
         {"channels": 0},
+        {"channels": 9},
         {"channels": 200},
         {"bits": 0},
         {"format_code": 0x4242},
@@ -178,6 +179,18 @@ def test_samples_are_finite_and_within_bounds(poison: float):
 def test_what_is_no_recording_is_refused(data: bytes):
     with pytest.raises(InvalidAudio):
         decode_audio(data, MAX_SECONDS)
+
+
+def test_a_codec_that_phones_do_not_use_is_never_opened():
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("ac3", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(1.0, 48_000)[None], "fltp", "mono")
+        frame.sample_rate = 48_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(InvalidAudio):
+        decode_audio(file.getvalue(), MAX_SECONDS)
 
 
 def test_a_video_without_sound_is_refused():
