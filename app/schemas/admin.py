@@ -12,6 +12,7 @@ from app.auth.principal import Scope
 from app.auth.token_issuer import IssuedTokens
 from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRow
 from app.persistence.usage import DailyUsage
+from app.schemas.absence import without_default
 from app.schemas.text import CleanText
 from app.settings import LONGEST_ACCESS_TOKEN_TTL
 
@@ -29,11 +30,7 @@ def _refuse_repeated(values: list[str]) -> list[str]:
     return values
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
-
-
-_ABSENT = Field(json_schema_extra=_without_default)  # of an answer: left out when None
+_ABSENT = Field(json_schema_extra=without_default)  # of an answer: left out when None
 
 UserId = Annotated[str, Field(pattern=r"^usr_[A-Za-z0-9_-]{1,60}$", max_length=64, examples=[_USER_ID])]
 TokenId = Annotated[str, Field(pattern=r"^tok_[A-Za-z0-9_-]{1,60}$", max_length=64, examples=[_TOKEN_ID])]
@@ -123,7 +120,7 @@ class UserPage(BaseModel):
     users: list[UserResponse]
     next_cursor: Annotated[
         str | SkipJsonSchema[None],
-        Field(description="absent on the last page", json_schema_extra=_without_default, examples=["alice"]),
+        Field(description="absent on the last page", json_schema_extra=without_default, examples=["alice"]),
     ] = None
 
 
@@ -199,7 +196,7 @@ class TokenPage(BaseModel):
     tokens: list[TokenResponse]
     next_cursor: Annotated[
         TokenId | SkipJsonSchema[None],
-        Field(description="absent on the last page", json_schema_extra=_without_default),
+        Field(description="absent on the last page", json_schema_extra=without_default),
     ] = None
 
 
@@ -244,7 +241,7 @@ class UsagePage(BaseModel):
         str | SkipJsonSchema[None],
         Field(
             description="absent on the last page",
-            json_schema_extra=_without_default,
+            json_schema_extra=without_default,
             examples=[f"2026-03-14.{_USER_ID}"],
         ),
     ] = None
@@ -274,5 +271,5 @@ class AuditPage(BaseModel):
     entries: list[AuditEntry]
     next_cursor: Annotated[
         int | SkipJsonSchema[None],
-        Field(description="absent on the last page", json_schema_extra=_without_default, examples=[41]),
+        Field(description="absent on the last page", json_schema_extra=without_default, examples=[41]),
     ] = None

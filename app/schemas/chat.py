@@ -5,7 +5,14 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from app.schemas.generation import MAX_MESSAGES, Base64Images, JSONSamplingFields, Prompt, check_text
+from app.schemas.absence import without_default
+from app.schemas.generation import (
+    MAX_MESSAGES,
+    Base64Images,
+    JSONSamplingFields,
+    Prompt,
+    check_text,
+)
 
 _EXAMPLE: JsonDict = {"prompt": "你好", "max_tokens": 64}
 
@@ -28,7 +35,7 @@ class ChatRequest(JSONSamplingFields):
     )
 
     messages: list[ChatMessage] = Field(default_factory=list, min_length=1, max_length=MAX_MESSAGES)
-    prompt: Prompt = Field("", description="short for one user message")
+    prompt: Prompt = Field("", description="short for one user message", json_schema_extra=without_default)
     images: Base64Images = Field(default_factory=list)
 
     @model_validator(mode="after")

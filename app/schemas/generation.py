@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.schemas.absence import without_default
 from app.schemas.text import CleanText
 from inference import SamplingParams
 
@@ -17,6 +18,7 @@ MAX_SEED = 2**53 - 1  # what every JSON reader takes exactly
 
 Prompt = Annotated[CleanText, Field(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
 StopString = Annotated[CleanText, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
+StopStrings = Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)]
 Base64 = Annotated[
     str,
     Field(
@@ -48,7 +50,13 @@ class SamplingFields(BaseModel):
     top_p: float = Field(1.0, gt=0, le=1)
     top_k: int = Field(0, ge=0, le=1000, description="0 switches it off")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="the same seed gives the same answer")
+    seed: int = Field(
+        0,
+        ge=0,
+        le=MAX_SEED,
+        description="the same seed gives the same answer",
+        json_schema_extra=without_default,
+    )
     stream: bool = Field(False, description="answer with server-sent events")
     enable_thinking: bool = Field(False, description="let the model think before it answers")
     return_reasoning: bool = Field(False, description="include what it thought")
@@ -68,7 +76,7 @@ class SamplingFields(BaseModel):
 class JSONSamplingFields(SamplingFields):
     """With what a form cannot carry without ambiguity: a list of strings."""
 
-    stop: list[StopString] = Field(default_factory=list, max_length=MAX_STOP_STRINGS)
+    stop: StopStrings = Field(default_factory=list)
 
     def to_sampling_params(self, stop: Sequence[str] = ()) -> SamplingParams:
         return super().to_sampling_params(stop or self.stop)

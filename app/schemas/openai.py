@@ -8,10 +8,10 @@ from app.schemas.generation import (
     MAX_MESSAGES,
     MAX_PROMPT_CHARACTERS,
     MAX_SEED,
-    MAX_STOP_STRINGS,
     Base64,
     Base64Images,
     StopString,
+    StopStrings,
     TokenUsage,
     check_text,
 )
@@ -92,8 +92,8 @@ class ChatCompletionRequest(_Lenient):
     top_k: int | None = Field(None, ge=0, le=1000)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
     stop: Annotated[
-        Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)] | None,
-        BeforeValidator(_as_list, json_schema_input_type=StopString | list[StopString] | None),
+        StopStrings | None,
+        BeforeValidator(_as_list, json_schema_input_type=StopString | StopStrings | None),
     ] = None
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
     n: Literal[1] | None = Field(None, description="only one answer is made")

@@ -2,13 +2,18 @@
 
 from pydantic import BaseModel, Field
 
+from app.schemas.absence import without_default
 from app.schemas.generation import GenerationResponse, Prompt, SamplingFields
 
 
 class SpeechForm(SamplingFields):
     """The fields beside the recording."""
 
-    prompt: Prompt = Field("", description="what to do with the recording; default: answer what was said")
+    prompt: Prompt = Field(
+        "",
+        description="what to do with the recording; default: answer what was said",
+        json_schema_extra=without_default,
+    )
 
 
 class SpeechResponse(GenerationResponse):

@@ -1,8 +1,11 @@
 """Strings that arrive from outside: no NUL, no lone surrogate, bounded where they are declared."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+NO_NUL = r"^[^\x00]*$"
 
 
 def refuse_unstorable(text: str) -> str:
@@ -17,4 +20,9 @@ def refuse_unstorable(text: str) -> str:
     return text
 
 
-CleanText = Annotated[str, AfterValidator(refuse_unstorable)]
+class _DeclaredWithoutNul:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+        return {"pattern": NO_NUL} | handler(schema)  # a field's own pattern is the stricter one
+
+
+CleanText = Annotated[str, AfterValidator(refuse_unstorable), _DeclaredWithoutNul()]

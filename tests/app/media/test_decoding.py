@@ -106,11 +106,14 @@ def test_base64_and_data_uris_are_read(prefix: str):
     assert decode_base64(prefix + "aGVsbG8=", 5) == b"hello"
 
 
+def test_line_breaks_are_taken_since_androids_encoder_makes_them():
+    assert decode_base64("aGVs\r\nbG8=\n", 5) == b"hello"
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "aGVsbG8",  # no padding
-        "aGVs\nbG8=",
         "aGVsbG8= ",
         "aGV-bG_v",  # the alphabet of URLs
         "aGVsbG8=aGVsbG8=",
