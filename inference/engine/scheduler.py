@@ -65,8 +65,8 @@ class Scheduler:
 
     def schedule(self) -> list[Chunk]:
         """Returns this step's work: one token of every decoding sequence, then chunks of prefills."""
-        if not self._preempt_for_decodes():
-            self._admit()
+        self._preempt_for_decodes()
+        self._admit()
         decodes = [sequence for sequence in self.running if sequence.num_remaining == 1]
         prefills = [sequence for sequence in self.running if sequence.num_remaining > 1]
         chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]
@@ -90,18 +90,18 @@ class Scheduler:
     def _queue(self, sequence: Sequence) -> FairQueue:
         return self._queues[sequence.request.priority]
 
-    def _preempt_for_decodes(self) -> bool:
-        """Gives each decoding sequence the block that it needs. Returns whether any was preempted."""
-        has_preempted = False
+    def _preempt_for_decodes(self) -> None:
+        """Gives each decoding sequence the block that it needs.
+
+        Who is preempted for one cannot come back in the same step: it needs all that it gave up.
+        """
         for sequence in tuple(self.running):
             if len(sequence.token_ids) <= sequence.num_blocks * self._block_size:
                 continue
             while not self._allocator.num_free and sequence in self.running:
                 self._preempt(self._victim())
-                has_preempted = True
             if sequence in self.running:
                 sequence.append_blocks(self._allocator.allocate(1))
-        return has_preempted
 
     def _victim(self) -> Sequence:
         for sequence in reversed(self.running):

@@ -31,8 +31,10 @@ class Gate:
         self.is_open.set()
         self.entered = threading.Event()
         self.kills = 0
+        self.steps = 0
 
     def __call__(self, *_: object) -> None:
+        self.steps += 1
         self.entered.set()
         assert self.is_open.wait(30)
         if self.kills:
@@ -240,6 +242,8 @@ async def test_an_abort_that_meets_a_dying_worker_leaves_nothing(open_pool, make
         gate.is_open.set()
         with pytest.raises(asyncio.CancelledError):
             await first
+        await until(lambda: pool.status().is_ready)
+        assert gate.steps == 1, "what nobody waits for was replayed"
         assert pool.status().waiting + pool.status().running == 0
 
 

@@ -55,6 +55,10 @@ def test_max_tokens_ends_with_length(make_engine, make_request, run_all) -> None
     assert last_of(events) == Delta(finish_reason="length", usage=Usage(6, 3))
 
 
+def test_a_tag_that_max_tokens_cut_is_not_shown(make_engine, make_request, run_all) -> None:
+    assert text_of(run_all(make_engine(), [make_request("wait</think>", max_tokens=9)])[0]) == "wait"
+
+
 def test_a_stop_string_ends_the_text(make_engine, make_request, run_all) -> None:
     events = run_all(make_engine(), [make_request("one two three", stop=("o t",))])[0]
     assert text_of(events) == "one tw"

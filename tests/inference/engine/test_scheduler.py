@@ -145,6 +145,20 @@ def test_the_youngest_gives_its_blocks_up_when_none_is_left() -> None:
     assert simulation.allocator.num_used == 0
 
 
+def test_a_preempted_sequence_comes_back_before_those_that_never_ran() -> None:
+    simulation = Simulation(num_blocks=6, max_running=2)
+    old, preempted = make_sequence(0, [1] * 8, max_tokens=9), make_sequence(1, [2] * 8, max_tokens=9)
+    later = make_sequence(2, [3], max_tokens=1)
+    simulation.add(old, preempted)
+    simulation.step()
+    simulation.add(later)
+    while preempted in simulation.scheduler.running:
+        simulation.step()
+    while preempted not in simulation.scheduler.running:
+        assert later.key not in simulation.finished
+        simulation.step()
+
+
 def test_batch_requests_give_their_blocks_up_first() -> None:
     simulation = Simulation(num_blocks=6)
     batch = make_sequence(0, [1] * 8, max_tokens=10, priority="batch")
