@@ -22,6 +22,7 @@ BODY = json.dumps({"prompt": "hello there", "max_tokens": 64}).encode()
 STREAM_BODY = json.dumps({"prompt": "hello there", "max_tokens": 200, "stream": True}).encode()
 STREAMS = 500
 EVENTS_PER_STREAM = 100
+STEP_SECONDS = "0.1"  # so 5,000 events a second are due; a gap much over 100 ms is a stall
 PACKAGES = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic", "python-jose")
 
 
@@ -71,21 +72,24 @@ def memory(requests: int) -> dict[str, float]:
     with gateway() as (port, process_id, token):
         target = Target("127.0.0.1", port, "/chat", BODY, token)
         at_start = _resident_mib(process_id)
-        run(closed_loop(target, CONNECTIONS, 10_000))
+        run(closed_loop(target, CONNECTIONS, requests // 10))
         warm = _resident_mib(process_id)
-        soak = run(closed_loop(target, CONNECTIONS, requests))
+        first = run(closed_loop(target, CONNECTIONS, requests // 2))
+        half = _resident_mib(process_id)
+        second = run(closed_loop(target, CONNECTIONS, requests // 2))
         return {
             "resident_mib_at_start": at_start,
-            "resident_mib_after_10000": warm,
-            "resident_mib_after_soak": _resident_mib(process_id),
+            "resident_mib_when_warm": warm,
+            "resident_mib_after_half": half,
+            "resident_mib_after_all": _resident_mib(process_id),
             "soak_requests": requests,
-            "soak_failures": soak.failures,
+            "soak_failures": first.failures + second.failures,
         }
 
 
 def streams() -> dict[str, float]:
     reply = " ".join(f"word{number}" for number in range(EVENTS_PER_STREAM))
-    settings = {"GATEWAY_SCRIPTED__REPLY": reply, "GATEWAY_SCRIPTED__STEP_SECONDS": "0.05"}
+    settings = {"GATEWAY_SCRIPTED__REPLY": reply, "GATEWAY_SCRIPTED__STEP_SECONDS": STEP_SECONDS}
     with gateway(**settings) as (port, _, token):
         load = run(read_streams(Target("127.0.0.1", port, "/chat", STREAM_BODY, token), STREAMS))
     return {
