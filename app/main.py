@@ -43,6 +43,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Asked for each request whether it is on, and covering less than `app/ops/metrics.py` does.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings or Settings()
     # Not include_router: it would match every path twice. A fixed path goes before one with parameters.

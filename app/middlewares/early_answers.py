@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_READ_BYTES: Final = 256 * 1024
 LARGEST_READ_BYTES: Final = 256_000  # what uvloop may hand over at once
+SMALL_BODY_BYTES: Final = 16 * 1024
 MAX_DRAIN_SECONDS: Final = 1.0
 LINGER_SECONDS: Final = 0.2
 
@@ -22,7 +23,7 @@ class EarlyAnswersMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _announces_body(scope):
+        if scope["type"] != "http" or not _may_be_large(scope):
             await self.app(scope, receive, send)
             return
         body = _Body(receive)
@@ -74,11 +75,16 @@ class _Body:
         return self.received_bytes == 0 or self.received_bytes + LARGEST_READ_BYTES <= MAX_READ_BYTES
 
 
-def _announces_body(scope: Scope) -> bool:
+def _may_be_large(scope: Scope) -> bool:
+    """A small body is taken in by the server, whether it is wanted or not."""
     return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        name == b"transfer-encoding" or (name == b"content-length" and not _is_small(value))
         for name, value in scope["headers"]
     )
+
+
+def _is_small(content_length: bytes) -> bool:
+    return content_length.isdigit() and int(content_length) <= SMALL_BODY_BYTES
 
 
 def _waits_for_continue(scope: Scope) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.error_handlers import render
 from app.errors import GatewayError
@@ -18,17 +18,11 @@ class UnhandledErrorsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        has_started = False
-
-        async def note_start(message: Message) -> None:
-            nonlocal has_started
-            has_started = True
-            await send(message)
-
+        record = scope["state"]["record"]
         try:
-            await self.app(scope, receive, note_start)
+            await self.app(scope, receive, send)
         except Exception:
-            logger.exception("unhandled error", extra={"request_id": scope["state"]["record"].request_id})
-            if has_started:
+            logger.exception("unhandled error", extra={"request_id": record.request_id})
+            if record.status:  # the answer has begun
                 raise
             await render(GatewayError(), scope)(scope, receive, send)
