@@ -54,9 +54,9 @@ class InProcessBackend:
 
 
 def resolve_devices(devices: tuple[str, ...]) -> tuple[str, ...]:
-    """Replaces "auto" by every CUDA device, or the CPU where there is none."""
+    """Replaces "auto" by every CUDA device, or the CPU where there is none, and "cuda" by the first one."""
     if "auto" not in devices:
-        return devices
+        return tuple("cuda:0" if device == "cuda" else device for device in devices)
     return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count())) or ("cpu",)
 
 

@@ -151,6 +151,7 @@ def count_blocks(
     shape: Items[int] = (config.num_layers, 2, block_size, config.num_key_value_heads, config.head_dim)
     block_bytes = int(np.prod(shape)) * item_bytes
     if device.type == "cuda":
+        torch.cuda.empty_cache()  # what loading, or an engine that died, no longer needs
         memory = torch.cuda.mem_get_info(device)[0] * CUDA_MEMORY_FRACTION
     else:
         memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * CPU_MEMORY_FRACTION

@@ -6,6 +6,7 @@ from torch import Tensor
 from inference.kernels.linear import linear
 
 INT8_MAX = 127.0
+FLOAT16_SCALE = 1 / 128  # exact
 
 
 def dequantize(cb: Tensor, scb: Tensor, dtype: torch.dtype) -> Tensor:
@@ -18,7 +19,12 @@ def int8_linear(rows: Tensor, cb: Tensor, scb: Tensor, bias: Tensor | None = Non
 
     The reference: 16-bit floats hold the numbers of int8 exactly, so the scale can follow the product.
     """
-    product = linear(rows, cb.to(rows.dtype)).float() * (scb / INT8_MAX)
+    weight = cb.to(rows.dtype)
+    scale = scb / INT8_MAX
+    if rows.dtype == torch.float16:  # 127 times larger, products would overflow it
+        weight.mul_(FLOAT16_SCALE)
+        scale = scale / FLOAT16_SCALE
+    product = linear(rows, weight).float() * scale
     if bias is not None:
         product = product + bias
     return product.to(rows.dtype)

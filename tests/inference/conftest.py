@@ -13,6 +13,8 @@ from inference.types import GenerationRequest, Message, SamplingParams, Text
 
 from .fake_model import DigestDecoder, EchoDecoder, FakeModel
 
+DEVICES = ("cpu", pytest.param("cuda:0", marks=pytest.mark.cuda))
+
 MakeRequest = Callable[..., GenerationRequest]
 MakeModel = Callable[..., FakeModel]
 MakeEngine = Callable[..., Engine]
@@ -23,6 +25,30 @@ RunAll = Callable[..., dict[int, list[Event]]]
 def _one_torch_thread() -> None:
     """Tests run beside each other: threads that wait for each other's turn took twenty times as long."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", params=DEVICES)
+def device(request: pytest.FixtureRequest) -> str:
+    """Where a test computes: the CPU, then the first CUDA device where there is one."""
+    device: str = request.param
+    if device.startswith("cuda"):
+        require_cuda(1)
+    return device
+
+
+@pytest.fixture(params=[1, 2], ids=["one device", "two devices"])
+def cuda_devices(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """For tests marked `cuda`."""
+    require_cuda(request.param)
+    return tuple(f"cuda:{index}" for index in range(request.param))
+
+
+def require_cuda(count: int) -> None:
+    """Skips where there are fewer devices; products in 32 bits are in 32 bits, not in TF32, from now on."""
+    if torch.cuda.device_count() < count:
+        pytest.skip(f"needs {count} CUDA devices")
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
 
 
 @pytest.fixture
@@ -60,14 +86,15 @@ def make_model() -> MakeModel:
 
 
 @pytest.fixture
-def make_engine() -> MakeEngine:
+def make_engine(device: str) -> MakeEngine:
     """An engine with small blocks; keyword arguments are EngineConfig's. The clock stands still."""
 
     def make(
         model: FakeModel | None = None, clock: Callable[[], float] = lambda: 0.0, **config: object
     ) -> Engine:
         defaults = {"block_size": 4, "kv_cache_tokens": 4096, "chunk_tokens": 64}
-        return Engine(model or FakeModel(), torch.device("cpu"), EngineConfig(**(defaults | config)), clock)
+        engine_config = EngineConfig(**(defaults | config))
+        return Engine(model or FakeModel(), torch.device(device), engine_config, clock)
 
     return make
 

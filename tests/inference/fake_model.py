@@ -66,7 +66,8 @@ class FakeDecoder:
         self.computed_tokens = 0
 
     def embed(self, token_ids: Tensor) -> Tensor:
-        return torch.stack([token_ids.float(), torch.zeros(len(token_ids))], dim=1)
+        values = token_ids.float()
+        return torch.stack([values, torch.zeros_like(values)], dim=1)
 
     def __call__(self, hidden: Tensor, batch: ForwardBatch, kv_caches: list[KVCache]) -> Tensor:
         self.before_forward(hidden, batch)
@@ -75,16 +76,18 @@ class FakeDecoder:
         keys, values = (cache.view(-1, 2) for cache in kv_caches[0])
         keys[batch.slot_mapping] = hidden
         values[batch.slot_mapping, 0] = batch.token_positions.float()
+        tokens, positions = keys[:, 0].cpu().numpy(), values[:, 0].cpu().numpy()
+        block_tables = batch.block_tables.cpu().numpy()
         block_size = kv_caches[0][0].shape[1]
         next_values: list[int] = []
         starts = batch.query_starts.tolist()
         for index, length in enumerate(batch.context_lengths.tolist()):
             places = np.arange(length)
-            slots = batch.block_tables[index].numpy()[places // block_size] * block_size + places % block_size
-            assert (values.numpy()[slots, 0] == places).all(), "a position was not where it belongs"
-            context = keys.numpy()[slots, 0].astype(np.int64)
+            slots = block_tables[index][places // block_size] * block_size + places % block_size
+            assert (positions[slots] == places).all(), "a position was not where it belongs"
+            context = tokens[slots].astype(np.int64)
             next_values += self.next_values(context, starts[index + 1] - starts[index])
-        return torch.tensor([[float(value), 0.0] for value in next_values])
+        return torch.tensor([[float(value), 0.0] for value in next_values], device=hidden.device)
 
     def next_values(self, context: Integers, count: int) -> list[int]:
         """Returns what follows each of the last `count` positions of a context."""
@@ -120,7 +123,9 @@ class DigestDecoder(FakeDecoder):
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         self.before_logits(hidden_rows)
-        spread = hidden_rows[:, :1].long() * torch.arange(1, VOCAB_SIZE + 1) % PRIME
+        spread = (
+            hidden_rows[:, :1].long() * torch.arange(1, VOCAB_SIZE + 1, device=hidden_rows.device) % PRIME
+        )
         return spread.float() / PRIME * 6
 
 

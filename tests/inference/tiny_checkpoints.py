@@ -171,12 +171,13 @@ def at_random(sequences: list[list[int]], seed: int) -> list[Step]:
 
 
 class Driver:
-    """Owns a cache full of NaN, so that reading where nothing was written shows."""
+    """Owns a cache full of NaN on the decoder's device, so that reading where nothing was written shows."""
 
     def __init__(self, decoder: Decoder, num_blocks: int = 128) -> None:
         self.decoder = decoder
+        self.device = decoder.frequencies.device
         self.kv_caches: list[KVCache] = allocate_kv_cache(
-            decoder.config, num_blocks, BLOCK_SIZE, "cpu", torch.float32
+            decoder.config, num_blocks, BLOCK_SIZE, self.device, torch.float32
         )
         for key, value in self.kv_caches:
             key.fill_(float("nan"))
@@ -187,7 +188,7 @@ class Driver:
 
     @torch.inference_mode()
     def run(self, sequences: list[list[int]], steps: list[Step]) -> list[Tensor]:
-        """Returns the logits of every token of every sequence, (tokens, vocab) each."""
+        """Returns the logits of every token of every sequence, (tokens, vocab) each, on the CPU."""
         logits = [torch.empty(len(each), self.decoder.config.vocab_size) for each in sequences]
         for step in steps:
             token_ids = [token for index, start, end in step for token in sequences[index][start:end]]
@@ -200,7 +201,9 @@ class Driver:
 
     def step(self, token_ids: Tensor, step: Step) -> Tensor:
         batch = self.batch(step)
-        return self.decoder.logits(self.decoder(self.decoder.embed(token_ids), batch, self.kv_caches))
+        return self.decoder.logits(
+            self.decoder(self.decoder.embed(token_ids.to(self.device)), batch, self.kv_caches)
+        )
 
     def batch(self, step: Step, token_positions: Tensor | None = None) -> ForwardBatch:
         """`token_positions` default to each token's place in its sequence."""
@@ -217,12 +220,16 @@ class Driver:
         starts = [0]
         for _, start, end in step:
             starts.append(starts[-1] + end - start)
+        if token_positions is None:
+            token_positions = torch.tensor(positions)
         return ForwardBatch(
-            token_positions=torch.tensor(positions) if token_positions is None else token_positions,
-            slot_mapping=torch.tensor(slots),
+            token_positions=token_positions.to(self.device),
+            slot_mapping=torch.tensor(slots, device=self.device),
             query_starts=torch.tensor(starts),
-            context_lengths=torch.tensor([end for *_, end in step]),
-            block_tables=torch.tensor([table + [0] * (width - len(table)) for table in tables]),
+            context_lengths=torch.tensor([end for *_, end in step], device=self.device),
+            block_tables=torch.tensor(
+                [table + [0] * (width - len(table)) for table in tables], device=self.device
+            ),
             is_decode=len(positions) == len(step),
         )
 

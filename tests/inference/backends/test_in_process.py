@@ -64,7 +64,7 @@ async def test_an_unstarted_backend_has_no_model_and_serves_nothing(backend_of, 
 def test_auto_means_every_gpu_or_the_cpu(monkeypatch, cuda_devices: int, expected: tuple[str, ...]) -> None:
     monkeypatch.setattr(in_process.torch.cuda, "device_count", lambda: cuda_devices)
     assert resolve_devices(("auto",)) == expected
-    assert resolve_devices(("cuda:1",)) == ("cuda:1",)
+    assert resolve_devices(("cuda:1", "cuda")) == ("cuda:1", "cuda:0")
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (8, 4)])

@@ -55,10 +55,10 @@ def texts(answers: dict[int, list[Delta]]) -> list[str]:
 
 
 def test_greedy_answers_equal_those_of_generate_on_fifty_prompts(
-    tmp_path: Path, make_engine, make_request, run_all
+    tmp_path: Path, make_engine, make_request, run_all, device: str
 ) -> None:
     reference = write_glm4(tmp_path)
-    model = Characters(load_model(str(tmp_path), "cpu", "none").decoder)
+    model = Characters(load_model(str(tmp_path), device, "none").decoder)
     prompts = random_sequences(tuple(range(1, 101, 2)), seed=1)
     requests = [make_request(to_text(prompt), max_tokens=NEW_TOKENS) for prompt in prompts]
     ours = texts(run_all(make_engine(model, kv_cache_tokens=2000), requests))
@@ -84,10 +84,17 @@ CONFIGS = {
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("quantization", ["none", "int8"])
 def test_an_answer_is_the_same_in_any_company(
-    tmp_path: Path, make_engine, make_request, run_all, config: dict[str, int], quantization: str
+    tmp_path: Path,
+    make_engine,
+    make_request,
+    run_all,
+    config: dict[str, int],
+    quantization: str,
+    device: str,
 ) -> None:
+    """Promised for the CPU; on a CUDA device rounding differs with the batch, too little to show here."""
     write_glm4(tmp_path)
-    decoder = load_model(str(tmp_path), "cpu", quantization).decoder
+    decoder = load_model(str(tmp_path), device, quantization).decoder
     samplings = [{}, {"temperature": 0.9}, {"temperature": 1.1, "top_p": 0.8}, {"frequency_penalty": 0.7}]
     requests = [
         make_request(to_text(prompt), max_tokens=40, seed=index, **samplings[index % 4])
@@ -112,9 +119,11 @@ def ask(make_request: Callable[..., GenerationRequest], seed: int) -> Generation
 
 @pytest.mark.parametrize("config", [{"chunk_tokens": 512}, {"chunk_tokens": 19}, {"kv_cache_tokens": 640}])
 def test_pictures_and_recordings_answer_the_same_in_any_company(
-    make_engine, make_request, run_all, config: dict[str, int]
+    make_engine, make_request, run_all, config: dict[str, int], device: str
 ) -> None:
-    model = load_model(str(EMBEDDED_MODEL), "cpu", "none")
+    if device != "cpu":
+        pytest.skip("it computes in 16 bits there, where rounding shows in the tokens")
+    model = load_model(str(EMBEDDED_MODEL), device, "none")
     defaults = {"block_size": 16, "kv_cache_tokens": 8192}
     requests = [ask(make_request, seed) for seed in range(4)]
     alone = [texts(run_all(make_engine(model, **defaults), [request]))[0] for request in requests]

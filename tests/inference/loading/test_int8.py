@@ -27,8 +27,8 @@ WEIGHT_ERROR = 0.5 / 127 + 2**-11  # of a row's largest weight: half a step, and
 LOGIT_ERROR = 0.1  # of the logits' standard deviation, root mean square; random weights are the worst case
 
 
-def logits(directory: Path, quantization: str) -> Tensor:
-    decoder = load_model(str(directory), "cpu", quantization).decoder
+def logits(directory: Path, quantization: str, device: str) -> Tensor:
+    decoder = load_model(str(directory), device, quantization).decoder
     sequences = random_sequences((60,))
     return Driver(decoder).run(sequences, whole(sequences))[0]
 
@@ -46,11 +46,11 @@ def save_in_int8(directory: Path, modules: tuple[str, ...]) -> None:
     edit_weights(directory, saved)
 
 
-def test_weights_are_quantised_to_the_numbers_of_bitsandbytes() -> None:
+def test_weights_are_quantised_to_the_numbers_of_bitsandbytes(device: str) -> None:
     torch.manual_seed(0)
     weight = torch.randn(48, 64)
-    theirs = bitsandbytes.nn.Int8Params(weight, requires_grad=False).to("cpu")
-    ours = quantize(weight)
+    theirs = bitsandbytes.nn.Int8Params(weight, requires_grad=False).to(device)
+    ours = quantize(weight.to(device))
     assert torch.equal(ours.cb, theirs.CB)
     assert torch.equal(ours.scb, theirs.SCB)
 
@@ -63,37 +63,65 @@ def test_quantised_weights_are_within_half_a_step() -> None:
     assert (error <= WEIGHT_ERROR * weight.abs().amax(dim=1, keepdim=True)).all()
 
 
-def test_products_are_those_of_bitsandbytes_up_to_its_rounding_of_activations() -> None:
+def their_linear(weight: Tensor, device: str) -> bitsandbytes.nn.Linear8bitLt:
+    linear = bitsandbytes.nn.Linear8bitLt(*weight.shape[::-1], bias=False, has_fp16_weights=False)
+    linear.weight = bitsandbytes.nn.Int8Params(weight, requires_grad=False)
+    return linear.to(device)
+
+
+def test_products_are_those_of_bitsandbytes_up_to_its_rounding_of_activations(device: str) -> None:
     torch.manual_seed(0)
-    weight, rows = torch.randn(48, 64), torch.randn(10, 64)
-    theirs = bitsandbytes.nn.Linear8bitLt(64, 48, bias=False, has_fp16_weights=False)
-    theirs.weight = bitsandbytes.nn.Int8Params(weight, requires_grad=False)
-    expected = theirs.to("cpu")(rows.half()).float()
-    ours = quantize(weight)
+    weight, rows = torch.randn(48, 64), torch.randn(10, 64, device=device)
+    expected = their_linear(weight, device)(rows.half()).float()
+    ours = quantize(weight.to(device))
     error = (int8_linear(rows, ours.cb, ours.scb) - expected).square().mean().sqrt()
     assert error < 0.02 * expected.std()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_products_are_those_of_bitsandbytes_where_it_rounds_no_activation(
+    device: str, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(48, 64)
+    steps = torch.randint(-127, 128, (10, 64), device=device)
+    steps[:, 0] = 127  # each row's largest, so that a step is a step in int8 too
+    rows = steps / 64.0
+    expected = their_linear(weight, device)(rows.half()).float()
+    ours = quantize(weight.to(device))
+    found = int8_linear(rows.to(dtype), ours.cb, ours.scb).float()
+    tolerance = 2 * torch.finfo(torch.bfloat16 if dtype == torch.bfloat16 else torch.float16).eps
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance * float(expected.std()))
+
+
+def test_large_activations_in_16_bits_do_not_overflow(device: str) -> None:
+    """A product with the bare int8 numbers would be beyond float16, though the result is not."""
+    rows = torch.full((3, 512), 4.0, dtype=torch.float16, device=device)
+    cb = torch.full((8, 512), 127, dtype=torch.int8, device=device)
+    found = int8_linear(rows, cb, torch.ones(8, device=device))
+    torch.testing.assert_close(found, torch.full_like(found, 2048.0))
+
+
 @pytest.mark.parametrize("tied", [False, True])
-def test_logits_stay_close_to_those_of_floats(tmp_path: Path, tied: bool) -> None:
+def test_logits_stay_close_to_those_of_floats(tmp_path: Path, tied: bool, device: str) -> None:
     write_glm4(tmp_path, tie_word_embeddings=tied)
-    exact, rounded = logits(tmp_path, "none"), logits(tmp_path, "int8")
+    exact, rounded = logits(tmp_path, "none", device), logits(tmp_path, "int8", device)
     error = (exact - rounded).square().mean().sqrt() / exact.std()
     assert 0 < error < LOGIT_ERROR
 
 
-def test_a_saved_int8_checkpoint_serves_the_same_numbers(tmp_path: Path) -> None:
+def test_a_saved_int8_checkpoint_serves_the_same_numbers(tmp_path: Path, device: str) -> None:
     write_glm4(tmp_path)
-    expected = logits(tmp_path, "int8")
+    expected = logits(tmp_path, "int8", device)
     layers = tuple(f"model.layers.{i}.{name}" for i in range(LAYERS) for name in PROJECTIONS)
     save_in_int8(tmp_path, (*layers, "lm_head"))
-    assert torch.equal(logits(tmp_path, "int8"), expected)
+    assert torch.equal(logits(tmp_path, "int8", device), expected)
 
 
-def test_saved_int8_weights_never_become_floats(tmp_path: Path) -> None:
+def test_saved_int8_weights_never_become_floats(tmp_path: Path, device: str) -> None:
     layers = tuple(f"model.layers.{i}.{name}" for i in range(LAYERS) for name in PROJECTIONS)
     save_in_int8(tmp_path, layers)
-    decoder = load_model(str(tmp_path), "cpu", "none").decoder
+    decoder = load_model(str(tmp_path), device, "none").decoder
     assert not [name for name, each in decoder.layers.named_parameters() if each.dim() > 1]
     matrices = [each for each in decoder.layers.buffers() if each.dim() > 1]
     assert {each.dtype for each in matrices} == {torch.int8}

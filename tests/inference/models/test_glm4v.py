@@ -30,9 +30,12 @@ NEW_TOKENS = 6
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Glm4vForConditionalGeneration, LoadedModel]:
+def checkpoint(
+    tmp_path_factory: pytest.TempPathFactory, device: str
+) -> tuple[Glm4vForConditionalGeneration, LoadedModel]:
+    """The reference, on the CPU, and ours."""
     directory = tmp_path_factory.mktemp("checkpoint")
-    return write_glm4v(directory), load_model(str(directory), "cpu", "none")
+    return write_glm4v(directory), load_model(str(directory), device, "none")
 
 
 def picture(height: int, width: int, seed: int = 0) -> Image:
@@ -66,7 +69,8 @@ def reference_inputs(messages: tuple[Message, ...], prompt: EncodedPrompt) -> di
 
 @torch.inference_mode()
 def greedy(model: LoadedModel, prompt: EncodedPrompt, chunk: int) -> list[int]:
-    rows = model.decoder.embed(torch.tensor(prompt.token_ids))
+    device = model.decoder.frequencies.device
+    rows = model.decoder.embed(torch.tensor(prompt.token_ids, device=device))
     for span in prompt.media:
         rows[span.start : span.start + span.length] = span.features
     driver = Driver(model.decoder)
@@ -83,7 +87,8 @@ def greedy(model: LoadedModel, prompt: EncodedPrompt, chunk: int) -> list[int]:
         produced.append(int(model.decoder.logits(hidden[-1:]).argmax()))
         place = len(rows) + len(produced) - 1
         batch = driver.batch([(0, place, place + 1)], torch.full((3, 1), position))
-        hidden = model.decoder(model.decoder.embed(torch.tensor(produced[-1:])), batch, driver.kv_caches)
+        row = model.decoder.embed(torch.tensor(produced[-1:], device=device))
+        hidden = model.decoder(row, batch, driver.kv_caches)
         position += 1
     return produced
 

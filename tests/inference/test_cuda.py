@@ -1,0 +1,217 @@
+"""The real engine on CUDA devices through the backend: one replica each, both busy, and every way to end."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inference.backends.in_process import InProcessBackend
+from inference.config import EngineConfig
+from inference.errors import GenerationFailed
+from inference.loading.loaded_model import LoadedModel
+from inference.loading.registry import load_model
+from inference.types import Delta, Image, Message, Text
+
+from .tiny_checkpoints import edit_json, write_glm4v
+
+pytestmark = [pytest.mark.anyio, pytest.mark.cuda]
+
+USERS = 32
+BLOCK_BYTES_SLACK = 8 << 20  # of memory that an allocator rounds up to
+
+
+class WorkerKilled(BaseException):
+    """Not an Exception, so that nothing inside the engine survives it."""
+
+
+class Gate:
+    """Holds the decoders' forward passes until it is opened. Each then meets the next fault, if any."""
+
+    def __init__(self) -> None:
+        self.is_open = threading.Event()
+        self.is_open.set()
+        self.faults: Iterator[Callable[[], None]] = iter(())
+
+    def __call__(self, *_: object) -> None:
+        assert self.is_open.wait(30)
+        fault = next(self.faults, None)
+        if fault is not None:
+            fault()
+
+    def load(self, model: str, device: str, quantization: str) -> LoadedModel:
+        loaded = load_model(model, device, quantization)
+        loaded.decoder.register_forward_pre_hook(self)
+        return loaded
+
+
+def kill() -> None:
+    raise WorkerKilled
+
+
+def fail() -> None:
+    raise RuntimeError("an operation failed")
+
+
+def run_out_of_memory() -> None:
+    torch.empty(1 << 50, dtype=torch.uint8, device="cuda:0")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("checkpoint")
+    write_glm4v(directory)
+    edit_json(directory / "generation_config.json", eos_token_id=[1_000_000])  # nothing ends by chance
+    return directory
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def open_backend(checkpoint: Path, gate: Gate):
+    @asynccontextmanager
+    async def open_it(devices: tuple[str, ...], **config: object) -> AsyncIterator[InProcessBackend]:
+        defaults = {"model": str(checkpoint), "kv_cache_tokens": 16_384, "quantization": "int8"}
+        engine_config = EngineConfig(devices=devices, **(defaults | config))
+        backend = InProcessBackend(engine_config, gate.load)
+        await backend.start()
+        try:
+            yield backend
+        finally:
+            gate.is_open.set()
+            await backend.aclose(0)
+
+    return open_it
+
+
+async def collect(backend: InProcessBackend, request) -> list[Delta]:
+    return [delta async for delta in backend.generate(request)]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - a status has no event
+            await asyncio.sleep(0)
+
+
+def said(deltas: list[Delta]) -> str:
+    return "".join(delta.text for delta in deltas)
+
+
+def loads(backend: InProcessBackend) -> list[int]:
+    return [worker.running + worker.waiting for worker in backend.status().workers]
+
+
+def is_idle(backend: InProcessBackend) -> bool:
+    return all((each.running, each.waiting, each.kv_used) == (0, 0, 0) for each in backend.status().workers)
+
+
+def with_picture(number: int) -> tuple[Message, ...]:
+    pixels = np.random.default_rng(number).integers(0, 256, (60 + number, 90, 3), dtype=np.uint8)
+    return (Message("user", (Image(pixels), Text(f"what is in picture {number}?"))),)
+
+
+async def test_every_device_is_busy_and_answers_as_one_alone(
+    open_backend, make_request, gate, cuda_devices
+) -> None:
+    requests = [
+        make_request(messages=with_picture(number), fairness_key=str(number), max_tokens=24)
+        for number in range(USERS)
+    ]
+    async with open_backend(("cuda:0",), max_running_requests=1) as alone:
+        expected = [said(await collect(alone, request)) for request in requests]
+    async with open_backend(cuda_devices) as backend:
+        gate.is_open.clear()
+        tasks = [asyncio.create_task(collect(backend, request)) for request in requests]
+        await until(lambda: sum(loads(backend)) == USERS)
+        assert min(loads(backend)) >= USERS // len(cuda_devices) // 2
+        gate.is_open.set()
+        answers = await asyncio.gather(*tasks)
+        assert [said(answer) for answer in answers] == expected
+        assert len(set(expected)) > USERS / 2
+        assert is_idle(backend)
+
+
+async def test_the_cache_lies_on_the_workers_own_device(open_backend, cuda_devices) -> None:
+    before = [torch.cuda.memory_allocated(device) for device in cuda_devices]
+    async with open_backend(cuda_devices):
+        after = [torch.cuda.memory_allocated(device) for device in cuda_devices]
+        grown = [end - start for start, end in zip(before, after, strict=True)]
+        assert min(grown) > 16_384 * 3 * 2 * 2 * 16 * 4
+        assert max(grown) - min(grown) < BLOCK_BYTES_SLACK
+
+
+async def test_a_left_answer_frees_its_blocks(open_backend, make_request, cuda_devices) -> None:
+    async with open_backend(cuda_devices) as backend:
+        for number in range(8):
+            answer = backend.generate(make_request(fairness_key=str(number), max_tokens=500))
+            while not (await anext(answer)).text:
+                pass
+            await answer.aclose()
+        assert is_idle(backend)
+
+
+async def test_a_deadline_ends_an_answer_while_it_is_spoken(open_backend, make_request, cuda_devices) -> None:
+    async with open_backend(cuda_devices) as backend:
+        await collect(backend, make_request(max_tokens=2))
+        requests = [
+            make_request(fairness_key=str(number), max_tokens=900, deadline=time.monotonic() + 0.5)
+            for number in range(4)
+        ]
+        answers = await asyncio.gather(*(collect(backend, request) for request in requests))
+        assert {answer[-1].finish_reason for answer in answers} == {"deadline"}
+        assert is_idle(backend)
+
+
+async def test_a_killed_worker_comes_back_with_as_much_memory_and_replays(
+    open_backend, make_request, gate, cuda_devices
+) -> None:
+    async with open_backend(cuda_devices) as backend:
+        requests = [
+            make_request(f"question {number}", fairness_key=str(number), max_tokens=8) for number in range(16)
+        ]
+        expected = [said(await collect(backend, request)) for request in requests]
+        allocated = [torch.cuda.memory_allocated(device) for device in cuda_devices]
+        blocks = [worker.kv_total for worker in backend.status().workers]
+        gate.is_open.clear()
+        tasks = [asyncio.create_task(collect(backend, request)) for request in requests]
+        await until(lambda: sum(loads(backend)) == 16)
+        gate.faults = iter([kill])
+        gate.is_open.set()
+        assert [said(answer) for answer in await asyncio.gather(*tasks)] == expected
+        await until(lambda: all(worker.healthy for worker in backend.status().workers))
+        assert [worker.kv_total for worker in backend.status().workers] == blocks
+        for device, bytes_before in zip(cuda_devices, allocated, strict=True):
+            assert torch.cuda.memory_allocated(device) < bytes_before + BLOCK_BYTES_SLACK
+        assert is_idle(backend)
+
+
+async def test_a_failure_on_the_device_fails_its_request_alone(
+    open_backend, make_request, gate, cuda_devices
+) -> None:
+    async with open_backend(cuda_devices) as backend:
+        expected = said(await collect(backend, make_request("hello")))
+        gate.faults = iter([fail])
+        with pytest.raises(GenerationFailed):
+            await collect(backend, make_request("hello"))
+        assert said(await collect(backend, make_request("hello"))) == expected
+        assert is_idle(backend)
+
+
+async def test_memory_that_ran_out_once_costs_nobody_anything(
+    open_backend, make_request, gate, cuda_devices
+) -> None:
+    async with open_backend(cuda_devices) as backend:
+        expected = said(await collect(backend, make_request("hello")))
+        gate.faults = iter([run_out_of_memory])
+        assert said(await collect(backend, make_request("hello"))) == expected
+        assert next(gate.faults, None) is None
+        assert is_idle(backend)
