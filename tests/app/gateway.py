@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.server import ServerState
 
 from app.auth.token_issuer import TokenIssuer
 from app.cli.http_protocol import BoundedHTTPProtocol
@@ -20,6 +21,7 @@ from app.services import Services
 from app.settings import Settings
 
 IDLE_SECONDS = 10.0
+DRAIN_SECONDS = 2.0  # for answers that are still being sent when the test ends
 ALL_SCOPES = "chat vision speech"
 
 
@@ -110,29 +112,31 @@ def parse_events(body: bytes) -> Iterator[Event]:
 async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Gateway]:
     """`overrides` are settings; scripted backend and SQLite unless they say otherwise."""
     values: dict[str, Any] = {"data_dir": directory, "backend": "scripted", "drain_seconds": 1}
-    settings = Settings(_env_file=None, **(values | overrides))
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        loop="none",
-        http=BoundedHTTPProtocol,
-        log_config=None,
-        timeout_graceful_shutdown=2,
-        lifespan="on",
-    )
-    server = uvicorn.Server(config)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started and not serving.done():
-            await asyncio.wait([serving], timeout=0.01)
-        if serving.done():
-            raise RuntimeError("the gateway did not start") from serving.exception()
+    app = create_app(Settings(_env_file=None, **(values | overrides)))
+    async with app.router.lifespan_context(app), serving(app) as port:
         base_url = f"http://127.0.0.1:{port}"
-        try:
-            async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
-                yield Gateway(app.state.services, client, port)
-        finally:
-            server.should_exit = True
-            await serving
+        # Plain HTTP needs no certificates, and loading them takes longer than most tests.
+        async with httpx.AsyncClient(base_url=base_url, timeout=30, verify=False) as client:
+            yield Gateway(app.state.services, client, port)
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[int]:
+    """uvicorn's protocol on a free port. Its `Server` would add a tenth of a second at each end."""
+    config = uvicorn.Config(app, loop="none", http=BoundedHTTPProtocol, log_config=None, lifespan="off")
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: BoundedHTTPProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+    )
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        if state.tasks:
+            _, running = await asyncio.wait(state.tasks, timeout=DRAIN_SECONDS)
+            for task in running:
+                task.cancel()
