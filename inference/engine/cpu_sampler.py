@@ -2,8 +2,6 @@
 cost more than a whole decoder step there, most of all when other threads want the cores.
 """
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,34 +20,28 @@ def likeliest(logits: Logits) -> list[int]:
 def draw_token(logits: Logits, uniform: float, temperature: float, top_p: float, top_k: int) -> int:
     """Inverts the distribution function of one row (vocab,) at `uniform` in [0, 1)."""
     weights = np.exp((logits - logits.max()) * np.float32(1 / temperature))
-    if top_p >= 1 and top_k == 0:
-        return _invert(weights, uniform)
-    kept = keep_likely(weights, top_p, top_k)
-    return int(kept[_invert(weights[kept], uniform)])
+    if top_p < 1 or top_k:
+        weights[weights < lightest_kept(weights, top_p, top_k)] = 0
+    return _invert(weights, uniform)
 
 
-def keep_likely(weights: Logits, top_p: float, top_k: int) -> NDArray[np.int64]:
-    """Returns, likeliest first, the fewest of the `top_k` likeliest tokens that make up `top_p` of them."""
+def lightest_kept(weights: Logits, top_p: float, top_k: int) -> float:
+    """Returns the weight of the last of the fewest that make up `top_p` of the `top_k` heaviest.
+
+    Equal weights are kept or dropped together.
+    """
     size = len(weights)
     count = min(size, top_k or CANDIDATES)
-    total = math.inf if top_k else float(weights.sum(dtype=np.float64))
     while True:
-        tokens = _first(weights, count)
+        heaviest = np.sort(np.partition(weights, size - count)[size - count :])[::-1]
         if top_p >= 1:
-            return tokens
-        cumulative = weights[tokens].cumsum(dtype=np.float64)
-        wanted = top_p * min(total, cumulative[-1] if top_k or count == size else math.inf)
+            return float(heaviest[-1])
+        cumulative = heaviest.cumsum(dtype=np.float64)
+        is_all = top_k or count == size
+        wanted = top_p * (cumulative[-1] if is_all else weights.sum(dtype=np.float64))
         if wanted <= cumulative[-1]:
-            return tokens[: int(cumulative.searchsorted(wanted)) + 1]
+            return float(heaviest[cumulative.searchsorted(wanted)])
         count = size
-
-
-def _first(weights: Logits, count: int) -> NDArray[np.int64]:
-    """The `count` heaviest, in order; the lower token id goes first among equals."""
-    tokens = np.argpartition(weights, -count)[-count:] if count < len(weights) else np.arange(count)
-    tokens.sort()
-    ordered: NDArray[np.int64] = tokens[np.argsort(-weights[tokens], kind="stable")]
-    return ordered
 
 
 def _invert(weights: Logits, uniform: float) -> int:

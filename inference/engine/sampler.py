@@ -1,8 +1,8 @@
 """Draws the next token of each sequence from its row of logits.
 
 Every row is treated by itself, with one random number of its own, so what else is in the batch
-changes nothing. `draw_unfiltered`, `draw_filtered` and `penalise_frequency` are the hot operations on
-a device; `cpu_sampler.py` has what replaces them in memory.
+changes nothing. `draw`, `drop_unlikely` and `penalise_frequency` are the hot operations on a device;
+`cpu_sampler.py` has what replaces them in memory.
 """
 
 import math
@@ -55,37 +55,33 @@ def sample_on_device(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     highest, tokens = logits.max(dim=-1)  # both (rows,)
     for is_filtered, rows in enumerate(random_rows):
         if rows:
-            tokens[rows] = _draw(logits[rows], [sequences[row] for row in rows], bool(is_filtered))
+            drawing = [sequences[row] for row in rows]
+            tokens[rows] = _draw_rows(logits[rows], drawing, bool(is_filtered))
     drawn: list[int] = torch.where(highest.isfinite(), tokens, NOT_FINITE).tolist()
     return drawn
 
 
-def draw_unfiltered(logits: Tensor, uniforms: Tensor) -> Tensor:
+def draw(logits: Tensor, uniforms: Tensor) -> Tensor:
     """Inverts the distribution function. logits: (rows, vocab), uniforms: (rows, 1) in [0, 1) -> (rows,)."""
     cumulative = logits.softmax(dim=-1).cumsum(dim=-1)
-    return _invert(cumulative, cumulative[:, -1:], uniforms).squeeze(1)
+    index = torch.searchsorted(cumulative, uniforms * cumulative[:, -1:], right=True)
+    return index.clamp(max=logits.shape[-1] - 1).squeeze(1)
 
 
-def draw_filtered(logits: Tensor, uniforms: Tensor, top_p: Tensor, top_k: Tensor) -> Tensor:
-    """As `draw_unfiltered`, among the fewest of the `top_k` likeliest that make up `top_p` of them.
+def drop_unlikely(logits: Tensor, top_p: Tensor, top_k: Tensor) -> Tensor:
+    """Keeps the fewest that make up `top_p` of the `top_k` likeliest; equal ones are treated alike.
 
-    top_p and top_k: (rows, 1).
+    logits: (rows, vocab) -> the same with -inf, top_p and top_k: (rows, 1).
     """
-    ordered, token_ids = logits.sort(dim=-1, descending=True, stable=True)
+    ordered = logits.sort(dim=-1, descending=True).values
     ranks = torch.arange(logits.shape[-1], device=logits.device)
     probabilities = ordered.masked_fill(ranks >= top_k, -math.inf).softmax(dim=-1)
-    cumulative = probabilities.cumsum(dim=-1)
-    is_kept = ((cumulative - probabilities) < top_p) & (ranks < top_k)  # always a beginning of the row
-    last_kept = is_kept.sum(dim=-1, keepdim=True).clamp(min=1) - 1
-    index = _invert(cumulative, cumulative.gather(-1, last_kept), uniforms)
-    return token_ids.gather(-1, index.minimum(last_kept)).squeeze(1)
+    before = probabilities.cumsum(dim=-1) - probabilities
+    num_kept = ((before < top_p) & (ranks < top_k)).sum(dim=-1, keepdim=True).clamp(min=1)
+    return logits.masked_fill(logits < ordered.gather(-1, num_kept - 1), -math.inf)
 
 
-def _invert(cumulative: Tensor, total: Tensor, uniforms: Tensor) -> Tensor:
-    return torch.searchsorted(cumulative, uniforms * total, right=True).clamp(max=cumulative.shape[-1] - 1)
-
-
-def _draw(logits: Tensor, sequences: list[Sequence], is_filtered: bool) -> Tensor:
+def _draw_rows(logits: Tensor, sequences: list[Sequence], is_filtered: bool) -> Tensor:
     params = [sequence.request.sampling_params for sequence in sequences]
     vocab_size = logits.shape[-1]
     columns = torch.tensor(
@@ -95,11 +91,9 @@ def _draw(logits: Tensor, sequences: list[Sequence], is_filtered: bool) -> Tenso
         ],
         dtype=torch.float32,
     ).to(logits.device)
-    uniforms, temperature, top_p, top_k = columns.unbind(dim=1)
-    scaled = logits / temperature[:, None]
-    if not is_filtered:
-        return draw_unfiltered(scaled, uniforms[:, None])
-    return draw_filtered(scaled, uniforms[:, None], top_p[:, None], top_k[:, None])
+    uniforms, temperature, top_p, top_k = columns[:, :, None].unbind(dim=1)  # (rows, 1) each
+    scaled = logits / temperature
+    return draw(drop_unlikely(scaled, top_p, top_k) if is_filtered else scaled, uniforms)
 
 
 def _sample_in_memory(logits: Tensor, sequences: list[Sequence]) -> list[int]:

@@ -1,6 +1,6 @@
 """Requests, and engines over a fake model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal
 
 import pytest
@@ -49,15 +49,6 @@ def require_cuda(count: int) -> None:
         pytest.skip(f"needs {count} CUDA devices")
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     torch.backends.cudnn.conv.fp32_precision = "ieee"
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Tiny tensors on busy cores: threads that wait for each other take most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from inference.errors import BackendUnavailable, GenerationFailed, InvalidCheckp
 from inference.pool import AFFINITY_SLACK, Pool
 from inference.types import Delta
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.anyio
 
 
 class WorkerKilled(BaseException):

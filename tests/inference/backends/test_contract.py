@@ -14,7 +14,7 @@ from inference.config import EngineConfig, ScriptedConfig
 from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
 from inference.types import Delta, Image, Message, Text
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.anyio
 
 REPLY = "one two three four five six seven eight"
 MakeBackend = Callable[..., Backend]

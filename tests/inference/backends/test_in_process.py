@@ -8,7 +8,7 @@ from inference.config import EngineConfig
 from inference.errors import BackendUnavailable, UnsupportedModality
 from inference.types import Audio, Message
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture

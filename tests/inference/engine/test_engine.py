@@ -10,8 +10,6 @@ import torch
 from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull, UnsupportedModality
 from inference.types import Audio, Delta, Image, Message, Text, Usage
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 PROMPTS = [
     "hello",
     "a longer prompt of some forty characters",

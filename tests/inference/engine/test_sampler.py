@@ -8,14 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.engine.cpu_sampler import CANDIDATES, draw_token, keep_likely
+from inference.engine.cpu_sampler import CANDIDATES, draw_token, lightest_kept
 from inference.engine.sampler import NOT_FINITE, count_token, sample, sample_on_device
 from inference.engine.sequence import Sequence
 from inference.engine.text_stream import TextStream
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, SamplingParams
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 VOCAB_SIZE = 50
 DRAWS = 4000
@@ -142,11 +140,20 @@ def test_forbidden_tokens_are_never_drawn(draw) -> None:
     assert shares(draw, logits, temperature=1.0)[3] == 1
 
 
-def test_the_whole_vocabulary_is_sorted_when_the_likely_ones_are_not_enough() -> None:
-    flat = np.ones(4 * CANDIDATES, dtype=np.float32)
-    assert keep_likely(flat, 0.75, 0).tolist() == list(range(3 * CANDIDATES))
-    peaked = np.exp(-np.arange(4 * CANDIDATES, dtype=np.float32))
-    assert keep_likely(peaked, 0.9, 0).tolist() == [0, 1, 2]
+@pytest.mark.parametrize("top_p", [0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("spread", [0.01, 1.0, 5.0], ids=["flat", "plain", "peaked"])
+def test_the_fewest_tokens_are_kept_also_when_they_are_many(spread: float, top_p: float) -> None:
+    logits = np.random.default_rng(0).normal(0, spread, 4 * CANDIDATES)
+    weights = np.exp(logits).astype(np.float32)
+    kept = weights >= lightest_kept(weights, top_p, 0)
+    total = weights.sum(dtype=np.float64)
+    assert weights[kept].sum(dtype=np.float64) >= top_p * total
+    assert weights[kept].sum(dtype=np.float64) - weights[kept].min() < top_p * total
+
+
+def test_equally_likely_tokens_are_kept_together(draw) -> None:
+    drawn = shares(draw, torch.zeros(1, 4), temperature=1.0, top_p=0.3)
+    assert drawn == pytest.approx([0.25] * 4, abs=0.03)
 
 
 @pytest.mark.parametrize("size", [1, 64, 128, 1000])
