@@ -4,6 +4,7 @@ Knows threads and hand-over; requests and their callers are the pool's.
 """
 
 import asyncio
+import gc
 import logging
 import threading
 import traceback
@@ -96,6 +97,7 @@ class Worker:
             if self.is_healthy:
                 logger.critical("worker %s on %s died", self.name, self.device, exc_info=caught)
             traceback.clear_frames(caught.__traceback__)  # they hold the engine and its memory
+            gc.collect()  # so may cycles; the next worker needs that memory
         self._post(self._note_end, error)
 
     def _load_and_serve(self) -> None:

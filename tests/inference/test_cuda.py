@@ -23,7 +23,7 @@ from .tiny_checkpoints import edit_json, write_glm4v
 pytestmark = [pytest.mark.anyio, pytest.mark.cuda]
 
 USERS = 32
-BLOCK_BYTES_SLACK = 8 << 20  # of memory that an allocator rounds up to
+ALLOCATOR_BYTES = 8 << 20  # less than a cache, more than rounding up
 
 
 class WorkerKilled(BaseException):
@@ -146,7 +146,7 @@ async def test_the_cache_lies_on_the_workers_own_device(open_backend, cuda_devic
         after = [torch.cuda.memory_allocated(device) for device in cuda_devices]
         grown = [end - start for start, end in zip(before, after, strict=True)]
         assert min(grown) > 16_384 * 3 * 2 * 2 * 16 * 4
-        assert max(grown) - min(grown) < BLOCK_BYTES_SLACK
+        assert max(grown) - min(grown) < ALLOCATOR_BYTES
 
 
 async def test_a_left_answer_frees_its_blocks(open_backend, make_request, cuda_devices) -> None:
@@ -190,7 +190,7 @@ async def test_a_killed_worker_comes_back_with_as_much_memory_and_replays(
         await until(lambda: all(worker.healthy for worker in backend.status().workers))
         assert [worker.kv_total for worker in backend.status().workers] == blocks
         for device, bytes_before in zip(cuda_devices, allocated, strict=True):
-            assert torch.cuda.memory_allocated(device) < bytes_before + BLOCK_BYTES_SLACK
+            assert torch.cuda.memory_allocated(device) < bytes_before + ALLOCATOR_BYTES
         assert is_idle(backend)
 
 

@@ -33,16 +33,16 @@ def logits(directory: Path, quantization: str, device: str) -> Tensor:
     return Driver(decoder).run(sequences, whole(sequences))[0]
 
 
-def save_in_int8(directory: Path, modules: tuple[str, ...]) -> None:
-    """Rewrites the weights as transformers saves a model that bitsandbytes has quantised."""
+def save_in_int8(directory: Path, modules: tuple[str, ...], device: str) -> None:
+    """Rewrites the weights as transformers saves a model that bitsandbytes has quantised there."""
     reference = write_glm4(directory)
     saved: dict[str, Tensor | None] = {}
     for name in modules:
         linear = reference.get_submodule(name)
         quantized = bitsandbytes.nn.Linear8bitLt(*linear.weight.shape[::-1], False, has_fp16_weights=False)
         quantized.weight = bitsandbytes.nn.Int8Params(linear.weight.detach(), requires_grad=False)
-        for key, tensor in quantized.to("cpu").state_dict().items():
-            saved[f"{name}.{key}"] = tensor
+        for key, tensor in quantized.to(device).state_dict().items():
+            saved[f"{name}.{key}"] = tensor.cpu()
     edit_weights(directory, saved)
 
 
@@ -114,13 +114,13 @@ def test_a_saved_int8_checkpoint_serves_the_same_numbers(tmp_path: Path, device:
     write_glm4(tmp_path)
     expected = logits(tmp_path, "int8", device)
     layers = tuple(f"model.layers.{i}.{name}" for i in range(LAYERS) for name in PROJECTIONS)
-    save_in_int8(tmp_path, (*layers, "lm_head"))
+    save_in_int8(tmp_path, (*layers, "lm_head"), device)
     assert torch.equal(logits(tmp_path, "int8", device), expected)
 
 
 def test_saved_int8_weights_never_become_floats(tmp_path: Path, device: str) -> None:
     layers = tuple(f"model.layers.{i}.{name}" for i in range(LAYERS) for name in PROJECTIONS)
-    save_in_int8(tmp_path, layers)
+    save_in_int8(tmp_path, layers, device)
     decoder = load_model(str(tmp_path), device, "none").decoder
     assert not [name for name, each in decoder.layers.named_parameters() if each.dim() > 1]
     matrices = [each for each in decoder.layers.buffers() if each.dim() > 1]
@@ -130,7 +130,7 @@ def test_saved_int8_weights_never_become_floats(tmp_path: Path, device: str) -> 
 
 def test_another_format_of_int8_is_refused(tmp_path: Path) -> None:
     name = "model.layers.0.mlp.down_proj"
-    save_in_int8(tmp_path, (name,))
+    save_in_int8(tmp_path, (name,), "cpu")
     edit_weights(tmp_path, {f"{name}.weight_format": torch.tensor(1, dtype=torch.uint8)})
     with pytest.raises(InvalidCheckpoint, match="not in bitsandbytes' row format"):
         load_model(str(tmp_path), "cpu", "none")
