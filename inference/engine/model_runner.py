@@ -4,7 +4,6 @@ Knows tensors and sequences; who runs when is the scheduler's business. Used by 
 """
 
 import os
-from collections.abc import Sequence as Items
 from typing import Protocol
 
 import numpy as np
@@ -94,45 +93,49 @@ class ModelRunner:
 
     def _build_batch(self, chunks: list[Chunk]) -> tuple[ForwardBatch, Tensor]:
         """Returns the batch and, on the CPU, each sequence's last row."""
-        sequences = [chunk.sequence for chunk in chunks]
-        bounds = np.array([(chunk.start, chunk.end) for chunk in chunks], dtype=np.int64)
-        starts, ends = bounds[:, 0], bounds[:, 1]
-        lengths = ends - starts
-        query_starts = np.zeros(len(chunks) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=query_starts[1:])
-        owners = np.repeat(np.arange(len(chunks)), lengths)  # (tokens,)
-        positions = np.arange(query_starts[-1]) + (starts - query_starts[:-1])[owners]
-        block_tables = np.zeros((len(chunks), max(each.num_blocks for each in sequences)), dtype=np.int64)
-        for row, sequence in zip(block_tables, sequences, strict=True):
-            row[: sequence.num_blocks] = sequence.block_table
-        block, offset = np.divmod(positions, self._block_size)
-        slots = block_tables[owners, block] * self._block_size + offset
+        ends = np.array([chunk.end for chunk in chunks])
+        count = len(chunks)
+        query_starts = owners = np.arange(count + 1)
+        is_decode = all(chunk.end - chunk.start == 1 for chunk in chunks)
+        if is_decode:
+            owners, positions = owners[:-1], ends - 1
+        else:
+            starts = np.array([chunk.start for chunk in chunks])
+            lengths = ends - starts
+            query_starts = np.concatenate([[0], lengths.cumsum()])
+            owners = owners[:-1].repeat(lengths)  # (tokens,)
+            positions = np.arange(query_starts[-1]) + (starts - query_starts[:-1])[owners]
+        width = max(chunk.sequence.num_blocks for chunk in chunks)
+        block_tables = np.zeros((count, width), dtype=np.int64)
+        for row, chunk in zip(block_tables, chunks, strict=True):
+            row[: chunk.sequence.num_blocks] = chunk.sequence.block_table
+        size = self._block_size
+        slots = block_tables[owners, positions // size] * size + positions % size
         cpu_query_starts = torch.from_numpy(query_starts)
+        has_axes = self._decoder.config.mrope_section is not None
+        token_positions = multimodal_positions(chunks) if has_axes else torch.from_numpy(positions)
         batch = ForwardBatch(
-            token_positions=self._token_positions(chunks, torch.from_numpy(positions)).to(self._device),
+            token_positions=token_positions.to(self._device),
             slot_mapping=torch.from_numpy(slots).to(self._device),
             query_starts=cpu_query_starts,
-            context_lengths=torch.from_numpy(ends.copy()).to(self._device),
+            context_lengths=torch.from_numpy(ends).to(self._device),
             block_tables=torch.from_numpy(block_tables).to(self._device),
-            is_decode=len(positions) == len(chunks),
+            is_decode=is_decode,
         )
         return batch, cpu_query_starts[1:] - 1
 
-    def _token_positions(self, chunks: list[Chunk], positions: Tensor) -> Tensor:
-        """(tokens,), or (3, tokens) where the decoder has multimodal rotary positions."""
-        if self._decoder.config.mrope_section is None:
-            return positions
-        pieces = []
-        for chunk in chunks:
-            sequence = chunk.sequence
-            known = sequence.prompt.positions
-            split = min(max(chunk.start, sequence.prompt_tokens), chunk.end)
-            if known is not None and chunk.start < split:
-                pieces.append(known[:, chunk.start : split])
-            first = split if known is not None else chunk.start
-            offset = sequence.next_position - sequence.prompt_tokens
-            pieces.append(torch.arange(first + offset, chunk.end + offset).expand(3, -1))
-        return torch.cat(pieces, dim=1)
+
+def multimodal_positions(chunks: list[Chunk]) -> Tensor:
+    """(3, tokens): as the prompt has them, counted on from its `next_position` behind it."""
+    pieces = []
+    for sequence, start, end in chunks:
+        known = sequence.prompt.positions
+        split = start if known is None else min(max(start, sequence.prompt_tokens), end)
+        if known is not None:
+            pieces.append(known[:, start:split])
+        offset = sequence.next_position - sequence.prompt_tokens
+        pieces.append(torch.arange(split + offset, end + offset).expand(3, -1))
+    return torch.cat(pieces, dim=1)
 
 
 def embedding_dtype(decoder: Decoder, device: torch.device) -> torch.dtype:
@@ -148,8 +151,8 @@ def count_blocks(
         return blocks_for(given_tokens, block_size)
     config = decoder.config
     item_bytes = embedding_dtype(decoder, device).itemsize
-    shape: Items[int] = (config.num_layers, 2, block_size, config.num_key_value_heads, config.head_dim)
-    block_bytes = int(np.prod(shape)) * item_bytes
+    token_bytes = 2 * config.num_layers * config.num_key_value_heads * config.head_dim * item_bytes
+    block_bytes = block_size * token_bytes
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what loading, or an engine that died, no longer needs
         memory = torch.cuda.mem_get_info(device)[0] * CUDA_MEMORY_FRACTION
