@@ -102,6 +102,7 @@ async def test_largest_head_is_taken(connect: Connect) -> None:
     assert await connection.read_answer() == b"HTTP/1.1 200 OK /a 0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [
@@ -183,6 +184,7 @@ async def test_second_head_that_does_not_arrive_in_time_ends_the_connection(conn
     assert await connection.read_to_end() == b""
 
 
+@pytest.mark.slow
 async def test_answer_is_not_cut_off_by_a_slow_head_behind_it(connect: Connect) -> None:
     connection = await connect(HastyHTTPProtocol)
     await connection.send(b"GET /stream HTTP/1.1\r\n\r\nGET /late")

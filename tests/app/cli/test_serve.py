@@ -21,6 +21,8 @@ import pytest
 from app.persistence.migrations import ADVISORY_LOCK_KEY
 from tests.app.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 GATEWAY = Path(sys.executable).with_name("gateway")
 SECONDS = 60
 

@@ -40,7 +40,7 @@ STARTS = st.sampled_from(
     ]
 )
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-pytestmark = pytest.mark.filterwarnings("ignore:::PIL")
+pytestmark = [pytest.mark.filterwarnings("ignore:::PIL"), pytest.mark.slow]
 
 
 def decode_both_ways(data: bytes) -> None:

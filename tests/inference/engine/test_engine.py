@@ -99,6 +99,7 @@ SAMPLINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_an_answer_is_the_same_in_any_company(

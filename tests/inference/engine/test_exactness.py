@@ -15,6 +15,8 @@ from inference.types import Audio, Delta, GenerationRequest, Image, Message, Tas
 
 from ..tiny_checkpoints import EOS, VOCAB_SIZE, random_sequences, write_glm4
 
+pytestmark = pytest.mark.slow
+
 FIRST_CHARACTER = 0x4E00  # token ids travel as Chinese characters, so that texts compare token by token
 NEW_TOKENS = 24
 

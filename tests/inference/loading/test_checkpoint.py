@@ -137,6 +137,7 @@ def test_a_file_is_not_a_directory(tmp_path: Path) -> None:
         load_model(str(file), "cpu", "none")
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_downloaded_is_one_sentence(tmp_path: Path) -> None:
     """In a process of its own, because the hub's client reads its environment once."""
     program = (

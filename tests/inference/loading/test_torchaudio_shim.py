@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_transformers_models_import_after_torchaudio() -> None:
     """In a process of its own, because importing happens once."""

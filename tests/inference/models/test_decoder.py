@@ -19,6 +19,8 @@ from ..tiny_checkpoints import (
     write_glm4,
 )
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = (5, 33, 200, 193, 17, 300)
 TOLERANCE = 1e-4  # of logits around 10, in float32
 

@@ -23,6 +23,8 @@ from ..tiny_checkpoints import (
     write_glm4v,
 )
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Glm4vImageConfig()
 SIZES = ((112, 140), (200, 90), (30, 30), (28, 280))  # height, width
 PROMPTS = 50
