@@ -4,7 +4,6 @@ Knows threads and hand-over; requests and their callers are the pool's.
 """
 
 import asyncio
-import gc
 import logging
 import threading
 import traceback
@@ -97,7 +96,8 @@ class Worker:
             if self.is_healthy:
                 logger.critical("worker %s on %s died", self.name, self.device, exc_info=caught)
             traceback.clear_frames(caught.__traceback__)  # they hold the engine and its memory
-            gc.collect()  # so may cycles; the next worker needs that memory
+            if self.is_healthy:
+                caught.__traceback__ = None  # so do the functions of frames, until a collection of garbage
         self._post(self._note_end, error)
 
     def _load_and_serve(self) -> None:

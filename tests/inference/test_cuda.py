@@ -1,6 +1,7 @@
 """The real engine on CUDA devices through the backend: one replica each, both busy, and every way to end."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -172,8 +173,9 @@ async def test_a_deadline_ends_an_answer_while_it_is_spoken(open_backend, make_r
 
 
 async def test_a_killed_worker_comes_back_with_as_much_memory_and_replays(
-    open_backend, make_request, gate, cuda_devices
+    open_backend, make_request, gate, cuda_devices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("inference.worker"), "disabled", True)  # pytest keeps its records
     async with open_backend(cuda_devices) as backend:
         requests = [
             make_request(f"question {number}", fairness_key=str(number), max_tokens=8) for number in range(16)

@@ -1,0 +1,70 @@
+"""What a worker's thread leaves behind; requests and restarts are tested through the pool."""
+
+import asyncio
+import gc
+import logging
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inference.config import EngineConfig
+from inference.engine.engine import Engine
+from inference.loading.registry import load_model
+from inference.models.decoder import Decoder
+from inference.worker import Worker
+
+from .tiny_checkpoints import write_glm4
+
+pytestmark = pytest.mark.anyio
+
+
+class WorkerKilled(BaseException):
+    """Not an Exception, so that nothing inside the engine survives it."""
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.has_died = asyncio.Event()
+
+    def on_outcomes(self, worker: Worker, outcomes: object) -> None:
+        pass
+
+    def on_death(self, worker: Worker) -> None:
+        self.has_died.set()
+
+
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+async def test_a_dead_worker_has_freed_its_model_when_it_says_so(
+    tmp_path: Path, make_request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one loads then, and a device has no room for two."""
+    monkeypatch.setattr(logging.getLogger("inference.worker"), "disabled", True)  # pytest keeps its records
+    write_glm4(tmp_path)
+    decoders: list[weakref.ref[Decoder]] = []
+
+    def kill(*_: object) -> None:
+        raise WorkerKilled
+
+    def make_engine() -> Engine:
+        model = load_model(str(tmp_path), "cpu", "none")
+        model.decoder.register_forward_pre_hook(kill)
+        decoders.append(weakref.ref(model.decoder))
+        return Engine(model, model.decoder.frequencies.device, EngineConfig(kv_cache_tokens=1024))
+
+    listener = Listener()
+    worker = Worker("0", "cpu", make_engine, listener)
+    await worker.start()
+    worker.add(0, make_request())
+    async with asyncio.timeout(30):
+        await listener.has_died.wait()
+    await worker.stop()
+    assert [decoder() for decoder in decoders] == [None]
