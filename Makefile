@@ -27,7 +27,7 @@ check: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(TESTS) -m "not slow and not servers"
+	$(TESTS) -m "not slow and not servers" --ignore tests/inference  # whose import of torch alone takes seconds
 
 bench: $(VENV)/.installed-for-tests
 	$(BIN)/python -m benchmarks.gateway_overhead

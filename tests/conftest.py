@@ -4,11 +4,17 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from .servers import MissingServer, PostgresServer, RedisServer, server_directory
 
+SLOW_FOLDERS = (
+    *("inference/", "scripts/", "test_servers.py", "test_conftest.py"),
+    *("app/cli/", "app/openapi/", "app/persistence/", "app/admin/"),
+)
+SLOW_FIXTURES = {"start_gateway", "database"}
 GRACE_SECONDS = 2.0  # for a thread or task that is already ending when its test returns
 FRAMEWORK_THREADS = (
     "execnet",  # pytest-xdist's channel to its controller
@@ -17,6 +23,15 @@ FRAMEWORK_THREADS = (
     "asyncio_",  # the event loop's default executor, likewise
     "tqdm_monitor",  # transformers' progress bars, one per process
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts a gateway or a process, migrates a database or runs a model is no part of `make check`."""
+    here = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(here).as_posix()
+        if folder.startswith(SLOW_FOLDERS) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
