@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from inference.kernels.int8_linear import dequantize, int8_linear
-from inference.kernels.linear import can_pack, linear, pack_weight, packed_linear
+from inference.kernels.linear import can_pack, linear, pack_weight, packed_linear, packed_row_count
 
 SHAPES = ((64, 128), (192, 1536), (768, 192), (77, 300), (1024, 256))
 COUNTS = (*range(1, 41), 64, 100, 127, 256, 257)
@@ -38,6 +38,12 @@ def test_plain_and_packed_weights_give_the_product() -> None:
     torch.testing.assert_close(linear(rows, weight, bias), expected)
     if can_pack():
         torch.testing.assert_close(packed_linear(rows, pack_weight(weight), bias), expected)
+
+
+def test_chunks_of_any_length_are_computed_in_few_sizes() -> None:
+    sizes = {packed_row_count(count) for count in range(1, 513)}
+    assert len(sizes) <= 32
+    assert all(0 <= packed_row_count(count) - count < 32 for count in range(1, 513))
 
 
 def test_int8_weights_give_the_product_with_what_they_stand_for() -> None:
