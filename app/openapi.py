@@ -31,10 +31,21 @@ def streamed_or_whole(whole: type[BaseModel], events: Sequence[type[BaseModel]])
     """A 200 that is a JSON document or, with `stream`, a sequence of events."""
     _declared.update(events)
     responses = whole_answer(whole)
+    documents = [{"$ref": REF_TEMPLATE.format(model=event.__name__)} for event in events]
     responses[200]["content"]["text/event-stream"] = {
         "schema": {
-            "description": "server-sent events; the data of each is one of these",
-            "oneOf": [{"$ref": REF_TEMPLATE.format(model=event.__name__)} for event in events],
+            "description": "server-sent events, each like this",
+            "type": "object",
+            "properties": {
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": {"oneOf": documents},
+                },
+                "event": {"type": "string"},
+                "id": {"type": "string"},
+            },
+            "required": ["data"],
         }
     }
     return responses

@@ -114,12 +114,16 @@ class GenerationResponse(BaseModel):
 class DeltaEvent(BaseModel):
     """`event: delta`. Append `text` to the answer, `reasoning` to what the model thought."""
 
+    model_config = ConfigDict(extra="forbid")
+
     text: str = ""
     reasoning: str = ""
 
 
 class DoneEvent(BaseModel):
     """`event: done`, the last one of a stream that went well or ran into its deadline."""
+
+    model_config = ConfigDict(extra="forbid")
 
     finish_reason: Literal["stop", "length", "deadline"]
     usage: TokenUsage

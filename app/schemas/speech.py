@@ -1,6 +1,6 @@
 """The form of `POST /speech`, and its answer."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.absence import without_default
 from app.schemas.generation import GenerationResponse, Prompt, SamplingFields
@@ -22,5 +22,7 @@ class SpeechResponse(GenerationResponse):
 
 class TranscriptEvent(BaseModel):
     """`event: transcript`, the first one of a `/speech` stream."""
+
+    model_config = ConfigDict(extra="forbid")
 
     transcript: str
