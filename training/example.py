@@ -1,0 +1,42 @@
+"""What the trainer learns from and the evaluation asks: a picture or a recording (or neither) and questions.
+
+The questions of one example are independent of each other: each is asked alone about the same media.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from inference.types import Audio, Image, Message, Text
+
+Split = Literal["train", "held_out"]
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A conversation that ends with the user's question, and what the model shall say.
+
+    The example's media stand before the text of the last message. `thinking` is what it says inside
+    `<think>` when it is asked to think; empty: this question is not used for that. `kind` groups results.
+    `box` is (left, top, right, bottom) of what a tap must hit, in thousandths of width and height, 0-999.
+    """
+
+    kind: str
+    messages: tuple[Message, ...]
+    answer: str
+    thinking: str = ""
+    box: tuple[int, int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """`transcript` is what is said in an Audio, as it is to be written down."""
+
+    turns: tuple[Turn, ...]
+    media: Image | Audio | None = None
+    transcript: str = ""
+
+
+def asked(question: str) -> tuple[Message, ...]:
+    """A conversation of one question; "" is media without a word."""
+    return (Message("user", (Text(question),) if question else ()),)
