@@ -1,6 +1,7 @@
 # make run    set up and serve on http://127.0.0.1:8000, with a demo token
 # make test   everything, real servers included       make check   the quick part, under a minute
 # make bench  the figures in benchmarks/              make install set-up alone
+# make docs   docs/settings.md and docs/errors.md again, after a change of settings or errors
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ TEST_PROCESSES := 2
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:cacheprovider \
 	-n $(TEST_PROCESSES) --dist worksteal --timeout-method=thread
 
-.PHONY: run install test check bench
+.PHONY: run install test check bench docs
 
 run: install
 	@exec $(BIN)/gateway serve --demo
@@ -31,6 +32,10 @@ check: $(VENV)/.installed-for-tests
 
 bench: $(VENV)/.installed-for-tests
 	$(BIN)/python -m benchmarks.gateway_overhead
+
+docs: $(VENV)/.installed
+	$(BIN)/gateway docs settings > docs/settings.md
+	$(BIN)/gateway docs errors > docs/errors.md
 
 # Each stamp is newer than pyproject.toml: a second run installs nothing and needs no network.
 $(VENV)/.installed: pyproject.toml | $(VENV)/.created

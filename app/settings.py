@@ -45,20 +45,39 @@ class _Section(BaseModel, frozen=True, extra="forbid"):
 
 
 class AuthSettings(_Section):
-    issuer: str = "autoglm-gateway"
-    audience: str = "autoglm-gateway"
-    keys_dir: Path | None = Field(None, description="default: keys/ in the data directory")
-    access_token_ttl: timedelta = Field(timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=1))
-    refresh_token_ttl: timedelta = Field(timedelta(days=30), gt=timedelta(0), le=timedelta(days=365))
-    refresh_retry_grace: timedelta = Field(timedelta(seconds=30), ge=timedelta(0), le=timedelta(minutes=5))
-    leeway_seconds: int = Field(30, ge=0, le=300)
+    issuer: str = Field("autoglm-gateway", description="the `iss` of access tokens")
+    audience: str = Field("autoglm-gateway", description="the `aud` of access tokens")
+    keys_dir: Path | None = Field(
+        None, description="signing keys; default: `keys/` in the data directory; must be given in production"
+    )
+    access_token_ttl: timedelta = Field(
+        timedelta(minutes=15),
+        gt=timedelta(0),
+        le=timedelta(days=1),
+        description="how long an access token lives that is issued or refreshed without saying",
+    )
+    refresh_token_ttl: timedelta = Field(
+        timedelta(days=30),
+        gt=timedelta(0),
+        le=timedelta(days=365),
+        description="how long a refresh token waits for its use",
+    )
+    refresh_retry_grace: timedelta = Field(
+        timedelta(seconds=30),
+        ge=timedelta(0),
+        le=timedelta(minutes=5),
+        description="a used refresh token gives the same successor for that long: an answer may get lost",
+    )
+    leeway_seconds: int = Field(30, ge=0, le=300, description="how far clocks may differ")
     max_access_token_ttl: timedelta = Field(
         LONGEST_ACCESS_TOKEN_TTL,
         ge=timedelta(seconds=1),
         le=LONGEST_ACCESS_TOKEN_TTL,
         description="longest that an operator may issue; a rotated key verifies for that long",
     )
-    revocation_poll_seconds: float = Field(0.5, gt=0, le=0.8)
+    revocation_poll_seconds: float = Field(
+        0.5, gt=0, le=0.8, description="how often the database is asked for revocations"
+    )
     key_signing_delay: timedelta = Field(
         timedelta(seconds=2),
         ge=timedelta(0),
@@ -77,26 +96,31 @@ class AuthSettings(_Section):
 
 
 class LimitSettings(_Section):
-    requests_per_minute: int = Field(10, ge=1, le=1_000_000)
-    concurrent_requests: int = Field(2, ge=1, le=100_000)
-    daily_tokens: int | None = Field(None, ge=1)
-    when_redis_is_away: Literal["local", "refuse"] = "local"
+    requests_per_minute: int = Field(10, ge=1, le=1_000_000, description="per user, in a moving window")
+    concurrent_requests: int = Field(2, ge=1, le=100_000, description="per user, at once")
+    daily_tokens: int | None = Field(None, ge=1, description="per user and day (UTC), in and out")
+    when_redis_is_away: Literal["local", "refuse"] = Field(
+        "local", description="limits hold per process meanwhile, or requests get 503"
+    )
     auth_attempts_per_minute: int = Field(20, ge=1, description="per address, on /auth and failed sign-ins")
     max_in_flight: int = Field(64, ge=1, description="generations running or waiting; more get 503")
 
 
 class MediaSettings(_Section):
-    max_images: int = Field(10, ge=1, le=10)
-    max_image_pixels: int = Field(50_000_000, ge=1)
+    max_images: int = Field(10, ge=1, le=10, description="in one request")
+    max_image_pixels: int = Field(50_000_000, ge=1, description="of one image")
     max_request_pixels: int = Field(120_000_000, ge=1, description="of all images; 3 bytes each in memory")
-    max_audio_seconds: int = Field(300, ge=1)
+    max_audio_seconds: int = Field(300, ge=1, description="of all recordings of a request")
     max_json_bytes: int = Field(1_048_576, ge=1024, description="a JSON body on routes without media")
     max_media_bytes: int = Field(25 * 1_048_576, ge=1024, description="a body on routes that take media")
 
 
 class ScriptedSettings(_Section):
-    reply: str = "one two three four five six seven eight"
-    step_seconds: float = Field(0.0, ge=0)
+    reply: str = Field(
+        "one two three four five six seven eight",
+        description="what the scripted backend says, word by word; `{prompt}` stands for what it was asked",
+    )
+    step_seconds: float = Field(0.0, ge=0, description="waited before each word")
 
 
 class Settings(BaseSettings):
@@ -109,19 +133,42 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    env: Literal["development", "production"] = "development"
-    data_dir: Path = Path("data")
-    database_url: SecretStr | None = Field(None, description="default: SQLite in the data directory")
-    redis_url: SecretStr | None = None
-    backend: Literal["in_process", "scripted"] = "in_process"
+    env: Literal["development", "production"] = Field(
+        "development", description="production does not start without its secrets, or with weak ones"
+    )
+    data_dir: Path = Field(
+        Path("data"), description="database, development keys, usage that could not be written yet"
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="`postgresql://user:password@host/name`; default: SQLite in the data directory",
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="`redis://:password@host:6379/0`; without it limits hold per process"
+    )
+    backend: Literal["in_process", "scripted"] = Field(
+        "in_process", description="what answers: the model in this process, or canned words for tests"
+    )
     model: str | None = Field(None, description="a directory or hub name; default: the embedded model")
-    devices: Annotated[tuple[str, ...], _COMMA_SEPARATED] = ("auto",)
-    quantization: Literal["int8", "none"] = "none"
-    request_timeout_seconds: float = Field(60.0, ge=1, le=600)
-    drain_seconds: float = Field(60.0, ge=0, le=600)
-    metrics_networks: Annotated[tuple[str, ...], _COMMA_SEPARATED] = ("127.0.0.0/8", "::1/128")
-    forwarded_allow_ips: str = Field("127.0.0.1", description="proxies whose X-Forwarded-* is believed")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    devices: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
+        ("auto",), description="one worker each, as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU"
+    )
+    quantization: Literal["int8", "none"] = Field("none", description="of the model's weights")
+    request_timeout_seconds: float = Field(
+        60.0, ge=1, le=600, description="for a whole request; the engine stops 4 % earlier"
+    )
+    drain_seconds: float = Field(
+        60.0, ge=0, le=600, description="how long running requests may finish after SIGTERM"
+    )
+    metrics_networks: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
+        ("127.0.0.0/8", "::1/128"), description="addresses that read `/metrics` without a token"
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1", description="proxies whose `X-Forwarded-*` is believed, with commas between them"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what is logged of the gateway's own lines"
+    )
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     media: MediaSettings = MediaSettings()

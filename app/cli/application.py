@@ -8,6 +8,7 @@ import typer
 
 from app.cli.command_failed import CommandFailed
 from app.cli.db import commands as db_commands
+from app.cli.docs import commands as docs_commands
 from app.cli.doctor import doctor
 from app.cli.keys import commands as keys_commands
 from app.cli.serve import serve
@@ -43,6 +44,7 @@ application.add_typer(user_commands, name="user", help="Accounts.")
 application.add_typer(token_commands, name="token", help="Access tokens.")
 application.add_typer(keys_commands, name="keys", help="The keys that sign access tokens.")
 application.add_typer(db_commands, name="db", help="The database's tables.")
+application.add_typer(docs_commands, name="docs", help="The references in docs/, made from the code.")
 application.command()(doctor)
 
 
