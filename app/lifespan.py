@@ -82,7 +82,7 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         admission_queue=AdmissionQueue(settings.limits.max_in_flight),
         media=media,
         usage_writer=usage_writer,
-        metrics=Metrics(backend, limiter, usage_writer, version),
+        metrics=Metrics(backend, limiter, usage_writer, version, settings.metrics_users),
     )
 
 

@@ -163,6 +163,9 @@ class Settings(BaseSettings):
     metrics_networks: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
         ("127.0.0.0/8", "::1/128"), description="addresses that read `/metrics` without a token"
     )
+    metrics_users: int = Field(
+        0, ge=0, le=1000, description="users whose ids `/metrics` may show; further ones are counted together"
+    )
     forwarded_allow_ips: str = Field(
         "127.0.0.1", description="proxies whose `X-Forwarded-*` is believed, with commas between them"
     )

@@ -4,7 +4,7 @@ It knows nothing of HTTP, users, Redis, SQL or the environment. Names re-exporte
 ones that `app` may use.
 """
 
-from inference.backend import Backend, BackendStatus, DeltaStream, ModelCard, WorkerStatus
+from inference.backend import Backend, BackendStatus, DeltaStream, DeviceLoad, ModelCard, WorkerStatus
 from inference.build import build_backend
 from inference.config import BackendConfig, EngineConfig, ScriptedConfig
 from inference.errors import (
@@ -42,6 +42,7 @@ __all__ = [
     "BackendUnavailable",
     "Delta",
     "DeltaStream",
+    "DeviceLoad",
     "EngineConfig",
     "FinishReason",
     "GenerationFailed",

@@ -35,6 +35,17 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceLoad:
+    """An accelerator as its driver sees it, other processes included. `utilization` is 0 to 1, or unknown."""
+
+    worker: str
+    device: str
+    memory_used_bytes: int
+    memory_total_bytes: int
+    utilization: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class BackendStatus:
     workers: tuple[WorkerStatus, ...]
 
@@ -87,6 +98,11 @@ class Backend(Protocol):
         ...
 
     def status(self) -> BackendStatus: ...
+
+    def device_loads(self) -> tuple[DeviceLoad, ...]:
+        """Of the accelerators that workers own; empty where there are none. Asks their drivers: a
+        millisecond each, so for a scrape and not for every request."""
+        ...
 
     async def aclose(self, drain_seconds: float) -> None:
         """Refuses new requests, lets running ones finish for `drain_seconds`, then aborts them."""

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from app.limits.limiter import Limiter
 from app.ops.request_record import Outcome, RequestRecord
 from app.ops.series import CounterSeries, HistogramSeries
+from app.ops.user_metrics import UserMetrics
 from app.persistence.usage_writer import UsageWriter
 from inference import Backend
 
@@ -35,31 +36,38 @@ TIME_PER_TOKEN_BUCKETS: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 
 TOKEN_BUCKETS: Final = tuple(float(4**exponent) for exponent in range(14))  # 1 … 67,108,864 tokens
 
 _GENERATION_LABELS: Final = ("gen_ai_operation_name", "gen_ai_request_model")
+_WORKER: Final = ("worker", "device")
 _OPERATIONS: Final = {"/v1/audio/transcriptions": "transcribe"}  # every other generation is a chat
 
 
 class Metrics:
     """One registry for one gateway. Created by `app/lifespan.py`; used from the event loop's thread."""
 
-    def __init__(self, backend: Backend, limiter: Limiter, usage_writer: UsageWriter, version: str) -> None:
+    def __init__(
+        self, backend: Backend, limiter: Limiter, usage_writer: UsageWriter, version: str, max_users: int = 0
+    ) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._registry.register(_StateCollector(backend, limiter, usage_writer, version))
         self._requests = CounterSeries(
-            "gateway_requests", "Answers by route template and class of status", ("route", "status_class")
+            "gateway_requests",
+            "Answers by route template, class of status and what came of them",
+            ("route", "status_class", "outcome"),
         )
         self._refusals = CounterSeries("gateway_refusals", "Refused requests by stable code", ("code",))
         self._registry.register(self._requests)
         self._registry.register(self._refusals)
         self._generations = _GenerationMetrics(self._registry)
+        self._users = UserMetrics(self._registry, max_users)
 
     def observe(self, record: RequestRecord, outcome: Outcome, total_seconds: float) -> None:
         """Counts one request at its end."""
-        self._requests.add_one((record.route, f"{record.status // 100}xx"))
+        self._requests.add((record.route, f"{record.status // 100}xx", outcome), 1)
         if record.error_code is not None and outcome == "refused":
-            self._refusals.add_one((record.error_code,))
+            self._refusals.add((record.error_code,), 1)
+        self._users.observe(record, outcome, total_seconds)
         if record.model is not None:
             self._generations.observe(record, outcome, total_seconds, record.model)
 
@@ -128,6 +136,7 @@ class _StateCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from self._workers()
+        yield from self._devices()
         yield from self._usage()
         degraded = GaugeMetricFamily(
             "gateway_limiter_degraded", "1 while Redis is away and limits hold per process or refuse"
@@ -147,10 +156,30 @@ class _StateCollector(Collector):
             ("gateway_kv_blocks_used", "Blocks of the KV cache in use", "kv_used"),
             ("gateway_kv_blocks", "Blocks of the KV cache in all", "kv_total"),
         ):
-            gauge = GaugeMetricFamily(name, documentation, labels=("worker", "device"))
+            gauge = GaugeMetricFamily(name, documentation, labels=_WORKER)
             for worker in workers:
                 gauge.add_metric((worker.worker, worker.device), float(getattr(worker, field)))
             yield gauge
+
+    def _devices(self) -> Iterable[Metric]:
+        used = GaugeMetricFamily(
+            "gateway_device_memory_used_bytes", "Memory of the accelerator in use, by anyone", labels=_WORKER
+        )
+        total = GaugeMetricFamily(
+            "gateway_device_memory_bytes", "Memory of the accelerator in all", labels=_WORKER
+        )
+        utilization = GaugeMetricFamily(
+            "gateway_device_utilization_ratio",
+            "Share of the last second in which it computed",
+            labels=_WORKER,
+        )
+        for load in self._backend.device_loads():
+            labels = (load.worker, load.device)
+            used.add_metric(labels, float(load.memory_used_bytes))
+            total.add_metric(labels, float(load.memory_total_bytes))
+            if load.utilization is not None:
+                utilization.add_metric(labels, load.utilization)
+        yield from (used, total, utilization)
 
     def _usage(self) -> Iterable[Metric]:
         writer = self._usage_writer

@@ -23,10 +23,10 @@ class CounterSeries(Collector):
         self._name = name
         self._documentation = documentation
         self._labels = labels
-        self._counts: defaultdict[LabelValues, int] = defaultdict(int)
+        self._counts: defaultdict[LabelValues, float] = defaultdict(int)
 
-    def add_one(self, label_values: LabelValues) -> None:
-        self._counts[label_values] += 1
+    def add(self, label_values: LabelValues, amount: float) -> None:
+        self._counts[label_values] += amount
 
     def collect(self) -> Iterable[Metric]:
         family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import torch
 
-from inference.backend import BackendStatus, DeltaStream, ModelCard
+from inference.backend import BackendStatus, DeltaStream, DeviceLoad, ModelCard
 from inference.config import EngineConfig
+from inference.engine.device_load import measure_device
 from inference.engine.engine import Engine, LoadedModel
 from inference.errors import BackendUnavailable
 from inference.loading.registry import load_model
@@ -39,6 +40,10 @@ class InProcessBackend:
 
     def status(self) -> BackendStatus:
         return self._pool.status()
+
+    def device_loads(self) -> tuple[DeviceLoad, ...]:
+        loads = (measure_device(worker.worker, worker.device) for worker in self.status().workers)
+        return tuple(load for load in loads if load is not None)
 
     async def aclose(self, drain_seconds: float) -> None:
         await self._pool.aclose(drain_seconds)

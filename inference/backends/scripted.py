@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 
-from inference.backend import BackendStatus, DeltaStream, ModelCard, WorkerStatus
+from inference.backend import BackendStatus, DeltaStream, DeviceLoad, ModelCard, WorkerStatus
 from inference.config import ScriptedConfig
 from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
 from inference.types import Audio, Delta, FinishReason, GenerationRequest, Image, Text, Usage
@@ -108,6 +108,9 @@ class ScriptedBackend:
             kv_total=self._config.max_concurrency,
         )
         return BackendStatus((worker,))
+
+    def device_loads(self) -> tuple[DeviceLoad, ...]:
+        return ()
 
     async def aclose(self, drain_seconds: float) -> None:
         self._is_open = False

@@ -150,6 +150,15 @@ async def test_the_cache_lies_on_the_workers_own_device(open_backend, cuda_devic
         assert max(grown) - min(grown) < ALLOCATOR_BYTES
 
 
+async def test_every_device_says_how_full_and_how_busy_it_is(open_backend, cuda_devices) -> None:
+    async with open_backend(cuda_devices) as backend:
+        measured = backend.device_loads()
+        assert tuple(load.device for load in measured) == cuda_devices
+        for load in measured:
+            assert torch.cuda.memory_allocated(load.device) < load.memory_used_bytes < load.memory_total_bytes
+            assert load.utilization is None or 0 <= load.utilization <= 1
+
+
 async def test_a_left_answer_frees_its_blocks(open_backend, make_request, cuda_devices) -> None:
     async with open_backend(cuda_devices) as backend:
         for number in range(8):

@@ -5,15 +5,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.ops.metrics import CONTENT_TYPE, Metrics
 from app.ops.request_record import RequestRecord
-from inference import BackendStatus, WorkerStatus
+from inference import BackendStatus, DeviceLoad, WorkerStatus
 
 
 class FakeBackend:
     def __init__(self) -> None:
         self.workers = [WorkerStatus("0", "cpu", True, running=2, waiting=3, kv_used=10, kv_total=64)]
+        self.loads: list[DeviceLoad] = []
 
     def status(self) -> BackendStatus:
         return BackendStatus(tuple(self.workers))
+
+    def device_loads(self) -> tuple[DeviceLoad, ...]:
+        return tuple(self.loads)
 
 
 class FakeLimiter:
@@ -84,6 +88,13 @@ def test_requests_are_counted_by_route_and_class_of_status(observe, value):
     assert value("gateway_requests_total", route="/chat", status_class="4xx") == 1
 
 
+def test_what_came_of_a_request_is_told_apart(observe, value):
+    observe(RequestRecord("req_1", route="/chat", status=503, error_code="overloaded", is_answered=True))
+    observe(generation(finish_reason="deadline"))
+    assert value("gateway_requests_total", status_class="5xx", outcome="refused") == 1
+    assert value("gateway_requests_total", status_class="2xx", outcome="deadline") == 1
+
+
 def test_refusals_are_counted_by_code_and_failures_are_not(observe, value):
     refused = RequestRecord("req_1", status=429, error_code="rate_limit_exceeded", is_answered=True)
     failed = RequestRecord("req_2", status=500, error_code="internal_error", is_answered=True)
@@ -144,6 +155,25 @@ def test_workers_are_asked_at_every_scrape(backend, value):
     backend.workers = [WorkerStatus("0", "cpu", False, running=0, waiting=0, kv_used=0, kv_total=64)]
     assert value("gateway_requests_running", worker="0") == 0
     assert value("gateway_worker_healthy", worker="0") == 0
+
+
+def test_accelerators_are_asked_at_every_scrape_and_processors_are_not(backend, value):
+    assert value("gateway_device_memory_used_bytes") is None
+    backend.loads = [
+        DeviceLoad("0", "cuda:0", 6 << 30, 24 << 30, 0.75),
+        DeviceLoad("1", "cuda:1", 1, 2, None),
+    ]
+    assert value("gateway_device_memory_used_bytes", worker="0", device="cuda:0") == 6 << 30
+    assert value("gateway_device_memory_bytes", device="cuda:0") == 24 << 30
+    assert value("gateway_device_utilization_ratio", device="cuda:0") == 0.75
+    assert value("gateway_device_memory_bytes", device="cuda:1") == 2
+    assert value("gateway_device_utilization_ratio", device="cuda:1") is None
+
+
+def test_what_no_gateway_has_seen_yet_is_declared_all_the_same(metrics):
+    text = metrics.expose().decode()
+    for name in ("gateway_device_utilization_ratio", "gateway_refusals_total", "gateway_user_requests_total"):
+        assert f"# TYPE {name} " in text
 
 
 def test_state_of_limiter_usage_and_build_is_exposed(limiter, value):

@@ -30,7 +30,7 @@ def test_histogram_is_the_same_as_the_librarys():
 def test_counter_is_the_same_as_the_librarys():
     ours = CounterSeries("c", "Help", ("a",))
     theirs = Counter("c", "Help", ("a",), registry=None)
-    for value in ("x", "y", 'quo"te', "x"):
-        ours.add_one((value,))
-        theirs.labels(value).inc()
+    for value, amount in (("x", 1), ("y", 0.25), ('quo"te', 3), ("x", 41)):
+        ours.add((value,), amount)
+        theirs.labels(value).inc(amount)
     assert exposed(ours) == exposed(theirs)

@@ -122,7 +122,7 @@ async def test_a_generation_shows_up_in_the_metrics(gateway):
     await gateway.call("POST", "/chat", json={"prompt": "one two three"})
     await gateway.call("POST", "/chat", json={"nonsense": 1})
     text = (await gateway.client.get("/metrics")).text
-    assert 'gateway_requests_total{route="/chat",status_class="2xx"} 1.0' in text
+    assert 'gateway_requests_total{outcome="ok",route="/chat",status_class="2xx"} 1.0' in text
     assert 'gateway_refusals_total{code="invalid_request"} 1.0' in text
     labels = 'gen_ai_operation_name="chat",gen_ai_request_model="scripted"'
     assert f"gen_ai_server_time_to_first_token_seconds_count{{{labels}}} 1.0" in text
@@ -133,5 +133,5 @@ async def test_addresses_that_do_not_exist_are_one_route(gateway):
     for path in ("/nowhere", "/secret/path"):
         assert (await gateway.client.get(path)).status_code == 404
     text = (await gateway.client.get("/metrics")).text
-    assert 'gateway_requests_total{route="unmatched",status_class="4xx"} 2.0' in text
+    assert 'gateway_requests_total{outcome="refused",route="unmatched",status_class="4xx"} 2.0' in text
     assert "secret" not in text

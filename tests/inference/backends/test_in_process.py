@@ -29,6 +29,7 @@ async def test_every_device_loads_the_configured_model_once(backend_of) -> None:
     assert asked == [("some/model", "cpu", "int8")] * 2
     assert [worker.device for worker in backend.status().workers] == ["cpu", "cpu"]
     assert all(worker.kv_total == 64 for worker in backend.status().workers)
+    assert backend.device_loads() == ()  # processors are no accelerators
     await backend.aclose(0)
 
 
