@@ -16,6 +16,7 @@ from inference.errors import (
     QueueFull,
     UnsupportedModality,
 )
+from inference.timeline import Timeline
 from inference.types import (
     AUDIO_SAMPLE_RATE,
     Audio,
@@ -61,6 +62,7 @@ __all__ = [
     "ScriptedConfig",
     "Task",
     "Text",
+    "Timeline",
     "UnsupportedModality",
     "Usage",
     "WorkerStatus",

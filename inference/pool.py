@@ -151,6 +151,8 @@ class Pool:
 
     def _assign(self, ticket: Ticket, worker: Worker) -> None:
         ticket.worker = worker
+        if ticket.request.timeline is not None:
+            ticket.request.timeline.worker = worker.name
         worker.add(ticket.key, ticket.request)
 
     def _abort(self, ticket: Ticket) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.timeline import Timeline
+
 AUDIO_SAMPLE_RATE = 16_000  # Hz; every Audio that reaches a backend has it
 
 Role = Literal["system", "user", "assistant"]
@@ -68,7 +70,8 @@ class GenerationRequest:
     """One generation. `deadline` is `time.monotonic()` seconds.
 
     `task="transcribe"` asks for the words of the one Audio part and nothing else; the backend
-    chooses the prompt or the speech-recognition model. `fairness_key` names whose turn it is.
+    chooses the prompt or the speech-recognition model. `fairness_key` names whose turn it is. Into
+    `timeline`, where there is one, the backend writes what it did when.
     """
 
     request_id: str
@@ -79,6 +82,7 @@ class GenerationRequest:
     fairness_key: str = ""
     priority: Priority = "interactive"
     task: Task = "chat"
+    timeline: Timeline | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
 from inference.types import Audio, Delta, FinishReason, GenerationRequest, Image, Text, Usage
 
 CONTEXT_LENGTH = 4096
+WORKER_NAME = "0"
 TOKENS_PER_IMAGE = 64
 TOKENS_PER_AUDIO_SECOND = 25
 
@@ -66,6 +67,10 @@ class ScriptedBackend:
             self._note_idle()
         self._running += 1
         self._idle.clear()
+        timeline = request.timeline
+        if timeline is not None:
+            timeline.worker = WORKER_NAME
+            timeline.begin(time.monotonic())
         try:
             yield Delta(usage=Usage(prompt_tokens, 0))
             words = self._config.reply.replace("{prompt}", describe(request)).split(" ")
@@ -79,6 +84,8 @@ class ScriptedBackend:
                     finish_reason = ending
                     break
                 said += 1
+                if timeline is not None:
+                    timeline.note_step(time.monotonic(), prompt_tokens if said == 1 else 1, has_token=True)
                 yield Delta(word if said == 1 else f" {word}", usage=Usage(prompt_tokens, said))
             yield Delta(finish_reason=finish_reason, usage=Usage(prompt_tokens, said))
         finally:
@@ -99,7 +106,7 @@ class ScriptedBackend:
 
     def status(self) -> BackendStatus:
         worker = WorkerStatus(
-            worker="0",
+            worker=WORKER_NAME,
             device="scripted",
             healthy=self._is_open,
             running=self._running,

@@ -115,6 +115,8 @@ class Engine:
         for chunk in chunks:
             if not chunk.sequence.has_begun:
                 chunk.sequence.has_begun = True
+                if chunk.sequence.request.timeline is not None:
+                    chunk.sequence.request.timeline.begin(self._clock(), cached_tokens=chunk.start)
                 self._outcomes.append((chunk.sequence.key, Delta(usage=chunk.sequence.usage)))
         if chunks:
             self._compute(chunks)
@@ -203,6 +205,9 @@ class Engine:
         if token_id == NOT_FINITE:
             raise GenerationFailed("the logits are not finite")
         self._scheduler.advance(chunk)
+        timeline = sequence.request.timeline
+        if timeline is not None:
+            timeline.note_step(self._clock(), chunk.end - chunk.start, has_token=token_id is not None)
         if token_id is None:
             return
         sequence.token_ids.append(token_id)

@@ -113,6 +113,8 @@ class Scheduler:
         self.running.remove(sequence)
         self._allocator.release(sequence.take_blocks())
         self._queue(sequence).push_front(sequence)
+        if sequence.request.timeline is not None:
+            sequence.request.timeline.preemptions += 1
 
     def _admit(self) -> None:
         for queue in self._queues.values():

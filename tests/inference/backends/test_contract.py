@@ -12,6 +12,7 @@ from inference.backends.in_process import InProcessBackend
 from inference.backends.scripted import ScriptedBackend
 from inference.config import EngineConfig, ScriptedConfig
 from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
+from inference.timeline import Timeline
 from inference.types import Delta, Image, Message, Text
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +78,19 @@ async def test_an_answer_begins_empty_and_ends_with_reason_and_usage(
     assert deltas[-1].usage.prompt_tokens > 0
     assert all(delta.finish_reason is None for delta in deltas[:-1])
     assert not any(map(is_beginning, deltas[1:]))
+
+
+async def test_a_timeline_says_when_it_began_and_how_many_steps_it_took(
+    make_backend, make_reply_request
+) -> None:
+    backend, timeline, asked_at = await make_backend(), Timeline(), time.monotonic()
+    deltas = await collect(backend, make_reply_request(timeline=timeline))
+    times = (asked_at, timeline.begun_at, timeline.first_token_at, timeline.last_token_at, time.monotonic())
+    assert list(times) == sorted(times)
+    assert timeline.worker == "0"
+    assert timeline.prefill_steps >= 1
+    texts = sum(bool(delta.text) for delta in deltas)
+    assert texts - 1 <= timeline.decode_steps <= deltas[-1].usage.completion_tokens
 
 
 async def test_an_answer_says_from_the_beginning_what_it_has_used(make_backend, make_reply_request) -> None:
