@@ -1,4 +1,4 @@
-"""The one place that reads the environment (prefix `GATEWAY_`, nested with `__`) and `.env`.
+"""The one place that reads `GATEWAY_` in the environment (nested with `__`), `.env` and files of secrets.
 
 Everything is typed, bounded and frozen. Development generates what it needs; production is given
 every secret, and a missing, weak or sample one stops the start with one sentence.
@@ -15,7 +15,9 @@ from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
     EnvSettingsSource,
+    NestedSecretsSettingsSource,
     NoDecode,
+    PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
@@ -136,6 +138,11 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = Field(
         "development", description="production does not start without its secrets, or with weak ones"
     )
+    secrets_dir: Path | None = Field(
+        None,
+        description="files named like settings, as `gateway_database_url`, whose content is the value: a "
+        "container's secrets, systemd's credentials. The environment wins",
+    )
     data_dir: Path = Field(
         Path("data"), description="database, development keys, usage that could not be written yet"
     )
@@ -176,6 +183,30 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     media: MediaSettings = MediaSettings()
     scripted: ScriptedSettings = ScriptedSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Adds the files of `secrets_dir`, which itself is found in any of the others."""
+        sources = (init_settings, env_settings, dotenv_settings)
+        directory = next((given for source in sources if (given := source().get("secrets_dir"))), None)
+        files = NestedSecretsSettingsSource(
+            file_secret_settings, secrets_dir=directory, secrets_dir_missing="ok"
+        )
+        return *sources, files
+
+    @field_validator("secrets_dir")
+    @classmethod
+    def _is_directory(cls, directory: Path | None) -> Path | None:
+        if directory is not None and not directory.is_dir():
+            raise ValueError("there is no such directory")
+        return directory
 
     @model_validator(mode="before")
     @classmethod

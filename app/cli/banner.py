@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import app
 from app.settings import Settings
+from app.shipped_files import shipped_directory
 
-SAMPLES: Final = Path(app.__file__).parents[1] / "samples"
 # Addresses kept for documentation: a datagram socket "connects" to them without sending anything.
 OUTSIDE: Final = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}
 ANY_PORT: Final = 9
@@ -27,8 +26,9 @@ def demo_lines(url: str, access_token: str) -> list[str]:
         json.dumps({"prompt": "Hello! What can you do?", "max_tokens": DEMO_TOKENS, "stream": True})
     )
     tokens = f"-F max_tokens={DEMO_TOKENS}"
-    photo = shlex.quote(f"image=@{_shown(SAMPLES / 'photo.jpg')}")
-    voice = shlex.quote(f"audio=@{_shown(SAMPLES / 'voice.m4a')}")
+    samples = shipped_directory("samples")
+    photo = shlex.quote(f"image=@{_shown(samples / 'photo.jpg')}")
+    voice = shlex.quote(f"audio=@{_shown(samples / 'voice.m4a')}")
     return [
         "",
         "Try a chat, a photo, a voice recording (the token in them is good for a day):",

@@ -41,6 +41,10 @@ def load_settings() -> Settings:
             f"{name} is not valid: it is a section; set its parts one by one, as {name}__NAME.",
             CALLED_WRONGLY,
         ) from None
+    except (OSError, UnicodeDecodeError):
+        raise CommandFailed(
+            "A file in GATEWAY_SECRETS_DIR cannot be read: it must be text, and readable by this user."
+        ) from None
     _check_urls(settings)
     return settings
 

@@ -1,11 +1,10 @@
 """Brings a database to the tables of this version, safely when several processes start together.
 
-The migrations themselves stand in `alembic/versions`, beside the packages.
+The migrations themselves stand in `alembic/versions`.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
@@ -16,10 +15,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-import app
 from app.persistence.database import Database, create_engine, database_errors
+from app.shipped_files import shipped_directory
 
-CONFIG_FILE = Path(app.__file__).parents[1] / "alembic.ini"
 ADVISORY_LOCK_KEY = 0x6761746577617901  # any number that nothing else on the server locks
 SQLITE_LOCK_MS = 60_000  # how long one process waits for another's migrations
 
@@ -35,10 +33,18 @@ async def is_up_to_date(database: Database) -> bool:
 
     Raises `DatabaseUnavailable`.
     """
-    head = ScriptDirectory.from_config(Config(CONFIG_FILE)).get_current_head()
+    head = ScriptDirectory.from_config(migration_config()).get_current_head()
     async with database.session(read_only=True) as db_session:
         connection = await db_session.connection()
         return await connection.run_sync(_current_revision) == head
+
+
+def migration_config() -> Config:
+    """What `alembic.ini` says to those who change tables, for an installed package too."""
+    config = Config()
+    config.set_main_option("script_location", str(shipped_directory("alembic")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 @asynccontextmanager
@@ -63,7 +69,7 @@ async def migration_transaction(url: str) -> AsyncIterator[AsyncConnection]:
 
 
 def _run_upgrade(connection: Connection) -> None:
-    config = Config(CONFIG_FILE)
+    config = migration_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 

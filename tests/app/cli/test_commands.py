@@ -93,6 +93,19 @@ def test_keys_are_listed_with_what_they_do(run: Run, tmp_path: Path) -> None:
     assert states == {old: "verifies", new: "signs", newest: "will sign"}
 
 
+def test_first_key_is_made_once_where_that_is_asked_for(run: Run, tmp_path: Path) -> None:
+    made = [run("keys", "rotate", "--if-none") for _ in range(2)]
+    assert {result.out for result in made} == {f"{path.stem}\n" for path in tmp_path.glob("data/keys/*.json")}
+    assert len({result.out for result in made}) == 1
+
+
+def test_file_of_secrets_that_cannot_be_read_is_said_in_one_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "gateway_redis_url").write_bytes(b"redis://:\xff@localhost")
+    failed = run("doctor", GATEWAY_SECRETS_DIR=str(tmp_path))
+    assert failed.code == 1
+    assert "A file in GATEWAY_SECRETS_DIR cannot be read" in failed.out
+
+
 def test_production_is_prepared_with_three_commands(run: Run, tmp_path: Path) -> None:
     production = {"GATEWAY_ENV": "production", "GATEWAY_BACKEND": "in_process"}
     production["GATEWAY_AUTH__KEYS_DIR"] = str(tmp_path / "keys")

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, inspect
 from app.errors import DatabaseUnavailable
 from app.persistence.database import Database
 from app.persistence.migrations import (
-    CONFIG_FILE,
     is_up_to_date,
+    migration_config,
     migration_transaction,
     upgrade_database,
 )
@@ -21,7 +21,7 @@ from app.persistence.tables import Base
 
 pytestmark = pytest.mark.anyio
 
-SCRIPTS = ScriptDirectory.from_config(Config(CONFIG_FILE))
+SCRIPTS = ScriptDirectory.from_config(migration_config())
 REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]  # oldest first
 
 Schema = dict[str, list[str]]  # of each table: columns, indexes and foreign keys, as comparable text
@@ -31,7 +31,7 @@ async def migrate(url: str, step: Callable[[Config], None]) -> Schema:
     """Runs an alembic command as `gateway db upgrade` does; returns what the database then has."""
 
     def run(connection: Connection) -> Schema:
-        config = Config(CONFIG_FILE)
+        config = migration_config()
         config.attributes["connection"] = connection
         step(config)
         return schema_of(connection)
