@@ -1,0 +1,135 @@
+"""Text that the model has to copy: for typing and for repeating. Any combination of words is in one split."""
+
+from training.text.numbers import in_words
+from training.text.speaker import Speaker
+
+WORDS_EN = (
+    "apple river window green paper garden morning coffee music yellow train letter table happy cloud silver mountain "
+    "friend kitchen winter orange number pencil summer bridge doctor market flower island little bottle hammer basket "
+    "purple dragon engine forest guitar honey jacket ladder mirror needle office pepper rabbit salmon ticket tunnel "
+    "violin wallet zebra candle circle butter camera castle cherry cotton dinner farmer finger ginger harbor insect "
+    "jungle kettle lemon magnet narrow ocean parrot quiet rocket school tiger uncle velvet water yogurt blanket "
+    "chicken diamond elephant fountain giraffe hospital journey kingdom library monkey notebook october penguin "
+    "quarter rainbow sandwich teacher umbrella village weekend balloon captain dolphin evening football gravity "
+    "history invite juice knife lunch money north onion piano queen radio sugar tower under visit wonder young "
+    "bread chair dance early fresh glass house jelly kite light mouse night party river stone thunder velvet world "
+    "big small red blue fast slow warm cold dog cat bird fish tree sun moon star sea sky road car bus ship bike key box"
+).split()
+NAMES_EN = "Anna Tom Lisa Peter Mary John Alice Bob Emma David Sarah Mike Julia Paul Kate Ben Lucy Max Nina Sam".split()
+PHRASES_EN = (
+    "hello world/good morning/see you tomorrow/i am on my way/happy birthday/thank you so much/where are you/"
+    "call me later/the meeting is at three/i will be late/have a nice day/let's have lunch/i love this song/"
+    "see you soon/good luck/the train is late/can we talk/it is raining/the door is open/meet me at the station/"
+    "pizza near me/coffee shop nearby/cheap flights to paris/weather in london/best noodles in town/running shoes/"
+    "how are you today/no problem at all/sorry for the delay/please call back/what a nice surprise/the quick brown fox/"
+    "on my way home/dinner is ready/wait for me/i miss you/are you free tonight/sounds good/i agree with you/"
+    "do not forget the milk/we need more time/the lazy dog sleeps/red roses and white lilies/two tickets please/"
+    "let me know/talk to you later/my new phone/a cup of tea/good night mom/look at this/hot chocolate/blue jeans/"
+    "he is at home/she likes music/they went to school/we are friends/you are right/it works"
+).split("/")
+PHRASES_ZH = (
+    "你好/早上好/晚安/谢谢你/明天见/我在路上/生日快乐/你在哪里/一会儿给我打电话/会议三点开始/我会晚到/祝你开心/一起吃饭吧/"
+    "我喜欢这首歌/回头见/祝你好运/火车晚点了/下雨了/门开着/在车站等我/附近的餐厅/咖啡店/跑步鞋/最近的加油站/北京烤鸭/"
+    "今天天气不错/没关系/不好意思来晚了/请回电话/真是个惊喜/我到家了/晚饭好了/等我一下/我想你了/今晚有空吗/听起来不错/"
+    "我同意/别忘了买牛奶/时间不够了/两张电影票/红烧牛肉面/奶茶/水果/好的收到/马上就来/恭喜发财/新年快乐/周末去爬山/"
+    "我的新手机/一杯热茶/看看这个/他在家/她喜欢音乐/我们是朋友/你说得对/可以了"
+).split("/")
+WORDS_ZH = (
+    "苹果 河流 窗户 绿色 花园 早晨 咖啡 音乐 黄色 火车 信件 桌子 快乐 白云 银色 大山 朋友 厨房 冬天 橙子 铅笔 夏天 大桥 医生 市场 "
+    "鲜花 海岛 瓶子 篮子 紫色 森林 吉他 蜂蜜 外套 梯子 镜子 办公室 胡椒 兔子 车票 隧道 蜡烛 圆圈 黄油 相机 城堡 樱桃 晚饭 农民 "
+    "手指 生姜 港口 昆虫 水壶 柠檬 海洋 鹦鹉 火箭 学校 老虎 叔叔 酸奶 毯子 小鸡 钻石 大象 喷泉 长颈鹿 医院 旅行 图书馆 猴子 笔记本 "
+    "企鹅 彩虹 老师 雨伞 村庄 周末 气球 船长 海豚 足球 历史 果汁 午饭 北方 洋葱 钢琴 收音机 白糖 高塔 面包 椅子 跳舞 玻璃 房子 "
+    "风筝 灯光 老鼠 夜晚 石头 世界 红色 蓝色 太阳 月亮 星星 大海 天空 公路 汽车 钥匙 盒子"
+).split()
+PEOPLE_ZH = "小王 小李 妈妈 爸爸 老张 阿明 小红 老师 同事 姐姐 哥哥 奶奶".split()
+# Syllables of words that no one knows: they teach to copy letters instead of guessing words.
+SYLLABLES = "ba be ko du fi go ha jo ka li mo nu pe ri so ta vu wi xa zo len tor mar sin dak fel bro pli sta nor".split()
+MARKS = ("!", "?", ".", "...")
+
+
+def copied_text(speaker: Speaker, most_words: int = 8) -> str:
+    """One to `most_words` words, numbers or Chinese words, mostly in the speaker's language."""
+    while True:
+        text = _any_text(speaker, most_words)
+        if speaker.may_say(text):
+            return text
+
+
+def dictated_text(speaker: Speaker) -> str:
+    """A few words that can be said aloud and written down in one way."""
+    if speaker.chance(0.4):
+        return speaker.choose(PHRASES_ZH if speaker.language == "zh" else PHRASES_EN)
+    while True:
+        if speaker.language == "zh":
+            text = "".join(speaker.choose(WORDS_ZH) for _ in range(speaker.between(1, 3)))
+        else:
+            text = " ".join(speaker.choose(WORDS_EN) for _ in range(speaker.between(1, 4)))
+        if speaker.may_say(text):
+            return text
+
+
+def _any_text(speaker: Speaker, most_words: int) -> str:
+    draw = speaker.rng.random()
+    if draw < 0.3:
+        return _phrase(speaker)
+    if draw < 0.42:
+        return _number(speaker)
+    if draw < 0.5:
+        return " ".join(_unknown_word(speaker) for _ in range(speaker.between(1, 3)))
+    if draw < 0.56:
+        return _mixed(speaker)
+    return _words(speaker, speaker.between(1, most_words))
+
+
+def _phrase(speaker: Speaker) -> str:
+    if speaker.language == "zh":
+        text = speaker.choose(PHRASES_ZH)
+        if speaker.chance(0.4):
+            text = f"{speaker.choose(PEOPLE_ZH)}，{text}"
+        return text + speaker.choose("！？。") if speaker.chance(0.25) else text
+    text = speaker.choose(PHRASES_EN)
+    if speaker.chance(0.4):
+        text = (
+            f"{speaker.choose(NAMES_EN)}, {text}"
+            if speaker.chance(0.5)
+            else f"{text}, {speaker.choose(NAMES_EN)}"
+        )
+    if speaker.chance(0.4):
+        text = text[0].upper() + text[1:]
+    return text + speaker.choose(MARKS) if speaker.chance(0.25) else text
+
+
+def _words(speaker: Speaker, count: int) -> str:
+    if speaker.language == "zh":
+        between = "" if speaker.chance(0.7) else speaker.choose(" ，")
+        return between.join(speaker.choose(WORDS_ZH) for _ in range(min(count, 5)))
+    between = " " if speaker.chance(0.85) else ", "
+    text = between.join(
+        speaker.choose(NAMES_EN) if speaker.chance(0.06) else speaker.choose(WORDS_EN) for _ in range(count)
+    )
+    return text.title() if speaker.chance(0.05) else text.upper() if speaker.chance(0.03) else text
+
+
+def _number(speaker: Speaker) -> str:
+    digits = "".join(speaker.choose("0123456789") for _ in range(speaker.between(1, 8)))
+    if speaker.chance(0.3):
+        return " ".join(
+            in_words(speaker.between(0, 99), speaker.language) for _ in range(speaker.between(1, 4))
+        )
+    return digits if speaker.chance(0.7) else " ".join(digits)
+
+
+def _unknown_word(speaker: Speaker) -> str:
+    word = "".join(speaker.choose(SYLLABLES) for _ in range(speaker.between(2, 4)))
+    return word.capitalize() if speaker.chance(0.2) else word
+
+
+def _mixed(speaker: Speaker) -> str:
+    parts = [
+        speaker.choose(WORDS_ZH),
+        speaker.choose(WORDS_EN),
+        str(speaker.between(0, 999)),
+        speaker.choose(PHRASES_ZH),
+    ]
+    speaker.rng.shuffle(parts)
+    return speaker.choose(("", " ", " ")).join(parts[: speaker.between(2, 3)])

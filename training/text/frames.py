@@ -1,0 +1,105 @@
+"""Phrasings in a small notation: "(open|start)[ up] {app}" is four sentences with a place for an app.
+
+(a|b) is a choice, [a] may be left out, {name} is filled in later. A line that starts with * is a request:
+polite words may stand round it. Frames of the two splits stand side by side and never share a sentence.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from training.example import Language, Split
+
+REQUEST = "*"
+SIGNS = re.compile(r"[()\[\]|]")
+
+Sequence = tuple["str | Choice", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    options: tuple[Sequence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    parts: Sequence
+    is_request: bool
+
+    def sample(self, rng: random.Random) -> str:
+        """One of its sentences, its {names} not yet filled in."""
+        return _sample(self.parts, rng)
+
+    def sentences(self) -> Iterator[str]:
+        """Each of its sentences, its {names} not filled in."""
+        yield from _sentences(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasings:
+    """All ways to say one thing."""
+
+    frames: dict[tuple[Split, Language], tuple[Frame, ...]]
+
+
+def phrasings(*, train_en: str, train_zh: str, held_out_en: str, held_out_zh: str) -> Phrasings:
+    """Each text has one frame a line."""
+    return Phrasings(
+        {
+            ("train", "en"): frames(train_en),
+            ("train", "zh"): frames(train_zh),
+            ("held_out", "en"): frames(held_out_en),
+            ("held_out", "zh"): frames(held_out_zh),
+        }
+    )
+
+
+def frames(text: str) -> tuple[Frame, ...]:
+    lines = (line.strip() for line in text.strip().splitlines())
+    return tuple(_parse(line) for line in lines if line)
+
+
+def _parse(line: str) -> Frame:
+    is_request = line.startswith(REQUEST)
+    body = line.removeprefix(REQUEST)
+    open_choices: list[tuple[str, list[list[str | Choice]]]] = [("", [[]])]
+    position = 0
+    for sign in SIGNS.finditer(body):
+        _, options = open_choices[-1]
+        if literal := body[position : sign.start()]:
+            options[-1].append(literal)
+        position = sign.end()
+        if sign[0] in "([":
+            open_choices.append((sign[0], [[]]))
+        elif sign[0] == "|":
+            options.append([])
+        else:
+            opened, options = open_choices.pop()
+            if opened + sign[0] not in ("()", "[]"):
+                raise ValueError(f"unbalanced brackets: {line}")
+            ends: list[list[str | Choice]] = [[]] if opened == "[" else []
+            choice = Choice(tuple(tuple(option) for option in [*options, *ends]))
+            open_choices[-1][1][-1].append(choice)
+    if len(open_choices) != 1 or len(open_choices[0][1]) != 1:
+        raise ValueError(f"unbalanced brackets, or a choice outside of them: {line}")
+    parts = open_choices[0][1][0]
+    if position < len(body):
+        parts.append(body[position:])
+    return Frame(tuple(parts), is_request)
+
+
+def _sample(parts: Sequence, rng: random.Random) -> str:
+    return "".join(
+        part if isinstance(part, str) else _sample(part.options[int(rng.random() * len(part.options))], rng)
+        for part in parts
+    )
+
+
+def _sentences(parts: Sequence) -> Iterator[str]:
+    choices = [
+        [part] if isinstance(part, str) else [s for option in part.options for s in _sentences(option)]
+        for part in parts
+    ]
+    yield from ("".join(words) for words in product(*choices))

@@ -1,0 +1,116 @@
+"""Somebody who says things: in one language, out of one split, aloud or in writing.
+
+Writing in training is as people write on phones: sometimes without capitals or full stops, with polite
+words round it, and with typing errors, though never inside what is filled in: it has to be copied.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from zlib import crc32
+
+from training.example import Language, Split
+from training.text.frames import Phrasings
+from training.text.manners import MANNERS, Manners
+
+T = TypeVar("T")
+
+HELD_OUT_SHARE = 8  # one combination of values in so many is never trained on
+POLITE = 0.35
+FILLER = 0.15
+TYPO = 0.12
+COPIED = ("{text}", "{text}'", '{text}"')  # a full stop or "please" after it could be part of it
+NAME = re.compile(r"(\{\w+\})")
+UNSPOKEN = re.compile(r"[^\w\s']")
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What is said and what the model shall answer; `thinking` as in `training.example.Turn`."""
+
+    kind: str
+    sentence: str
+    answer: str
+    thinking: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    rng: random.Random
+    split: Split
+    language: Language
+    spoken: bool = False
+
+    def choose(self, options: Sequence[T]) -> T:
+        return options[int(self.rng.random() * len(options))]
+
+    def chance(self, probability: float) -> bool:
+        return self.rng.random() < probability
+
+    def between(self, low: int, high: int) -> int:
+        """Both ends included."""
+        return low + int(self.rng.random() * (high - low + 1))
+
+    def may_say(self, values: str) -> bool:
+        """Whether this combination of values belongs to the split of this speaker."""
+        return (crc32(values.encode()) % HELD_OUT_SHARE == 0) == (self.split == "held_out")
+
+    def say(self, phrasings: Phrasings, **values: str) -> str:
+        frame = self.choose(phrasings.frames[self.split, self.language])
+        sentence = frame.sample(self.rng)
+        manners = MANNERS[self.split, self.language]
+        if frame.is_request and self.chance(POLITE):
+            sentence = self._politely(sentence, manners)
+        if self.spoken:
+            return self._aloud(sentence.format_map(values))
+        if self.chance(FILLER):
+            fillers = manners.before_questions if sentence.endswith(("?", "？")) else manners.fillers
+            sentence = self.choose(fillers) + sentence
+        if self.split == "train" and self.chance(TYPO):
+            sentence = self._mistyped(sentence)
+        return self._punctuated(sentence).format_map(values)
+
+    def _politely(self, sentence: str, manners: Manners) -> str:
+        if self.chance(0.7):
+            sentence = self.choose(manners.before) + sentence
+        if self.chance(0.4) and not sentence.endswith(COPIED):
+            sentence += self.choose(manners.after)
+        return sentence
+
+    def _aloud(self, sentence: str) -> str:
+        bare = UNSPOKEN.sub("" if self.language == "zh" else " ", sentence).lower()
+        return ("" if self.language == "zh" else " ").join(bare.split())
+
+    def _punctuated(self, sentence: str) -> str:
+        question, stops = ("？", ("。", "！")) if self.language == "zh" else ("?", (".", "!"))
+        if sentence.endswith(("?", "？")):
+            body = sentence[:-1].rstrip()
+            sentence = body + question if self.chance(0.65) else body
+        elif self.chance(0.35) and not sentence.endswith(COPIED):
+            sentence += stops[self.chance(0.15)]
+        if self.language == "en":
+            if self.chance(0.5):
+                sentence = sentence[:1].upper() + sentence[1:]
+            if self.chance(0.6):
+                sentence = re.sub(r"\bi\b", "I", sentence)
+        if self.split == "train" and self.chance(0.06):
+            sentence = sentence.replace(",", "").replace("，", "")
+        return sentence
+
+    def _mistyped(self, sentence: str) -> str:
+        """One letter left out, doubled or swapped with the next; in Chinese one character or a blank."""
+        pieces = NAME.split(sentence)
+        longest = max(range(0, len(pieces), 2), key=lambda index: len(pieces[index]))
+        text = pieces[longest]
+        if len(text) < 6:
+            return sentence
+        at = self.between(1, len(text) - 3)
+        if self.language == "zh":
+            text = text[:at] + self.choose((" ", text[at])) + text[at:]
+        else:
+            first, second = text[at], text[at + 1]
+            text = text[:at] + self.choose((second, first + first + second, second + first)) + text[at + 2 :]
+        pieces[longest] = text
+        return "".join(pieces)
