@@ -1,0 +1,76 @@
+"""Spoken commands to a phone's assistant: recordings, what is said in them, and what to do about it.
+
+The same random numbers give the same example, sample by sample.
+"""
+
+import random
+from collections.abc import Iterator
+
+from inference.types import AUDIO_SAMPLE_RATE, Audio
+from training.example import Example, Language, Split, Turn, asked
+from training.speech.espeak import SAMPLE_RATE as ESPEAK_SAMPLE_RATE
+from training.speech.espeak import speak
+from training.speech.questions import ORDERS, TRANSCRIBE, WORDS
+from training.speech.recordings import LONGEST, SILENCES, draw_conditions, record
+from training.speech.spectra import Samples, resample
+from training.speech.voices import draw_voice
+from training.text.commands import Command, spoken_command
+
+TONES = (0.92, 1.08)  # what a voice's pitch and formants are multiplied with: about a head's size
+OTHER_LANGUAGE = 0.15  # questions in the language that is not spoken
+_LONGEST_SPEECH = LONGEST - 2 * SILENCES[0]  # seconds
+
+
+def speech_example(rng: random.Random, split: Split, language: Language | None = None) -> Example:
+    """Its turns: the transcription as the gateway asks for it, no question at all, do it, what did I say."""
+    languages: tuple[Language, ...] = (language,) if language else ("en", "zh")
+    spoken_language = rng.choice(languages)
+    command, speech = _spoken(rng, split, spoken_language)
+    recording = record(speech, draw_conditions(rng, split), split, seed=rng.getrandbits(32))
+    thinking = (
+        f"录音里说：{command.sentence}"
+        if spoken_language == "zh"
+        else f"The recording says: {command.sentence}"
+    )
+    return Example(
+        media=Audio(recording),
+        transcript=command.sentence,
+        turns=(
+            Turn("speech_transcription", asked(TRANSCRIBE), command.sentence),
+            Turn("speech_alone", asked(""), command.answer, thinking),
+            Turn(
+                "speech_order",
+                asked(_question(ORDERS, rng, split, spoken_language)),
+                command.answer,
+                thinking,
+            ),
+            Turn("speech_words", asked(_question(WORDS, rng, split, spoken_language)), command.sentence),
+        ),
+    )
+
+
+def held_out(seed: int, language: Language, count: int) -> Iterator[Example]:
+    """The same for the same arguments; a longer set begins with the shorter one."""
+    for index in range(count):
+        yield speech_example(random.Random(f"{seed} {language} {index}"), "held_out", language)  # noqa: S311
+
+
+def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[Command, Samples]:
+    """A command, and its speech at 16 kHz that fits into a recording."""
+    while True:
+        command = spoken_command(rng, split, language)
+        voice = draw_voice(rng, split, language)
+        said = speak(command.sentence, voice.name, voice.manner, seed=rng.getrandbits(31))
+        speech = resample(said, AUDIO_SAMPLE_RATE / ESPEAK_SAMPLE_RATE / rng.uniform(*TONES))
+        if len(speech) <= _LONGEST_SPEECH * AUDIO_SAMPLE_RATE:
+            return command, speech
+
+
+def _question(
+    phrasings: dict[tuple[Split, Language], tuple[str, ...]],
+    rng: random.Random,
+    split: Split,
+    language: Language,
+) -> str:
+    other: Language = "en" if language == "zh" else "zh"
+    return rng.choice(phrasings[split, other if rng.random() < OTHER_LANGUAGE else language])
