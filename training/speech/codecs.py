@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import av
@@ -40,6 +41,7 @@ def encode(samples: Samples, codec: Codec) -> bytes:
     file = io.BytesIO()
     frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
     frame.sample_rate = AUDIO_SAMPLE_RATE
+    frame.pts, frame.time_base = 0, Fraction(1, AUDIO_SAMPLE_RATE)  # else m4a refuses some last packets
     with av.open(file, "w", format=form.container) as container:
         stream = container.add_stream(form.encoder, rate=form.sample_rate, layout="mono")
         assert isinstance(stream, av.AudioStream)

@@ -38,5 +38,5 @@ def test_a_recording_goes_to_a_small_file_and_back(speech, codec, magic, likenes
 
 
 def test_there_and_back_keeps_the_length(speech):
-    for count in (RATE, RATE + 1, len(speech)):
+    for count in (RATE, RATE + 1, 20_438, len(speech)):  # m4a is strict about the last frame of some lengths
         assert len(through(speech[:count], Codec("aac", 32_000))) == count

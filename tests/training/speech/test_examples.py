@@ -1,0 +1,80 @@
+"""Examples repeat with their seeds and ask all four questions about what is said in them."""
+
+import random
+import re
+
+import numpy as np
+import pytest
+
+from inference.types import AUDIO_SAMPLE_RATE, Text
+from training.example import Example
+from training.speech.espeak import read_aloud
+from training.speech.examples import held_out, speech_example
+from training.speech.questions import ORDERS, TRANSCRIBE, WORDS
+from training.text.commands import spoken_command
+
+LANGUAGES = ("en", "zh")
+
+
+def question(example: Example, kind: str) -> str:
+    (turn,) = (turn for turn in example.turns if turn.kind == kind)
+    return "".join(part.text for part in turn.messages[0].parts if isinstance(part, Text))
+
+
+@pytest.mark.parametrize("split", ["train", "held_out"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_example_repeats_with_its_seed_whatever_was_made_between(split, language):
+    first = speech_example(random.Random(3), split, language)
+    speech_example(random.Random(4), split)
+    again = speech_example(random.Random(3), split, language)
+    assert (first.transcript, first.turns) == (again.transcript, again.turns)
+    assert np.array_equal(first.media.samples, again.media.samples)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_held_out_examples_are_independent_of_how_many_are_asked_for(language):
+    short, long = list(held_out(1, language, 3)), list(held_out(1, language, 5))
+    for one, other in zip(short, long, strict=False):
+        assert one.transcript == other.transcript
+        assert np.array_equal(one.media.samples, other.media.samples)
+    assert [example.transcript for example in held_out(2, language, 3)] != [e.transcript for e in short]
+
+
+@pytest.mark.parametrize("split", ["train", "held_out"])
+def test_recordings_are_neither_long_nor_silent_nor_beyond_full_scale(split):
+    rng = random.Random(5)
+    for _ in range(40 if split == "train" else 12):  # real codecs take their time
+        media = speech_example(rng, split).media
+        assert media.sample_rate == AUDIO_SAMPLE_RATE
+        assert media.samples.dtype == np.float32
+        assert 0.999 <= len(media.samples) / AUDIO_SAMPLE_RATE <= 5.001
+        assert 0.05 < np.abs(media.samples).max() <= 1
+
+
+@pytest.mark.parametrize("split", ["train", "held_out"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_words_are_asked_for_twice_and_what_to_do_twice(split, language):
+    example = speech_example(random.Random(6), split, language)
+    assert question(example, "speech_transcription") == TRANSCRIBE
+    assert question(example, "speech_alone") == ""
+    assert question(example, "speech_order") in ORDERS[split, "en"] + ORDERS[split, "zh"]
+    assert question(example, "speech_words") in WORDS[split, "en"] + WORDS[split, "zh"]
+    for turn in example.turns:
+        is_action = turn.kind in ("speech_alone", "speech_order")
+        assert (turn.answer != example.transcript) == is_action
+        assert (example.transcript in turn.thinking) == is_action
+
+
+def test_both_languages_come_unasked():
+    rng = random.Random(7)
+    chinese = [re.search("[一-鿿]", speech_example(rng, "train").transcript) for _ in range(20)]
+    assert {bool(found) for found in chinese} == {False, True}
+
+
+@pytest.mark.parametrize("split", ["train", "held_out"])
+def test_every_character_of_the_commands_is_read_aloud_in_chinese(split):
+    rng = random.Random(8)
+    commands = [spoken_command(rng, split, "zh").sentence for _ in range(400)]
+    characters = sorted({character for sentence in commands for character in sentence})
+    assert len(characters) > 100
+    assert "(en)" not in read_aloud("，".join(characters), "cmn")
