@@ -13,8 +13,10 @@ from app.errors import Overloaded, TooManyImages
 from app.generation import Generation
 from app.limits.admission import Place
 from app.limits.limiter import Admission
+from app.media.decoding import MediaBudget
 from app.ops.request_record import RequestRecord
 from app.services import Services
+from app.telemetry.request_trace import GenerationTrace
 from inference import BackendUnavailable, GenerationRequest, Message, QueueFull, SamplingParams, Task
 
 
@@ -35,18 +37,23 @@ class Call:
         if count > self.services.settings.media.max_images:
             raise TooManyImages
 
+    def media_budget(self) -> MediaBudget:
+        """What the media of this request may come to."""
+        return self.services.media.budget(self.record.phase)
+
     async def reserve(self, max_tokens: int) -> None:
         """Takes the tokens from the daily quota and a place in the queue; call it before media are decoded.
 
         Raises `DailyTokensExceeded` and `Overloaded`.
         """
         assert self.admission is not None
-        await self.admission.reserve_tokens(max_tokens)
-        try:
-            self._place = self.services.admission_queue.reserve()
-        except Overloaded:
-            await self.admission.give_back()
-            raise
+        with self.record.phase("reserve"):
+            await self.admission.reserve_tokens(max_tokens)
+            try:
+                self._place = self.services.admission_queue.reserve()
+            except Overloaded:
+                await self.admission.give_back()
+                raise
 
     async def begin(
         self,
@@ -57,6 +64,11 @@ class Call:
         task: Task = "chat",
     ) -> Generation:
         """Returns once the engine has begun. Raises what `Backend.generate` raises."""
+        model_name = self.services.backend.model_card.name
+        trace = None
+        if self.record.trace is not None:
+            trace = GenerationTrace(task, model_name, sampling_params)
+            self.record.trace.generations.append(trace)
         request = GenerationRequest(
             request_id=self.record.request_id,
             messages=tuple(messages),
@@ -65,8 +77,9 @@ class Call:
             deadline=self.deadline,
             fairness_key=self.principal.user_id,
             task=task,
+            timeline=None if trace is None else trace.timeline,
         )
-        generation = Generation(self.services.backend.generate(request), self.record)
+        generation = Generation(self.services.backend.generate(request), self.record, trace)
         self._generations.append(generation)
         try:
             await generation.begin()
@@ -74,7 +87,7 @@ class Call:
             if self.admission is not None and len(self._generations) == 1:
                 await self.admission.give_back()  # nothing was made for it yet
             raise
-        self.record.model = self.services.backend.model_card.name
+        self.record.model = model_name
         return generation
 
     async def aclose(self) -> None:

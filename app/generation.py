@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.errors import DeadlineExceeded, GenerationError
 from app.ops.request_record import RequestRecord
+from app.telemetry.request_trace import GenerationTrace
 from inference import Delta, DeltaStream, FinishReason, Usage
 
 
@@ -20,11 +21,15 @@ class Answer:
 class Generation:
     """Iterates over the deltas after the first. Made and closed by `Call`."""
 
-    def __init__(self, deltas: DeltaStream, record: RequestRecord) -> None:
+    def __init__(
+        self, deltas: DeltaStream, record: RequestRecord, trace: GenerationTrace | None = None
+    ) -> None:
         self._deltas = deltas
         self._record = record
+        self._trace = trace
         self._usage = Usage(0, 0)
         self._is_counted = False
+        self._finish_reason: FinishReason | None = None
 
     async def begin(self) -> None:
         """Waits until the engine has begun the request."""
@@ -39,10 +44,12 @@ class Generation:
         delta = await anext(self._deltas)
         if delta.text or delta.reasoning:
             self._record.note_output()
+            if self._trace is not None:
+                self._trace.note_output()
         if delta.usage is not None:
             self._usage = delta.usage
         if delta.finish_reason is not None:
-            self._record.finish_reason = delta.finish_reason
+            self._record.finish_reason = self._finish_reason = delta.finish_reason
             self._count_usage()
         return delta
 
@@ -73,3 +80,5 @@ class Generation:
             self._is_counted = True
             self._record.prompt_tokens += self._usage.prompt_tokens
             self._record.completion_tokens += self._usage.completion_tokens
+            if self._trace is not None:
+                self._trace.end(self._usage, self._finish_reason)

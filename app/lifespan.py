@@ -26,6 +26,7 @@ from app.persistence.usage import tokens_used_on
 from app.persistence.usage_writer import UsageWriter
 from app.services import Services
 from app.settings import Settings
+from app.telemetry.build import build_telemetry
 from inference import BackendConfig, EngineConfig, ScriptedConfig, build_backend
 
 
@@ -70,6 +71,12 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
     backend = build_backend(backend_config(settings))
     stack.push_async_callback(backend.aclose, settings.drain_seconds)
     await backend.start()
+    metrics = Metrics(backend, limiter, usage_writer, version, settings.metrics_users)
+    telemetry = build_telemetry(settings.telemetry, metrics, version)
+    if telemetry is not None:
+        metrics.register(telemetry)
+        telemetry.start()
+        stack.push_async_callback(telemetry.aclose)
     return Services(
         settings=settings,
         backend=backend,
@@ -82,7 +89,8 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         admission_queue=AdmissionQueue(settings.limits.max_in_flight),
         media=media,
         usage_writer=usage_writer,
-        metrics=Metrics(backend, limiter, usage_writer, version, settings.metrics_users),
+        metrics=metrics,
+        telemetry=telemetry,
     )
 
 

@@ -1,6 +1,7 @@
 """The long-lived things of one running gateway, opened and closed by `app/lifespan.py`."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
@@ -14,6 +15,9 @@ from app.persistence.database import Database
 from app.persistence.usage_writer import UsageWriter
 from app.settings import Settings
 from inference import Backend
+
+if TYPE_CHECKING:  # its HTTP client takes memory, and most gateways send nothing
+    from app.telemetry.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +34,4 @@ class Services:
     media: MediaDecoder
     usage_writer: UsageWriter
     metrics: Metrics
+    telemetry: "Telemetry | None"

@@ -4,6 +4,7 @@ Everything is typed, bounded and frozen. Development generates what it needs; pr
 every secret, and a missing, weak or sample one stops the start with one sentence.
 """
 
+import re
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -40,6 +41,7 @@ MIN_PASSWORD_LENGTH = 12
 LONGEST_ACCESS_TOKEN_TTL = timedelta(days=90)
 
 _COMMA_SEPARATED = NoDecode
+_HEADER = re.compile(r"\s*[A-Za-z0-9-]+=[\x21-\x7e]+\s*", re.ASCII)
 
 
 class _Section(BaseModel, frozen=True, extra="forbid"):
@@ -125,6 +127,55 @@ class ScriptedSettings(_Section):
     step_seconds: float = Field(0.0, ge=0, description="waited before each word")
 
 
+class TelemetrySettings(_Section):
+    endpoint: str | None = Field(
+        None,
+        description="who collects OTLP over HTTP, as `http://collector:4318`; without it nothing is sent",
+    )
+    headers: SecretStr | None = Field(
+        None, description="sent along, as `name=value,name=value`; for the collector's own access token"
+    )
+    ca_file: Path | None = Field(
+        None, description="certificates that the collector's is checked against; default: the system's"
+    )
+    service_name: str = Field(
+        "autoglm-gateway", min_length=1, description="the `service.name` of what is sent"
+    )
+    trace_ratio: float = Field(1.0, ge=0, le=1, description="share of requests that are traced")
+    metrics: bool = Field(True, description="whether metrics are sent, the same as `/metrics` has")
+    metrics_interval: timedelta = Field(
+        timedelta(minutes=1),
+        ge=timedelta(seconds=1),
+        le=timedelta(hours=1),
+        description="how often they are sent",
+    )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_address(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None:
+            parts = urlsplit(endpoint)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError("write an address like http://collector:4318")
+            if parts.username is not None or parts.password is not None:
+                raise ValueError("secrets belong into GATEWAY_TELEMETRY__HEADERS, not into the address")
+        return endpoint
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: SecretStr | None) -> SecretStr | None:
+        if headers is not None and not all(map(_HEADER.fullmatch, headers.get_secret_value().split(","))):
+            raise ValueError("write headers like name=value, with commas between them")
+        return headers
+
+    @property
+    def header_values(self) -> dict[str, str]:
+        if self.headers is None:
+            return {}
+        pairs = (pair.partition("=") for pair in self.headers.get_secret_value().split(","))
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="GATEWAY_",
@@ -183,6 +234,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     media: MediaSettings = MediaSettings()
     scripted: ScriptedSettings = ScriptedSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     def settings_customise_sources(

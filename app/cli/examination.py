@@ -24,6 +24,7 @@ from inference import EngineConfig
 State = Literal["ok", "warning", "wrong"]
 REDIS_SECONDS: Final = 2.0
 EVERYBODY: Final = frozenset({"*", "0.0.0.0/0", "::/0"})
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 MADE_AT_START: Final = "is made at the first start"
 _REASONS: Final = {
     "ConnectionRefusedError": "nothing listens there",
@@ -54,6 +55,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _signing_keys(settings),
         await _redis(settings),
         _model(settings),
+        _telemetry(settings),
     ]
 
 
@@ -156,6 +158,21 @@ def _model(settings: Settings) -> Finding:
     if not path.exists():
         return Finding("model", "ok", f"{name}, from the hub, on {', '.join(settings.devices)}")
     return Finding("model", "ok", f"{name} on {', '.join(settings.devices)}")
+
+
+def _telemetry(settings: Settings) -> Finding:
+    telemetry = settings.telemetry
+    if telemetry.endpoint is None:
+        return Finding("telemetry", "ok", "nothing is sent; /metrics is there all the same")
+    if find_spec("opentelemetry.proto") is None:
+        return Finding("telemetry", "wrong", "messages are not installed; install autoglm-gateway[otel]")
+    parts = urlsplit(telemetry.endpoint)
+    where = f"{parts.scheme}://{parts.netloc}"  # its path may be a secret
+    if telemetry.headers is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        return Finding(
+            "telemetry", "warning", f"secret headers travel to {where} unencrypted; use https where you can"
+        )
+    return Finding("telemetry", "ok", f"traces and metrics go to {where}")
 
 
 def _reason(error: BaseException) -> str:

@@ -33,6 +33,7 @@ GARBAGE_THRESHOLD: Final = 20_000  # allocations between two searches of the you
 DEMO_USER: Final = "demo"
 DEMO_SCOPES: Final = ("chat", "vision", "speech")
 DEMO_LIFETIME_SECONDS: Final = 86_400
+TELEMETRY_PACKAGE: Final = "opentelemetry.proto"
 INFERENCE_PACKAGES: Final = {
     "torch",
     "torchaudio",
@@ -147,6 +148,11 @@ def _failures_as_sentences(serving: Serving) -> Iterator[None]:
     except OSError as error:
         raise CommandFailed(explain_os_error(error, serving.host, serving.port)) from None
     except ModuleNotFoundError as error:
+        if error.name == TELEMETRY_PACKAGE:
+            raise CommandFailed(
+                f"{error.name} is not installed; install autoglm-gateway[otel], or unset "
+                "GATEWAY_TELEMETRY__ENDPOINT."
+            ) from None
         if error.name not in INFERENCE_PACKAGES:
             raise
         raise CommandFailed(

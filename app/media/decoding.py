@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -21,6 +22,7 @@ _DATA_URI: Final = re.compile(r"data:[\w.+-]*/?[\w.+-]*(?:;[\w.+-]+=[\w.+-]*)*;b
 _MAX_PREFIX_CHARACTERS = 200
 
 T = TypeVar("T")
+Measure = Callable[[str], AbstractContextManager[object]]
 
 
 class MediaDecoder:
@@ -33,16 +35,18 @@ class MediaDecoder:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         self._executor = ThreadPoolExecutor(max_workers, thread_name_prefix="media")
 
-    def budget(self) -> "MediaBudget":
-        """What all media of one request may come to."""
-        return MediaBudget(self._settings.max_request_pixels, self._settings.max_audio_seconds)
+    def budget(self, measure: Measure = lambda _: nullcontext()) -> "MediaBudget":
+        """What all media of one request may come to; `measure` is told what is done for it."""
+        return MediaBudget(self._settings.max_request_pixels, self._settings.max_audio_seconds, measure)
 
     async def image(self, data: bytes | str, budget: "MediaBudget") -> Image:
         """A string is base64 or a data URI.
 
         Raises `InvalidImage` and `ImageTooLarge`, for a string also what `decode_base64` raises.
         """
-        image = await self._run(decode_image, data, min(self._settings.max_image_pixels, budget.pixels))
+        max_pixels = min(self._settings.max_image_pixels, budget.pixels)
+        with budget.measure("decode image"):
+            image = await self._run(decode_image, data, max_pixels)
         height, width, _ = image.pixels.shape
         budget.pixels -= height * width
         return image
@@ -52,7 +56,8 @@ class MediaDecoder:
 
         Raises `InvalidAudio` and `AudioTooLong`, for a string also what `decode_base64` raises.
         """
-        audio = await self._run(_decode_audio, data, budget.seconds)
+        with budget.measure("decode audio"):
+            audio = await self._run(_decode_audio, data, budget.seconds)
         budget.seconds -= math.ceil(len(audio.samples) / audio.sample_rate)
         return audio
 
@@ -75,6 +80,7 @@ class MediaBudget:
 
     pixels: int
     seconds: int
+    measure: Measure
 
 
 def _decode_audio(data: bytes, max_seconds: int) -> Audio:

@@ -26,6 +26,9 @@ class RequestLogMiddleware:
             await self.app(scope, receive, send)
             return
         record = RequestRecord(_request_id_of(scope), method=scope["method"])
+        telemetry = scope["app"].state.services.telemetry
+        if telemetry is not None:
+            record.trace = telemetry.begin_trace(scope["path"], scope["headers"])
         scope.setdefault("state", {})["record"] = record
         header = (REQUEST_ID_HEADER, record.request_id.encode())
 

@@ -40,7 +40,7 @@ _WORKER: Final = ("worker", "device")
 _OPERATIONS: Final = {"/v1/audio/transcriptions": "transcribe"}  # every other generation is a chat
 
 
-class Metrics:
+class Metrics(Collector):
     """One registry for one gateway. Created by `app/lifespan.py`; used from the event loop's thread."""
 
     def __init__(
@@ -70,6 +70,14 @@ class Metrics:
         self._users.observe(record, outcome, total_seconds)
         if record.model is not None:
             self._generations.observe(record, outcome, total_seconds, record.model)
+
+    def register(self, collector: Collector) -> None:
+        """Adds what another part counts itself."""
+        self._registry.register(collector)
+
+    def collect(self) -> Iterable[Metric]:
+        """All families, as they are now."""
+        return self._registry.collect()
 
     def expose(self) -> bytes:
         """Prometheus' text format, as `CONTENT_TYPE` says."""

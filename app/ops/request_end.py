@@ -18,6 +18,8 @@ def end_request(services: Services, record: RequestRecord) -> None:
     services.metrics.observe(record, outcome, total_seconds)
     if record.model is not None:
         services.usage_writer.record(_usage_of(record, outcome, total_seconds))
+    if record.trace is not None and services.telemetry is not None:
+        services.telemetry.end_trace(record, record.trace, outcome)
     logger.info("request", extra=_fields_of(record, outcome, total_seconds))
 
 
@@ -30,6 +32,8 @@ def _fields_of(record: RequestRecord, outcome: Outcome, total_seconds: float) ->
         "outcome": outcome,
         "total_ms": round(total_seconds * 1000, 3),
     }
+    if record.trace is not None:
+        fields["trace_id"] = record.trace.trace_id.hex()
     if record.user_id is not None:
         fields["user_id"] = record.user_id
     if record.error_code is not None:

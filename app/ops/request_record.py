@@ -5,9 +5,11 @@ or keys.
 """
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from app.telemetry.request_trace import NO_PHASE, Attributes, RequestTrace
 from inference import FinishReason
 
 Outcome = Literal["ok", "refused", "failed", "deadline", "client_gone"]
@@ -38,6 +40,11 @@ class RequestRecord:
     finish_reason: FinishReason | None = None
     error_code: str | None = None
     is_answered: bool = False  # the last byte was handed to the server
+    trace: RequestTrace | None = None  # for the requests that are traced
+
+    def phase(self, name: str, attributes: Attributes | None = None) -> AbstractContextManager[object]:
+        """Measures what is done inside `with`, if the request is traced."""
+        return NO_PHASE if self.trace is None else self.trace.phase(name, attributes or {})
 
     def note_output(self) -> None:
         now = time.monotonic()

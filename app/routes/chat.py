@@ -33,7 +33,7 @@ async def chat(request: Request) -> Response:
     body = await read_json(request, ChatRequest)
     call.check_image_count(len(body.images))
     await call.reserve(body.max_tokens)
-    messages = await chat_messages(body, call.services.media)
+    messages = await chat_messages(body, call.services.media, call.media_budget())
     return await answer(request, call, messages, body)
 
 

@@ -73,7 +73,8 @@ class GuardedRoute(APIRoute):
         try:
             async with asyncio.timeout(timeout) as answer.timer:
                 headers = Headers(scope=scope)
-                principal = await self._authenticate(services, scope, headers)
+                with record.phase("authenticate"):
+                    principal = await self._authenticate(services, scope, headers)
                 if principal is None:
                     self._check_body_headers(scope, headers, body)
                     await super().handle(scope, body.receive, answer.send)
@@ -85,7 +86,8 @@ class GuardedRoute(APIRoute):
                     if self.access.generates:
                         overrides = services.account_changes.limits_of(principal.user_id)
                         policy = policy_for(services.settings.limits, overrides)
-                        call.admission = await services.limiter.admit(principal.user_id, policy)
+                        with record.phase("check limits"):
+                            call.admission = await services.limiter.admit(principal.user_id, policy)
                         answer.headers = call.admission.headers
                     self._check_body_headers(scope, headers, body)
                     await super().handle(scope, body.receive, answer.send)
@@ -146,6 +148,10 @@ class GuardedRoute(APIRoute):
 
 class StrictRequest(Request):
     """Parses JSON as RFC 8259 has it: UTF-8 only, no NaN, no lone surrogates, bounded depth."""
+
+    async def body(self) -> bytes:
+        with self.scope["state"]["record"].phase("read body"):
+            return await super().body()
 
     async def json(self) -> Any:  # Any: what JSON holds
         """`5.0` is the integer 5: JSON has one kind of number, and some encoders write it so."""

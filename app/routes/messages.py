@@ -15,17 +15,18 @@ async def decode_images(
     return [await decoder.image(image, budget) for image in images]
 
 
-async def chat_messages(request: ChatRequest, decoder: MediaDecoder) -> list[Message]:
+async def chat_messages(request: ChatRequest, decoder: MediaDecoder, budget: MediaBudget) -> list[Message]:
     if request.messages:
         messages = [Message(message.role, (Text(message.content),)) for message in request.messages]
     else:
         messages = [Message("user", (Text(request.prompt),))]
-    return attach_images(messages, await decode_images(request.images, decoder, decoder.budget()))
+    return attach_images(messages, await decode_images(request.images, decoder, budget))
 
 
-async def chat_completion_messages(request: ChatCompletionRequest, decoder: MediaDecoder) -> list[Message]:
+async def chat_completion_messages(
+    request: ChatCompletionRequest, decoder: MediaDecoder, budget: MediaBudget
+) -> list[Message]:
     """Raises what decoding raises."""
-    budget = decoder.budget()
     messages = []
     for message in request.messages:
         role = "system" if message.role == "developer" else message.role

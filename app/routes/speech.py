@@ -46,7 +46,7 @@ async def speech(request: Request) -> Response:
     body = form.fields
     await call.reserve(body.max_tokens + TRANSCRIPTION_MAX_TOKENS)
     decoder = call.services.media
-    budget = decoder.budget()
+    budget = call.media_budget()
     audio = await decoder.audio(recording, budget)
     images = await decode_images(form.files["image"], decoder, budget)
     parts: list[Part] = [*images, audio]

@@ -44,11 +44,11 @@ async def vision(request: Request) -> Response:
         required_file(form.files, "image")
         body = form.fields
         await call.reserve(body.max_tokens)
-        images = await decode_images(form.files["image"], decoder, decoder.budget())
+        images = await decode_images(form.files["image"], decoder, call.media_budget())
     else:
         body = await read_json(request, VisionRequest)
         call.check_image_count(len(body.images))
         await call.reserve(body.max_tokens)
-        images = await decode_images(body.images, decoder, decoder.budget())
+        images = await decode_images(body.images, decoder, call.media_budget())
     messages = [Message("user", (*images, Text(body.prompt)))]
     return await answer(request, call, messages, body)

@@ -112,3 +112,37 @@ def test_redis_that_refuses_the_password_is_found(run: Run, redis_url: str) -> N
     examined = run("doctor", GATEWAY_REDIS_URL=redis_url.replace("redis://:", "redis://:not-"))
     assert (examined.code, state_of(examined, "redis")) == (1, "wrong")
     assert "password is refused" in examined.out
+
+
+def test_telemetry_is_off_or_says_where_it_goes(run: Run) -> None:
+    assert "nothing is sent" in run("doctor").out
+    endpoint = "https://collector.example/s3cret"
+    examined = run("doctor", GATEWAY_TELEMETRY__ENDPOINT=endpoint, GATEWAY_TELEMETRY__HEADERS="key=s3cret")
+    assert (examined.code, state_of(examined, "telemetry")) == (0, "ok")
+    assert "https://collector.example" in examined.out
+    assert "s3cret" not in examined.out
+
+
+def test_secret_headers_in_the_clear_are_found(run: Run) -> None:
+    headers = {"GATEWAY_TELEMETRY__HEADERS": "key=s3cret"}
+    found = run("doctor", GATEWAY_TELEMETRY__ENDPOINT="http://collector:4318", **headers)
+    assert (found.code, state_of(found, "telemetry")) == (0, "warning")
+    here = run("doctor", GATEWAY_TELEMETRY__ENDPOINT="http://127.0.0.1:4318", **headers)
+    assert state_of(here, "telemetry") == "ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENDPOINT", "collector:4318"),
+        ("ENDPOINT", "https://user:s3cret@collector:4318"),
+        ("ENDPOINT", "https://collector:4318/?key=s3cret"),
+        ("HEADERS", "s3cret"),
+        ("HEADERS", "key=s3cret\nother: header"),
+    ],
+)
+def test_address_and_headers_of_telemetry_are_checked(run: Run, name: str, value: str) -> None:
+    examined = run("doctor", **{f"GATEWAY_TELEMETRY__{name}": value})
+    assert (examined.code, state_of(examined, "settings")) == (1, "wrong")
+    assert f"GATEWAY_TELEMETRY__{name} is not valid" in examined.out
+    assert "s3cret" not in examined.out + examined.err

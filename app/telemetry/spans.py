@@ -1,0 +1,192 @@
+"""The spans of one request: its answer, the gateway's phases, and each generation down to the engine's steps.
+
+Names are OpenTelemetry's for HTTP and for GenAI; own attributes start with `gateway.`. No attribute has text,
+media, tokens, keys, or a path as it was asked for.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from app.ops.request_record import Outcome, RequestRecord
+from app.telemetry.attributes import Value, key_values
+from app.telemetry.request_trace import GenerationTrace, Phase, RequestTrace
+
+PROVIDER: Final = "autoglm-gateway"
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
+_FAILURES: Final[frozenset[Outcome]] = frozenset({"failed", "deadline"})
+_UNFINISHED: Final = frozenset({"deadline", "aborted", "error"})
+
+
+def spans_of(record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> list[Span]:
+    """Call it when the request is over: the first span ends now."""
+    maker = _SpanMaker(trace.trace_id)
+    spans = [_server_span(maker, record, trace, outcome)]
+    spans += [_phase_span(maker, phase, trace.span_id) for phase in trace.phases]
+    for generation in trace.generations:
+        spans += _generation_spans(maker, record, generation, trace.span_id)
+    return spans
+
+
+class _SpanMaker:
+    """Turns the process's own clock into the world's."""
+
+    def __init__(self, trace_id: bytes) -> None:
+        self._trace_id = trace_id
+        self.now = time.monotonic()
+        self._offset = time.time_ns() - round(self.now * 1e9)
+
+    def nanoseconds(self, moment: float) -> int:
+        return self._offset + round(moment * 1e9)
+
+    def span(
+        self,
+        name: str,
+        parent_span_id: bytes,
+        started_at: float,
+        ended_at: float,
+        attributes: Mapping[str, Value | None],
+        *,
+        span_id: bytes | None = None,
+        kind: "Span.SpanKind.ValueType" = Span.SPAN_KIND_INTERNAL,
+        is_failure: bool = False,
+    ) -> Span:
+        span = Span(
+            trace_id=self._trace_id,
+            span_id=span_id or os.urandom(8),
+            parent_span_id=parent_span_id,
+            name=name,
+            kind=kind,
+            start_time_unix_nano=self.nanoseconds(started_at),
+            end_time_unix_nano=self.nanoseconds(max(started_at, ended_at)),
+            attributes=key_values(attributes),
+        )
+        if is_failure:
+            span.status.code = Status.STATUS_CODE_ERROR
+        return span
+
+
+def _server_span(maker: _SpanMaker, record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> Span:
+    method = record.method if record.method in METHODS else "_OTHER"
+    name = method if method != "_OTHER" else "HTTP"
+    return maker.span(
+        f"{name} {record.route}",
+        trace.parent_span_id,
+        record.started_at,
+        maker.now,
+        {
+            "http.request.method": method,
+            "http.route": record.route,
+            "http.response.status_code": record.status,
+            "error.type": record.error_code,
+            "user.id": record.user_id,
+            "gateway.outcome": outcome,
+        },
+        span_id=trace.span_id,
+        kind=Span.SPAN_KIND_SERVER,
+        is_failure=outcome in _FAILURES,
+    )
+
+
+def _phase_span(maker: _SpanMaker, phase: Phase, parent_span_id: bytes) -> Span:
+    attributes: dict[str, Value | None] = {**phase.attributes, "error.type": phase.error_type}
+    return maker.span(
+        phase.name,
+        parent_span_id,
+        phase.started_at,
+        phase.ended_at,
+        attributes,
+        is_failure=phase.error_type is not None,
+    )
+
+
+def _generation_spans(
+    maker: _SpanMaker, record: RequestRecord, generation: GenerationTrace, parent_span_id: bytes
+) -> Iterator[Span]:
+    ended_at = maker.now if generation.ended_at is None else generation.ended_at
+    operation, params, timeline = generation.task, generation.sampling_params, generation.timeline
+    finish_reason, first_output_at = generation.finish_reason, generation.first_output_at
+    error_type: str | None = None
+    if finish_reason is None:  # refused, or given up by the client
+        error_type = record.error_code or "aborted"
+    elif finish_reason in _UNFINISHED:
+        error_type = finish_reason
+    span = maker.span(
+        f"{operation} {generation.model}",
+        parent_span_id,
+        generation.started_at,
+        ended_at,
+        {
+            "gen_ai.operation.name": operation,
+            "gen_ai.provider.name": PROVIDER,
+            "gen_ai.request.model": generation.model,
+            "gen_ai.request.max_tokens": params.max_tokens,
+            "gen_ai.request.temperature": float(params.temperature),
+            "gen_ai.request.top_p": float(params.top_p),
+            "gen_ai.request.top_k": params.top_k or None,
+            "gen_ai.request.frequency_penalty": float(params.frequency_penalty),
+            "gen_ai.request.seed": params.seed,
+            "gen_ai.response.model": generation.model,
+            "gen_ai.response.id": record.request_id,
+            "gen_ai.response.finish_reasons": None if finish_reason is None else [finish_reason],
+            "gen_ai.response.time_to_first_chunk": (
+                None if first_output_at is None else first_output_at - generation.started_at
+            ),
+            "gen_ai.usage.input_tokens": generation.usage.prompt_tokens,
+            "gen_ai.usage.output_tokens": generation.usage.completion_tokens,
+            "gen_ai.usage.cache_read.input_tokens": timeline.cached_tokens or None,
+            "gen_ai.usage.reasoning.output_tokens": generation.usage.reasoning_tokens or None,
+            "gen_ai.output.type": "text",
+            "error.type": error_type,
+        },
+        is_failure=error_type is not None,
+    )
+    yield span
+    yield from _engine_spans(maker, generation, ended_at, bytes(span.span_id))
+
+
+def _engine_spans(
+    maker: _SpanMaker, generation: GenerationTrace, ended_at: float, parent_span_id: bytes
+) -> Iterator[Span]:
+    """Waiting, prefill and decoding; what did not begin has no span."""
+    timeline = generation.timeline
+    begun_at, first_token_at = timeline.begun_at, timeline.first_token_at
+    worker = {"gateway.worker": timeline.worker or None}
+    yield maker.span("queue", parent_span_id, generation.started_at, begun_at or ended_at, worker)
+    if begun_at is None:
+        return
+    prefill = maker.span(
+        "prefill",
+        parent_span_id,
+        begun_at,
+        first_token_at or ended_at,
+        worker
+        | {
+            "gateway.engine.steps": timeline.prefill_steps,
+            "gateway.engine.cached_tokens": timeline.cached_tokens,
+        },
+    )
+    for moment, tokens in timeline.chunks:
+        prefill.events.add(
+            name="step",
+            time_unix_nano=maker.nanoseconds(moment),
+            attributes=key_values({"gateway.engine.tokens": tokens}),
+        )
+    yield prefill
+    if first_token_at is None:
+        return
+    yield maker.span(
+        "decode",
+        parent_span_id,
+        first_token_at,
+        timeline.last_token_at or ended_at,
+        worker
+        | {
+            "gateway.engine.steps": timeline.decode_steps,
+            "gateway.engine.longest_step_seconds": timeline.longest_step_seconds,
+            "gateway.engine.preemptions": timeline.preemptions,
+        },
+    )
