@@ -1,31 +1,25 @@
-"""What a phone does to a recording before sending it: real codecs, through PyAV, to a file and back."""
+"""Which codecs phones send recordings with, and at which bit rates."""
 
-import io
+import random
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
-import av
-import numpy as np
-from av.audio.resampler import AudioResampler
-
-from inference.types import AUDIO_SAMPLE_RATE
-from training.speech.spectra import Samples
+from training.example import Split
 
 CodecName = Literal["opus", "aac", "amr"]
 
-
-@dataclass(frozen=True, slots=True)
-class _Format:
-    container: str
-    encoder: str
-    sample_rate: int  # Hz
-
-
-_FORMATS: dict[CodecName, _Format] = {
-    "opus": _Format("ogg", "libopus", 48_000),
-    "aac": _Format("ipod", "aac", 44_100),  # m4a
-    "amr": _Format("amr", "libopencore_amrnb", 8_000),
+# Those of the held-out set are what phones send; training goes a little beyond.
+BIT_RATES: dict[Split, dict[CodecName, tuple[int, ...]]] = {
+    "train": {
+        "opus": (12_000, 20_000, 32_000),
+        "aac": (24_000, 40_000, 48_000),
+        "amr": (5_900, 7_400, 12_200),
+    },
+    "held_out": {
+        "opus": (16_000, 24_000),
+        "aac": (32_000, 64_000),
+        "amr": (7_950, 10_200, 12_200),
+    },
 }
 
 
@@ -35,37 +29,6 @@ class Codec:
     bit_rate: int  # bits a second; AMR has eight of its own, 4,750 to 12,200
 
 
-def encode(samples: Samples, codec: Codec) -> bytes:
-    """(T,) at 16 kHz to a file: Ogg Opus, m4a or AMR narrow-band."""
-    form = _FORMATS[codec.name]
-    file = io.BytesIO()
-    frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
-    frame.sample_rate = AUDIO_SAMPLE_RATE
-    frame.pts, frame.time_base = 0, Fraction(1, AUDIO_SAMPLE_RATE)  # else m4a refuses some last packets
-    with av.open(file, "w", format=form.container) as container:
-        stream = container.add_stream(form.encoder, rate=form.sample_rate, layout="mono")
-        assert isinstance(stream, av.AudioStream)
-        stream.bit_rate = codec.bit_rate
-        stream.codec_context.open()  # only then is its frame size known
-        resampler = AudioResampler(
-            stream.format.name, "mono", form.sample_rate, stream.codec_context.frame_size
-        )
-        for piece in (*resampler.resample(frame), *resampler.resample(None)):
-            container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
-    return file.getvalue()
-
-
-def decode(data: bytes) -> Samples:
-    """A file of any format that FFmpeg knows, to (T,) at 16 kHz."""
-    resampler = AudioResampler("flt", "mono", AUDIO_SAMPLE_RATE)
-    with av.open(io.BytesIO(data), "r") as container:
-        frames = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
-    frames += resampler.resample(None)
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
-
-
-def through(samples: Samples, codec: Codec) -> Samples:
-    """There and back, in the same length: codecs pad to whole frames."""
-    decoded = decode(encode(samples, codec))
-    return np.pad(decoded, (0, max(0, len(samples) - len(decoded))))[: len(samples)]
+def draw_codec(rng: random.Random, split: Split) -> Codec:
+    name: CodecName = rng.choice(("opus", "aac", "amr"))
+    return Codec(name, rng.choice(BIT_RATES[split][name]))

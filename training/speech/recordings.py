@@ -1,7 +1,9 @@
 """What a phone makes of speech: drawn conditions, and a clean utterance recorded under them."""
 
+import functools
 import random
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
@@ -9,28 +11,15 @@ import numpy as np
 from inference.types import AUDIO_SAMPLE_RATE
 from training.example import Split
 from training.speech.channels import band_limited, coarse_spectrum, mu_law, telephone
-from training.speech.codecs import Codec, CodecName, through
+from training.speech.codecs import Codec, draw_codec
 from training.speech.noise import Noise, add_noise, draw_noise, noise_samples
 from training.speech.rooms import Room, draw_room, impulse_response
 from training.speech.spectra import Samples, convolved, filtered
 
 SHORTEST, LONGEST = 1.0, 5.0  # seconds of a recording
 SILENCES = (0.1, 0.8)  # seconds before and after the speech
-PEAKS = (-20.0, -1.0)  # dB of full scale
-
-# Those of the held-out set are what phones send; training goes a little beyond.
-BIT_RATES: dict[Split, dict[CodecName, tuple[int, ...]]] = {
-    "train": {
-        "opus": (12_000, 20_000, 32_000),
-        "aac": (24_000, 40_000, 48_000),
-        "amr": (5_900, 7_400, 12_200),
-    },
-    "held_out": {
-        "opus": (16_000, 24_000),
-        "aac": (32_000, 64_000),
-        "amr": (7_950, 10_200, 12_200),
-    },
-}
+PEAKS = (-26.0, -1.0)  # dB of full scale
+CODED: dict[Split, float] = {"train": 0.1, "held_out": 0.75}  # share of the recordings
 
 Channel = Literal["clear", "narrow", "telephone", "mu_law", "coarse"]
 CHANNELS: tuple[Channel, ...] = ("clear", "narrow", "telephone", "mu_law", "coarse")
@@ -50,9 +39,9 @@ class Conditions:
 
 
 def draw_conditions(rng: random.Random, split: Split) -> Conditions:
-    """Training has a recording in eight without noise, and few real codecs, which take time."""
-    held_out = split == "held_out"
-    codec = draw_codec(rng, split) if rng.random() < (0.75 if held_out else 0.1) else None
+    """A recording in eight has no noise. Real codecs take time: training has few, and none without PyAV."""
+    is_coded = rng.random() < CODED[split] and (split == "held_out" or _has_pyav())
+    codec = draw_codec(rng, split) if is_coded else None
     return Conditions(
         before=rng.uniform(*SILENCES),
         after=rng.uniform(*SILENCES),
@@ -66,9 +55,9 @@ def draw_conditions(rng: random.Random, split: Split) -> Conditions:
     )
 
 
-def draw_codec(rng: random.Random, split: Split) -> Codec:
-    name: CodecName = rng.choice(("opus", "aac", "amr"))
-    return Codec(name, rng.choice(BIT_RATES[split][name]))
+@functools.cache
+def _has_pyav() -> bool:
+    return find_spec("av") is not None
 
 
 def record(speech: Samples, conditions: Conditions, split: Split, seed: int) -> Samples:
@@ -78,17 +67,13 @@ def record(speech: Samples, conditions: Conditions, split: Split, seed: int) -> 
     heard = filtered(speech, 10 ** (np.array(conditions.microphone) / 20), AUDIO_SAMPLE_RATE)
     if conditions.room:
         heard = convolved(heard, impulse_response(conditions.room, AUDIO_SAMPLE_RATE, generator))
-    start, total = round(before * AUDIO_SAMPLE_RATE), round(before * AUDIO_SAMPLE_RATE) + len(speech)
-    total += round(after * AUDIO_SAMPLE_RATE)
-    recording = np.zeros(total, np.float32)
-    heard = heard[: total - start]
-    recording[start : start + len(heard)] = heard
+    start, silence = round(before * AUDIO_SAMPLE_RATE), round(after * AUDIO_SAMPLE_RATE)
+    total = start + len(speech) + silence
+    recording = np.pad(heard, (start, silence))[:total]  # the room's echo ends with the recording
     if conditions.noise:
         noise = noise_samples(conditions.noise, total, split, generator)
         recording = add_noise(recording, noise, conditions.noise.snr, slice(start, start + len(speech)))
-    recording = _clipped(recording, conditions)
-    recording = _sent(recording, conditions)
-    return np.clip(recording, -1, 1)
+    return np.clip(_sent(_clipped(recording, conditions), conditions), -1, 1)
 
 
 def _silences(spoken: float, conditions: Conditions) -> tuple[float, float]:
@@ -108,6 +93,9 @@ def _clipped(recording: Samples, conditions: Conditions) -> Samples:
 
 def _sent(recording: Samples, conditions: Conditions) -> Samples:
     if conditions.codec:
+        # Imported late: a machine that only trains need not have PyAV.
+        from training.speech.audio_files import through
+
         return through(recording, conditions.codec)
     match conditions.channel:
         case "narrow":

@@ -19,8 +19,7 @@ def resample(samples: Samples, ratio: float) -> Samples:
     blocks = -(-(len(samples) + _GRAIN) // exact.denominator)
     length, target = blocks * exact.denominator, blocks * exact.numerator
     spectrum = np.fft.rfft(samples, length)
-    kept = min(len(spectrum), target // 2 + 1)
-    result = np.fft.irfft(spectrum[:kept], target) * (target / length)
+    result = np.fft.irfft(spectrum, target) * (target / length)
     return result[: round(len(samples) * ratio)].astype(np.float32)
 
 

