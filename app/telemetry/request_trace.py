@@ -70,13 +70,17 @@ class Phase:
 
 
 class RequestTrace:
-    """Made by `Telemetry.begin_trace`, for the requests that are recorded."""
+    """Made by `Telemetry.begin_trace`, for the requests that are recorded.
 
-    __slots__ = ("generations", "parent_span_id", "phases", "span_id", "trace_id")
+    `proxy_seconds` is how long a proxy had the request before; None where there is no proxy that says so.
+    """
 
-    def __init__(self, context: TraceContext | None) -> None:
+    __slots__ = ("context", "generations", "phases", "proxy_seconds", "span_id", "trace_id")
+
+    def __init__(self, context: TraceContext | None, proxy_seconds: float | None = None) -> None:
+        self.context = context
+        self.proxy_seconds = proxy_seconds
         self.trace_id = os.urandom(16) if context is None else context.trace_id
-        self.parent_span_id = b"" if context is None else context.span_id
         self.span_id = os.urandom(8)
         self.phases: list[Phase] = []
         self.generations: list[GenerationTrace] = []

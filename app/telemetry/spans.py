@@ -24,7 +24,7 @@ _UNFINISHED: Final = frozenset({"deadline", "aborted", "error"})
 def spans_of(record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> list[Span]:
     """Call it when the request is over: the first span ends now."""
     maker = _SpanMaker(trace.trace_id)
-    spans = [_server_span(maker, record, trace, outcome)]
+    spans = _proxy_and_server_spans(maker, record, trace, outcome)
     spans += [_phase_span(maker, phase, trace.span_id) for phase in trace.phases]
     for generation in trace.generations:
         spans += _generation_spans(maker, record, generation, trace.span_id)
@@ -69,12 +69,34 @@ class _SpanMaker:
         return span
 
 
-def _server_span(maker: _SpanMaker, record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> Span:
+def _proxy_and_server_spans(
+    maker: _SpanMaker, record: RequestRecord, trace: RequestTrace, outcome: Outcome
+) -> list[Span]:
+    """nginx sends no spans itself; what it says of its time becomes one, around ours."""
+    parent_span_id = b"" if trace.context is None else trace.context.span_id
+    if trace.proxy_seconds is None:
+        return [_server_span(maker, record, trace, outcome, parent_span_id)]
+    is_begun_by_proxy = trace.context is not None and trace.context.is_begun_by_proxy
+    proxy = maker.span(
+        "nginx",
+        b"" if is_begun_by_proxy else parent_span_id,
+        record.started_at - trace.proxy_seconds,
+        maker.now,
+        {"gateway.proxy.seconds": trace.proxy_seconds},
+        span_id=parent_span_id if is_begun_by_proxy else None,
+        kind=Span.SPAN_KIND_SERVER,
+    )
+    return [proxy, _server_span(maker, record, trace, outcome, bytes(proxy.span_id))]
+
+
+def _server_span(
+    maker: _SpanMaker, record: RequestRecord, trace: RequestTrace, outcome: Outcome, parent_span_id: bytes
+) -> Span:
     method = record.method if record.method in METHODS else "_OTHER"
     name = method if method != "_OTHER" else "HTTP"
     return maker.span(
         f"{name} {record.route}",
-        trace.parent_span_id,
+        parent_span_id,
         record.started_at,
         maker.now,
         {

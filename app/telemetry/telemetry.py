@@ -17,7 +17,7 @@ from app.settings import TelemetrySettings
 from app.telemetry.otlp_client import OTLPClient
 from app.telemetry.outbox import Outbox
 from app.telemetry.request_trace import RequestTrace
-from app.telemetry.trace_context import trace_context_of
+from app.telemetry.trace_context import proxy_seconds_of, trace_context_of
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Telemetry(Collector):
         """None for a request that is not recorded."""
         if path in UNTRACED or random.random() >= self._settings.trace_ratio:  # noqa: S311 - no secret
             return None
-        return RequestTrace(trace_context_of(headers))
+        return RequestTrace(trace_context_of(headers), proxy_seconds_of(headers))
 
     def end_trace(self, record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> None:
         if self._outbox.is_full:

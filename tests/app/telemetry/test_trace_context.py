@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.telemetry.trace_context import TraceContext, trace_context_of
+from app.telemetry.trace_context import TraceContext, proxy_seconds_of, trace_context_of
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 CONTEXT = TraceContext(bytes.fromhex(TRACE), bytes.fromhex(SPAN))
@@ -40,3 +40,15 @@ def test_two_headers_are_none() -> None:
     header = (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
     assert trace_context_of([header, header]) is None
     assert trace_context_of([]) is None
+
+
+@pytest.mark.parametrize("value", ["", "1", "-1.000", "1e9", "nan", "12345.000", "1.0000", "1.000 "])
+def test_malformed_seconds_of_a_proxy_are_none(value: str) -> None:
+    assert proxy_seconds_of([(b"x-proxy-seconds", value.encode())]) is None
+
+
+def test_seconds_of_a_proxy_are_read_where_they_are_said_once() -> None:
+    header = (b"x-proxy-seconds", b"4.250")
+    assert proxy_seconds_of([header]) == 4.25
+    assert proxy_seconds_of([header, header]) is None
+    assert proxy_seconds_of([]) is None

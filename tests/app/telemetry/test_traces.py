@@ -128,6 +128,24 @@ async def test_request_without_a_proxy_begins_a_trace_of_its_own(
     assert {(len(root.trace_id), root.parent_span_id) for root in roots} == {(16, b"")}
 
 
+async def test_time_in_nginx_is_the_outermost_span(
+    start_traced: StartTraced, collector: CollectorServer
+) -> None:
+    """nginx's own `traceparent` repeats half of the trace's id; an app's does not."""
+    gateway = await start_traced(**GENEROUS)
+    for span_id in (TRACE[:16], PARENT):
+        headers = {"traceparent": f"00-{TRACE}-{span_id}-01", "X-Proxy-Seconds": "1.250"}
+        await gateway.call("POST", "/chat", json={"prompt": "hello"}, headers=headers)
+    await flush(gateway)
+    alone, behind_app = [span for span in collector.spans if span.name == "nginx"]
+    assert (alone.span_id.hex(), alone.parent_span_id) == (TRACE[:16], b"")
+    assert behind_app.parent_span_id.hex() == PARENT
+    servers = [span for span in collector.spans if span.name == "POST /chat"]
+    assert [server.parent_span_id for server in servers] == [alone.span_id, behind_app.span_id]
+    waited = servers[0].start_time_unix_nano - alone.start_time_unix_nano
+    assert waited == pytest.approx(1.25e9, abs=1e3)
+
+
 async def test_media_and_both_generations_of_speech_are_told(
     start_traced: StartTraced, collector: CollectorServer
 ) -> None:
