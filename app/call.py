@@ -79,7 +79,8 @@ class Call:
             task=task,
             timeline=None if trace is None else trace.timeline,
         )
-        generation = Generation(self.services.backend.generate(request), self.record, trace)
+        deltas = self.services.backend.generate(request)
+        generation = Generation(deltas, self.record, self.services.history, trace)
         self._generations.append(generation)
         try:
             await generation.begin()

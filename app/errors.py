@@ -176,6 +176,18 @@ class InvalidGrant(GatewayError):
     detail = "The refresh token is not valid. Sign in again."
 
 
+class InvalidSignInLink(GatewayError):
+    status_code = 403
+    code = "invalid_sign_in_link"
+    detail = "The link was used or has expired. `gateway ops link` makes a new one."
+
+
+class CrossSiteRequest(GatewayError):
+    status_code = 403
+    code = "cross_site_request"
+    detail = "This may only be asked for by the page at /ops."
+
+
 class InsufficientScope(GatewayError):
     status_code = 403
     code = "insufficient_scope"

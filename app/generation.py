@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from app.errors import DeadlineExceeded, GenerationError
+from app.ops.history import History
 from app.ops.request_record import RequestRecord
 from app.telemetry.request_trace import GenerationTrace
 from inference import Delta, DeltaStream, FinishReason, Usage
@@ -22,10 +23,15 @@ class Generation:
     """Iterates over the deltas after the first. Made and closed by `Call`."""
 
     def __init__(
-        self, deltas: DeltaStream, record: RequestRecord, trace: GenerationTrace | None = None
+        self,
+        deltas: DeltaStream,
+        record: RequestRecord,
+        history: History,
+        trace: GenerationTrace | None = None,
     ) -> None:
         self._deltas = deltas
         self._record = record
+        self._history = history
         self._trace = trace
         self._usage = Usage(0, 0)
         self._is_counted = False
@@ -47,6 +53,7 @@ class Generation:
             if self._trace is not None:
                 self._trace.note_output()
         if delta.usage is not None:
+            self._history.output_tokens += delta.usage.completion_tokens - self._usage.completion_tokens
             self._usage = delta.usage
         if delta.finish_reason is not None:
             self._record.finish_reason = self._finish_reason = delta.finish_reason

@@ -18,6 +18,7 @@ from app.limits.admission import AdmissionQueue
 from app.limits.daily_tokens import TokensUsedToday
 from app.limits.limiter import build_limiter
 from app.media.decoding import MediaDecoder
+from app.ops.history import History
 from app.ops.logging import configure_logging
 from app.ops.metrics import Metrics
 from app.persistence.database import Database
@@ -77,6 +78,9 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         metrics.register(telemetry)
         telemetry.start()
         stack.push_async_callback(telemetry.aclose)
+    history = History(backend)
+    await history.start()
+    stack.push_async_callback(history.aclose)
     return Services(
         settings=settings,
         backend=backend,
@@ -91,6 +95,7 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         usage_writer=usage_writer,
         metrics=metrics,
         telemetry=telemetry,
+        history=history,
     )
 
 

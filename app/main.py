@@ -11,7 +11,7 @@ from app.middlewares.early_answers import EarlyAnswersMiddleware
 from app.middlewares.request_log import RequestLogMiddleware
 from app.middlewares.unhandled_errors import UnhandledErrorsMiddleware
 from app.openapi import build_openapi
-from app.routes import admin, auth, chat, health, openai, speech, usage, vision
+from app.routes import admin, auth, chat, health, openai, ops, speech, usage, vision
 from app.settings import Settings
 
 COMPRESS_FROM_BYTES = 1024
@@ -30,6 +30,9 @@ ROUTERS = (
     admin.router,
     usage.router,
     health.router,
+    ops.public,
+    ops.viewing,
+    ops.administration,
 )
 
 

@@ -10,6 +10,7 @@ from app.limits.addresses import AddressLimiter
 from app.limits.admission import AdmissionQueue
 from app.limits.limiter import Limiter
 from app.media.decoding import MediaDecoder
+from app.ops.history import History
 from app.ops.metrics import Metrics
 from app.persistence.database import Database
 from app.persistence.usage_writer import UsageWriter
@@ -35,3 +36,4 @@ class Services:
     usage_writer: UsageWriter
     metrics: Metrics
     telemetry: "Telemetry | None"
+    history: History

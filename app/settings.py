@@ -119,6 +119,33 @@ class MediaSettings(_Section):
     max_media_bytes: int = Field(25 * 1_048_576, ge=1024, description="a body on routes that take media")
 
 
+class OpsSettings(_Section):
+    """When the page at /ops turns yellow and red; looked at over five minutes."""
+
+    ttft_warning_seconds: float = Field(
+        2.0, gt=0, description="time to the first token of 95 of 100 answers, from which `/ops` is yellow"
+    )
+    ttft_bad_seconds: float = Field(5.0, gt=0, description="likewise, from which it is red")
+    tokens_per_second_warning: float = Field(
+        8.0, gt=0, description="tokens a second of the median answer, below which `/ops` is yellow"
+    )
+    tokens_per_second_bad: float = Field(3.0, gt=0, description="likewise, below which it is red")
+    success_rate_warning: float = Field(
+        0.99, gt=0, le=1, description="share of requests that succeed, below which `/ops` is yellow"
+    )
+    success_rate_bad: float = Field(0.95, gt=0, le=1, description="likewise, below which it is red")
+
+    @model_validator(mode="after")
+    def _warns_before_it_is_bad(self) -> Self:
+        if (
+            self.ttft_warning_seconds > self.ttft_bad_seconds
+            or self.tokens_per_second_warning < self.tokens_per_second_bad
+            or self.success_rate_warning < self.success_rate_bad
+        ):
+            raise ValueError("each GATEWAY_OPS__…_WARNING must be reached before its …_BAD")
+        return self
+
+
 class ScriptedSettings(_Section):
     reply: str = Field(
         "one two three four five six seven eight",
@@ -227,12 +254,18 @@ class Settings(BaseSettings):
     forwarded_allow_ips: str = Field(
         "127.0.0.1", description="proxies whose `X-Forwarded-*` is believed, with commas between them"
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$",
+        description="where this gateway is reached, as `https://gateway.example.com`; for links it prints",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="what is logged of the gateway's own lines"
     )
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     media: MediaSettings = MediaSettings()
+    ops: OpsSettings = OpsSettings()
     scripted: ScriptedSettings = ScriptedSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -10,6 +10,7 @@ from app.persistence.audit_log import add_audit_entry, list_audit_entries
 from app.persistence.tables import AuditRow
 
 COMMAND_LINE: Final = "command line"  # the actor where no admin's token was used
+SIGN_IN_LINK: Final = "sign-in link"  # likewise, at the first visit of the page at /ops
 
 Action = Literal[
     "user.create", "user.update", "token.issue", "token.revoke", "family.revoke", "user.revoke", "keys.rotate"
@@ -17,7 +18,7 @@ Action = Literal[
 
 
 async def audit(db_session: AsyncSession, actor: str, action: Action, subject: str, **details: Any) -> None:
-    """`actor` is an admin's user id or `COMMAND_LINE`; `details` are JSON values and hold no secret."""
+    """`actor` is an admin's user id or a constant of this module; `details` are JSON and hold no secret."""
     text = orjson.dumps(details).decode()
     await add_audit_entry(db_session, AuditRow(actor=actor, action=action, subject=subject, details=text))
 

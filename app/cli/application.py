@@ -11,6 +11,7 @@ from app.cli.db import commands as db_commands
 from app.cli.docs import commands as docs_commands
 from app.cli.doctor import doctor
 from app.cli.keys import commands as keys_commands
+from app.cli.ops import commands as ops_commands
 from app.cli.serve import serve
 from app.cli.token import commands as token_commands
 from app.cli.user import commands as user_commands
@@ -42,6 +43,7 @@ def gateway(
 application.command()(serve)
 application.add_typer(user_commands, name="user", help="Accounts.")
 application.add_typer(token_commands, name="token", help="Access tokens.")
+application.add_typer(ops_commands, name="ops", help="The page at /ops.")
 application.add_typer(keys_commands, name="keys", help="The keys that sign access tokens.")
 application.add_typer(db_commands, name="db", help="The database's tables.")
 application.add_typer(docs_commands, name="docs", help="The references in docs/, made from the code.")

@@ -41,10 +41,15 @@ def demo_lines(url: str, access_token: str) -> list[str]:
     ]
 
 
-def start_lines(settings: Settings, urls: Sequence[str], database: str) -> list[str]:
+def start_lines(
+    settings: Settings, urls: Sequence[str], database: str, sign_in_link: str | None
+) -> list[str]:
+    """`sign_in_link` is for the first visit of the page at /ops."""
+    page = f"{settings.public_url or urls[0]}/ops   (`{_command()} ops link` lets you in)"
     lines = [
         *(("serving on", url) for url in urls),
         ("ready when", f"{urls[0]}/readyz"),
+        ("ops page", page if sign_in_link is None else f"{sign_in_link}   (once, within 30 minutes)"),
         ("data", str(settings.data_dir.absolute())),
         ("database", database),
         ("signing keys", str(settings.keys_dir.absolute())),

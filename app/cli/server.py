@@ -14,6 +14,8 @@ import typer
 import uvicorn
 import uvloop
 
+from app.admin.ops_sessions import is_first_visit
+from app.auth.sign_in_link import SignInLink
 from app.auth.signing_keys import InvalidSigningKeys
 from app.cli.banner import demo_lines, reachable_urls, start_lines
 from app.cli.command_failed import CALLED_WRONGLY, CommandFailed
@@ -24,6 +26,7 @@ from app.cli.token_work import NewToken, issue_token
 from app.errors import DatabaseUnavailable
 from app.lifespan import OutdatedDatabase
 from app.main import create_app
+from app.persistence.database import Database
 from app.settings import Settings
 from inference import InferenceError
 
@@ -88,7 +91,7 @@ async def _serve(serving: Serving, listener: socket.socket) -> None:
     with _start_stopped_by_signals(server), contextlib.suppress(asyncio.CancelledError):
         typer.echo(f"Starting with {_describe_model(serving.settings)} ...")
         async with app.router.lifespan_context(app):
-            server.start_words = await _start_words(serving, listener)
+            server.start_words = await _start_words(serving, listener, app.state.services.database)
             _spare_long_lived_objects()
             await server.serve(sockets=[listener])
 
@@ -110,13 +113,16 @@ class _Server(uvicorn.Server):
         typer.echo(self.start_words)
 
 
-async def _start_words(serving: Serving, listener: socket.socket) -> str:
+async def _start_words(serving: Serving, listener: socket.socket, database: Database) -> str:
     settings, lines = serving.settings, []
     urls = reachable_urls(serving.host, listener.getsockname()[1])
     if serving.is_demo:
         demo = NewToken(DEMO_USER, DEMO_SCOPES, DEMO_LIFETIME_SECONDS, note="gateway serve --demo")
         lines += demo_lines(urls[0], (await issue_token(settings, demo)).access_token)
-    lines += start_lines(settings, urls, describe_database(settings))
+    sign_in_link = None
+    if await is_first_visit(database):
+        sign_in_link = SignInLink(settings.data_dir).create(settings.public_url or urls[0])
+    lines += start_lines(settings, urls, describe_database(settings), sign_in_link)
     return "\n".join(lines)
 
 

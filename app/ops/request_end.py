@@ -16,6 +16,7 @@ def end_request(services: Services, record: RequestRecord) -> None:
     total_seconds = time.monotonic() - record.started_at
     outcome = record.outcome
     services.metrics.observe(record, outcome, total_seconds)
+    services.history.observe(record, outcome)
     if record.model is not None:
         services.usage_writer.record(_usage_of(record, outcome, total_seconds))
     if record.trace is not None and services.telemetry is not None:

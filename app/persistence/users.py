@@ -1,6 +1,6 @@
 """Accounts by id and by name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,3 +30,9 @@ async def list_users(
     if after_name is not None:
         query = query.where(UserRow.name > after_name)
     return (await db_session.scalars(query)).all()
+
+
+async def names_of(db_session: AsyncSession, user_ids: Collection[str]) -> dict[str, str]:
+    """By id; ids that nobody has are left out."""
+    query = select(UserRow.id, UserRow.name).where(UserRow.id.in_(user_ids))
+    return {row.id: row.name for row in await db_session.execute(query)}

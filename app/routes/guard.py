@@ -66,6 +66,7 @@ class GuardedRoute(APIRoute):
         services: Services = scope["app"].state.services
         record = scope["state"]["record"]
         record.route = self.path_format
+        record.asks_to_generate = self.access.generates
         answer = _Answer(send)
         body = _Body(receive, self._max_body_bytes(services))
         timeout = services.settings.request_timeout_seconds
@@ -124,15 +125,19 @@ class GuardedRoute(APIRoute):
     async def _authenticate(self, services: Services, scope: Scope, headers: Headers) -> Principal | None:
         if self.access.scope is None:
             return None
-        token = bearer_token(headers)
+        token = self._access_token(scope, headers)
         principal = services.access_tokens.recall(token)
         if principal is None:
-            principal = await _verify(services, token, client_address(scope))
+            principal = await verify_token(services, token, client_address(scope))
         if self.access.scope != "any" and not principal.has_scope(self.access.scope):
             raise errors.InsufficientScope(
                 f"The access token does not have the scope that this route needs: {self.access.scope}."
             )
         return principal
+
+    def _access_token(self, scope: Scope, headers: Headers) -> str:
+        """Raises `AuthenticationError`."""
+        return bearer_token(headers)
 
     def _check_body_headers(self, scope: Scope, headers: Headers, body: "_Body") -> None:
         if scope["method"] in BODYLESS_METHODS:
@@ -233,7 +238,7 @@ class _Body:
         return message
 
 
-async def _verify(services: Services, token: str, address: str) -> Principal:
+async def verify_token(services: Services, token: str, address: str) -> Principal:
     """Whoever has a valid token gets in, however often others failed behind the same address."""
     try:
         return services.access_tokens.verify(token)

@@ -250,7 +250,9 @@ class UsagePage(BaseModel):
 class AuditEntry(BaseModel):
     id: int = Field(ge=1, examples=[42])
     at: Moment
-    actor: str = Field(description="an admin's user id, or `command line`", examples=[_USER_ID])
+    actor: str = Field(
+        description="an admin's user id, `command line` or `sign-in link`", examples=[_USER_ID]
+    )
     action: str = Field(examples=["token.issue"])
     subject: str = Field(description="the id of what was changed", examples=[_TOKEN_ID])
     details: dict[str, Any] = Field(examples=[{"scopes": ["chat"]}])  # Any: JSON that depends on the action

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from app.middlewares.request_log import RequestLogMiddleware
+from app.ops.history import History
 from app.ops.request_record import RequestRecord
 from app.persistence.usage_writer import UsageRecord
+from inference import BackendConfig, build_backend
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +39,8 @@ def recorder():
 def ask(recorder, caplog):
     """Sends one request through the middleware; returns the messages that came out."""
     caplog.set_level(logging.INFO, logger="app.ops.request_end")
-    services = SimpleNamespace(metrics=recorder, usage_writer=recorder)
+    history = History(build_backend(BackendConfig("scripted")))
+    services = SimpleNamespace(metrics=recorder, usage_writer=recorder, history=history)
     gateway = SimpleNamespace(state=SimpleNamespace(services=services))
 
     async def ask(app: Any, **headers: str) -> list[dict[str, Any]]:

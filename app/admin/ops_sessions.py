@@ -1,0 +1,56 @@
+"""Signing in to the page at /ops by a one-time link, and signing out: a session is an access token.
+
+It therefore ends, is listed and is revoked like any other. Whoever pastes a token of their own gets no
+other one.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from app.admin import accounts, tokens
+from app.admin.audit import SIGN_IN_LINK
+from app.auth.principal import Principal
+from app.auth.sign_in_link import SignInLink
+from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.persistence.access_tokens import find_access_token
+from app.persistence.database import Database
+from app.persistence.users import find_user_named
+from app.settings import AuthSettings
+
+OPERATOR: Final = "operator"  # the account that links sign in to
+SCOPES: Final = ("admin", "ops")
+SESSION_LIFETIME: Final = timedelta(hours=12)
+NOTE: Final = "session of /ops, by sign-in link"
+
+
+async def sign_in_by_link(
+    database: Database, issuer: TokenIssuer, settings: AuthSettings, link: SignInLink, secret: str
+) -> IssuedTokens:
+    """Spends the link. Raises `InvalidSignInLink`, `Conflict` when the operator's account is disabled."""
+    await asyncio.to_thread(link.check, secret)
+    async with database.session() as db_session:
+        user = await accounts.get_or_create_user(db_session, SIGN_IN_LINK, OPERATOR)
+        lifetime = min(SESSION_LIFETIME, settings.max_access_token_ttl)
+        issued = await tokens.issue_tokens(
+            db_session, SIGN_IN_LINK, issuer, user, SCOPES, lifetime=lifetime, note=NOTE
+        )
+        # Last: what failed before has not spent it, and what fails here issues nothing.
+        await asyncio.to_thread(link.use, secret)
+    return issued
+
+
+async def sign_out(database: Database, principal: Principal) -> bool:
+    """Revokes the session's token if it was made for the session; says whether."""
+    async with database.session() as db_session:
+        row = await find_access_token(db_session, principal.token_id)
+        if row is None or row.note != NOTE:
+            return False
+        await tokens.revoke_token(db_session, principal.user_id, principal.token_id)
+        return True
+
+
+async def is_first_visit(database: Database) -> bool:
+    """Whether nobody has signed in by link yet."""
+    async with database.session(read_only=True) as db_session:
+        return await find_user_named(db_session, OPERATOR) is None

@@ -1,0 +1,147 @@
+"""What the page at /ops shows, as one JSON document: state now, and the samples it has not seen yet."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from app import errors
+from app.ops.history import MAX_SAMPLES, SAMPLE_SECONDS, History, Sample
+from app.ops.readiness import readiness_of
+from app.ops.status_line import (
+    WINDOW_SECONDS,
+    Measures,
+    speed_level,
+    status_line,
+    success_level,
+    ttft_level,
+)
+from app.ops.traffic import Traffic
+from app.services import Services
+from inference import DeviceLoad, WorkerStatus
+
+SLOWEST_USERS: Final = 8
+_DIGITS: Final = 4  # enough of a second or a rate
+
+Document = dict[str, Any]  # Any: what JSON holds
+
+
+def dashboard(services: Services, after: float, names: Mapping[str, str]) -> Document:
+    """Samples later than `after` (Unix seconds). `names` are users' by id; who has none stays nameless."""
+    history, status = services.history, services.backend.status()
+    recent = history.last(WINDOW_SECONDS)
+    thresholds, measures = services.settings.ops, Measures.of(recent)
+    line = status_line(readiness_of(services), status, recent, thresholds)
+    loads = {load.worker: load for load in services.backend.device_loads()}
+    samples = history.samples_after(after)
+    return {
+        "instance": history.instance,
+        "sample_seconds": SAMPLE_SECONDS,
+        "max_samples": MAX_SAMPLES,
+        "model": services.backend.model_card.name,
+        "status": {"level": line.level, "title": line.title, "sentence": line.sentence},
+        "measures": {
+            "requests": recent.requests,
+            "ttft_median": _rounded(measures.ttft_median),
+            "ttft_p95": _rounded(measures.ttft_p95),
+            "ttft_level": ttft_level(measures, thresholds),
+            "tokens_per_second_each": _rounded(measures.tokens_per_second_each),
+            "tokens_per_second_level": speed_level(measures, thresholds),
+            "success_rate": _rounded(measures.success_rate),
+            "success_level": success_level(measures, thresholds),
+            "running": status.running,
+            "waiting": status.waiting,
+            "max_in_flight": services.settings.limits.max_in_flight,
+        },
+        "workers": [_worker(worker, loads.get(worker.worker)) for worker in status.workers],
+        "refusals": list(_refusals(history)),
+        "slowest_users": [_user(user_id, hour, names) for user_id, hour in slowest_users(history)],
+        "samples": _columns(samples),
+        "worker_samples": _worker_columns(samples, [worker.worker for worker in status.workers]),
+    }
+
+
+def slowest_users(history: History) -> list[tuple[str, Traffic]]:
+    return history.users.slowest(SLOWEST_USERS)
+
+
+def _columns(samples: Sequence[Sample]) -> Document:
+    """One list for each line of a chart; null where there was nothing to measure."""
+    traffic = [(sample.traffic, sample.seconds) for sample in samples]
+    return {
+        "at": [round(sample.at, 3) for sample in samples],
+        "ok": [_rounded(part.ended["ok"] / seconds) for part, seconds in traffic],
+        "failed": [_rounded(part.failed / seconds) for part, seconds in traffic],
+        "refused": [_rounded(part.ended["refused"] / seconds) for part, seconds in traffic],
+        "ttft_median": [_rounded(part.ttft_seconds.quantile(0.5)) for part, _ in traffic],
+        "ttft_p95": [_rounded(part.ttft_seconds.quantile(0.95)) for part, _ in traffic],
+        "tokens_per_second": [_rounded(part.output_tokens / seconds) for part, seconds in traffic],
+        "tokens_per_second_each": [_rounded(part.tokens_per_second_each) for part, _ in traffic],
+        "running": [sample.status.running for sample in samples],
+        "waiting": [sample.status.waiting for sample in samples],
+    }
+
+
+def _worker_columns(samples: Sequence[Sample], names: Sequence[str]) -> Document:
+    workers = [{worker.worker: worker for worker in sample.status.workers} for sample in samples]
+    loads = [{load.worker: load for load in sample.loads} for sample in samples]
+    return {
+        name: {
+            "kv": [_kv_share(of_sample.get(name)) for of_sample in workers],
+            "memory": [_memory_bytes(of_sample.get(name)) for of_sample in loads],
+        }
+        for name in names
+    }
+
+
+def _kv_share(worker: WorkerStatus | None) -> float | None:
+    return None if worker is None or not worker.kv_total else _rounded(worker.kv_used / worker.kv_total)
+
+
+def _memory_bytes(load: DeviceLoad | None) -> int | None:
+    return None if load is None else load.memory_used_bytes
+
+
+def _worker(worker: WorkerStatus, load: DeviceLoad | None) -> Document:
+    document: Document = {
+        "worker": worker.worker,
+        "device": worker.device,
+        "is_healthy": worker.healthy,
+        "running": worker.running,
+        "waiting": worker.waiting,
+        "kv_used": worker.kv_used,
+        "kv_total": worker.kv_total,
+    }
+    if load is not None:
+        document["memory_used_bytes"] = load.memory_used_bytes
+        document["memory_total_bytes"] = load.memory_total_bytes
+        document["utilization"] = _rounded(load.utilization)
+    return document
+
+
+def _refusals(history: History) -> Iterator[Document]:
+    sentences = dict(_sentences(errors.GatewayError))
+    for code, count in history.refusals().most_common():
+        yield {"code": code, "count": count, "sentence": sentences.get(code, "")}
+
+
+def _sentences(error: type[errors.GatewayError]) -> Iterator[tuple[str, str]]:
+    yield error.code, error.detail
+    for subclass in error.__subclasses__():
+        yield from _sentences(subclass)
+
+
+def _user(user_id: str, hour: Traffic, names: Mapping[str, str]) -> Document:
+    return {
+        "user_id": user_id,
+        "name": names.get(user_id, ""),
+        "requests": hour.requests,
+        "failed": hour.failed,
+        "refused": hour.ended["refused"],
+        "output_tokens": hour.output_tokens,
+        "ttft_median": _rounded(hour.ttft_seconds.quantile(0.5)),
+        "ttft_p95": _rounded(hour.ttft_seconds.quantile(0.95)),
+        "tokens_per_second_each": _rounded(hour.tokens_per_second_each),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)

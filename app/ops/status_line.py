@@ -1,0 +1,139 @@
+"""How the gateway is doing, in plain words for somebody who passes by: a level, a title, a sentence.
+
+Looks at the last five minutes and at how the parts are now; knows no page.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from app.ops.readiness import Readiness
+from app.ops.traffic import Traffic
+from app.settings import OpsSettings
+from inference import BackendStatus
+
+WINDOW_SECONDS: Final = 300.0
+LONG_WAIT_SECONDS: Final = 10.0  # below, one digit after the point
+
+Level = Literal["good", "idle", "warning", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    level: Level
+    title: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What thresholds are about, each None when there was nothing to measure. Times are seconds."""
+
+    ttft_median: float | None
+    ttft_p95: float | None
+    tokens_per_second_each: float | None
+    success_rate: float | None
+
+    @classmethod
+    def of(cls, traffic: Traffic) -> "Measures":
+        return cls(
+            ttft_median=traffic.ttft_seconds.quantile(0.5),
+            ttft_p95=traffic.ttft_seconds.quantile(0.95),
+            tokens_per_second_each=traffic.tokens_per_second_each,
+            success_rate=traffic.success_rate,
+        )
+
+
+def ttft_level(measures: Measures, thresholds: OpsSettings) -> Level:
+    return _level_above(measures.ttft_p95, thresholds.ttft_warning_seconds, thresholds.ttft_bad_seconds)
+
+
+def speed_level(measures: Measures, thresholds: OpsSettings) -> Level:
+    value = measures.tokens_per_second_each
+    return _level_below(value, thresholds.tokens_per_second_warning, thresholds.tokens_per_second_bad)
+
+
+def success_level(measures: Measures, thresholds: OpsSettings) -> Level:
+    value = measures.success_rate
+    return _level_below(value, thresholds.success_rate_warning, thresholds.success_rate_bad)
+
+
+def status_line(
+    readiness: Readiness, status: BackendStatus, traffic: Traffic, thresholds: OpsSettings
+) -> StatusLine:
+    """The worst that there is to say; the first of several that are equally bad."""
+    lines = list(_troubles(readiness, status, traffic, thresholds))
+    for level in ("bad", "warning"):
+        for line in lines:
+            if line.level == level:
+                return line
+    if traffic.requests or status.running or status.waiting:
+        return StatusLine("good", "All is well", _summary(traffic))
+    return StatusLine("idle", "No requests", "Nobody asked for anything in the last 5 minutes.")
+
+
+def _troubles(
+    readiness: Readiness, status: BackendStatus, traffic: Traffic, thresholds: OpsSettings
+) -> Iterator[StatusLine]:
+    measures = Measures.of(traffic)
+    if readiness.model == "unavailable":
+        yield StatusLine("bad", "Down", "The model is not available: every request is refused.")
+    if readiness.limiter == "unavailable":
+        yield StatusLine("bad", "Down", "Redis is away: every request is refused.")
+    if (level := success_level(measures, thresholds)) in ("warning", "bad"):
+        yield StatusLine(level, "Failing", _failures(traffic, measures))
+    if readiness.model == "degraded":
+        down = sum(not worker.healthy for worker in status.workers)
+        total = len(status.workers)
+        sentence = f"{down} of {total} workers {'is' if down == 1 else 'are'} down; the others carry on."
+        yield StatusLine("warning", "A worker is down" if down == 1 else "Workers are down", sentence)
+    if (level := ttft_level(measures, thresholds)) in ("warning", "bad"):
+        seconds = _seconds(measures.ttft_p95)
+        yield StatusLine(level, "Slow", f"Answers begin late, up to {seconds} after they are asked for.")
+    if (level := speed_level(measures, thresholds)) in ("warning", "bad"):
+        speed = f"{measures.tokens_per_second_each:.1f}"
+        yield StatusLine(level, "Slow", f"Answers are written slowly: {speed} tokens a second each.")
+    if readiness.database == "degraded":
+        sentence = "The database is away: tokens keep working, and usage is written later."
+        yield StatusLine("warning", "Degraded", sentence)
+    if readiness.limiter == "degraded":
+        sentence = "Redis is away: limits hold for each gateway by itself."
+        yield StatusLine("warning", "Degraded", sentence)
+
+
+def _failures(traffic: Traffic, measures: Measures) -> str:
+    parts = []
+    if traffic.failed:
+        parts.append(f"{traffic.failed} failed")
+    if traffic.turned_away:
+        parts.append(f"{traffic.turned_away} were turned away because the gateway was full")
+    share = f"{100 * (measures.success_rate or 0):.0f} %"
+    return f"Only {share} of requests succeed: {' and '.join(parts)} in the last 5 minutes."
+
+
+def _summary(traffic: Traffic) -> str:
+    number = traffic.requests
+    if not number:
+        return "The first answers are being written."
+    sentence = f"{number} request{'' if number == 1 else 's'} in the last 5 minutes"
+    ttft = traffic.ttft_seconds.quantile(0.95)
+    return f"{sentence}." if ttft is None else f"{sentence}; answers begin within {_seconds(ttft)}."
+
+
+def _seconds(value: float | None) -> str:
+    assert value is not None
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.1f} s" if value < LONG_WAIT_SECONDS else f"{value:.0f} s"
+
+
+def _level_above(value: float | None, warning: float, bad: float) -> Level:
+    if value is None:
+        return "idle"
+    return "bad" if value >= bad else "warning" if value >= warning else "good"
+
+
+def _level_below(value: float | None, warning: float, bad: float) -> Level:
+    if value is None:
+        return "idle"
+    return "bad" if value < bad else "warning" if value < warning else "good"

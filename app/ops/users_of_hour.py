@@ -1,0 +1,56 @@
+"""How the last hour went for each user, so that the slowest can be named.
+
+Bounded: twelve slots of five minutes with so many users each; the hour moves on by whole slots.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from app.ops.request_record import Outcome, RequestRecord
+from app.ops.traffic import Traffic
+
+SLOT_SECONDS: Final = 300
+SLOTS: Final = 12
+MAX_USERS: Final = 500  # in one slot; about 10 MB if all of them are new in each
+
+
+class UsersOfHour:
+    """Made by `History`; used on the event loop's thread alone. `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._slots: deque[tuple[int, dict[str, Traffic]]] = deque(maxlen=SLOTS)
+
+    def observe(self, record: RequestRecord, outcome: Outcome) -> None:
+        """Nobody is named whose token was not accepted, nor a user too many."""
+        if record.user_id is None:
+            return
+        number = int(self._clock() // SLOT_SECONDS)
+        if not self._slots or self._slots[-1][0] < number:
+            self._slots.append((number, {}))
+        users = self._slots[-1][1]
+        traffic = users.get(record.user_id)
+        if traffic is None:
+            if len(users) >= MAX_USERS:
+                return
+            traffic = users[record.user_id] = Traffic()
+        traffic.observe(record, outcome)
+        traffic.output_tokens += record.completion_tokens
+
+    def slowest(self, count: int) -> list[tuple[str, Traffic]]:
+        """Who waited longest for the first token, in the 95th percentile; the slowest first."""
+        oldest = int(self._clock() // SLOT_SECONDS) - SLOTS
+        slots: dict[str, list[Traffic]] = {}
+        for number, users in self._slots:
+            if number > oldest:
+                for user_id, traffic in users.items():
+                    slots.setdefault(user_id, []).append(traffic)
+        hours = [(user_id, Traffic.merged(parts)) for user_id, parts in slots.items()]
+        waited = [
+            (ttft_seconds, user_id, traffic)
+            for user_id, traffic in hours
+            if (ttft_seconds := traffic.ttft_seconds.quantile(0.95)) is not None
+        ]
+        waited.sort(key=lambda entry: (-entry[0], entry[1]))
+        return [(user_id, traffic) for _, user_id, traffic in waited[:count]]

@@ -1,0 +1,105 @@
+"""The one-time link's file: who may read it, until when it counts, and that it counts once."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from app.auth.sign_in_link import FRAGMENT, LIFETIME, SignInLink
+from app.errors import InvalidSignInLink
+
+
+class Clock:
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def link(tmp_path: Path, clock: Clock) -> SignInLink:
+    return SignInLink(tmp_path, clock=clock)
+
+
+def secret_of(url: str) -> str:
+    return url.partition(FRAGMENT)[2]
+
+
+def test_the_file_holds_the_link_for_its_owner_alone(link):
+    old_mask = os.umask(0)
+    try:
+        url = link.create("https://gateway.example.com/")
+    finally:
+        os.umask(old_mask)
+    assert link.path.read_text() == f"{url}\n"
+    assert url.startswith("https://gateway.example.com/ops#link=")
+    assert stat.S_IMODE(link.path.stat().st_mode) == 0o600
+
+
+def test_it_counts_once(link):
+    secret = secret_of(link.create("http://127.0.0.1:8000"))
+    link.check(secret)
+    link.use(secret)
+    assert list(link.path.parent.iterdir()) == []
+    with pytest.raises(InvalidSignInLink):
+        link.use(secret)
+
+
+def test_of_many_at_once_one_succeeds(link):
+    secret = secret_of(link.create("http://127.0.0.1:8000"))
+
+    def attempt(_: int) -> bool:
+        try:
+            link.use(secret)
+        except InvalidSignInLink:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as executor:
+        assert sum(executor.map(attempt, range(32))) == 1
+
+
+def test_it_expires(link, clock):
+    secret = secret_of(link.create("http://127.0.0.1:8000"))
+    clock.now += LIFETIME.total_seconds() - 1
+    link.check(secret)
+    clock.now += 1
+    with pytest.raises(InvalidSignInLink):
+        link.use(secret)
+    assert not link.path.exists()
+
+
+def test_a_new_one_ends_the_one_before(link):
+    first, second = (secret_of(link.create("http://127.0.0.1:8000")) for _ in range(2))
+    with pytest.raises(InvalidSignInLink):
+        link.use(first)
+    link.use(second)
+
+
+@pytest.mark.parametrize("wrong", ["", "0.", "9999999999.", "{expiry}.", "{secret}x", "{longer}", "ü"])
+def test_nothing_else_is_taken(link, wrong):
+    secret = secret_of(link.create("http://127.0.0.1:8000"))
+    expiry, _, rest = secret.partition(".")
+    tried = wrong.format(expiry=expiry, secret=secret, longer=f"{int(expiry) + 9}.{rest}")
+    with pytest.raises(InvalidSignInLink):
+        link.use(tried)
+    link.use(secret)
+
+
+def test_without_a_file_nobody_gets_in(link):
+    with pytest.raises(InvalidSignInLink):
+        link.check("")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_root_makes_it_for_whom_the_directory_belongs_to(link):
+    os.chown(link.path.parent, 1234, 1234)
+    link.create("http://127.0.0.1:8000")
+    assert link.path.stat().st_uid == 1234
