@@ -30,7 +30,7 @@ def dashboard(services: Services, after: float, names: Mapping[str, str]) -> Doc
     recent = history.last(WINDOW_SECONDS)
     thresholds, measures = services.settings.ops, Measures.of(recent)
     line = status_line(readiness_of(services), status, recent, thresholds)
-    loads = {load.worker: load for load in services.backend.device_loads()}
+    loads = {load.worker: load for load in history.loads}
     samples = history.samples_after(after)
     return {
         "instance": history.instance,

@@ -51,6 +51,7 @@ class History:
         self._clock = clock or steady_clock()
         self.instance = secrets.token_hex(4)
         self.output_tokens = 0
+        self.loads: tuple[DeviceLoad, ...] = ()  # as last sampled: drivers take a while to answer
         self.users = UsersOfHour(self._clock)
         self._backend = backend
         self._sleep = sleep
@@ -80,8 +81,9 @@ class History:
         now = self._clock()
         self._current.output_tokens = self.output_tokens - self._sampled_tokens
         at = round(now, 3)  # as it travels, so that a page can name what it has
-        backend, seconds = self._backend, now - self._sampled_at
-        sample = Sample(at, seconds, self._current, backend.status(), backend.device_loads())
+        self.loads = self._backend.device_loads()
+        seconds = now - self._sampled_at
+        sample = Sample(at, seconds, self._current, self._backend.status(), self.loads)
         self._samples.append(sample)
         self._current = Traffic()
         self._sampled_at, self._sampled_tokens = now, self.output_tokens
