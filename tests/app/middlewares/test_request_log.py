@@ -40,7 +40,7 @@ def ask(recorder, caplog):
     """Sends one request through the middleware; returns the messages that came out."""
     caplog.set_level(logging.INFO, logger="app.ops.request_end")
     history = History(build_backend(BackendConfig("scripted")))
-    services = SimpleNamespace(metrics=recorder, usage_writer=recorder, history=history)
+    services = SimpleNamespace(metrics=recorder, usage_writer=recorder, telemetry=None, history=history)
     gateway = SimpleNamespace(state=SimpleNamespace(services=services))
 
     async def ask(app: Any, **headers: str) -> list[dict[str, Any]]:
