@@ -11,7 +11,7 @@ import pytest
 from .servers import MissingServer, PostgresServer, RedisServer, server_directory
 
 SLOW_FOLDERS = (
-    *("inference/", "scripts/", "test_servers.py", "test_conftest.py"),
+    *("inference/", "scripts/", "deploy/", "test_servers.py", "test_conftest.py"),
     *("app/cli/", "app/openapi/", "app/persistence/", "app/admin/"),
 )
 SLOW_FIXTURES = {"start_gateway", "database"}
@@ -45,7 +45,7 @@ def _redis_session_server() -> Iterator[RedisServer]:
         try:
             server = RedisServer(directory)
         except MissingServer as error:
-            _leave_out(error)
+            leave_out(error)
         try:
             server.start()
             yield server
@@ -73,7 +73,7 @@ def _postgres_session_server() -> Iterator[PostgresServer]:
         try:
             server = PostgresServer(directory)
         except MissingServer as error:
-            _leave_out(error)
+            leave_out(error)
         try:
             server.start()
             yield server
@@ -97,7 +97,7 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
-def _leave_out(error: MissingServer) -> None:
+def leave_out(error: MissingServer) -> None:
     """Skips the test, except in continuous integration, where nothing may be left out unseen."""
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(str(error), pytrace=False)

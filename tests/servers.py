@@ -1,4 +1,4 @@
-"""Real Redis and PostgreSQL servers for the tests: own port, own password, own directory.
+"""Real servers for the tests, Redis and PostgreSQL among them: own port, own password, own directory.
 
 Each is bound to the loopback address and dies with the process that started it, killed or not.
 """
@@ -37,7 +37,7 @@ class RedisServer:
     """One redis-server. After `stop`, `start` brings it back at the same address, empty."""
 
     def __init__(self, directory: Path) -> None:
-        self._program = _find_program("redis-server", package="redis-server")
+        self._program = find_program("redis-server", package="redis-server")
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._password = secrets.token_urlsafe(24)
@@ -57,9 +57,9 @@ class RedisServer:
             f'dir {self._directory}\nsave ""\nappendonly no\n'
         )
         log = self._directory / "redis.log"
-        self._process = _spawn([self._program, str(config)], log, signal.SIGKILL)
+        self._process = spawn([self._program, str(config)], log, signal.SIGKILL)
         while not self._answers():
-            _wait_a_little(self._process, log)
+            wait_a_little(self._process, log)
 
     def _answers(self) -> bool:
         with redis.Redis.from_url(self.url) as client:
@@ -74,7 +74,7 @@ class RedisServer:
 
     def stop(self) -> None:
         if self._process is not None:
-            _stop(self._process, signal.SIGKILL)
+            stop_process(self._process, signal.SIGKILL)
             self._process = None
 
 
@@ -85,8 +85,8 @@ class PostgresServer:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._program = _find_program("postgres", package="postgresql")
-        self._initdb = _find_program("initdb", package="postgresql")
+        self._program = find_program("postgres", package="postgresql")
+        self._initdb = find_program("initdb", package="postgresql")
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._password = secrets.token_urlsafe(24)
@@ -115,9 +115,9 @@ class PostgresServer:
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [self._program, "-D", str(data), *options]
-        self._process = _spawn(command, log, signal.SIGQUIT, _unprivileged_user())
+        self._process = spawn(command, log, signal.SIGQUIT, _unprivileged_user())
         while not self._answers():
-            _wait_a_little(self._process, log)
+            wait_a_little(self._process, log)
 
     def _create_cluster(self, data: Path) -> None:
         user, log = _unprivileged_user(), self._directory / "initdb.log"
@@ -129,7 +129,7 @@ class PostgresServer:
             shutil.chown(password_file, user)
         command = [self._initdb, "-D", str(data), "-U", "gateway", "-E", "UTF8", "--no-sync"]
         command += ["--locale=C", "--auth=scram-sha-256", f"--pwfile={password_file}"]
-        with _spawn(command, log, signal.SIGKILL, user) as initdb:
+        with spawn(command, log, signal.SIGKILL, user) as initdb:
             if initdb.wait(START_SECONDS) != 0:
                 raise ServerNotStarted(log.read_text()[-LOG_CHARACTERS:])
 
@@ -163,7 +163,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         if self._process is not None:
-            _stop(self._process, signal.SIGQUIT)  # PostgreSQL's immediate shutdown
+            stop_process(self._process, signal.SIGQUIT)  # PostgreSQL's immediate shutdown
             self._process = None
 
 
@@ -184,9 +184,12 @@ def free_port() -> int:
     return port
 
 
-def _find_program(name: str, package: str) -> str:
-    """Looks on the PATH, then where Debian keeps PostgreSQL's programs. Raises `MissingServer`."""
-    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
+def find_program(name: str, package: str) -> str:
+    """Looks on the PATH, then where Debian keeps it for others than users. Raises `MissingServer`."""
+    installed = [
+        *Path("/usr/sbin").glob(name),
+        *sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True),
+    ]
     path = shutil.which(name) or next((str(path) for path in installed), None)
     if path is None:
         raise MissingServer(f"{name} is not installed: apt-get install {package}")
@@ -201,7 +204,7 @@ def _unprivileged_user() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _spawn(
+def spawn(
     command: Sequence[str], log: Path, stop_signal: signal.Signals, user: str | None = None
 ) -> "subprocess.Popen[bytes]":
     """Starts it with a watcher that signals it when our end of a pipe closes, so when we die.
@@ -224,14 +227,14 @@ def _spawn(
         )
 
 
-def _wait_a_little(process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_a_little(process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Between two questions whether it answers. Raises `ServerNotStarted` when it has ended."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(POLL_SECONDS)
         raise ServerNotStarted(log.read_text()[-LOG_CHARACTERS:])
 
 
-def _stop(process: "subprocess.Popen[bytes]", stop_signal: signal.Signals) -> None:
+def stop_process(process: "subprocess.Popen[bytes]", stop_signal: signal.Signals) -> None:
     process.send_signal(stop_signal)
     process.wait(START_SECONDS)
     assert process.stdin is not None

@@ -1,0 +1,75 @@
+"""What ships in `deploy/` and docker-compose.yml, read by the programs that will read it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..conftest import leave_out
+from ..servers import MissingServer, find_program
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+
+FindProgram = Callable[[str, str], str]
+
+
+@pytest.fixture(scope="session")
+def program() -> FindProgram:
+    """The path of a program, installed beside Python or by a Debian package; the test is left out without."""
+
+    def find(name: str, package: str) -> str:
+        beside = Path(sys.executable).with_name(name)
+        try:
+            return str(beside) if beside.exists() else find_program(name, package)
+        except MissingServer as error:
+            leave_out(error)
+            raise
+
+    return find
+
+
+@pytest.fixture
+def secrets_dir(program: FindProgram, tmp_path: Path) -> Path:
+    """What deploy/make-secrets makes, for `localhost`."""
+    program("openssl", "openssl")
+    shutil.copy(DEPLOY / "make-secrets", tmp_path)
+    subprocess.run([tmp_path / "make-secrets"], check=True, capture_output=True)
+    return tmp_path / "secrets"
+
+
+@pytest.fixture(scope="session")
+def compose_config(program: FindProgram) -> Callable[..., dict[str, Any]]:
+    """docker-compose.yml as Docker Compose itself understands it; keywords are the shell's variables."""
+
+    @cache
+    def config(*profiles: str, **variables: str) -> dict[str, Any]:
+        command = [program("docker-compose", "docker-compose"), "--file", str(ROOT / "docker-compose.yml")]
+        for profile in profiles:
+            command += ["--profile", profile]
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"} | variables
+        done = subprocess.run(
+            [*command, "--env-file", os.devnull, "config", "--format", "json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    return config
+
+
+@pytest.fixture(scope="session")
+def services(compose_config: Callable[..., dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every service, of every profile."""
+    every: dict[str, dict[str, Any]] = compose_config("gpu", "observability")["services"]
+    return every

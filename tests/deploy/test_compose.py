@@ -1,0 +1,182 @@
+"""docker-compose.yml: it is valid, what it starts is contained, and each part is told what it needs."""
+
+import ipaddress
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.settings import Settings, unknown_variables
+
+from .conftest import DEPLOY, ROOT, FindProgram
+
+Services = dict[str, dict[str, Any]]
+
+ONCE = {"migrate", "signing-key"}
+GATEWAYS = {"gateway", "gateway-gpu"}
+PINNED = re.compile(r"[a-z/-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?")
+
+
+def seconds(duration: str) -> int:
+    minutes, rest = re.fullmatch(r"(?:(\d+)m)?(\d+)s", duration).groups()  # type: ignore[union-attr]
+    return int(minutes or 0) * 60 + int(rest)
+
+
+def test_file_follows_the_specification(program: FindProgram) -> None:
+    command = [program("check-jsonschema", "check-jsonschema"), "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, str(ROOT / "docker-compose.yml")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_profiles_add_to_what_starts_without_any(compose_config: Callable[..., dict[str, Any]]) -> None:
+    plain = set(compose_config()["services"])
+    assert plain == {"nginx", "gateway", "migrate", "signing-key", "postgres", "redis"}
+    assert set(compose_config("gpu")["services"]) - plain == {"gateway-gpu"}
+    assert set(compose_config("observability")["services"]) - plain == {"prometheus", "grafana"}
+
+
+def test_gpus_replace_the_processor_where_that_is_asked_for(
+    compose_config: Callable[..., dict[str, Any]],
+) -> None:
+    services = compose_config("gpu", CPU_GATEWAYS="0")["services"]
+    assert services["gateway"]["deploy"]["replicas"] == 0
+    (devices,) = services["gateway-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert len(devices["device_ids"]) == 2
+    assert services["gateway-gpu"]["environment"]["GATEWAY_DEVICES"] == "cuda:0,cuda:1"
+    for name in GATEWAYS:
+        assert services[name]["networks"]["front"]["aliases"] == ["gateway"]
+    assert services["nginx"]["environment"]["NGINX_GATEWAYS"] == "gateway:8000"
+
+
+def test_every_container_is_contained(services: Services) -> None:
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not service.get("privileged"), name
+        assert not service.get("cap_add"), name
+        if name not in GATEWAYS | ONCE:  # the image says it of these
+            assert service["user"].split(":")[0] not in ("", "0", "root"), name
+
+
+def test_every_image_has_an_exact_version(services: Services) -> None:
+    for service in services.values():
+        assert PINNED.fullmatch(service["image"]), service["image"]
+
+
+def test_everything_that_stays_says_whether_it_is_well(services: Services) -> None:
+    for name in services.keys() - GATEWAYS - ONCE:
+        assert services[name]["healthcheck"]["test"], name
+    for name in ONCE:
+        assert services[name]["healthcheck"]["disable"], name
+
+
+def test_nobody_outside_reaches_anything_but_nginx(services: Services) -> None:
+    for name, service in services.items():
+        for port in service.get("ports", ()):
+            assert name == "nginx" or port["host_ip"] == "127.0.0.1", name
+
+
+def test_database_and_redis_meet_the_gateways_alone(
+    services: Services, compose_config: Callable[..., dict[str, Any]]
+) -> None:
+    assert compose_config()["networks"]["back"]["internal"]
+    assert services["postgres"]["networks"].keys() == services["redis"]["networks"].keys() == {"back"}
+    assert {name for name in services if "back" in services[name]["networks"]} == {
+        *GATEWAYS,
+        *ONCE,
+        "postgres",
+        "redis",
+    }
+
+
+def test_secrets_are_files_that_git_does_not_see_and_no_variable_holds_one(
+    compose_config: Callable[..., dict[str, Any]], services: Services
+) -> None:
+    for secret in compose_config("gpu", "observability")["secrets"].values():
+        path = Path(secret["file"])
+        assert path.parent == DEPLOY / "secrets"
+        subprocess.run(["git", "check-ignore", "--quiet", str(path)], cwd=ROOT, check=True)
+    for service in services.values():
+        for name, value in service.get("environment", {}).items():
+            assert "PASSWORD" not in name or value.startswith("/run/secrets/"), name
+
+
+def test_migrations_come_first_and_then_the_key(services: Services) -> None:
+    assert services["migrate"]["command"] == ["db", "upgrade"]
+    assert services["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+    assert services["signing-key"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    for name in GATEWAYS:
+        assert services[name]["depends_on"]["signing-key"]["condition"] == "service_completed_successfully"
+
+
+def test_gateways_are_given_settings_that_exist(
+    services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in GATEWAYS:
+        for variable in [variable for variable in os.environ if variable.startswith("GATEWAY_")]:
+            monkeypatch.delenv(variable)
+        for variable, value in services[name]["environment"].items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("GATEWAY_SECRETS_DIR", str(tmp_path))
+        assert unknown_variables() == []
+        assert Settings(_env_file=None).log_level == "info"
+
+
+def test_addresses_that_are_believed_are_those_of_the_networks(
+    compose_config: Callable[..., dict[str, Any]],
+) -> None:
+    front, watch = "10.1.0.0/24", "10.2.0.0/24"
+    document = compose_config(FRONT_SUBNET=front, WATCH_SUBNET=watch)
+    for name, subnet in (("front", front), ("watch", watch)):
+        assert document["networks"][name]["ipam"]["config"] == [{"subnet": subnet}]
+    environment = document["services"]["gateway"]["environment"]
+    assert environment["GATEWAY_FORWARDED_ALLOW_IPS"] == front
+    assert environment["GATEWAY_METRICS_NETWORKS"].endswith(f",{watch}")
+    default = [
+        network["ipam"]["config"][0]["subnet"]
+        for network in compose_config()["networks"].values()
+        if network.get("ipam")
+    ]
+    first, second = map(ipaddress.ip_network, default)
+    assert not first.overlaps(second)
+
+
+def test_a_stop_leaves_time_for_what_runs(services: Services) -> None:
+    settings = Settings(_env_file=None)
+    for name in GATEWAYS:
+        assert seconds(services[name]["stop_grace_period"]) > settings.drain_seconds
+    assert seconds(services["nginx"]["stop_grace_period"]) > settings.request_timeout_seconds
+
+
+def test_files_that_are_mounted_exist(services: Services) -> None:
+    for name, service in services.items():
+        for volume in service.get("volumes", ()):
+            if volume["type"] == "bind":
+                assert Path(volume["source"]).exists(), (name, volume["source"])
+                assert volume["read_only"], name
+
+
+def test_nginx_accepts_what_its_templates_become(
+    services: Services, program: FindProgram, secrets_dir: Path, tmp_path: Path
+) -> None:
+    """As its container does it, with addresses and files of this machine."""
+    nginx = program("nginx", "nginx")
+    program("envsubst", "gettext-base")
+    environment = {
+        name: value.replace("/run/secrets", str(secrets_dir)).replace("gateway:8000", "127.0.0.1:8000")
+        for name, value in services["nginx"]["environment"].items()
+    }
+    environment |= {"NGINX_PROGRAM": nginx, "NGINX_RUN_DIR": str(tmp_path), "NGINX_LOG_DIR": str(tmp_path)}
+    environment |= {"NGINX_HTTPS_PORT": "8443", "NGINX_HTTP_PORT": "8080"}
+    (mount,) = [mount for mount in services["nginx"]["volumes"] if mount["target"] == "/opt/nginx"]
+    render = Path(mount["source"]) / "render"
+    subprocess.run([render, tmp_path / "conf"], env=os.environ | environment, check=True)
+    done = subprocess.run(
+        [nginx, "-t", "-c", tmp_path / "conf" / "nginx.conf"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
