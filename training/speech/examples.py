@@ -10,6 +10,7 @@ from inference.types import AUDIO_SAMPLE_RATE, Audio
 from training.example import Example, Language, Split, Turn, asked
 from training.speech.espeak import SAMPLE_RATE as ESPEAK_SAMPLE_RATE
 from training.speech.espeak import speak
+from training.speech.pronunciation import as_spoken
 from training.speech.questions import ORDERS, TRANSCRIBE, WORDS
 from training.speech.recordings import LONGEST, SILENCES, draw_conditions, record
 from training.speech.spectra import Samples, resample
@@ -60,7 +61,7 @@ def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[Comma
     while True:
         command = spoken_command(rng, split, language)
         voice = draw_voice(rng, split, language)
-        said = speak(command.sentence, voice.name, voice.manner, seed=rng.getrandbits(31))
+        said = speak(as_spoken(command.sentence), voice.name, voice.manner, seed=rng.getrandbits(31))
         speech = resample(said, AUDIO_SAMPLE_RATE / ESPEAK_SAMPLE_RATE / rng.uniform(*TONES))
         if len(speech) <= _LONGEST_SPEECH * AUDIO_SAMPLE_RATE:
             return command, speech
