@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "install-test-servers"
-EVERYTHING = ("redis-server", "initdb", "promtool", "systemd-analyze")
+EVERYTHING = ("redis-server", "initdb", "promtool", "systemd-analyze", "dpkg-query")
 
 
 @pytest.fixture
@@ -42,6 +42,13 @@ def test_root_installs_what_is_missing(install):
     result = install({**NO_REDIS, "apt-get": 'echo "apt-get $*"', **AS_ROOT})
     assert result.returncode == 0
     assert "apt-get install -y -qq --no-install-recommends redis-server" in result.stdout
+
+
+def test_fonts_that_are_missing_are_installed(install):
+    query = '[ "$2" != fonts-inter ]'
+    programs = {**dict.fromkeys(EVERYTHING, "exit 0"), "dpkg-query": query, **AS_ROOT}
+    result = install({**programs, "apt-get": 'echo "apt-get $*"'})
+    assert result.stdout.splitlines()[-1].endswith("--no-install-recommends fonts-inter")
 
 
 def test_lists_of_packages_are_fetched_when_the_first_attempt_fails(install, tmp_path):

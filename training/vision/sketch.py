@@ -16,8 +16,8 @@ from training.vision.icons import ICON_NAMES, choose_icons, icon_mask
 from training.vision.palette import VIVID, Colour, Palette, mix
 from training.vision.sizes import Size, units_of
 
-SMALLEST_EM: dict[Language, float] = {"en": 15.0, "zh": 16.0}  # units; smaller cannot be read
-LARGEST_EM: dict[Language, float] = {"en": 20.0, "zh": 21.0}  # of running text; titles are larger
+SMALLEST_EM: dict[Language, float] = {"en": 15.0, "zh": 17.0}  # units; smaller cannot be read
+LARGEST_EM: dict[Language, float] = {"en": 20.0, "zh": 22.0}  # of running text; titles are larger
 CAP_HEIGHT = 0.72  # of the em, of Latin capitals
 
 Role = Literal["button", "icon", "field", "item", "switch", "tab", "app", "key", "title", "number", "text"]

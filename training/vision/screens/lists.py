@@ -150,7 +150,7 @@ def draw_chat(sketch: Sketch) -> None:
         left += 40
     for name in rng.sample(("plus", "camera", "picture", "heart"), rng.randint(1, 2)):
         icon_button(sketch, right - 12, bar + 30, name)
-        right -= 42
+        right -= 45
     label = sketch.choose_label(("Message",) if language == "en" else ("留言",), right - left - 30, sketch.em)
     if label:
         text_field(sketch, (left, bar + 9, right, bar + 51), label)
