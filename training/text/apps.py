@@ -7,7 +7,7 @@ ENGLISH = (
     "Messages, Phone, Contacts, Notes, Browser, Mail, Calculator, Files, Gallery, App Store, Wallet, Health, "
     "YouTube, Gmail, Chrome, WhatsApp, Instagram, Facebook, Twitter, Spotify, Netflix, Telegram, Uber, Amazon, "
     "Google Maps, Outlook, Slack, Zoom, Skype, Reddit, Pinterest, LinkedIn, Snapchat, Discord, Safari, Podcasts, "
-    "Books, News, Translate, Voice Recorder, Compass, Reminders, Flashlight, Airbnb, Duolingo, Dropbox, Drive, Teams, "
+    "Books, Stocks, Translate, Voice Recorder, Compass, Reminders, Flashlight, Airbnb, Duolingo, Dropbox, Drive, Teams, "
     "Paypal, Keep, Recorder"
 ).split(", ")
 CHINESE = (

@@ -7,6 +7,7 @@ import pytest
 
 import training.text
 from training.example import Language
+from training.text.facts import Fact
 from training.text.frames import Phrasings, frames
 from training.text.manners import MANNERS
 
@@ -17,6 +18,8 @@ def named_phrasings() -> Iterator[tuple[str, Phrasings]]:
     for module in pkgutil.iter_modules(training.text.__path__):
         loaded = importlib.import_module(f"training.text.{module.name}")
         for name, value in vars(loaded).items():
+            if isinstance(value, Fact):
+                value = value.phrasing
             if isinstance(value, Phrasings):
                 yield f"{module.name}.{name}", value
 

@@ -1,0 +1,85 @@
+"""The text part of what the model learns and is asked: a weighted mix of all subjects as conversations."""
+
+import random
+
+from inference.types import Message, Role, Text
+from training.example import Language, Split, Turn
+from training.text.abilities import abilities
+from training.text.alarms import alarm
+from training.text.arithmetic import arithmetic
+from training.text.clock import clock
+from training.text.gateway_questions import gateway_question
+from training.text.identity import identity
+from training.text.launch import launch
+from training.text.navigation import back, finish, home, swipe
+from training.text.out_of_depth import out_of_depth
+from training.text.pointing import double_tap, long_press, tap
+from training.text.repeat import repeat
+from training.text.small_talk import small_talk
+from training.text.speaker import Speaker, Utterance
+from training.text.system_prompts import SYSTEM_PROMPTS
+from training.text.typing_text import type_text
+from training.text.waiting import wait
+
+# What each is drawn with. Those with much to copy or to compute are learnt last and come most often.
+SUBJECTS = {
+    launch: 11,
+    type_text: 7,
+    tap: 4,
+    swipe: 5,
+    back: 3,
+    home: 3,
+    wait: 4,
+    long_press: 3,
+    double_tap: 3,
+    finish: 2,
+    alarm: 10,
+    clock: 7,
+    arithmetic: 10,
+    repeat: 7,
+    identity: 6,
+    abilities: 5,
+    small_talk: 5,
+    gateway_question: 14,
+    out_of_depth: 16,
+}
+# Kinds whose answers are do(...) or finish(...).
+INTENT_KINDS = frozenset("launch type tap swipe back home wait long_press double_tap finish alarm".split())
+
+WITH_SYSTEM_PROMPT = 0.15
+WITH_HISTORY = 0.1
+LANGUAGES: tuple[Language, Language] = ("en", "zh")
+_CHOICES, _WEIGHTS = list(SUBJECTS), list(SUBJECTS.values())
+
+
+def text_turn(rng: random.Random, split: Split, language: Language | None = None) -> Turn:
+    speaker = Speaker(rng, split, language or LANGUAGES[rng.random() < 0.5])
+    return _turn(speaker, rng.choices(_CHOICES, _WEIGHTS)[0](speaker))
+
+
+def held_out_turns(seed: int, count_per_kind: int) -> list[Turn]:
+    """`count_per_kind` conversations of each subject, English and Chinese in turns."""
+    turns = []
+    for subject in SUBJECTS:
+        rng = random.Random(f"{seed} {subject.__name__}")
+        for index in range(count_per_kind):
+            speaker = Speaker(rng, "held_out", LANGUAGES[index % 2])
+            turns.append(_turn(speaker, subject(speaker)))
+    return turns
+
+
+def _turn(speaker: Speaker, utterance: Utterance) -> Turn:
+    messages: list[Message] = []
+    if speaker.chance(WITH_SYSTEM_PROMPT):
+        prompts = SYSTEM_PROMPTS[speaker.split, speaker.language]
+        messages.append(_message("system", speaker.choose(prompts)))
+    if speaker.chance(WITH_HISTORY):
+        for _ in range(speaker.between(1, 2)):
+            earlier = speaker.rng.choices(_CHOICES, _WEIGHTS)[0](speaker)
+            messages += _message("user", earlier.sentence), _message("assistant", earlier.answer)
+    messages.append(_message("user", utterance.sentence))
+    return Turn(utterance.kind, tuple(messages), utterance.answer, utterance.thinking)
+
+
+def _message(role: Role, text: str) -> Message:
+    return Message(role, (Text(text),))
