@@ -46,7 +46,11 @@ SCREEN_TURNS, SHAPES_TURNS = 10, 8
 
 
 def screen_example(
-    rng: random.Random, split: Split, scale: Scale = SCREEN_SCALE, fonts: Path = SYSTEM_FONTS
+    rng: random.Random,
+    split: Split,
+    scale: Scale = SCREEN_SCALE,
+    fonts: Path = SYSTEM_FONTS,
+    most_turns: int = SCREEN_TURNS,
 ) -> Example:
     native = choose_size(rng, SCREEN_SIZES[split], TURNED_SHARE)
     size = training_size(rng, native, scale) if split == "train" else native
@@ -57,10 +61,12 @@ def screen_example(
         rng.choices(list(SCREENS), list(SCREENS.values()))[0](sketch)
         if len(sketch.elements) >= 3:
             break
-    return Example(Questioner(sketch).turns(SCREEN_TURNS), _finish(rng, sketch.image))
+    return Example(Questioner(sketch).turns(most_turns), _finish(rng, sketch.image))
 
 
-def shapes_example(rng: random.Random, split: Split, scale: Scale = SHAPES_SCALE) -> Example:
+def shapes_example(
+    rng: random.Random, split: Split, scale: Scale = SHAPES_SCALE, most_turns: int = SHAPES_TURNS
+) -> Example:
     native = choose_size(rng, PHOTOS[split], TURNED_PHOTO_SHARE)
     size = training_size(rng, native, scale) if split == "train" else native
     while True:
@@ -68,7 +74,7 @@ def shapes_example(rng: random.Random, split: Split, scale: Scale = SHAPES_SCALE
         placed = draw_shapes(rng, image)
         if placed:
             break
-    turns = ShapeQuestioner(rng, split, placed, units_of(size)).turns(SHAPES_TURNS)
+    turns = ShapeQuestioner(rng, split, placed, units_of(size)).turns(most_turns)
     return Example(turns, _finish(rng, image, jpeg_share=0.9))
 
 

@@ -114,7 +114,7 @@ def measure(text: str, face: Face) -> float:
     return _open(face.path(text), MASTER_SIZES[0]).getlength(text) / MASTER_SIZES[0]
 
 
-@lru_cache(maxsize=1_500)
+@lru_cache(maxsize=1_000)
 def _master(text: str, face: Face, size: int) -> Image.Image:
     mask = Image.new("L", (max(1, round(measure(text, face) * size)), round(LINE * size)))
     ImageDraw.Draw(mask).text((0, ASCENT * size), text, 255, _open(face.path(text), size), "ls")

@@ -15,7 +15,7 @@ from training.vision.questions import phrase
 from training.vision.sizes import Size, units_of
 
 SMALLEST_EM, LARGEST_EM = 18.0, 56.0  # units
-NUMBER_SHARE = 0.35
+NUMBER_SHARE = 0.45
 TILT = 4.0  # degrees
 
 

@@ -104,6 +104,15 @@ class Sketch:
         self._used |= names
         return name
 
+    def choose_glyph(self, label: str) -> str | None:
+        """Returns an unused icon to stand beside a label: the one of that name, if there is one, or any."""
+        own = [name for name in self._icons if label.lower() in ICON_NAMES[name].values()]
+        if not self._icons:
+            return None
+        name = own[0] if own else self._icons[-1]
+        self._icons.remove(name)
+        return name
+
     def vivid(self) -> Colour:
         return self.rng.choice(VIVID[self.split])
 

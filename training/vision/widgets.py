@@ -76,7 +76,8 @@ def title_bar(sketch: Sketch, top: float, title: str | None = None) -> float:
         icon_button(sketch, left + ICON_SIDE / 2, y, rng.choice(("back", "back", "menu", "close")))
         left += ICON_SIDE + 18
     em = sketch.em * rng.uniform(1.1, 1.4)
-    title = title or sketch.choose_label(TITLES[sketch.language], right - left, em, bold=True)
+    pool = TITLES[sketch.language] + TABS[sketch.language]
+    title = title or sketch.choose_label(pool, right - left, em, bold=True)
     if title:
         box = sketch.write(title, left, y, em, ink, sketch.faces.bold)
         sketch.add(Element("title", title, box))
@@ -142,8 +143,7 @@ def tab_bar(sketch: Sketch) -> float:
     chosen = rng.randrange(count)
     for index in range(count):
         label = sketch.choose_label(TABS[sketch.language], cell - 8, sketch.small_em)
-        icon = sketch.choose_icon()
-        if label is None or icon is None:
+        if label is None or (icon := sketch.choose_glyph(label)) is None:
             continue
         ink = palette.accent if index == chosen else palette.text
         x = cell * (index + 0.5)

@@ -4,7 +4,7 @@ from PIL import Image
 
 from training.vision.labels import APPS, FIELDS
 from training.vision.palette import is_dark, mix
-from training.vision.sketch import Element, Sketch
+from training.vision.sketch import Box, Element, Sketch
 from training.vision.widgets import MARGIN, status_bar, text_field
 
 
@@ -30,7 +30,7 @@ def draw_home(sketch: Sketch) -> None:
         label = sketch.choose_label(APPS[language], cell - 5, em)
         if label is None:
             continue
-        _tile(sketch, x, y, tile, radius)
+        _tile(sketch, label, (x - tile / 2, y, x + tile / 2, y + tile), radius)
         written = sketch.write(label, x, y + tile + 0.85 * em, em, _ink(sketch), anchor="middle")
         half = min(cell / 2, max(tile, written[2] - written[0]) / 2 + 2)
         sketch.add(Element("app", label, (x - half, y, x + half, written[3])))
@@ -49,8 +49,8 @@ def _wallpaper(sketch: Sketch) -> None:
     sketch.image.paste(seeds.resize(sketch.size, Image.Resampling.BICUBIC))
 
 
-def _tile(sketch: Sketch, x: float, top: float, side: float, radius: float) -> None:
-    colour = sketch.vivid()
-    sketch.fill((x - side / 2, top, x + side / 2, top + side), colour, radius)
-    if icon := sketch.choose_icon():
-        sketch.icon(icon, x, top + side / 2, side * 0.58, (255, 255, 255))
+def _tile(sketch: Sketch, label: str, box: Box, radius: float) -> None:
+    left, top, right, bottom = box
+    sketch.fill(box, sketch.vivid(), radius)
+    if icon := sketch.choose_glyph(label):
+        sketch.icon(icon, (left + right) / 2, (top + bottom) / 2, (right - left) * 0.58, (255, 255, 255))

@@ -24,11 +24,12 @@ def draw_settings(sketch: Sketch) -> None:
     rng, palette = sketch.rng, sketch.palette
     top = title_bar(sketch, status_bar(sketch)) + rng.uniform(0, 14)
     height = rng.uniform(max(46.0, 2.6 * sketch.em), 72.0)
+    bottom = tab_bar(sketch) if rng.random() < 0.25 and sketch.height > 450 else sketch.height - 8
     cards, has_icons = rng.random() < 0.5, rng.random() < 0.6
     left, right = (MARGIN + 12, sketch.width - MARGIN - 12) if cards else (MARGIN, sketch.width - MARGIN)
     start = left + (36 if has_icons else 0)
     for _ in range(rng.randint(3, 10)):
-        if top + height > sketch.height - 8:
+        if top + height > bottom:
             break
         label = sketch.choose_label(SETTINGS[sketch.language], right - start - 70, sketch.em)
         if label is None:
@@ -39,7 +40,7 @@ def draw_settings(sketch: Sketch) -> None:
             sketch.fill(card, palette.surface, 8)
         else:
             sketch.rule(start, sketch.width, top + height)
-        if has_icons and (icon := sketch.choose_icon()):
+        if has_icons and (icon := sketch.choose_glyph(label)):
             sketch.icon(icon, left + 11, y, 22, palette.accent)
         written = sketch.write(label, start, y, sketch.em, palette.text)
         kind, room = rng.random(), right - written[2] - 24
@@ -75,7 +76,7 @@ def draw_list(sketch: Sketch) -> None:
         if label:
             text_field(sketch, (MARGIN, top, sketch.width - MARGIN, top + 42), label, icon="search")
             top += 50
-    bottom = tab_bar(sketch) if rng.random() < 0.35 and sketch.height > 450 else sketch.height - 8
+    bottom = tab_bar(sketch) if rng.random() < 0.6 and sketch.height > 450 else sketch.height - 8
     has_print, has_pictures = rng.random() < 0.6, rng.random() < 0.7
     has_prices, is_round = rng.random() < 0.4, rng.random() < 0.5
     height = rng.uniform(64.0, 88.0) if has_print else rng.uniform(52.0, 72.0)

@@ -29,7 +29,7 @@ def draw_shop(sketch: Sketch) -> None:
     if label := sketch.choose_label(FIELDS[sketch.language][:1], 200, sketch.em):
         text_field(sketch, (MARGIN, top, right, top + 44), label, icon="search")
     top += 56
-    bottom = tab_bar(sketch) if sketch.height > 450 and rng.random() < 0.7 else sketch.height
+    bottom = tab_bar(sketch) if sketch.height > 450 and rng.random() < 0.9 else sketch.height
     columns = max(2, round(sketch.width / rng.uniform(150, 200)))
     cell, gap = (sketch.width - 24) / columns, 6.0
     height = rng.uniform(130, 210)
@@ -95,11 +95,13 @@ def draw_tools(sketch: Sketch) -> None:
     has_tiles = rng.random() < 0.5
     for index in range(rows * columns):
         x, y = 12 + cell * (index % columns + 0.5), top + height * (index // columns) + side / 2 + 8
-        icon = sketch.choose_icon()
         label = None
         if has_words:
             label = sketch.choose_label(SETTINGS[sketch.language], cell - 6, sketch.small_em)
-        if icon is None or (has_words and label is None):
+            icon = sketch.choose_glyph(label) if label else None
+        else:
+            icon = sketch.choose_icon()
+        if icon is None:
             continue
         half = min(cell / 2 - 1, max(side / 2 + 8, TOUCH_SIDE / 2))
         touch = (x - half, y - side / 2 - 8, x + half, y + side / 2 + 8)
