@@ -10,6 +10,7 @@ import pytest
 from training.vision import examples, sizes
 from training.vision.examples import held_out, label_example, screen_example, shapes_example
 from training.vision.labels import all_labels
+from training.vision.screens.lists import VALUES
 
 pytestmark = pytest.mark.slow
 
@@ -106,13 +107,14 @@ def test_nothing_is_always_tapped_in_the_same_place(drawn):
 
 
 def test_what_is_read_is_a_label_or_a_number(drawn):
-    labels = {*all_labels("en"), *all_labels("zh")}
+    labels, values = {*all_labels("en"), *all_labels("zh")}, {*VALUES["en"], *VALUES["zh"]}
     for example in drawn["screen"] + drawn["label"]:
         for turn in example.turns:
             if turn.kind in ("read.at", "read.title", "read.item", "read.sign"):
                 assert turn.answer in labels, turn
-            if turn.kind in ("read.number", "read.digits"):
-                assert re.fullmatch(r"[$¥A-Z]?\d+(\.\d\d|:\d\d|%)?", turn.answer)
+            if turn.kind in ("read.number", "read.digits", "read.value"):
+                is_number = re.fullmatch(r"[$¥A-Z]?\d+(\.\d\d|:\d\d|%)?", turn.answer)
+                assert is_number or (turn.kind == "read.value" and turn.answer in values), turn
 
 
 def test_a_screen_has_many_questions(drawn):
