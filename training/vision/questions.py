@@ -25,6 +25,11 @@ TYPED: dict[Language, tuple[str, ...]] = {
     "en": ("hello", "coffee", "Beijing", "Anna", "123456", "music", "good morning", "pizza", "New York"),
     "zh": ("你好", "咖啡", "北京", "小王", "123456", "音乐", "早上好", "火锅", "上海"),
 }
+VERBS: dict[str, dict[Language, str]] = {
+    "Tap": {"en": "tap", "zh": "点击"},
+    "Double Tap": {"en": "double tap", "zh": "双击"},
+    "Long Press": {"en": "long press", "zh": "长按"},
+}
 YES_NO: dict[Language, tuple[str, str]] = {"en": ("No.", "Yes."), "zh": ("没有打开。", "打开了。")}
 OTHER_LANGUAGE_SHARE = 0.1  # of questions not asked in the screen's own language
 
@@ -88,7 +93,8 @@ class Questioner:
             seen = f"the {name} icon" if language == "en" else f"{name}图标"
         else:
             seen = f"“{element.name}”"
-        thought = f"I see {seen} and tap it." if language == "en" else f"我看到{seen}，点击它。"
+        verb = VERBS[action][language]
+        thought = f"I see {seen} and {verb} it." if language == "en" else f"我看到{seen}，{verb}它。"
         box = frame_box(element.box, self._sketch.width, self._sketch.height)
         return Turn(kind, asked(question), act(action, x, y), thought, box)
 
