@@ -87,6 +87,7 @@ def _worker_columns(samples: Sequence[Sample], names: Sequence[str]) -> Document
         name: {
             "kv": [_kv_share(of_sample.get(name)) for of_sample in workers],
             "memory": [_memory_bytes(of_sample.get(name)) for of_sample in loads],
+            "utilization": [_utilization(of_sample.get(name)) for of_sample in loads],
         }
         for name in names
     }
@@ -98,6 +99,10 @@ def _kv_share(worker: WorkerStatus | None) -> float | None:
 
 def _memory_bytes(load: DeviceLoad | None) -> int | None:
     return None if load is None else load.memory_used_bytes
+
+
+def _utilization(load: DeviceLoad | None) -> float | None:
+    return None if load is None else _rounded(load.utilization)
 
 
 def _worker(worker: WorkerStatus, load: DeviceLoad | None) -> Document:

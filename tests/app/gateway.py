@@ -113,7 +113,14 @@ async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Ga
     """`overrides` are settings; scripted backend and SQLite unless they say otherwise."""
     values: dict[str, Any] = {"data_dir": directory, "backend": "scripted", "drain_seconds": 1}
     app = create_app(Settings(_env_file=None, **(values | overrides)))
-    async with app.router.lifespan_context(app), serving(app) as port:
+    async with app.router.lifespan_context(app), connected_gateway(app) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def connected_gateway(app: FastAPI) -> AsyncIterator[Gateway]:
+    """Served, with a client. The application's lifespan must have been entered."""
+    async with serving(app) as port:
         base_url = f"http://127.0.0.1:{port}"
         # Plain HTTP needs no certificates, and loading them takes longer than most tests.
         async with httpx.AsyncClient(base_url=base_url, timeout=30, verify=False) as client:

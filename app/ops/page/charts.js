@@ -5,6 +5,7 @@ import { clock } from "./format.js";
 import uPlot from "./vendor/uplot/uPlot.esm.js";
 
 const HOUR_SECONDS = 3600;
+const MINUTE_SAMPLES = 12;
 const HEIGHT = 170;
 const FONT = "12px system-ui, sans-serif";
 const pointers = uPlot.sync("ops");
@@ -65,7 +66,7 @@ export class Chart {
         { ...axis, size: 56, space: 34, values: (_, values) => values.map(this.write) },
       ],
       series: [{}, ...this.lines.map((line) => ({
-        stroke: () => colour(line.colour), width: 1.75,
+        stroke: () => colour(line.colour), width: 1.5,
         fill: line.isFilled ? () => `color-mix(in srgb, ${colour(line.colour)} 16%, transparent)` : undefined,
         points: { show: true, size: 4, fill: () => colour(line.colour), filter: lonely },
       }))],
@@ -81,16 +82,22 @@ export class Chart {
 
   /** Writes the values under the pointer, or else the newest. */
   tell() {
-    const times = this.data[0];
     const pointed = this.plot?.cursor.idx;
-    const index = pointed ?? times.length - 1;
-    const written = this.lines.map((_, line) => this.write(this.data[line + 1][index]));
+    const written = this.lines.map((_, line) => {
+      const values = this.data[line + 1];
+      return this.write(pointed === null || pointed === undefined ? newest(values) : values[pointed]);
+    });
     written.forEach((text, line) => setText(this.values[line], text));
     if (pointed === null || pointed === undefined) {
       const now = this.lines.map((line, number) => `${line.label} ${written[number]}`).join(", ");
       this.canvas.setAttribute("aria-label", `${this.title}, last hour. Now: ${now}.`);
     }
   }
+}
+
+/** The last value of the last minute; between rare requests there is none. */
+function newest(values) {
+  return values.slice(-MINUTE_SAMPLES).findLast((value) => value !== null && value !== undefined);
 }
 
 function swatch(name) {

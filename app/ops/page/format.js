@@ -21,8 +21,8 @@ export function percent(share) {
   return `${value > 99 && value < 100 ? Math.floor(value * 10) / 10 : Math.round(value)} %`;
 }
 
-export function gibibytes(bytes) {
-  return bytes === null || bytes === undefined ? NONE : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+export function gibibytes(value) {
+  return value === null || value === undefined ? NONE : `${Number(value.toFixed(1))} GiB`;
 }
 
 export function clock(unixSeconds, withSeconds = false) {

@@ -6,6 +6,7 @@ import { byId, element, setText, table } from "./dom.js";
 import { clock, gibibytes, number, percent, seconds } from "./format.js";
 
 const RETRY_SECONDS = 5;
+const GIB = 2 ** 30;
 const LEVEL_WORDS = { good: "good", idle: "no requests", warning: "watch", bad: "bad" };
 
 let hour = emptyHour();
@@ -101,22 +102,25 @@ function renderTiles(measures) {
 
 function tile(title, value, explanation, level, words = LEVEL_WORDS) {
   return element("section", { className: "tile panel", data: { level } },
-    element("h2", {}, title, element("span", { className: "level" }, words[level])),
-    element("p", { className: "value" }, value),
+    element("h2", {}, title),
+    element("p", { className: "reading" }, element("span", { className: "value" }, value),
+      element("span", { className: "level" }, words[level])),
     element("p", { className: "hint" }, explanation));
 }
 
 function workerCard(worker) {
   const state = worker.is_healthy ? "serving" : "down";
+  const isMeasured = worker.utilization !== undefined && worker.utilization !== null;
+  const busy = isMeasured ? `; the GPU is ${percent(worker.utilization)} busy` : "";
   const meters = [meter("KV cache", worker.kv_used, worker.kv_total, percent(worker.kv_total ? worker.kv_used / worker.kv_total : null))];
   if (worker.memory_total_bytes) {
-    const text = `${gibibytes(worker.memory_used_bytes)} of ${gibibytes(worker.memory_total_bytes)}`;
+    const text = `${gibibytes(worker.memory_used_bytes / GIB)} of ${gibibytes(worker.memory_total_bytes / GIB)}`;
     meters.push(meter("GPU memory", worker.memory_used_bytes, worker.memory_total_bytes, text));
   }
   return element("section", { className: "panel worker", data: { level: worker.is_healthy ? "good" : "bad" } },
     element("h2", {}, `Worker ${worker.worker} `, element("small", {}, worker.device),
       element("span", { className: "level" }, state)),
-    element("p", { className: "hint" }, `${worker.running} running, ${worker.waiting} waiting`),
+    element("p", { className: "hint" }, `${worker.running} running, ${worker.waiting} waiting${busy}`),
     ...meters);
 }
 
@@ -162,12 +166,18 @@ function renderWorkerCharts(workers) {
       { label: worker.device, colour: `line-${(index % 6) + 1}`, isFilled: workers.length === 1 }));
     workerCharts = { kv: new Chart("KV cache in use", lines, percent, { leastTop: 0.05 }) };
     if (workers.some((worker) => worker.memory_total_bytes)) {
-      workerCharts.memory = new Chart("GPU memory in use", lines, gibibytes, { leastTop: 2 ** 30 });
+      const leastTop = Math.max(...workers.map((worker) => worker.memory_total_bytes ?? 0)) / GIB;
+      workerCharts.memory = new Chart("GPU memory in use", lines, gibibytes, { leastTop });
+    }
+    if (workers.some((worker) => worker.utilization !== undefined && worker.utilization !== null)) {
+      workerCharts.utilization = new Chart("GPU busy", lines, percent);
     }
     byId("charts").append(...Object.values(workerCharts).map((chart) => chart.node));
   }
   for (const [key, chart] of Object.entries(workerCharts)) {
-    chart.update(hour.samples.at, names.map((name) => hour.workers[name][key]));
+    const unit = key === "memory" ? GIB : 1;
+    chart.update(hour.samples.at, names.map((name) => (
+      hour.workers[name][key].map((value) => (value === null ? null : value / unit)))));
   }
 }
 

@@ -293,7 +293,7 @@ async def test_the_numbers_of_a_generation_and_a_refusal(start_gateway: StartGat
     )
     assert {len(column) for column in seen["samples"].values()} == {1}
     assert seen["samples"]["tokens_per_second"][0] > 0
-    assert seen["worker_samples"] == {"0": {"kv": [0], "memory": [None]}}
+    assert seen["worker_samples"] == {"0": {"kv": [0], "memory": [None], "utilization": [None]}}
     later = await gateway.client.get(f"/ops/data?after={seen['samples']['at'][0]}", headers=headers)
     assert later.json()["samples"]["at"] == []
     assert later.json()["instance"] == seen["instance"]
