@@ -2,6 +2,7 @@
 # make test   everything, real servers included       make check   the quick part, under a minute
 # make bench  the figures in benchmarks/              make install set-up alone
 # make docs   docs/settings.md and docs/errors.md again, after a change of settings or errors
+# make screenshots   docs/images again, after a change of the page at /ops; needs chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ TEST_PROCESSES := 2
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:cacheprovider \
 	-n $(TEST_PROCESSES) --dist worksteal --timeout-method=thread
 
-.PHONY: run install test check bench docs
+.PHONY: run install test check bench docs screenshots
 
 run: install
 	@exec $(BIN)/gateway serve --demo
@@ -36,6 +37,9 @@ bench: $(VENV)/.installed-for-tests
 docs: $(VENV)/.installed
 	$(BIN)/gateway docs settings > docs/settings.md
 	$(BIN)/gateway docs errors > docs/errors.md
+
+screenshots: $(VENV)/.installed-for-tests
+	$(BIN)/python -m tests.app.ops.page.screenshots
 
 # Each stamp is newer than pyproject.toml: a second run installs nothing and needs no network.
 $(VENV)/.installed: pyproject.toml | $(VENV)/.created

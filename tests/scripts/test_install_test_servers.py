@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "install-test-servers"
-EVERYTHING = ("redis-server", "initdb", "promtool", "systemd-analyze", "dpkg-query")
+EVERYTHING = ("redis-server", "initdb", "chromium", "promtool", "systemd-analyze", "dpkg-query")
 
 
 @pytest.fixture

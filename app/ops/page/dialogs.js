@@ -8,7 +8,7 @@ import { byId, element, setText } from "./dom.js";
  * `summary(values)` says what will happen; `act(values)` does it. Closes when that succeeded.
  */
 export function confirmAction({ title, fields = [], summary, button, isDangerous = false, act }) {
-  const dialog = byId("dialog");
+  const dialog = newDialog();
   const heading = element("h2", { id: "dialog-title" }, title);
   const error = element("p", { className: "error", role: "alert" });
   const inputs = element("div", { className: "fields" }, ...fields.map(field));
@@ -61,7 +61,7 @@ export function confirmAction({ title, fields = [], summary, button, isDangerous
   }
 
   back.addEventListener("click", showForm);
-  dialog.replaceChildren(form);
+  dialog.append(form);
   if (fields.length === 0) showSummary();
   else showForm();
   dialog.showModal();
@@ -70,7 +70,7 @@ export function confirmAction({ title, fields = [], summary, button, isDangerous
 
 /** Shows a secret that cannot be shown again. */
 export function showSecret(title, sentence, secret) {
-  const dialog = byId("dialog");
+  const dialog = newDialog();
   const text = element("textarea", { id: "secret", readOnly: true, rows: 5, value: secret, spellcheck: false });
   const copy = element("button", { type: "button", className: "primary", on: { click: async () => {
     text.select();
@@ -82,12 +82,19 @@ export function showSecret(title, sentence, secret) {
     }
   } } }, "Copy");
   const done = element("button", { type: "button", on: { click: () => dialog.close() } }, "Done");
-  dialog.replaceChildren(element("h2", { id: "dialog-title" }, title), element("p", {}, sentence),
+  dialog.append(element("h2", { id: "dialog-title" }, title), element("p", {}, sentence),
     element("label", { htmlFor: "secret" }, "Access token"), text, element("div", { className: "buttons" }, done, copy));
-  dialog.addEventListener("close", () => dialog.replaceChildren(), { once: true });
   dialog.showModal();
   text.focus();
   text.select();
+}
+
+/** Leaves the page, with what is in it, when it is closed. */
+function newDialog() {
+  const dialog = element("dialog", { aria: { labelledby: "dialog-title" } });
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  return dialog;
 }
 
 let hideToast = null;

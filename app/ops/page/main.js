@@ -46,7 +46,7 @@ function leave(why) {
   session = null;
   stopLive();
   byId("views").hidden = byId("sign-out").hidden = true;
-  byId("dialog").close();
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   show("sign-in");
   setText(byId("sign-in-error"), why);
   byId("access-token").focus();

@@ -21,6 +21,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+TIMEOUT_MS = 10_000
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 REFUSED_BY_US = "Failed to load resource: the server responded with a status of 4"
 
@@ -77,6 +78,7 @@ async def visiting(
         locale="en-GB",
         reduced_motion="reduce",
     )
+    context.set_default_timeout(TIMEOUT_MS)
     try:
         page = await context.new_page()
         visit = Visit(page, f"http://127.0.0.1:{gateway.port}")

@@ -19,7 +19,7 @@ async def drawn(page: Page) -> None:
     await page.evaluate("document.fonts.ready")
 
 
-async def picture(visit: Visit, name: str, *, whole: bool = True) -> None:
+async def picture(visit: Visit, name: str, *, whole: bool = False) -> None:
     await visit.page.screenshot(path=IMAGES / f"{name}.png", full_page=whole)
     print(f"docs/images/{name}.png")
 
@@ -42,17 +42,19 @@ async def main() -> None:
             visit = await enter(visiting(browser, well, size, theme))
             await sign_in(visit, well)
             await drawn(visit.page)
-            await picture(visit, f"ops{screen}", whole=size is DESKTOP)
+            await picture(visit, f"ops{screen}")
+            if theme == "light" and size is DESKTOP:
+                await picture(visit, "ops-whole", whole=True)
         visit = await enter(visiting(browser, slow))
         await sign_in(visit, slow)
         await drawn(visit.page)
-        await picture(visit, "ops-slow", whole=False)
+        await picture(visit, "ops-worker-down")
         visit = await enter(visiting(browser, well))
         await sign_in(visit, well, "people")
         await visit.page.get_by_role("button", name="Tokens of ios-beta").click()
         await visit.page.locator("#tokens table").wait_for()
         await visit.page.evaluate("document.activeElement.blur()")
-        await picture(visit, "ops-users", whole=False)
+        await picture(visit, "ops-users")
 
 
 if __name__ == "__main__":

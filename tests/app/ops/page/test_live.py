@@ -1,0 +1,111 @@
+"""The numbers on the page: that they come by themselves, and what they look like when things go badly."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.app.conftest import StartGateway
+from tests.app.gateway import Gateway
+from tests.app.ops.page.browser import Visit, sign_in, visiting
+from tests.app.ops.page.hour import TwoGpus, gateway_after_an_hour
+
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+
+NEXT_POLL_MS = 15_000  # the page asks every five seconds; machines that run tests are busy
+
+
+async def test_what_happens_shows_up_by_itself(browser: Browser, start_gateway: StartGateway):
+    gateway = await start_gateway(limits={"requests_per_minute": 2}, scripted={"reply": "a b c"})
+    async with visiting(browser, gateway) as visit:
+        page = visit.page
+        await sign_in(visit, gateway)
+        await expect(page.get_by_role("heading", name="No requests")).to_be_visible()
+        await expect(page.locator("#status")).to_have_attribute("data-level", "idle")
+        for _ in range(3):
+            await gateway.call("POST", "/chat", json={"prompt": "hello"})
+        gateway.services.history.take_sample()
+        await expect(page.get_by_role("heading", name="All is well")).to_be_visible(timeout=NEXT_POLL_MS)
+        await expect(page.locator("#status")).to_have_attribute("data-level", "good")
+        await expect(page.locator("#status-sentence")).to_contain_text("3 requests in the last 5 minutes")
+        await expect(page).to_have_title("All is well – AutoGLM Gateway")
+        await expect(page.locator(".tile", has_text="Success")).to_contain_text("100 %")
+        await expect(page.get_by_role("region", name="Slowest users")).to_contain_text("alice")
+        await expect(page.get_by_role("region", name="Refusals")).to_contain_text("rate_limit_exceeded")
+        chart = page.get_by_role("img", name="Time to first token, last hour.")
+        await expect(chart).to_have_accessible_name(
+            re.compile(r"Time to first token, last hour\. Now: median \d+ ms")
+        )
+
+
+async def test_lost_connections_are_said_and_found_again(visit: Visit, gateway: Gateway):
+    await sign_in(visit, gateway)
+    await expect(visit.page.get_by_role("heading", name="No requests")).to_be_visible()
+    await visit.page.context.set_offline(True)
+    await expect(visit.page.get_by_role("heading", name="No connection")).to_be_visible(timeout=NEXT_POLL_MS)
+    await expect(visit.page.locator("#status-sentence")).to_contain_text("has not reached the gateway since")
+    await visit.page.context.set_offline(False)
+    await expect(visit.page.get_by_role("heading", name="No requests")).to_be_visible(timeout=NEXT_POLL_MS)
+    visit.complaints.clear()  # the browser's own, of having been offline
+
+
+async def test_an_hour_of_two_gpus_is_all_there(browser: Browser, tmp_path: Path):
+    async with gateway_after_an_hour(tmp_path) as gateway, visiting(browser, gateway) as visit:
+        page = visit.page
+        await sign_in(visit, gateway)
+        await expect(page.locator("#charts h2")).to_have_text(
+            [
+                "Requests per second",
+                "Time to first token",
+                "Tokens per second",
+                "Tokens per second of one answer",
+                "Queue",
+                "KV cache in use",
+                "GPU memory in use",
+                "GPU busy",
+            ]
+        )
+        assert await page.locator("#charts canvas").count() == 8
+        for worker in ("Worker 0 cuda:0", "Worker 1 cuda:1"):
+            card = page.locator(".worker", has_text=worker)
+            await expect(card.get_by_role("meter", name="GPU memory")).to_have_attribute(
+                "aria-valuetext", re.compile(r"^[\d.]+ GiB of 24 GiB$")
+            )
+            await expect(card.get_by_role("meter", name="KV cache")).to_be_visible()
+        names = page.locator("#slowest tbody th")
+        await expect(names).to_have_text(["kiosk-lobby", "field-test", "android-beta", "ios-beta", "alice"])
+        await expect(page.locator("#refusals tbody th").first).to_contain_text("rate_limit_exceeded")
+        canvas = page.locator("#charts canvas").first
+        assert await canvas.evaluate(PAINTED_SHARE) > 0.02
+
+
+async def test_thresholds_colour_what_is_over_them(browser: Browser, tmp_path: Path):
+    hour = gateway_after_an_hour(tmp_path, ttft_factor=12)
+    async with hour as gateway, visiting(browser, gateway) as visit:
+        page = visit.page
+        await sign_in(visit, gateway)
+        await expect(page.get_by_role("heading", name="Slow", exact=True)).to_be_visible()
+        await expect(page.locator("#status")).to_have_attribute("data-level", "bad")
+        await expect(page.locator("#status")).to_have_css("background-color", "rgb(176, 26, 26)")
+        slow, fast = page.locator(".tile", has_text="First token"), page.locator(".tile", has_text="Success")
+        await expect(slow).to_have_attribute("data-level", "bad")
+        await expect(slow).to_contain_text("bad")
+        await expect(fast).to_have_attribute("data-level", "good")
+
+
+async def test_a_worker_that_is_down_is_named(browser: Browser, tmp_path: Path):
+    hour = gateway_after_an_hour(tmp_path, backend=TwoGpus(is_second_healthy=False))
+    async with hour as gateway, visiting(browser, gateway) as visit:
+        await sign_in(visit, gateway)
+        await expect(visit.page.get_by_role("heading", name="A worker is down")).to_be_visible()
+        await expect(visit.page.locator(".worker", has_text="cuda:1")).to_contain_text("down")
+
+
+# How much of a canvas is not transparent.
+PAINTED_SHARE = """canvas => {
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  let painted = 0;
+  for (let index = 3; index < pixels.length; index += 4) painted += pixels[index] > 0;
+  return painted / (pixels.length / 4);
+}"""
