@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-import typer.main
+import typer
 
 from app.cli.application import application
 from app.settings import Settings
@@ -103,8 +103,8 @@ def _is_command(arguments: list[str]) -> bool:
     while True:
         try:
             context = command.make_context("gateway", list(arguments))
-        except SystemExit as ended:  # --help and --version
-            return ended.code in (0, None)
+        except typer.Exit as ended:  # --help and --version
+            return ended.exit_code == 0
         except Exception:
             return False
         if not hasattr(command, "resolve_command"):

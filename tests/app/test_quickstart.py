@@ -1,9 +1,7 @@
 """The quick starts do what they say: curl's and Python's are run, Swift's and Kotlin's are parsed."""
 
 import asyncio
-import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -21,6 +19,7 @@ from app.auth.token_issuer import TokenIssuer
 from app.persistence.tables import UserRow
 from tests.app.conftest import StartGateway
 from tests.app.gateway import ALL_SCOPES, Gateway
+from tests.app.shell import run_shell
 from tests.markdown import ROOT, Document
 
 pytestmark = pytest.mark.anyio
@@ -41,32 +40,16 @@ async def refresh_token_of(gateway: Gateway, name: str = "alice") -> str:
     return issued.refresh_token
 
 
-async def run_shell(script: str, gateway: Gateway) -> str:
-    """What it prints; fails with its first command that fails, an answer of 4xx or 5xx included."""
-    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {
-        "PATH": programs,
-        "API": f"http://127.0.0.1:{gateway.port}",
-        "GATEWAY_DATA_DIR": str(gateway.services.settings.data_dir),
-    }
-    process = await asyncio.create_subprocess_exec(
-        *("bash", "-eu", "-o", "pipefail", "-c"),
-        f'curl() {{ command curl --silent --show-error --fail-with-body "$@"; }}\n{script}',
-        cwd=ROOT,
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode == 0, (out + err).decode()
-    return out.decode()
+async def run_block(script: str, gateway: Gateway) -> str:
+    data_dir = gateway.services.settings.data_dir
+    return await run_shell(script, ROOT, data_dir, API=f"http://127.0.0.1:{gateway.port}")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_every_command_of_curls_quick_start_works(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(**GENEROUS)
     script = "\n".join(Document(QUICKSTART / "curl.md").blocks("sh"))
-    printed = await run_shell(script, gateway)
+    printed = await run_block(script, gateway)
     for expected in ('"transcript":', "event: done", '"object":"chat.completion"', '"refresh_token":"rt_'):
         assert expected in printed, expected
     assert printed.count('"content":"one two three') == 5  # chat, vision, speech, OpenAI's, retried
@@ -115,7 +98,7 @@ async def test_whole_of_pythons_quick_start_works(
     token_file.write_text(await refresh_token_of(gateway))
     (tmp_path / "client.py").write_text("\n".join(python_blocks))
     script = f"TOKEN_FILE={token_file} python {tmp_path}/client.py"
-    lines = (await run_shell(script, gateway)).splitlines()
+    lines = (await run_block(script, gateway)).splitlines()
     assert lines == ["one two three four five six seven eight"] * 4
 
 
