@@ -10,6 +10,8 @@ ROOT = Path(__file__).parents[1]
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_REFERENCE = re.compile(r"\[[^\]]+\]\[([^\]]*)\]")
+_DEFINITION = re.compile(r"^\[([^\]]+)\]: \S+$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _CODE = re.compile(r"`([^`\n]+)`")
 
@@ -35,6 +37,11 @@ class Document:
 
     def links(self) -> list[str]:
         return _LINK.findall(self.prose)
+
+    def undefined_references(self) -> set[str]:
+        """Of links like `[text][name]`, which need a line `[name]: address`."""
+        used = {name for name in _REFERENCE.findall(_CODE.sub("", self.prose)) if name}
+        return used - set(_DEFINITION.findall(self.prose))
 
     def code_spans(self) -> list[str]:
         return _CODE.findall(self.prose)

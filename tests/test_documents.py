@@ -24,6 +24,7 @@ each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 
 @each_document
 def test_every_link_leads_somewhere(document: Document) -> None:
+    assert not document.undefined_references()
     for link in document.links():
         if link.startswith(("https://", "http://", "mailto:")):
             continue
