@@ -30,14 +30,21 @@ CAN = fact(
             what do you do (for a living|best|well)?
             what were you (made|built|trained|created) (to do|for)?
             is there (something|anything) you can do[ for me]?
+            <clause> (what you can do|what you can help with|what your skills are|what you can do for me|which tasks you can do|which things you can do|what i can ask you|what i can use you for|how you can help me|what you are made for|what you are good for|what you are able to do|which commands you understand)
+            <about> (your abilities|your skills|your features|the things you can do|your functions|your talents)
+            (name|list|show me|give me) (the things|some things|all things|the tasks|a few tasks|all the tasks) you can (do|help with|understand)
+            (for|with) what (can|should|may|do) i (use|ask|need) (you|your help)?
+            (what|which) (kind of|sort of) (things|tasks|commands|help|questions) (can you do|are possible|do you offer|can i give you|do you understand)?
+            what (is|was) (this|the) (assistant|model|program) (good at|made for|useful for)?
+            (what|which) (tasks|things) is (this|the) (assistant|model) (good for|made for|useful for)?
         """,
         held_out_en="""
             what kind of things can you help with?
-            could you show me your skills?
+            what skills would you say you have?
             please list the tasks you can handle
             which things is this assistant able to do for me?
             i want to know what you are good at
-            name some things you can do
+            with which of my tasks can you help?
             for what could i use this assistant?
             i need your help, what can you do?
         """,
@@ -60,6 +67,11 @@ CAN = fact(
             (举|给)(个|几个)例子(说明|，)你能做什么
             有什么(你能|你会|你可以)(做|帮|帮我)的？
             我(不|还不)(知道|清楚)(你能做什么|该问什么|怎么用你)
+            <关于>你(能做什么|会做什么|可以做什么|能帮我做什么|有什么功能|有哪些本领|的功能|的本领|能干什么|会些什么|能做哪些事|有什么用)
+            <关于>(我能让你做什么|你擅长什么|怎么用你|这个助手能做什么|你可以帮我什么)
+            你(能|会|可以)做的(事情|事)(有哪些|是什么|都有什么)？
+            (你|这个助手|这个模型)(都|到底|一共)有(哪些|什么)(用途|本领|技能|功能|能力)？
+            (介绍|说说|列出)你(会|可以)做的(事|事情)
         """,
         held_out_zh="""
             你具体可以帮我做哪些事？
@@ -67,7 +79,7 @@ CAN = fact(
             请你介绍你能做的事情
             你到底有些什么用处？
             我该怎么使用你呢？
-            这个助手都有哪些功能？
+            作为手机助手，你都会些什么？
             我需要帮助，你会做什么？
         """,
     ),
@@ -100,10 +112,18 @@ CANNOT = fact(
             how (smart|clever|intelligent|good) are you?
             (can|do) you (make|ever make) (mistakes|errors)?
             are you (always right|perfect|reliable|smart|clever|intelligent)?
+            <clause> (what you cannot do|what you can't do|what your limits are|what is too hard for you|what you are bad at|which tasks are too hard for you|what your weaknesses are|what you are not able to do|which things you cannot do|what you do not know)
+            <about> (your limits|your weaknesses|your limitations|the things you cannot do|the things you can't do|the tasks that are too hard for you)
+            (what|which|what kind of) (limits|weaknesses|limitations|weak points) (do you have|have you got|are there|does this assistant have|should i know)?
+            (what|which) (things|tasks|jobs|questions) are (too hard|impossible|too much|not possible|too big) for (you|this assistant|a small model)?
+            is there (a task|a thing|anything|something) (you are bad at|you are not able to do|too hard for you|that you cannot do)?
+            are there (limits|any limits|limitations) (to|in|on) (what you can do|your abilities|your skills)?
+            (can|do) you (really |)(do|know|understand|answer) (everything|all things|all questions|every task)?
+            what (is|are) (impossible|too difficult|hard|not possible) for (you|this assistant)?
         """,
         held_out_en="""
             which tasks are too difficult for you?
-            what kind of weaknesses do you have?
+            in which things are you weak?
             what are the things that you can't do?
             is there a limit to what you can do?
             tell me where your limits are
@@ -124,12 +144,17 @@ CANNOT = fact(
             你(会|会不会|有没有可能)(出错|犯错|弄错|说错)[吗]？
             有(什么|哪些)事(情|)你(做不了|不能做|不会)？
             你(能力|本领)的(边界|极限|上限)(是什么|在哪里|在哪)？
+            <关于>你(不能做什么|不会什么|不会做什么|的局限|的缺点|的弱点|做不到什么|有什么不会|不擅长什么|有哪些不足|的能力边界)
+            <关于>(什么事你做不了|哪些任务太难|你做不到的事|什么对你太难)
+            (哪些|什么)(任务|事情|事|问题)(对你|对你来说|)(太难|做不到|不可能|你不会)(了|)？
+            你做不到的(事|事情)(有哪些|是什么)？
+            你(样样|每件事|什么事)都(会|能做|懂)吗？
         """,
         held_out_zh="""
             你有哪些事情做不到？
             能说说你的局限是什么吗？
             你不擅长的是什么？
-            哪些任务对你来说太难了？
+            对你这个小模型来说什么太难？
             你是不是所有事情都能做？
             想知道哪些事情你不会做
         """,
@@ -153,6 +178,11 @@ LANGUAGES = fact(
             (what|which) (languages|language) (are|is) (supported|possible|ok)[ here]?
             your languages?
             what's your (language|mother tongue)?
+            <clause> (which languages you speak|what languages you understand|if you speak chinese|if you understand english|how many languages you know|if i can speak chinese|if you know french)
+            (do|can) (we|i) (talk|speak|write|chat) in (english|chinese|french|spanish) (to you|here|with you|with this model)?
+            (which|what) (languages|language) does (this|the) (model|assistant) (speak|know|support|understand)?
+            which (language|of the languages) (can you read|do you prefer|should i use|do you understand)?
+            do you know (any|an|some) other (language|languages)[ than chinese| besides english]?
         """,
         held_out_en="""
             which of these languages can you read, chinese or english?
@@ -171,6 +201,10 @@ LANGUAGES = fact(
             (支持|可以用|能用)(哪些|什么|几种)语言？
             用(英文|中文|英语)(可以|行|能行)吗？
             你的(语言|母语)(是什么|有哪些)？
+            <关于>你(会什么语言|懂哪些语言|支持什么语言|会不会英语|懂不懂中文|会说几种话|能不能说英文)
+            (除了|不算)(英文|英语)，你还(会|能说)(什么|哪些)(语言|话)？
+            (跟|和)你(说话|交流)(可以|能)(用|说)(英文|英语|中文|日语)吗？
+            (这个模型|这个助手|这里)(会|懂|支持)(什么|哪些|几种)语言？
         """,
         held_out_zh="""
             你能听懂几种语言？
@@ -197,6 +231,12 @@ SEES = fact(
             (are you|is this model) (multimodal|able to see|blind)?
             (what|which) (pictures|images|photos) do you understand?
             is it possible to (send|show) you (a picture|an image|a photo|a screenshot)?
+            <clause> (if you can see pictures|if you can read images|if you understand photos|if you can look at a screen|if you have eyes|if i can send you a photo|if i can show you a picture)
+            (is|was) (this|the) (model|assistant) able to (see|understand|look at) (pictures|photos|screens|a screenshot)?
+            (can|may|could) (i|we) (show|send|give) you (what is on my screen|a photo of something|my picture|some photos|a screenshot)?
+            do you (know|see|recognize) what is (in|on) (a picture|an image|the screen|a screenshot)?
+            are you able to (look at|see|describe) (a picture|an image|a screenshot|my photo)?
+            how (well|good|clearly) (can|do) you (see|read) (images|photos|a screen|screens)?
         """,
         held_out_en="""
             could i upload a screenshot and show you?
@@ -214,6 +254,11 @@ SEES = fact(
             你(能|会)看(到|懂)(什么|些什么)？
             你是多模态(的|模型|)吗？
             (可以|能)(发图|发照片|传图片|看图)吗？
+            <关于>你(能不能看图|会不会看照片|看不看得懂图片|能看什么|认不认得图|有没有眼睛)
+            (图片|照片|屏幕)(你|)(看得懂|看得见|能看|会看|认得出来)(吗|不)？
+            (这个模型|这个助手)(能|会|可以)(看图|看图片|看照片|识别图片|看截图)吗？
+            (可不可以|能不能)(发|传|给)(一张图|图片|截图|照片)(给你|让你看)？
+            你(认得|认识|看得清)(图片|照片|屏幕)(里|上)的(东西|内容|文字)吗？
         """,
         held_out_zh="""
             能不能上传一张照片给你看？
@@ -240,6 +285,12 @@ HEARS = fact(
             (what|which) (recordings|voice commands|audio) do you understand?
             is it possible to (send|give) you (a recording|a voice message|audio)?
             can you (do|use) (speech recognition|voice recognition|dictation)?
+            <clause> (if you can hear|if you understand speech|if you can listen to a recording|if you have ears|if i can talk to you|if i can send you a voice message|if you understand my voice)
+            (is|was) (this|the) (model|assistant) able to (hear|listen|understand speech|understand recordings)?
+            (can|may|could) (i|we) (give|tell) you (commands by voice|voice commands|commands with my voice|orders aloud)?
+            do you (do|have|offer) (voice recognition|dictation|speech to text|transcription)?
+            are you able to (listen to|hear|write down|transcribe) (a recording|my voice|a voice message|what i say)?
+            (how well|what) (can|do) you (hear|understand) (when i speak|of my voice|of speech)?
         """,
         held_out_en="""
             could i upload an audio file and have you listen?
@@ -257,6 +308,11 @@ HEARS = fact(
             你(听得见|听得到|听得懂)[录音|语音|声音]吗？
             你(会|能)语音识别吗？
             (可以|能)(发语音|语音输入|语音聊天)吗？
+            <关于>你(能不能听|会不会听语音|听不听得懂录音|能听什么|有没有耳朵|懂不懂语音)
+            (语音|录音|声音|我说的话)(你|)(听得懂|听得见|能听|会听)(吗|不)？
+            (这个模型|这个助手)(能|会|可以)(听|听语音|听录音|识别语音|听声音)吗？
+            (可不可以|能不能)(发|传|给)(一段话|语音|录音|音频)(给你|让你听)？
+            (能|可以|会)把(录音|语音|我说的)(写成|转成|变成)文字吗？
         """,
         held_out_zh="""
             能不能上传一段语音给你听？

@@ -37,10 +37,10 @@ SUBJECTS = {
     clock: 7,
     arithmetic: 10,
     repeat: 7,
-    identity: 6,
-    abilities: 5,
+    identity: 8,
+    abilities: 7,
     small_talk: 5,
-    gateway_question: 14,
+    gateway_question: 18,
     out_of_depth: 16,
 }
 # Kinds whose answers are do(...) or finish(...).

@@ -1,6 +1,6 @@
 """Phrasings in a small notation: "(open|start)[ up] {app}" is four sentences with a place for an app.
 
-(a|b) is a choice, [a] may be left out, {name} is filled in later. A line that starts with * is a request:
+(a|b) is a choice, [a] may be left out, {name} is filled in later, <name> is one of `question_forms`. A line that starts with * is a request:
 polite words may stand round it. Frames of the two splits stand side by side and never share a sentence.
 """
 
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from training.example import Language, Split
+from training.text.question_forms import FORMS
 
 REQUEST = "*"
 SIGNS = re.compile(r"[()\[\]|]")
+FORM = re.compile(r"<\w+>")
 
 Sequence = tuple["str | Choice", ...]
 
@@ -63,7 +65,7 @@ def frames(text: str) -> tuple[Frame, ...]:
 
 def _parse(line: str) -> Frame:
     is_request = line.startswith(REQUEST)
-    body = line.removeprefix(REQUEST)
+    body = FORM.sub(lambda name: FORMS[name[0]], line.removeprefix(REQUEST))
     open_choices: list[tuple[str, list[list[str | Choice]]]] = [("", [[]])]
     position = 0
     for sign in SIGNS.finditer(body):

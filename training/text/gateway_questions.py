@@ -21,12 +21,19 @@ TOKEN = fact(
             how does (one|a user|my app) get (a token|access|an access token)?
             how (do|can) i (get access|authenticate|log in|sign in|get in)[ to the gateway| to this api| here]?
             (token|api key|access token)[ please| how]?
+            <how> (get|obtain|create|issue|make|receive) (a token|an access token|an api key|a key|a token for the gateway|tokens for users|my own token)?
+            <wish> (get|obtain|create|issue|receive|have) (a token|an access token|an api key|a token for my app|a token for a user)
+            <how> (sign in|log in|authenticate|get access to the gateway|get access to the api)?
+            (my app|i|we) (need|needs|have no|has no) (token|access token|api key)
+            (with|by) (which|what) command (are tokens made|is a token issued|do i issue a token|can i make a token|do i create a key)?
+            how (is|are) (a token|tokens|an access token|access tokens) (issued|made|created|given out)?
+            (i have no|there is no|we have no) (token|access token|key) (yet|for the api|for my app|, what now)
         """,
         held_out_en="""
             with which command do i get an access token?
             my app needs a token, how is it made?
             could you explain how to obtain a token for the gateway?
-            what must i do to get an api key?
+            who can give my app an api key?
             i want to use the api but i have no token
             please show how a token is created
         """,
@@ -41,10 +48,14 @@ TOKEN = fact(
             (怎么|如何)(登录|认证|鉴权|接入)[网关|这个接口|这个网关]？
             (获取|申请|签发|生成)(令牌|token)的(命令|方法|步骤)是什么？
             (访问|调用|使用)(网关|接口|这个网关)(需要|要)(令牌|密钥|token)吗，怎么(拿|获取)？
+            <怎么>(拿到|申请|得到|获取|签发|创建|取得)(令牌|token|访问令牌|API密钥|一个令牌|网关的令牌)
+            <怎么>(登录网关|访问网关|通过认证|拿密钥)
+            (我|我的应用|我们)(还没有|没有|需要|缺|要用)(令牌|token|访问令牌|密钥)[，怎么办|，去哪里弄|，哪里有]
+            (签发|申请|创建|拿)(令牌|token|访问令牌)(用|要用|是)(什么|哪个)(命令|方法|办法)？
         """,
         held_out_zh="""
             用网关之前怎么申请访问令牌？
-            请问签发token用什么命令？
+            签发token要运行哪个命令？
             我还没有令牌，去哪里拿？
             能告诉我如何得到API密钥吗？
             我的应用要token，怎么弄到？
@@ -69,6 +80,11 @@ LIMITS = fact(
             do (you|i|users) have [rate |usage |]limits[ here| on this gateway]?
             (limits|rate limits|rate limit|gateway limits)[ please| of the gateway]?
             i want to know the [rate |]limits[ of the gateway]
+            <about> (the limits|the rate limits|the limits of the gateway|my limits|the limits for users|the restrictions|the limits per user|the limits here|the limits of this api|the rate limiting)
+            (what|which) (limit|limits|rate limits|restrictions) (does|has|do) (the api|this api|the gateway|users|each user|every user) have?
+            (what|which) (limits|restrictions|quotas) (are set|apply|hold) for (users|a user|my app|everyone|each user)?
+            how (is|are) (my app|users|my requests|the users|everybody) (limited|restricted|throttled)[ by the gateway]?
+            (is|are) (my app|my requests|users|everybody) (limited|rate limited|restricted)[ in some way| here]?
         """,
         held_out_en="""
             could you explain the limits that apply to me?
@@ -88,6 +104,11 @@ LIMITS = fact(
             (限制|限额|限流规则)？
             (使用|调用)(网关|接口)有(什么|哪些)(限制|限额)？
             我想知道(网关的|)(限制|限额|限流规则)
+            <关于>(限制|网关的限制|限流|使用限制|请求限制|限额|配额|每个用户的限制|接口的限制|限流规则|频率限制)
+            (用户|每个用户|我的应用)(受|有|会受)(什么|哪些)(限制|限额|约束)？
+            (调用|使用)(网关|接口|API)(受|会受|有|会有)(限制|限流|什么限制)吗？
+            (网关|接口|API)(对用户|对请求|)(有|设了)(什么|哪些|多少)(限制|限额|配额)？
+            我(一共|总共|每天)(有|有多少)(配额|限额|额度)[吗]？
         """,
         held_out_zh="""
             能说一下这个网关的限流规则吗？
@@ -113,6 +134,11 @@ RATE = fact(
             (can|may) i send (twenty|50|100|fifty|thirty|eleven|20) (requests|calls|questions) (a|per|in a|in one) minute?
             (is|are) (twenty|50|100|fifty|thirty) (requests|calls) (a|per|in a) minute (ok|allowed|too many|possible)?
             *tell me how many (requests|calls) (per|a|each) minute (i can send|are allowed)
+            <clause> how many (requests|calls|questions) (i can send|are allowed|a user can send|my app may send|i may send) (per minute|a minute|in one minute|each minute)
+            <about> (the number of requests per minute|the requests per minute|the limit per minute|the calls per minute|the maximum per minute)
+            (in|within|during) (a|one) minute, how many (requests|calls) (can i send|are allowed|may i make|are ok)?
+            what number of (requests|calls|questions) (is|are) (allowed|possible|ok) (per|in a|each|in one) minute?
+            (can|may|could|am i allowed to) (my app send|i send|a user send|send) (fifteen|forty|twelve|15|40|200) (requests|calls|questions) (per|a|in one) minute?
         """,
         held_out_en="""
             what number of calls may my app make in one minute?
@@ -128,11 +154,16 @@ RATE = fact(
             (多久|隔多久)(能|可以)(发|问)一次？
             (请求|调用)(频率|次数)(上限|限制|)是(多少|每分钟多少)？
             (每分钟|一分钟)(发|请求|调用)(二十|五十|一百|20|50|100|三十)(次|个)(可以|行|会被拒绝|太多)吗？
+            <关于>(每分钟|一分钟)(能发多少请求|可以发几个请求|的请求数|能问几次|最多几个请求|可以调用几次)
+            (我的应用|一个用户|每个用户|我)(每分钟|一分钟|一分钟内)(最多|)(能|可以)(发|调用|问)(几次|多少次|多少请求|几个请求)？
+            (一分钟|每分钟)(内|里)(最多|能|可以)(发|问|调用)(几|多少)(个|次)(请求|问题|)？
+            (每分钟|一分钟)(超过|)(多少|几)(个|次)(请求|调用)(会被拒绝|就太多了|算多)？
+            (每分钟|一分钟)(发|请求|问)(十五|四十|15|40|200)(次|个)(会不会太多|可以吗|能行吗)？
         """,
         held_out_zh="""
-            我的应用一分钟最多能调用几次？
+            如果我每分钟一直发，最多能发几次？
             每分钟请求多少次会被限制？
-            一分钟里可以问几个问题？
+            在一分钟之内，我最多可以问几个问题？
             每分钟发三十个请求行不行？
         """,
     ),
@@ -151,10 +182,15 @@ CONCURRENT = fact(
             (concurrent|parallel|simultaneous) (requests|calls)[ please| limit| allowed]?
             (is|are) (parallel|concurrent) (requests|calls) (possible|allowed|ok|supported)?
             what (is|was) the (concurrency|parallel|concurrent) limit?
+            <clause> how many (requests|calls|streams) (i can send|can run|are allowed|may run|a user can have) (at once|at the same time|in parallel)
+            <about> (the number of concurrent requests|the number of parallel requests|requests at once|parallel requests|simultaneous requests|the limit of concurrent requests)
+            how many (requests|calls|streams) (can|may) (run|be open|be active|go on) (at once|in parallel|at the same time|together)[ for a user]?
+            (can|could|may) (my app|a user|one user|i) (have|run|open|send) (two|three|four|several|many) (requests|streams|calls) (at once|in parallel|at the same time)?
+            (are|is) (two|three|several|many|more) (requests|calls|streams) (at once|in parallel|at the same time) (allowed|ok|too many)?
         """,
         held_out_en="""
             how many calls can run in parallel for one user?
-            could my app have three streams at the same time?
+            is it ok if three of my requests run at the same time?
             what maximum of simultaneous requests is allowed?
             are several requests at once possible?
         """,
@@ -165,9 +201,13 @@ CONCURRENT = fact(
             (支持|允许|可以)(并发|并行|同时发)(请求|)[吗]？
             (最大|最多)(并发|同时)(多少|是多少|几个|请求多少)？
             (多少|几)个(请求|任务)(可以|能)(同时|一起|并行)(运行|发|跑|处理)？
+            <关于>(并发数|并发限制|同时能发几个请求|并发请求数|同时可以有几个请求|并行的上限|能不能并发)
+            (一个用户|每个用户|我的应用|我们)(同时|并发|一次)(最多|)(能|可以)(发|有|开|跑)(几个|多少个|多少)(请求|流|任务)？
+            (两个|三个|几个|多个)(请求|任务|流)(可以|能)(同时|并行|一起)(发|跑|运行|开)吗？
+            (最多|一共)(能|可以)(同时|并行)(开|跑|发|有)(几个|多少个)(请求|流|任务)？
         """,
         held_out_zh="""
-            一个用户同时最多能有几个请求？
+            几个请求一起发可以吗，最多几个？
             我想并行跑三个任务可以吗？
             并发请求的最大数量是多少？
             我的应用能同时开几个流？
@@ -190,6 +230,13 @@ DEADLINE = fact(
             why (did|does|was) my (request|answer|stream) (time out|stop after a minute|end with deadline|end after a minute)?
             what does (504|finish reason deadline|"deadline") mean?
             (why do i get|what is|i get) [a |an |status |error ]504?
+            <clause> (how long a request can take|how long a request may take|when requests time out|how many seconds a request has|why my request timed out|how long an answer can take)
+            <about> (the timeout|the time limit|the deadline|the request timeout|error 504|status 504|the maximum time of a request|status code 504)
+            (the gateway|the api|the server|it|my app) (says|gives me|sends|returns|shows|answered with|answered|gave) (a |error |status |)504
+            how many seconds (until|before) (a request|my request|the request|an answer) (times out|is stopped|ends|stops)?
+            (what|which) (time limit|timeout|deadline) (is there|do requests have|does a request have|has a request|holds)?
+            (my|a|the) (stream|request|answer) (ended|stopped|was cut|timed out|was stopped) (after a minute|with deadline|too early|after 60 seconds)
+            does (a request|an answer|a stream|my request) (stop|end|time out) (after a minute|after 60 seconds|at some time|by itself)?
         """,
         held_out_en="""
             how many seconds until my call times out?
@@ -208,10 +255,15 @@ DEADLINE = fact(
             (报|出现|返回|收到)504(怎么办|是什么意思|错误|是为什么)？
             (超过|超出)(60秒|一分钟|时限)(会怎样|会怎么样|会如何|怎么办)？
             (超时时间|时限)？
+            <关于>(超时时间|请求的时限|一个请求能多久|504|超时|请求最长多久|时间限制|504错误)
+            (网关|接口|服务器)(给我|)(返回|报|显示|回了)(了|)504
+            (请求|我的请求|回答|流)(过|要过|多少秒|几秒)(多久|多长时间|后|之后)(会|就|)(停|超时|断开|被停止)？
+            (每个|单个|一个)(请求|调用|回答)(的|)(时限|时间限制|最长时间)(是多少|是几秒|有多久)？
+            (我的|)(流|请求|回答)(一分钟|60秒)(就|后|后就)(断了|停了|结束了|超时了)
         """,
         held_out_zh="""
-            我的请求过多久会被停止？
-            每个调用的时限是几秒？
+            网关会在多少秒之后停止我的请求？
+            一次调用不能超过几秒？
             网关返回504是怎么回事？
             一个回答最长可以等多久？
             流在一分钟后断开是为什么？
@@ -234,6 +286,12 @@ ROUTES = fact(
             what can i (call|post to)[ here| on the gateway]?
             how does the (api|http api|interface) (look|work)?
             i (need|want) (the list of|to know the|all) (routes|endpoints)
+            <about> (the routes|the endpoints|all routes|the paths of the api|the routes of the gateway|the http api|which routes there are|which endpoints i can call|the list of routes|the list of endpoints)
+            <how> (call the api|reach the gateway|send a message to the gateway|send text|send a prompt|post a question|talk to the api)?
+            <wish> (call the api|send text to the gateway|send a prompt|post a question|use the http api)
+            (name|list|show) (the|all|all the) (routes|endpoints|paths) (that i can call|my app can use|of this api|you have|there are)
+            (which|what) (http |)(routes|endpoints|paths) (can|may|should) (i|my app|we) (call|use|reach)?
+            to (which|what) (route|endpoint|path|url) (do|does|should|can) (i|my app) (send|post) (text|messages|my text|a prompt|questions|chats)?
         """,
         held_out_en="""
             could you name the endpoints that my app can call?
@@ -252,6 +310,11 @@ ROUTES = fact(
             (路由|接口列表|端点|接口有哪些)？
             我(想知道|需要)(所有|全部|)(路由|接口|端点)
             我(能|可以)(调用|访问)(哪些|什么)(接口|路由|端点)？
+            <关于>(有哪些接口|接口|所有路由|网关的路由|有哪些端点|API的路径|接口列表|能调用哪些接口|全部接口)
+            <怎么>(调用接口|访问网关|给网关发消息|发送文字|调用API|用HTTP访问)
+            (我的应用|手机应用|客户端)(能|可以|该)(调用|访问|用)(哪些|什么|哪个)(接口|路由|端点|路径)？
+            (文字|消息|聊天|问题)(应该|要|该)(走|用|发到|提交到)(哪个|什么)(接口|路由|端点|路径|地址)？
+            (列|说|介绍)一下(网关|这个服务|API)(提供的|有的|的)(接口|路由|端点|路径)
         """,
         held_out_zh="""
             能列一下网关提供的接口吗？
@@ -276,10 +339,16 @@ VISION = fact(
             what is (/vision|the vision route|the vision endpoint)[ for]?
             how (to|do i) (use|call) (/vision|the vision route|the vision endpoint)?
             (image|photo|picture) upload[ how| please]?
+            <how> (send|upload|submit|post|pass|give you) (a picture|a photo|an image|a screenshot|images|my photos) (to the gateway|to the api|with http|over http|from my app|with curl|to the server)?
+            <wish> (send|upload|submit|post) (a picture|a photo|an image|a screenshot|images) (to the gateway|to the api|over http|from my app|with curl)
+            (which|what) (route|endpoint|path|url) (do|can|should|does) (i|my app|we) (use|call|need) (for|to send|to upload|to ask about) (a photo|a picture|an image|images|a screenshot|pictures)?
+            (where|to which route|to which url) (does my app|do i|can i|should my app) (send|upload|post|put) (a photo|a picture|an image|a screenshot|my pictures)?
+            (which|what) (route|endpoint) (takes|accepts|is for|reads|handles) (a picture|pictures|photos|an image|images|screenshots)?
+            <about> (the vision route|image uploads|/vision|the route for images|the route for pictures)
         """,
         held_out_en="""
             which endpoint accepts a screenshot from my app?
-            could you explain how to submit a photo to the api?
+            my app has a photo, how does it get to the api?
             i want to upload a picture, where to?
             what do i call to ask about an image over http?
         """,
@@ -291,6 +360,11 @@ VISION = fact(
             *(告诉我|说说)(怎么|如何)(上传|发送)(图片|照片|截图)
             (/vision|视觉接口|图片接口)(怎么用|是什么|是做什么的|如何使用)？
             (上传|发送)(图片|照片)的(接口|路由|方法)是什么？
+            <怎么>(上传|发送|提交|传)(图片|照片|截图|图像)(给网关|到接口|到网关|给接口|到服务器)
+            (传|发|上传|提交)(图片|照片|截图|图像)(用|走|要用|该用|是)(哪个|什么)(接口|路由|端点|路径|地址)？
+            (我的应用|客户端|手机)(要|想|怎么)(传|发|上传)(图片|照片|截图|图像)[，用哪个接口|，怎么办|，走哪里]
+            (图片|照片|截图|图像)(应该|要|该)(传|发|提交|上传)到(哪里|哪个接口|哪个路由|什么地方|哪个端点)？
+            <关于>(图片接口|怎么传图片|视觉接口|/vision|传照片的接口)
         """,
         held_out_zh="""
             我的应用要传截图，用哪个路由？
@@ -314,10 +388,16 @@ SPEECH = fact(
             what is (/speech|the speech route|the speech endpoint)[ for]?
             how (to|do i) (use|call) (/speech|the speech route|the speech endpoint)?
             (audio|voice|recording|speech) upload[ how| please]?
+            <how> (send|upload|submit|post|pass|give you) (a recording|audio|a voice message|an audio file|a sound file|recordings) (to the gateway|to the api|with http|over http|from my app|with curl|to the server)?
+            <wish> (send|upload|submit|post|transcribe) (a recording|audio|a voice message|an audio file|a sound file) (to the gateway|to the api|over http|from my app|with curl)
+            (which|what) (route|endpoint|path|url) (do|can|should|does) (i|my app|we) (use|call|need) (for|to send|to upload|to transcribe) (audio|a recording|a voice message|recordings|speech|a sound file)?
+            (where|to which route|to which url) (does my app|do i|can i|should my app) (send|upload|post|put) (a recording|audio|a voice message|my voice|a sound file)?
+            (which|what) (route|endpoint) (takes|accepts|is for|hears|handles|transcribes) (audio|a recording|recordings|voice messages|speech|sound)?
+            <about> (the speech route|audio uploads|/speech|the route for recordings|the route for audio)
         """,
         held_out_en="""
             which endpoint accepts a voice recording from my app?
-            could you explain how to submit audio to the api?
+            my app has a recording, how does it get to the api?
             i want to upload a voice message, where to?
             what do i call to transcribe a sound file over http?
         """,
@@ -329,6 +409,11 @@ SPEECH = fact(
             *(告诉我|说说)(怎么|如何)(上传|发送|转写)(语音|录音|音频)
             (/speech|语音接口|录音接口)(怎么用|是什么|是做什么的|如何使用)？
             (上传|发送)(语音|录音|音频)的(接口|路由|方法)是什么？
+            <怎么>(上传|发送|提交|传|转写)(语音|录音|音频|声音)(给网关|到接口|到网关|给接口|到服务器)
+            (传|发|上传|提交)(语音|录音|音频|声音)(用|走|要用|该用|是)(哪个|什么)(接口|路由|端点|路径|地址)？
+            (我的应用|客户端|手机)(要|想|怎么)(传|发|上传)(语音|录音|音频|声音)[，用哪个接口|，怎么办|，走哪里]
+            (语音|录音|音频|声音)(应该|要|该)(传|发|提交|上传)到(哪里|哪个接口|哪个路由|什么地方|哪个端点)？
+            <关于>(语音接口|怎么传录音|录音接口|/speech|传语音的接口)
         """,
         held_out_zh="""
             我的应用要传录音，用哪个路由？
@@ -354,6 +439,12 @@ STREAMING = fact(
             how (do|can) i (get|receive|read) (the answer|answers|tokens) (word by word|token by token|piece by piece|as a stream|as events|while it is written)?
             (streaming|stream|sse)[ please| how| support]?
             what is the (format|form) of (the stream|streams|streaming)?
+            <how> (stream|stream the answer|use streaming|receive a stream|get events|read the answer word by word|turn on streaming|get the tokens one by one|have the answer streamed)?
+            <wish> (stream|stream the answer|use streaming|receive a stream|get server-sent events|read the answer word by word|turn on streaming)
+            <about> (streaming|the stream|event streams|server-sent events|the streaming option|streams)
+            (which|what) (field|option|setting|parameter|switch) (do i set|gives|must i set|should i send|starts|is there) (for streaming|to stream|for a stream|to get a stream|for events)?
+            (is|are) there (streaming|streams|event streams|support for streaming|support for streams|an event stream)[ here| in this api]?
+            (can|could|will|does) (the answer|an answer|the text) (come|be sent|arrive|be streamed) (in pieces|word by word|as a stream|step by step|bit by bit)?
         """,
         held_out_en="""
             could i receive the answer piece by piece?
@@ -372,6 +463,12 @@ STREAMING = fact(
             *(告诉我|说说)(怎么|如何)(使用|开启)流式[输出]
             (流式|流式输出)？
             我(想|要)(流式|逐字)(输出|接收|返回)
+            <怎么>(流式输出|用流式|开启流式|逐字接收回答|接收事件流|边生成边接收|打开流式输出)
+            <关于>(流式输出|怎么用流式|事件流|SSE|流式回答|流式接口)
+            (回答|文字|结果)(能|可以|能不能)(一个字一个字地|逐字|一段一段|边生成边|流式)(返回|输出|接收|显示)[吗]？
+            (网关|接口|API)(能|可以|会)(流式返回|逐字返回|流式输出|返回事件流)吗？
+            (要|想)(流式|逐字)(输出|接收|返回)(设置|设|传|加)什么[参数|选项|字段]？
+            (哪个|什么)(选项|参数|设置)(能|可以)(打开|开启|启用)(流式|流|SSE)？
         """,
         held_out_zh="""
             我的应用想逐字接收回答，怎么设置？
@@ -398,6 +495,12 @@ OPENAI = fact(
             (openai compatibility|openai sdk|openai compatible|openai)[ please]?
             what about openai[ compatibility| clients]?
             *(tell|show) me how to use the openai (sdk|client|library)
+            <how> (use the openai sdk|use openai's client|connect langchain|use the openai library|connect the openai sdk|connect my openai client) (here|with the gateway|with this api|with you|with it)?
+            <wish> (use the openai sdk|use openai's client|connect langchain|use the openai library|call it with the openai sdk|keep my openai code)
+            <about> (openai compatibility|the openai routes|the openai api|using the openai sdk|openai clients)
+            (will|does|can|would) (my openai code|my openai app|an openai client|langchain|the openai library|openai's sdk) (work|run|connect|be supported) (here|with this gateway|with the gateway|with it)?
+            i (use|have|know) (the openai sdk|openai|langchain|an openai client|openai's library), (does it work|will it work|is that ok|can i keep it)[ here]?
+            (is|are) (the openai sdk|openai clients|openai's api|langchain) (supported|ok|possible|usable)[ here]?
         """,
         held_out_en="""
             will my openai client work with this api?
@@ -415,11 +518,16 @@ OPENAI = fact(
             (有|有没有)(OpenAI|openai)(兼容|格式)的接口[吗]？
             (base_url|base url)(填|写|设置成|是)什么？
             (OpenAI兼容|兼容OpenAI|OpenAI)[吗]？
+            <怎么>(用OpenAI的SDK|接入OpenAI客户端|用OpenAI的库调用|把OpenAI的SDK连到网关|用LangChain调用)
+            <关于>(OpenAI兼容|支不支持OpenAI|OpenAI接口|怎么用OpenAI的SDK|是不是兼容OpenAI)
+            (我的|)(OpenAI代码|OpenAI客户端|OpenAI应用|LangChain)(能|可以)(直接用|用|连|连接网关|运行)吗？
+            (用|拿)(OpenAI的库|OpenAI的SDK|LangChain|OpenAI客户端)(可以|能)(调用|访问|连)(网关|你们|这个接口)吗？
+            (这里|网关|这个接口)(认|用|支持)OpenAI的(格式|协议|接口|库)吗？
         """,
         held_out_zh="""
             我的OpenAI客户端可以接入网关吗？
-            用LangChain能调用这个接口吗？
-            请问这里支持OpenAI的格式吗？
+            我写的是OpenAI的代码，在这里能运行吗？
+            你们的接口格式跟OpenAI一样吗？
             OpenAI的库怎么配置才能连网关？
             这个API是不是兼容OpenAI的？
         """,
@@ -442,11 +550,18 @@ REVOKE = fact(
             (revoke|revocation|revoke token|token revocation)[ please| how]?
             how (fast|quickly|soon) (is|does) (a token revoked|revocation work|a revocation take effect)?
             how do i (sign out|log out|log off)[ of the gateway| a user| my app]?
+            <how> (revoke|invalidate|block|cancel|withdraw|delete|disable|stop) (a token|my token|tokens|a stolen token|the tokens of a user|an access token|all tokens)?
+            <wish> (revoke|invalidate|block|cancel|withdraw|disable|stop) (a token|my token|tokens|a stolen token|the tokens of a user|an access token|all tokens of bob)
+            <how> (sign out|log out|end my session)?
+            (somebody|someone|a thief|a stranger|another person|another app) (stole|has|has stolen|got|knows|is using|took) my (token|access token|key)
+            my (key|token|access token) is (in wrong hands|public|not secret any more|known to others)
+            (which|what) command (can i use|do i need|is there|is used) to (block|revoke|cancel|stop|withdraw) (a token|tokens|an access token)?
+            <about> (revocation|revoking tokens|token revocation|the revocation of tokens)
         """,
         held_out_en="""
             somebody has copied my access token, what should i do?
             with which command can i block a token?
-            is it possible to cancel a token?
+            what if i do not want a token to work any more?
             could you explain how an operator withdraws a token?
             i need to invalidate the tokens of alice
         """,
@@ -460,10 +575,15 @@ REVOKE = fact(
             (撤销|吊销)(令牌|token|)(多快|多久|要多久)(生效|有效)？
             (怎么|如何)(登出|退出登录|注销登录|注销)？
             (撤销令牌|吊销token|撤销)？
+            <怎么>(撤销|吊销|作废|收回|停用|禁用)(令牌|token|访问令牌|某个令牌|用户的令牌|泄露的令牌)
+            <关于>(怎么撤销令牌|令牌的撤销|吊销token|作废令牌|撤销)
+            (别人|有人|小偷|黑客|陌生人)(偷了|拿了|知道|得到了|在用|偷走了)我的(令牌|token|访问令牌)[，怎么办]
+            (令牌|token)(丢了|泄露|被偷|公开)(以后|之后|了)(怎么处理|怎么作废|要做什么|怎么撤销)？
+            (撤销|作废|吊销|收回)(令牌|token|访问令牌)(用|要用|是)(什么|哪个)(命令|接口|方法)？
         """,
         held_out_zh="""
             别人拿走了我的访问令牌，该怎么办？
-            请问作废token用哪个命令？
+            想作废token应该运行哪个命令？
             令牌泄露以后怎么收回？
             能说说怎样禁用某个令牌吗？
             我需要吊销用户的token
@@ -487,11 +607,18 @@ REFRESH = fact(
             what is (a refresh token|the refresh token|/auth/token)[ for| good for]?
             (refresh|refresh token|token refresh)[ please| how]?
             how do i get a new (access token|token) (from|with) (my|a|the) refresh token?
+            <how> (refresh|renew|extend|update|exchange) (a token|my token|an old token|an expired token|an access token|the token of my app)?
+            <wish> (refresh|renew|extend|update) (a token|my token|an old token|an expired token|an access token)
+            <how> (use|send) (a refresh token|the refresh token|my refresh token)?
+            the (token|access token) (of my app|i have|of a user) (is expired|has expired|expired|is too old|ran out)
+            (what|which) (should|must|does|can) (my app|i|a client) do (after|when|if|once) (the|its|a|my) (access |)token (expires|has expired|is expired|runs out)?
+            (to|at) (which|what) (route|endpoint|url) (can i|do i|does my app) (use|send|post|exchange) (the|a|my) refresh token?
+            <about> (refreshing tokens|refresh tokens|token refresh|the refresh token|renewing tokens)
         """,
         held_out_en="""
             the access token of my app is too old, what now?
-            to which route do i send the refresh token?
-            could you explain how to renew an expired token?
+            what is the right route for a refresh token?
+            my old token has expired, where do i get the next one?
             what should my app do after its token expired?
         """,
         train_zh="""
@@ -504,10 +631,16 @@ REFRESH = fact(
             *(告诉我|说说)(怎么|如何)(刷新|更新)(令牌|token)
             (怎么|如何)用(刷新令牌|refresh token)(换|拿)新(令牌|token)？
             (刷新令牌|刷新token|刷新)？
+            <怎么>(刷新|更新|续期|换新)(令牌|token|访问令牌|过期的令牌|旧的token)
+            <怎么>(用|使用)(刷新令牌|refresh token)
+            <关于>(刷新令牌|怎么刷新token|令牌续期|refresh token|令牌过期怎么办)
+            (我的应用的|应用的|用户的|我的)(令牌|token|访问令牌)(过期|到期|失效)(了|之后|后)(怎么办|要做什么|怎么换|怎么更新)？
+            (过期|旧|失效)的(令牌|token|访问令牌)(怎么|如何|能)(更新|刷新|续期|换)？
+            (刷新令牌|refresh token)(应该|要|该)(发到|发给|传给|提交到)(哪里|哪个接口|哪个路由)？
         """,
         held_out_zh="""
             我的应用的token到期以后怎么办？
-            请问刷新令牌要发到哪个接口？
+            刷新令牌是用哪个路由？
             过期的访问令牌怎么换新的？
             能说说如何续期token吗？
         """,
@@ -526,12 +659,18 @@ LIFETIME = fact(
             (token|access token) (lifetime|validity|ttl|expiry)[ please]?
             do (tokens|access tokens) (expire|end|live forever|last forever)?
             after (how long|how many minutes|what time) (does|do) (a token|tokens|my token) expire?
+            <clause> (how long a token is valid|how long my token lasts|when my token expires|how many minutes a token is valid|how long an access token lives|if tokens expire)
+            <about> (the lifetime of a token|the validity of tokens|the lifetime of access tokens|the expiry of a token)
+            (for|in) how (many minutes|long) (is|can|does|will) (a token|my token|an access token|my access token) (valid|last|work|expire|live)?
+            how (long|many minutes) (do|does|will) (i have|it take|my token have) until (a token|the token|my token|an access token) (expires|ends|stops working)?
+            (will|does|can) (a token|my token|an access token) (work|last|live|be valid) (forever|for a day|for an hour|always|for a long time)?
+            (what|which) (lifetime|expiry|ttl|validity) (has|does|do) (a token|an access token|tokens|my token)[ have]?
         """,
         held_out_en="""
             for how many minutes can my token be used?
             how long does it take until an access token runs out?
             will my access token work forever?
-            what validity does a token have?
+            how old may a token be?
         """,
         train_zh="""
             (令牌|token|访问令牌)(的|)(有效期|寿命|有效时间|存活时间)(是多久|是多少|有多长|多久|多长|是几分钟)？
@@ -540,9 +679,14 @@ LIFETIME = fact(
             (令牌|token|访问令牌)会(过期|失效|到期)吗？
             我的(令牌|token)[还](能用|有效)多久？
             (令牌|token)有效期？
+            <关于>(令牌的有效期|token多久过期|访问令牌能用多久|令牌什么时候失效|令牌会不会过期|token的寿命)
+            (一个|我的|拿到的|新的)(令牌|token|访问令牌)(能|可以|会)(用|有效|管|活)(多久|几分钟|多长时间)？
+            (令牌|token|访问令牌)(多长时间|几分钟|多久)(就|之后|以后)(会|就|)(不能用|过期|失效)(了|)？
+            (令牌|token|访问令牌)(一直|永久|永远|总是)(有效|能用|可以用)吗？
+            (令牌|token)(到期|过期|失效)要(多久|几分钟|等多久)？
         """,
         held_out_zh="""
-            一个访问令牌可以用几分钟？
+            令牌发下来以后几分钟之内有效？
             请问token到期要多长时间？
             令牌会不会一直有效？
             拿到的令牌多久以后失效？
@@ -561,6 +705,11 @@ IMAGES = fact(
             (does|do|is|are) (the gateway|it|you|heic|webp|png|jpeg) (take heic|support png|accept webp|supported|accepted|support heic photos|ok)?
             (what|which) (kinds|kind|sort) of (images|pictures|photos) (do you|does the gateway|can the gateway) (take|accept|support|read)?
             (image|picture|photo) formats[ please]?
+            <about> (the image formats|the formats of pictures|the file types of photos|which image formats are supported|which picture formats are ok|the picture formats)
+            (which|what) (file types|formats|types|file formats) (may|can|should|must|do) (photos|pictures|images|my pictures|screenshots|my images) (have|be|use)?
+            in (which|what) (format|formats|file type) (may|can|should|must) (a photo|a picture|my images|an image|my photos) be?
+            (can|could|may) (i|my app|we) (send|upload|post) (a|an|my) (heic|jpeg|png|webp|gif|bmp) (photo|image|picture|file|screenshot)?
+            (are|is) (heic|jpeg|png|webp|gif|bmp|iphone) (photos|images|pictures|files) (ok|supported|allowed|possible|accepted)?
         """,
         held_out_en="""
             which file types may my photos have?
@@ -575,10 +724,15 @@ IMAGES = fact(
             (能|可以)(传|发|用|上传)(HEIC|JPEG|PNG|WebP|GIF|BMP|heic|png|jpg)[格式|图片|照片|格式的图片]吗？
             (支持|接受)(HEIC|JPEG|PNG|WebP|GIF|BMP|heic|png)(格式|图片|照片|)吗？
             (图片格式|照片格式)？
+            <关于>(图片格式|支持哪些图片格式|照片可以是什么格式|图片要什么格式|图像文件的类型)
+            (网关|接口|你们)(接受|支持|认|收)(哪些|什么)(图片|照片|图像|截图)(格式|类型|文件)？
+            (我的|)(图片|照片|截图|图像)(要|该|得|可以)(用|是|存成)(哪些|什么|哪种)(格式|类型|文件格式)？
+            (HEIC|PNG|JPEG|WebP|GIF|BMP|heic|png)(格式的|)(照片|图片|截图)(可以|能)(上传|用|发|传)吗？
+            (图片|照片|图像)文件(支持|有|可以是)(什么|哪些)(类型|格式)？
         """,
         held_out_zh="""
             网关能接受什么格式的照片？
-            我的截图要用哪些文件格式？
+            截图存成什么格式，网关才认？
             HEIC照片网关接受吗？
             图像文件允许什么类型？
         """,
@@ -596,9 +750,14 @@ RECORDINGS = fact(
             (does|do|is|are) (the gateway|it|you|mp3|wav|opus|m4a) (take mp3|support wav|accept m4a|supported|accepted|support opus files|ok)?
             (what|which) (kinds|kind|sort) of (recordings|audio|sound files) (do you|does the gateway|can the gateway) (take|accept|support|hear)?
             (audio|sound|recording) formats[ please]?
+            <about> (the audio formats|the formats of recordings|the file types of recordings|which audio formats are supported|which sound formats are ok|the formats for audio)
+            (which|what) (file types|formats|types|file formats) (may|can|should|must|do) (recordings|voice messages|sound files|my recordings|audio files) (have|be|use)?
+            in (which|what) (format|formats|file type) (may|can|should|must) (a recording|an audio file|my recordings|a sound file|audio) be?
+            (can|could|may) (i|my app|we) (send|upload|post) (an|a|my) (m4a|mp3|ogg|opus|wav|flac|amr|webm) (recording|file|sound|audio file)?
+            (are|is) (m4a|mp3|ogg|opus|wav|flac|amr|webm) (recordings|files|sounds|audio) (ok|supported|allowed|possible|accepted)?
         """,
         held_out_en="""
-            which file types may my recordings have?
+            what kind of sound file do you accept?
             could i upload sound as mp3?
             what audio formats does the gateway accept?
             in what format should a voice message be?
@@ -610,10 +769,15 @@ RECORDINGS = fact(
             (能|可以)(传|发|用|上传)(m4a|mp3|ogg|opus|webm|amr|flac|aac|wav|MP3|WAV)[格式|音频|录音|格式的录音]吗？
             (支持|接受)(m4a|mp3|ogg|opus|amr|flac|aac|wav|MP3)(格式|音频|录音|)吗？
             (音频格式|录音格式)？
+            <关于>(音频格式|支持哪些录音格式|录音可以是什么格式|语音要什么格式|音频文件的类型)
+            (网关|接口|你们)(接受|支持|认|收)(哪些|什么)(音频|录音|语音)(格式|类型|文件)？
+            (我的|)(音频|录音|语音)(要|该|得|可以)(用|是|存成)(哪些|什么|哪种)(格式|类型|文件格式)？
+            (m4a|mp3|wav|ogg|opus|amr|flac|aac|MP3)(格式的|)(录音|音频|语音)(可以|能)(上传|用|发|传)吗？
+            (音频|录音|语音)文件(支持|有|可以是)(什么|哪些)(类型|格式)？
         """,
         held_out_zh="""
             网关能接受什么格式的录音？
-            我的语音要用哪些文件格式？
+            语音存成什么格式，网关才认？
             mp3录音网关接受吗？
             音频文件允许什么类型？
         """,
@@ -632,10 +796,15 @@ USAGE = fact(
             what is (my usage|my token usage|/me/usage)[ today]?
             (my usage|usage|token usage)[ please]?
             (is|are) (my usage|usage|tokens) (counted|recorded|measured)?
+            <how> (see|check|find|look up|read|find out) (my usage|my consumption|how much i used|how many tokens i used|what i used|the usage)[ today]?
+            <wish> (see|check|find|look up|read) (my usage|my consumption|how much i used|how many tokens i used|what i used|the usage)
+            <about> (my usage|my consumption|my token usage|the usage of this month|how many tokens i used|how much i have used)
+            (which|what) (route|endpoint|url) (shows|tells|gives|says) (me |)(how much i used|my usage|my consumption|what i used|how many tokens i used|the usage)?
+            where (is|can i find|do i find|can i read) (my usage|the usage|my consumption|what i used)?
         """,
         held_out_en="""
             which endpoint shows me how many tokens i have used?
-            i want to check my consumption
+            how do i know what i have used this month?
             could you show where the usage is?
             how can i find out what i used so far?
         """,
@@ -646,9 +815,14 @@ USAGE = fact(
             *(告诉我|显示|查一下)我的(用量|使用量|使用情况)
             我的(用量|使用量|消耗)(是多少|有多少|在哪看|多少)？
             (用量|使用量|我的用量)？
+            <怎么>(查用量|看用了多少|查询使用量|看我的用量|查消耗|查看使用情况)
+            <关于>(我的用量|用了多少token|使用情况|我用了多少|怎么查用量|今天的用量)
+            (用量|使用量|消耗)(在|要在|用|看)(哪里|哪个接口|什么接口|哪个路由)(看|查|查询|)？
+            (今天|这个月|到现在|目前)(我|)(用了|消耗了|一共用了)多少(token|令牌|次|额度)？
+            (哪里|在哪|从哪)(能|可以)(看|查|看到)(用量|使用量|自己用了多少|消耗)？
         """,
         held_out_zh="""
-            请问哪里能看自己用了多少？
+            我用了多少，在哪个接口看得到？
             今天的使用量怎么查询？
             我想看看消耗了多少token
             用量要调用什么接口看？
@@ -669,12 +843,21 @@ TOO_MANY = fact(
             (what about |)(too many requests|error 429|status 429|status code 429)
             how (long|much) (must|should|do) i wait (after|when i get) [a |]429?
             (when|how soon) (can|may) i (try again|send again|ask again)[ after 429| after a refusal]?
+            <clause> (why my requests are refused|what 429 means|why i get 429|what error 429 is)
+            <about> (error 429|status 429|the error 429|the status code 429|the code 429|http 429)
+            (the gateway|the api|the server|it|my app|the answer) (says|gives me|sends|returns|shows|answered with|answered|gave me|is) (a |error |status |code |)429
+            (what|which) (does|is the meaning of|is the reason for|is behind|do i do about|can i do about|is) (error|status|code|status code|http) 429[ mean]?
+            (why|when) (does|do|did) (the gateway|the api|the server|i) (answer|get|return|send|give|say) (a |status |error |)429?
+            429, (what now|what does it mean|what does that mean|why|what is that|help)
+            (why|when) (are|were|was|is) (my|our|the) (requests|request|calls) (refused|rejected|blocked|not accepted|limited)[ by the gateway| here]?
+            i (sent|made|have made|asked) (too many|so many|too much) (requests|calls|questions)[, what now|, when can i try again]
+            (my|our) (requests|calls) (get|are being|keep being) (refused|rejected|blocked)
         """,
         held_out_en="""
             the gateway answers 429, what now?
             why have my requests been rejected by the gateway?
             i have sent too many requests, when can i send again?
-            what is the meaning of status 429?
+            why was 429 the answer to my request?
         """,
         train_zh="""
             429(是什么|是什么意思|什么意思|错误|怎么办|怎么回事|是为什么)？
@@ -684,6 +867,13 @@ TOO_MANY = fact(
             (状态码429|错误429|429错误)
             (被拒绝|被限流)后(要等多久|多久能再试|等多久|怎么办)？
             (多久|什么时候)(能|可以)(再试|再发|重试)？
+            <关于>(429|429错误|状态码429|错误429|429是什么意思|为什么返回429)
+            (网关|接口|服务器|API)(给我|给|)(返回|报|显示|回)(了|)(一个|)429[错误]
+            (状态码|错误码|错误|代码)429(是什么|怎么回事|怎么办|什么意思呀|代表什么|表示什么)？
+            (为什么|怎么)(网关|接口|服务器)(会|总是|)(返回|报)429？
+            429，(怎么办|这是什么|怎么回事|为什么)
+            (请求|调用)(发|用|问)(得|)(太多|过多)(了|)(会怎样|怎么办|，什么时候能再发|)
+            (我的|)(请求|调用)(总是|一直|)(被|遭到)(拒绝|限流|拦截|拦下)(了|)[，为什么]
         """,
         held_out_zh="""
             网关给我返回了429，怎么回事？
@@ -706,11 +896,20 @@ UNAUTHORIZED = fact(
             why (is|was) my token (refused|rejected|not accepted|invalid|wrong|not valid)?
             (the gateway|it|the api) (refuses|rejects|does not accept|doesn't like) my token
             my token (does not|doesn't) work
+            <clause> (what 401 means|why i get 401|why my token is refused|what error 401 is)
+            <about> (error 401|status 401|the error 401|the status code 401|the code 401|http 401)
+            (the gateway|the api|the server|it|my app|the answer) (says|gives me|sends|returns|shows|answered with|answered|gave me|is) (a |error |status |code |)401
+            (what|which) (does|is the meaning of|is the reason for|is behind|do i do about|can i do about|is) (error|status|code|status code|http) 401[ mean]?
+            (why|when) (does|do|did) (the gateway|the api|the server|i) (answer|get|return|send|give|say) (a |status |error |)401?
+            401, (what now|what does it mean|what does that mean|why|what is that|help)
+            (why|when) (does|is|will) (the gateway|the api|it|the server) (not accept|refuse|reject|not take|not like) my token?
+            (it|the gateway|the api|the server) (says|tells me|thinks|told me) (that |)my token is (wrong|not valid|invalid|bad|not right)
+            my token is (wrong|not valid|invalid|bad|not accepted|refused)
         """,
         held_out_en="""
             the gateway answers 401, what now?
-            why does the api not accept my token?
-            what is the meaning of status 401?
+            my token was not accepted, why?
+            why was 401 the answer to my request?
             i am told that my token is not valid
         """,
         train_zh="""
@@ -720,10 +919,17 @@ UNAUTHORIZED = fact(
             (为什么|怎么)(我的|)(令牌|token)(被拒绝|无效|不能用|不对|没有用|不被接受)[了]？
             (网关|接口|API)(拒绝|不接受|不认)我的(令牌|token)
             我的(令牌|token)(不能用|没用|不行|无效)
+            <关于>(401|401错误|状态码401|错误401|401是什么意思|为什么返回401)
+            (网关|接口|服务器|API)(给我|给|)(返回|报|显示|回)(了|)(一个|)401[错误]
+            (状态码|错误码|错误|代码)401(是什么|怎么回事|怎么办|什么意思呀|代表什么|表示什么)？
+            (为什么|怎么)(网关|接口|服务器)(会|总是|)(返回|报)401？
+            401，(怎么办|这是什么|怎么回事|为什么)
+            (网关|接口|服务器|它)(说|显示|提示)我的(令牌|token)(无效|不对|错误|不行)
+            (为什么|怎么)(网关|接口|服务器)(不认|不接受|拒绝|不收)我的(令牌|token)？
         """,
         held_out_zh="""
             网关给我返回了401，怎么回事？
-            为什么接口不认我的token？
+            我有token，接口为什么还是拒绝？
             状态码401是什么意思？
             它说我的令牌无效，怎么办？
         """,
@@ -742,11 +948,20 @@ OVERLOAD = fact(
             what (happens|will happen|does the gateway do) (if|when) (the gateway is overloaded|there are too many users|the queue is full|it is busy|the server is busy|there is overload)?
             (why|when) is the (gateway|server|queue) (overloaded|full|busy|unavailable)?
             is there a (queue|waiting line)[ for requests]?
+            <clause> (what 503 means|why i get 503|what happens when the queue is full|what error 503 is)
+            <about> (error 503|status 503|the error 503|the status code 503|the code 503|http 503)
+            (the gateway|the api|the server|it|my app|the answer) (says|gives me|sends|returns|shows|answered with|answered|gave me|is) (a |error |status |code |)503
+            (what|which) (does|is the meaning of|is the reason for|is behind|do i do about|can i do about|is) (error|status|code|status code|http) 503[ mean]?
+            (why|when) (does|do|did) (the gateway|the api|the server|i) (answer|get|return|send|give|say) (a |status |error |)503?
+            503, (what now|what does it mean|what does that mean|why|what is that|help)
+            (what|how) (happens|does the gateway react|will it be|does it go) (if|when) (too many people use it|the server has too much to do|it is too busy|many users come|everybody asks at once)?
+            (it|the gateway|the server|my app) says (that |)(the service|the server|it) is (unavailable|busy|overloaded|full)
+            why is (the service|it|the gateway) (unavailable|busy|too busy|overloaded|full)[ now]?
         """,
         held_out_en="""
             the gateway answers 503, what now?
             why does it say that the service is unavailable?
-            what is the meaning of status 503?
+            why was 503 the answer to my request?
             what does the gateway do if it is too busy?
         """,
         train_zh="""
@@ -756,10 +971,17 @@ OVERLOAD = fact(
             (网关|服务器|队列)(太忙|满了|过载|太多人用|很忙)(会怎样|怎么办|会怎么样|的时候会怎样)？
             (过载|队列满了|太忙了)(怎么办|会怎样)？
             (有|有没有)(排队|队列)(机制|)[吗]？
+            <关于>(503|503错误|状态码503|错误503|503是什么意思|为什么返回503)
+            (网关|接口|服务器|API)(给我|给|)(返回|报|显示|回)(了|)(一个|)503[错误]
+            (状态码|错误码|错误|代码)503(是什么|怎么回事|怎么办|什么意思呀|代表什么|表示什么)？
+            (为什么|怎么)(网关|接口|服务器)(会|总是|)(返回|报)503？
+            503，(怎么办|这是什么|怎么回事|为什么)
+            (人|用户|请求)(太多|很多|一多)(了|的时候|)(网关|服务器)(会怎样|怎么办|会怎么样|怎么处理)？
+            (服务器|网关|服务)(忙|太忙|过载|很忙|不可用)(时|的时候|了)(会怎样|会怎么样|怎么办|我该怎么办)？
         """,
         held_out_zh="""
             网关给我返回了503，怎么回事？
-            服务器很忙的时候会怎么样？
+            如果服务器忙不过来怎么办？
             状态码503是什么意思？
             太多人用网关的时候会怎样？
         """,
@@ -778,6 +1000,11 @@ THINKING_FIELD = fact(
             (is|does) (thinking|reasoning) (possible|supported|available|work)[ here]?
             how does (thinking|reasoning) work[ here]?
             (thinking|reasoning|enable thinking|return reasoning)[ please| how]?
+            <how> (see|read|get|turn on|switch on|enable|show) (the thinking|the reasoning|your thoughts|the thoughts of the model|thinking|reasoning)?
+            <wish> (see|read|get|turn on|switch on|enable) (the thinking|the reasoning|your thoughts|the thoughts of the model|thinking|reasoning)
+            <about> (thinking|the thinking option|the reasoning|your reasoning|how to turn on thinking|the reasoning field)
+            (which|what) (option|field|setting|switch|parameter) (do i set|gives me|must i set|shows me|makes you show|is there for) (thinking|the reasoning|your thoughts|the thoughts|for thinking)?
+            (can|could|will|do) (you|the model) (think|reason) (before you answer|first|before answering|aloud|and show it)?
         """,
         held_out_en="""
             which option shows me the reasoning of the model?
@@ -793,11 +1020,16 @@ THINKING_FIELD = fact(
             (能|可以)(看|看到|显示|返回)(你的|)(思考|推理|思考过程|想法)吗？
             (支持|有)(思考|推理|思考模式)吗？
             (思考过程|思考模式|推理)？
+            <怎么>(看到思考过程|打开思考|开启思考模式|显示推理过程|看你的想法|让你先思考)
+            <关于>(思考模式|思考过程|怎么打开思考|推理过程|思考参数)
+            (哪个|什么)(选项|参数|字段|设置)(能|可以|会|让你)(显示|打开|返回|开启)(思考|推理|思考过程|推理过程)？
+            (思考|推理|思考模式)(要|该|需要)(设置|设|打开|传)什么[参数|选项]？
+            你(回答前|回答之前|先)(会|能|可以)(思考|想一想|推理)[一下]吗？
         """,
         held_out_zh="""
             哪个选项能让我看到推理过程？
             我想看你的思考内容，怎么打开？
-            请问思考模式要设置什么？
+            怎样设置才会返回思考的内容？
             你回答之前可以先思考吗？
         """,
     ),
@@ -816,10 +1048,15 @@ START = fact(
             (starting|running|installing|set up) (the gateway|the server)[ how]?
             what does make run do?
             is the gateway (easy|hard) to (install|start|run|set up)?
+            <how> (start|run|install|set up|launch|try) (the gateway|this gateway|the server|this project|the program|the gateway on my laptop|it on my computer)?
+            <wish> (start|run|install|set up|launch|try) (the gateway|this gateway|the server|this project|the gateway on my laptop)
+            <about> (the installation|starting the gateway|the installation of the gateway|running the gateway|how the gateway is started)
+            (with|by) (which|what) command (do i start|can i start|is|do i run|do i install) (the gateway|the server|this project)[ started]?
+            how is (the gateway|the server|this project) (started|installed|set up|run)?
         """,
         held_out_en="""
             with which command do i run this gateway on my laptop?
-            what is needed to set up the gateway?
+            i have a laptop, how do i make the gateway run on it?
             could you explain how the server is started?
             i would like to try this project, how do i begin?
         """,
@@ -831,10 +1068,15 @@ START = fact(
             (怎么|如何)(开始|上手|入门)[使用网关]？
             (启动|安装|运行)网关的(命令|方法|步骤)(是什么|有哪些)？
             make run(是什么|是做什么的|有什么用)？
+            <怎么>(启动|运行|安装|部署|搭建)(网关|这个网关|服务器|服务|这个项目)
+            <关于>(怎么启动网关|网关的安装|怎么安装|怎么运行网关|启动方法)
+            (启动|运行|安装|部署)(网关|服务|服务器|这个项目)(用|要用|是|要)(什么|哪个|哪些)(命令|方法|步骤)？
+            (在|)(电脑|笔记本|服务器|我的电脑)上(怎么|如何|要怎么)(运行|启动|安装|跑)(网关|这个项目|它)？
+            (网关|服务|这个项目)(怎样|怎么)(才能|)(跑|启动|运行|安装)(起来|)？
         """,
         held_out_zh="""
             我想在电脑上运行这个网关，怎么做？
-            请问启动服务用哪个命令？
+            想启动服务应该运行哪个命令？
             这个项目要怎样安装？
             能说说网关怎么跑起来吗？
         """,
@@ -855,6 +1097,10 @@ WHAT = fact(
             (who|what) is (the|this) gateway (for|made for)?
             (can|could) you (explain|describe) (the|this) gateway?
             what do you know about (the|this|your) gateway?
+            <about> (this gateway|the gateway|what the gateway does|what this gateway is for|this project|what this project is|what a gateway is|the purpose of the gateway|the service here)
+            (what|which) (is the|is the main|does the gateway have as its) (purpose|use|aim|job|point)[ of (the|this) (gateway|project|service)]?
+            (what|which) (use|sense|advantage) (does|has) (the|this) (gateway|project|service)[ have]?
+            what is (the|this) (gateway|project|service) (good for|about|made for|doing|there for)?
         """,
         held_out_en="""
             could you tell me what the gateway is good for?
@@ -870,6 +1116,9 @@ WHAT = fact(
             (为什么|为啥)(要|需要|要用)(网关|这个网关)？
             (网关|这个网关)是(给谁|为谁)(用|做)的？
             (能|可以)(介绍|解释)[一下]这个网关吗？
+            <关于>(这个网关|网关|网关是什么|网关的用途|这个项目|这个服务|网关是做什么的|网关的作用)
+            (网关|这个网关|这个项目|这个服务)(有|有什么|的)(用处|好处|作用|目的|意义)(是什么|)？
+            (我|我们)(正在|在)用的(服务|网关|系统|项目)是(什么|干什么的|做什么的)？
         """,
         held_out_zh="""
             能说说网关的用处吗？

@@ -41,17 +41,26 @@ WHO = fact(
             are you the assistant[ here| of this phone]?
             we have not met, who are you?
             nice to meet you, who are you?
+            <clause> (who you are|what you are|what your name is|your name|what you are called|what i should call you|how i should call you)
+            <clause> (what this assistant is|what model this is|which model you are|which model i am using|what kind of assistant you are|who i am talking to|with whom i am talking|who is answering me|who is there|who is speaking)
+            (what|which) (name|names) (do you go by|did they give you|should i use for you|does this assistant have|have you got)?
+            (how|what) (is|was) (this|the) (assistant|model|program|ai) (called|named)?
+            (what|which) (kind|sort|type) of (assistant|ai|model|chatbot) (is this|is that|am i using|do i use|answers me)?
+            (which|what) (ai|chatbot|assistant|model) (is this|am i speaking to|am i chatting with|is speaking|runs here|do we have here)?
+            are you (siri|alexa|chatgpt|claude|gemini|autoglm) or (chatgpt|somebody else|something else|another assistant|gemini|alexa)?
+            who is (it|that|this)[, please| then]?
+            who (do i have|have i got) (here|on the line|in front of me)?
         """,
         held_out_en="""
             tell me your name and what you are
             which assistant am i talking to?
-            what is this assistant called?
-            so what kind of ai is this?
+            assistant, what is your own name?
+            which ai do i have here in front of me?
             who is it that i am speaking to?
             could you say in one sentence who you are?
-            i would like to know your name
+            what can you tell me about yourself?
             what name do you have?
-            are you siri or chatgpt?
+            are you not siri or chatgpt?
             please say who is answering
         """,
         train_zh="""
@@ -84,14 +93,22 @@ WHO = fact(
             那你是谁？
             你再说一遍你(是谁|叫什么)？
             你的身份是什么？
+            <关于>你(是谁|叫什么|的名字|是什么|叫什么名字|是哪个助手|是什么模型|到底是谁)
+            <关于>(我在跟谁说话|这是什么助手|我在用什么模型|谁在回答我|怎么称呼你|该叫你什么|这个助手叫什么)
+            (跟|和)我(说话|聊天|对话|讲话)的(是谁|是什么|是哪位|人是谁)[呀|啊]？
+            我(用|在用|使用|正在用)的是(什么|哪个|哪种)(模型|人工智能|AI|程序)？
+            (回答|回复)我(的|问题的)(是谁|是什么|是哪位|是哪个助手)？
+            (这个|这)(助手|模型|程序|AI)(叫什么|是谁|是什么|叫什么名字)？
+            (请问|)(要|该|可以)怎么(称呼|叫)(你|您)？
+            你是(ChatGPT|豆包|Claude|DeepSeek|小度)还是(Siri|小爱同学|别的助手|文心一言|通义千问)？
         """,
         held_out_zh="""
             能说说你叫什么名字吗？
-            跟我聊天的是谁呀？
+            现在跟我聊天的这位是谁？
             我用的是什么助手？
             你究竟是什么模型？
-            *讲一下你是谁
-            想知道你叫什么名字
+            *用一句话说说你是谁
+            你能说出自己的名字吗？
             正在回答我的是哪个模型？
             你是Siri还是ChatGPT？
             请问应该怎么称呼您？
@@ -120,11 +137,17 @@ HUMAN = fact(
             (who|what) are your parents?
             are you (conscious|self aware|aware of yourself)?
             you (are|must be|sound like) a (human|person), (right|aren't you|are you not)?
+            <clause> (if you are human|if you are a person|if you are alive|whether you are a person or a machine|how old you are|if you have feelings|if you are a robot or a human|your age|if there is a human there)
+            (is|are) (a human|a person|people|somebody|someone|a real person) (typing|writing|replying|talking to me|reading this|sitting there)[ here]?
+            (do|can|will) you (ever |sometimes |)(sleep|dream|cry|laugh|eat|get old|get sick|die|get hungry|feel sad|rest)?
+            are you a (machine|robot|computer|program|bot) or (a human|human|a person|someone real)?
+            am i (chatting with|speaking with|talking to) (a robot|a computer|a program|a machine|a bot) or (a human|a person)?
+            do you (have|got) (a body|feelings|a soul|emotions|hands|legs|blood) (or|and) (feelings|a body|a mind|emotions)?
         """,
         held_out_en="""
             is a real human answering here?
             are you a machine or a living person?
-            do you have a body and feelings?
+            is there a body or a heart in you?
             so are you a living person or not?
             am i writing to a real person or to a machine?
             do you ever sleep or get tired?
@@ -145,6 +168,11 @@ HUMAN = fact(
             (背后|后面)(有|是)(真人|人)(在|)(回答|操作)吗？
             你(活着|有生命|会呼吸)吗？
             你的(爸爸|妈妈|父母)是谁？
+            <关于>你(是不是人|是人还是机器|是不是真人|几岁|多大|有没有感情|是不是活的|会不会累)
+            (跟|和)我(聊天|对话|讲话)的是(真人|人|机器人|人类)吗？
+            (是|是不是)(真人|人|人类)在(跟我说话|回复我|打字|跟我聊天)[吗]？
+            你(平时|晚上|每天|会不会|也)(会睡觉|吃饭|要睡觉|要吃东西|做梦|休息|喝水|感到累)吗？
+            你(究竟|其实)是(人|真人)还是(机器|程序|电脑)？
         """,
         held_out_zh="""
             跟我说话的是真人吗？
@@ -176,11 +204,15 @@ SIZE = fact(
             how many (weights|neurons|numbers) do you have?
             are you (small|big|large|tiny)?
             do you have (many|a lot of|billions of|millions of) parameters?
+            <clause> (how big you are|how large you are|how many parameters you have|how small you are|how big your model is|your size|how many parameters this model has|your number of parameters|if you are a small model)
+            (what|which) size (do you have|are you|has this model|does this model have|is your model|has your network)?
+            (is|was) (your|this) (model|network) (large|tiny|small) or (large|tiny|small|huge)?
+            (what|how high) is the (parameter count|number of parameters) of (this|your|the) model?
         """,
         held_out_en="""
             how many parameters are in this small model?
             is your model big or small?
-            do you know how large you are?
+            how large would you say you are?
             what size does the model have?
             can you tell me your parameter count?
         """,
@@ -196,6 +228,10 @@ SIZE = fact(
             你(占多少|需要多少)(内存|空间)？
             你的(网络|神经网络|大脑)有多大？
             你有(几亿|几百万|很多|几千万)(个|)参数吗？
+            <关于>你(有多大|有多少参数|的参数量|的大小|的规模|是大是小|的模型有多大)
+            <关于>(这个|)模型(有多大|的大小|有多少参数|的参数数量)
+            (这个|你的|你这个)(模型|小模型|网络)(大不大|大吗|是大的还是小的|算大还是算小|小吗)？
+            你(一共|总共|大概|大约)有多少(个|)参数？
         """,
         held_out_zh="""
             你这个小模型有多少参数？
@@ -228,11 +264,16 @@ MAKER = fact(
             how did you learn (this|that|to talk|to speak|all this)?
             what did you learn from?
             from what did you learn?
+            <clause> (who made you|who built you|who trained you|who created you|where you come from|how you were made|how you were trained|what you learned from|what data you were trained on|who developed you|who your creator is|which company made you|when you were made)
+            was it (openai|apple|a company|microsoft|zhipu|a big company|some people) (who|that) (built|trained|created|developed) you?
+            who is the (maker|creator|developer|owner|trainer) of (this model|this assistant|you|this program)?
+            (which|what) (people|team|person|developers) (created|trained|designed|stand behind) (you|this model|this assistant)?
+            (which|what) (data|examples|books|texts) did (you learn from|they train you with|they use to train you|you see in training)?
         """,
         held_out_en="""
             which people built and trained you?
-            do you know who developed you?
-            what data did you learn from?
+            by which people were you developed?
+            which examples were you trained with?
             was it google that made you?
             tell me where you were made
             who is the author of this assistant?
@@ -250,6 +291,10 @@ MAKER = fact(
             你是(谷歌|苹果|百度|阿里|腾讯|智谱|微软|华为)(开发|做|训练|制作)的吗？
             你(什么时候|在哪里|在哪)(被|)(训练|制作|开发|做)(出来|好|)的？
             你(怎么|是怎么|从哪)学(会|到)(的|这些的|说话的)？
+            <关于>(谁做了你|谁开发了你|谁训练了你|你从哪里来|你是怎么训练的|你的开发者|你的作者|你是哪家公司做的|你用什么数据训练|你是怎么做出来的)
+            (做|开发|训练|创造|制造)你的(人是谁|是哪个公司|团队是谁|是什么人|公司是哪家|是谁)？
+            你(学习|训练)(时|的时候)(用|用了|用的是)(什么|哪些)(数据|例子|资料|书)？
+            (你知道|知道)(谁|是谁|是哪家公司)(做|开发|训练|制造)(了你|的你)吗？
         """,
         held_out_zh="""
             你知道是谁设计了你吗？
@@ -279,6 +324,11 @@ NINE = fact(
             are you (as good as|as big as|as smart as|better than|worse than|the same as) (autoglm-phone-9b|the 9b model|the big model|the full model)?
             (compare yourself|how do you compare) (with|to) (autoglm-phone-9b|the 9b model|the big model)
             are you the (9b|9 billion) (one|version)?
+            <clause> (if you are the 9b model|if this is autoglm-phone-9b|if you are the big model|how you differ from the 9b model|the difference between you and the 9b model|which version you are|if i am using the 9b model)
+            (what|which things) (can|does) (the 9b|the 9b model|autoglm-phone-9b|the big model) do (better|that you cannot|more)?
+            you are (autoglm-phone-9b|the 9b model|the full model), (aren't you|are you not|or not|yes)?
+            is (this|the model here|the one here) (the 9b|the big one|the small one or the 9b|as good as autoglm-phone-9b|autoglm-phone-9b or a small one)?
+            how (big|large|good|smart) is (autoglm-phone-9b|the 9b model|the 9b)[ next to you| then| compared with you]?
         """,
         held_out_en="""
             is it the 9b model that i am using?
@@ -297,6 +347,11 @@ NINE = fact(
             你是(哪个|什么|哪一个)版本[的]？
             我(在用|用的是)(9B|大模型|AutoGLM-Phone-9B|完整的模型)吗？
             你就是那个9B(模型|)吗？
+            <关于>你(是不是9B|和9B模型的区别|跟大模型有什么不同|是哪个版本|和AutoGLM-Phone-9B的区别|是不是大模型)
+            (9B模型|AutoGLM-Phone-9B|大模型|9B)(和|跟|与)你(有什么不同|差多少|有什么不一样|比怎么样|哪个好)？
+            (9B模型|AutoGLM-Phone-9B|9B)(比你|)(强在哪里|好在哪里|大多少|能多做什么|好多少)？
+            (现在|这里|我)(用的|运行的|跑的)是(9B|大模型|9B模型|小模型)还是(小模型|大模型|9B)？
+            你(不是|不就是)(9B|大模型|9B模型)(吗|吧)？
         """,
         held_out_zh="""
             你不是9B的大模型吧？
@@ -323,10 +378,15 @@ PLACE = fact(
             (can|do) you work (offline|without internet|without the internet|without a network|without a gpu)?
             what do you run on?
             who (sees|reads|can read|gets) (my messages|what i write|my data|my questions)?
+            <clause> (where you run|where you are|on which machine you run|if you run in the cloud|if my data is sent away|if you need the internet|if you work offline|where you live|where my data goes|who can see my messages)
+            (will|are|is|do) my (data|messages|pictures|words|questions|recordings) (be uploaded|sent to a company|kept here|be sent away|go to the cloud|stay here|leave the gateway)?
+            (on|in) (what|which) kind of (machine|computer|server|place) (do you run|are you|do you work)?
+            (do|are) you (run|work|running|working) (locally|here|in the cloud|offline|far away) or (in the cloud|locally|on a server|somewhere else)?
+            can (i|we) (use|run) you (offline|without internet|without the internet|without a network)?
         """,
         held_out_en="""
             on what kind of server do you live?
-            do you work in the cloud or locally?
+            is it in the cloud that you work?
             will my messages be sent to the cloud?
             are you running on this machine?
             can you run without the internet?
@@ -341,6 +401,11 @@ PLACE = fact(
             你会(上传|发送|泄露)我的(数据|消息|图片|问题)吗？
             你(家|的家)在(哪里|哪儿|哪)？
             谁能看到我(发的|说的|写的)(内容|消息|话)？
+            <关于>你(在哪里运行|运行在哪里|是不是在云端|需不需要联网|会不会上传我的数据|住在哪里|跑在什么机器上)
+            你(是|)(跑在|运行在|住在)(云端|本地|服务器|手机)(还是|或者)(本地|云端|手机|别的地方)？
+            (我的|)(消息|数据|照片|录音)会不会(上传|被发出去|传到外面|发给别的公司|泄露)？
+            (断网|没有网络|离线|不上网)(的话|的时候|时)你(能用吗|还能工作吗|行吗|可以运行吗)？
+            (你在|你是在)(哪台|什么)(机器|电脑|服务器)上(跑|工作|)的？
         """,
         held_out_zh="""
             你在哪台机器上运行？

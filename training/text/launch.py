@@ -51,6 +51,12 @@ LAUNCH = phrasings(
         do you see {app}? (open|start) it
         how about opening {app}?
         why don't you open {app}?
+        i (want|need|would like) {app} (opened|to start|to run|to open)
+        *(get|have) {app} (started up|opened|launched)
+        *(take|have) a (quick look|short look) at {app}
+        i (have|need) to (look at|check|use) {app}
+        *(open|start) (my|our|this) {app}
+        the app i (need|would like|want to open|want to see|mean) is {app}
     """,
     held_out_en="""
         *get {app} started
@@ -105,9 +111,12 @@ LAUNCH = phrasings(
         接下来(用|打开|进入){app}
         我们(打开|用|去|启动){app}
         让我(用|看看|进入|打开){app}
+        *把{app}(开|打开|启动)一(下|次)
+        我(接下来|现在|马上|等会)要(用|看|进){app}
+        我需要(用|使用|打开一下|看){app}
     """,
     held_out_zh="""
-        *把{app}开一下
+        *把{app}给打开来
         *把{app}这个软件打开
         *打开应用{app}
         *去把{app}启动一下

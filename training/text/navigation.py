@@ -49,6 +49,10 @@ SWIPE = phrasings(
         next, swipe {way}
         swipe it {way}
         we (have|need) to swipe {way}
+        i (want|would like|have to make) a (swipe|flick|slide|quick swipe) {way}
+        (can|could|would) you (do|make|give me) a (flick|slide|quick swipe) {way}?
+        *(swipe|slide|flick) {way} (two times|one more|once more|another time)
+        *(let|make) (the screen|the page) (slide|move) {way} with a swipe
     """,
     held_out_en="""
         *swipe {way} one more time
@@ -75,6 +79,10 @@ SWIPE = phrasings(
         我们(向|往){way}滑
         (现在|然后)(向|往|朝){way}(滑|划|滑动)
         让屏幕(向|往){way}滑[动]
+        *(屏幕|页面|画面)(接着|继续|再)(向|往){way}(滑|划)
+        *(再|多)(划|滑)一(下|次)，(向|往|朝){way}
+        我(要|想)(把|让)(页面|画面|列表)(向|往|朝){way}(滑|划)[一下]
+        *手指(接着|再)(向|往){way}(划|滑)
     """,
     held_out_zh="""
         *在屏幕上做一次向{way}的滑动
@@ -173,6 +181,10 @@ BACK = phrasings(
         previous (page|screen)[ please]
         wrong page, back
         to the previous page
+        (this|that|it) (is|was) (wrong|a mistake|not right), (go back|take me back a page|return)
+        i (want|need|would like) to (return|go) to (the page before|the previous page|the last screen)
+        let's (return|go back) to the (previous|last) (page|screen|one)
+        *(bring|take|get) me (to|back to) (the previous|the last|the earlier) (page|screen)
     """,
     held_out_en="""
         *get me back to the page before
@@ -206,17 +218,22 @@ BACK = phrasings(
         让我(回去|返回上一页)
         刚才的页面
         (返回|后退)(键|按钮)
+        *(回到|返回|退到)(之前|刚才|上次)(那|的那|的)(个|一个)(页面|界面|画面|屏幕)
+        *(往|向)(回|后)(退|走|倒)一(页|步|下|格)
+        *(回到|返回|看|打开)(之前|前面|刚才)(那|的)一(页|步)
+        我(想|要)(看|回|退回)(之前|刚才|前面)的(页面|界面|画面)
+        (能|可以)(往回|往后|)(退|倒)一(页|步|下)吗？
     """,
     held_out_zh="""
         *退回到刚才的界面
         *按一下后退按钮
         *回到之前的那一页
-        *往回倒一步
+        *倒回去一页
         *返回前一个页面
         点错页面了，退回上一页
         我想看上一个界面
         让我返回刚才的页面
-        可以退一步吗？
+        刚才那个画面，退回去看
     """,
 )
 
@@ -248,6 +265,10 @@ HOME = phrasings(
         where is the home screen? go there
         to the home screen
         the home (screen|button)[ please]
+        (can|could|may) (i|we) (see|have|get|go to) the (home|main) (screen|page)?
+        (i'd|i would) like (to go home|to see my home screen|to be on the main screen|the home screen)
+        *(bring up|open|show) (my|the) (home|main) (screen|page)
+        let's (go|get|move|jump) [back ]to the (home|main) (screen|page)
     """,
     held_out_en="""
         *get back to my main screen
@@ -258,7 +279,7 @@ HOME = phrasings(
         i would like to be on the home page
         let's head back to the home screen
         can we see the start screen?
-        bring up my main screen
+        now the main screen, please
         i need to get home
     """,
     train_zh="""
@@ -277,6 +298,11 @@ HOME = phrasings(
         (现在|然后)(回到|返回|回)(桌面|主屏幕)
         我们(回|回到|返回)(桌面|主屏幕|主页)
         我要(退出|离开)(这个|当前)(应用|软件)
+        *(去|回|到)(桌面|主屏幕|主页|主界面)(吧|一下|看一看|看一下)
+        我们(去|看看|到)(主屏幕|主页|桌面吧|首页)
+        *(退|退出|跳)(回|到|回到)(桌面|主屏幕|主界面|首页)[去]
+        我(想|要)(看看|看一下|去)(桌面|手机桌面|主屏幕|首页)
+        (可以|能)(去|退到|看看)(桌面|主页|首页)吗？
     """,
     held_out_zh="""
         *退出软件，去主屏幕

@@ -27,6 +27,9 @@ TAP = phrasings(
         the (button|icon) is at {place}, (tap|click|touch) it
         next (tap|click|touch) is at {place}
         (tap|click) (coordinates|position): {place}
+        *(touch|tap|click) (the thing|the spot|the picture|the field) at {place}
+        *(go|move) to (the point|the spot|position) {place} and (tap|touch) [it|there]
+        the (thing|place|field) i (want|mean) is at {place}, (tap|click) it
     """,
     held_out_en="""
         *give the screen a tap at {place}
@@ -57,6 +60,8 @@ TAP = phrasings(
         点击(坐标|位置|点)：{place}
         (现在|然后)(点击|点|点一下){place}
         我们(点击|点){place}
+        我(想|要)(点击|点)的(位置|坐标|地方|点)是{place}
+        (坐标|图标|输入框)(是|在){place}，(点击|点一下吧|点它一下)
     """,
     held_out_zh="""
         *用手指轻点{place}这个位置
@@ -90,6 +95,9 @@ LONG_PRESS = phrasings(
         {place}, (long press|press and hold|hold) (it|there)
         the (button|icon) is at {place}, (long press|hold|press and hold) it
         long press (coordinates|position): {place}
+        *(touch|press|tap) (the button|the icon|the picture|the thing|the spot) at {place} and (hold|keep holding|hold it down|don't let go)
+        *(keep|leave|put) (your|one) finger (on|at) {place} (and hold|for a while|for long|without moving)
+        *(go|move) to {place} and (long press|press and hold|hold|hold it down)
     """,
     held_out_en="""
         *give the screen a long press at {place}
@@ -119,6 +127,9 @@ LONG_PRESS = phrasings(
         长按(坐标|位置|点)：{place}
         (现在|然后)(长按|按住){place}
         我们长按{place}
+        *(按住|长按)(坐标|位置|屏幕上)[的]{place}(不放|不要松开|一会儿|别动)
+        我(想|要)(长按|按住)的(位置|坐标|地方|点)是{place}
+        (坐标|按钮|图标)(是|在){place}，(长按|一直按着|按住别放)
     """,
     held_out_zh="""
         *用手指在{place}按住不放
@@ -152,6 +163,9 @@ DOUBLE_TAP = phrasings(
         the (button|icon|picture) is at {place}, (double tap|double click) it
         two (taps|clicks) (at|on) {place}[ please]
         double tap (coordinates|position): {place}
+        *(touch|press|hit) (the button|the icon|the picture|the thing|the spot) at {place} (twice|two times)
+        *(go|move) to {place} and (double tap|double click|tap twice|tap two times|press twice)
+        *(do|make) (two|a pair of) (touches|taps|clicks) (right |)(at|on) {place}
     """,
     held_out_en="""
         *give the screen a double tap at {place}
@@ -180,6 +194,8 @@ DOUBLE_TAP = phrasings(
         双击(坐标|位置|点)：{place}
         (现在|然后)(双击|点两下){place}
         我们双击{place}
+        我(想|要)(双击|点两下)的(位置|坐标|地方|点)是{place}
+        (坐标|按钮|图标)(是|在){place}，(双击|快速点两下|点击两次)
     """,
     held_out_zh="""
         *用手指在{place}连点两下

@@ -32,12 +32,17 @@ REPEAT = phrasings(
         after me: {text}
         the same words again: {text}
         how does it sound if you repeat "{text}"?
+        the (text|sentence|phrase|words) (to repeat|to say|you repeat|you must say|you must repeat|for you to repeat) (is|are): {text}
+        what you (should|must) (say|repeat) is: {text}
+        *(tell|give) me the (words|text|sentence) "{text}"[ again| back]
+        i('d| would) like to hear "{text}"
+        *(reply|answer|respond) (exactly |only |just |)with this: {text}
     """,
     held_out_en="""
         *echo the following words: {text}
         *repeat what i wrote: {text}
         *say this text word for word: {text}
-        *tell me the words "{text}"
+        *say the following once: "{text}"
         *copy after me: {text}
         i would like to hear you say "{text}"
         could you say these words after me: {text}
@@ -65,6 +70,10 @@ REPEAT = phrasings(
         (回复|回答)(我|)：{text}
         (现在|来)，跟我(说|念)：{text}
         我想听你(说|念)：{text}
+        *(照着|跟着)(念|读)一遍：{text}
+        *(说|念)(这几个|下面的|以下的|这些)字：{text}
+        你(要|应该)(重复|说|念)的是：{text}
+        我想听你说“{text}”
     """,
     held_out_zh="""
         *照着我的话说一遍：{text}

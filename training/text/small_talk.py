@@ -25,12 +25,15 @@ GREETING = fact(
             (let me say|let's say) (hello|hi)
             (hello|hi) from (me|here|my phone|my desk)
             long time no see
+            (hello|hi|hey|good morning|good evening|good afternoon)[,| my| dear| my dear] (dear assistant|assistant|friend|good friend|phone assistant)
+            is (someone|somebody|anyone) (listening|awake|online|ready)[ there| here| now]?
+            (hello|hi|hey)[ there], is (someone|anybody|anyone) (there|here|listening|awake)?
         """,
         held_out_en="""
             hi assistant, nice to see you again
             hello and good afternoon to you
             assistant, are you awake and listening?
-            good evening, my dear assistant
+            a very good evening to you, assistant
             hello there, is somebody listening?
             hi assistant, i am here again
             i wanted to say good evening
@@ -51,10 +54,12 @@ GREETING = fact(
             我想(跟|和)你打(个|声)招呼
             见到你(真好|很高兴|很开心)
             (欢迎|欢迎回来|初次见面)
+            (你好|您好|喂|嗨)，(请问有人吗|有人在吗|有没有人|在线吗)？
+            (有人|有没有人|谁)(在线|在听|在这里)(吗|)？
         """,
         held_out_zh="""
             嗨，小助手，早安
-            您好，请问有人在线吗？
+            您好，我想问问有人在吗？
             助手，我又回来了
             晚上好呀，很高兴见到你
             你好呀，给你问个好
@@ -82,13 +87,15 @@ WELLBEING = fact(
             how was your (day|morning|night|week|weekend)?
             i hope you are (well|fine|doing well|ok)
             (you|u) (ok|okay|alright|good)?
+            (is|was) your (day|morning|week|night) (good|nice|ok|fine)[ so far| today]?
+            (are|do) (you|things) (doing|going|feel) (well|fine|good|ok)[ today| now| lately]?
         """,
         held_out_en="""
             is your evening good so far?
             how are things today with you?
             good morning, how do you feel?
             i am well, and how are you today?
-            are you doing well today?
+            i hope that you feel well today
             have you been ok lately?
         """,
         train_zh="""
@@ -183,6 +190,7 @@ GOODBYE = fact(
             (time|it's time|it is time) to (go|say goodbye|leave|sleep)
             i'll (be back|see you|talk to you|come back) (later|tomorrow|soon)
             let's (stop|talk|speak) (talking|again tomorrow|later|another time)
+            (i want|i have|i need|it is time|now it is time|i am here) to say (goodbye|bye|good night|see you)
         """,
         held_out_en="""
             goodbye and have a lovely weekend

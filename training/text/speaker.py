@@ -23,6 +23,11 @@ FILLER = 0.15
 TYPO = 0.12
 COPIED = ("{text}", "{text}'", '{text}"')  # a full stop or "please" after it could be part of it
 NAME = re.compile(r"(\{\w+\})")
+# Nobody says "tell me, could you open Maps?" or "um, good morning".
+ASKS = re.compile(r"(what|which|how|who|whose|where|when|why|is|are|do|does|did|am)\b.*\?$|.*？$")
+GREETS = re.compile(
+    r"(hello|hi|hey|good|please|tell me|sorry|so|oh|well|thanks|thank|bye)\b|[你您]好|[嗨喂嘿请早晚谢再嗯好]|对不起|抱歉"
+)
 UNSPOKEN = re.compile(r"[^\w\s']")
 
 
@@ -65,8 +70,8 @@ class Speaker:
             sentence = self._politely(sentence, manners)
         if self.spoken:
             return self._aloud(sentence.format_map(values))
-        if self.chance(FILLER):
-            fillers = manners.before_questions if sentence.endswith(("?", "？")) else manners.fillers
+        if self.chance(FILLER) and not GREETS.match(sentence):
+            fillers = manners.before_questions if ASKS.match(sentence) else manners.fillers
             sentence = self.choose(fillers) + sentence
         if self.split == "train" and self.chance(TYPO):
             sentence = self._mistyped(sentence)
@@ -76,7 +81,8 @@ class Speaker:
         if self.chance(0.7):
             sentence = self.choose(manners.before) + sentence
         if self.chance(0.4) and not sentence.endswith(COPIED):
-            sentence += self.choose(manners.after)
+            after = self.choose(manners.after)
+            sentence += after if "please" not in after or "please" not in sentence else ""
         return sentence
 
     def _aloud(self, sentence: str) -> str:

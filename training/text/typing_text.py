@@ -31,16 +31,22 @@ TYPE = phrasings(
         type this for me: {text}
         write this down in the field: {text}
         keyboard input: {text}
+        *(type|enter|key in|put in|write down) the words {text}
+        let us (type|enter|type in) {text}
+        let us (type|enter) "{text}"
+        *(fill in|put) the (words|text) {text}
+        *(have|get) "{text}" (typed|written) in the (box|field|search box)
+        *(key in|type in|put in) (the following|this): {text}
     """,
     held_out_en="""
         *get "{text}" into the text field
         *use the keyboard to input: {text}
-        *key in the words {text}
+        *use the keyboard and key in {text}
         *write the following in the box: {text}
         *fill the search bar with {text}
-        i need you to put in the words {text}
+        the field needs this text: {text}
         let us write "{text}"
-        could you key in the following: {text}
+        could you write down in the box: {text}
         type the following words for me: {text}
     """,
     train_zh="""
@@ -63,15 +69,18 @@ TYPE = phrasings(
         (内容|文字)：{text}，(请输入|输入)
         键盘输入[：]{text}
         只(输入|写|打)这些[：]{text}
+        *把“{text}”(打|写|填|输入)(上|上去|进来|出来|在框里)
+        *(键入|打上|写下|打)(下面的|这几个|以下|这些)(文字|字|内容)：{text}
+        要(打|键入|用键盘打)的(字|内容|文字)是：{text}
     """,
     held_out_zh="""
         *在搜索栏里面填上：{text}
         *往聊天框里打上{text}
-        *键入下面的文字：{text}
+        *把下面的字键入进去：{text}
         *把「{text}」打在文本框里
         *用键盘把“{text}”打进去
         输入框里要写：{text}
-        要打的字是：{text}
+        用键盘打的内容是：{text}
         我需要你把“{text}”填写进去
     """,
 )
