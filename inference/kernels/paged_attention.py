@@ -1,8 +1,8 @@
 """Attention over a paged cache, in plain PyTorch: the reference for faster kernels.
 
 On the CPU a token's result does not depend, to the last bit, on the other sequences of the step, on
-how its prompt was cut into chunks or on whether it was prefilled or decoded: query rows come in
-fours and keys in tiles of 192, because that is where MKL keeps its order of summation.
+how its prompt was cut into chunks or on whether it was prefilled or decoded
+(docs/decisions/0010-exact-products-on-the-cpu.md).
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from inference.models.forward_batch import ForwardBatch
 
-ROW_TILE = 4
-KEY_TILE = 192
+ROW_TILE = 8  # query rows; MKL takes other kernels for fewer, and for odd numbers of them
+KEY_TILE = 192  # keys summed by one product; of longer sums MKL changes the order with the number of rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +98,17 @@ def _attend(query: Tensor, key_cache: Tensor, value_cache: Tensor, group: Attent
         scores = torch.bmm(rows, key[:, :, head].transpose(1, 2))
         scores.masked_fill_(group.is_unseen, float("-inf"))
         weights = scores.softmax(dim=-1, dtype=torch.float32).to(value.dtype)
-        attended = torch.bmm(weights, value[:, :, head])[:, :real_rows]
+        attended = weighted_sum(weights, value[:, :, head])[:, :real_rows]
         output[:, :, head] = attended.view(output[:, :, head].shape)
     return output.flatten(0, 1).flatten(1, 2).view(-1, kv_heads * query.shape[3], head_dim)
+
+
+def weighted_sum(weights: Tensor, value: Tensor) -> Tensor:
+    """weights (sequences, query rows, keys), value (sequences, keys, head_dim) -> (sequences, query rows, head_dim)."""
+    if weights.device.type != "cpu":
+        return torch.bmm(weights, value)
+    tiles = zip(weights.split(KEY_TILE, dim=2), value.split(KEY_TILE, dim=1), strict=True)
+    total = torch.bmm(*next(tiles))
+    for tile in tiles:
+        total += torch.bmm(*tile)
+    return total

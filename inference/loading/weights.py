@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from inference.errors import InvalidCheckpoint
 from inference.kernels.int8_linear import dequantize
-from inference.kernels.linear import can_pack
+from inference.kernels.linear import has_onednn
 from inference.loading.checkpoint import Checkpoint, require_float
 from inference.loading.int8 import Int8Weight, is_int8, quantize, read_int8
 from inference.models.layers import Embedding, Int8Embedding, Int8Linear, Linear, PackedLinear
@@ -54,7 +54,7 @@ class WeightLoader:
             return Int8Linear(cb, scb, bias)
         weight = torch.cat([self._read_float(f"{name}.weight") for name in names])
         self._check(f"{names[0]}.weight", tuple(weight.shape), shape)
-        if weight.device.type == "cpu" and weight.dtype == torch.float32 and can_pack():
+        if weight.device.type == "cpu" and weight.dtype == torch.float32 and has_onednn():
             return PackedLinear(weight, bias)
         linear = Linear(0, 0)
         linear.weight = nn.Parameter(weight, requires_grad=False)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.kernels.int8_linear import INT8_MAX, int8_linear
-from inference.kernels.linear import linear, pack_weight, packed_linear
+from inference.kernels.linear import linear, pack_weight
 
 
 class Linear(nn.Module):
@@ -31,7 +31,7 @@ class PackedLinear(nn.Module):
         self.bias = bias
 
     def forward(self, rows: Tensor) -> Tensor:
-        return packed_linear(rows, self.packed_weight, self.bias)
+        return linear(rows, self.packed_weight, self.bias)
 
 
 class Int8Linear(nn.Module):
