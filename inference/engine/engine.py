@@ -171,6 +171,8 @@ class Engine:
     # Computing
 
     def _compute(self, chunks: list[Chunk]) -> None:
+        if allocated := self._allocator.take_allocated():
+            self._runner.clear(allocated)
         results = self._run(chunks)
         errors = [result for result in results if isinstance(result, Exception)]
         if len(errors) == len(chunks):

@@ -30,6 +30,7 @@ class BlockAllocator:
         self._references = [0] * num_blocks
         self._hashes: list[bytes | None] = [None] * num_blocks
         self._blocks: dict[bytes, int] = {}
+        self._allocated: list[int] = []
 
     @property
     def num_free(self) -> int:
@@ -43,7 +44,14 @@ class BlockAllocator:
         """Returns `count` blocks for new content. Raises `OutOfBlocks`, then takes none."""
         if count > len(self._free):
             raise OutOfBlocks
-        return [self._take_free() for _ in range(count)]
+        blocks = [self._take_free() for _ in range(count)]
+        self._allocated += blocks
+        return blocks
+
+    def take_allocated(self) -> list[int]:
+        """Returns the blocks allocated since the last call, whose old content is still there."""
+        allocated, self._allocated = self._allocated, []
+        return allocated
 
     def acquire_cached(self, hashes: Iterable[bytes]) -> list[int]:
         """Returns blocks holding the longest known beginning of `hashes`, one reference taken on each."""

@@ -14,7 +14,7 @@ from inference.engine.sampler import count_token, sample
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence, blocks_for
 from inference.models.config import DecoderConfig
-from inference.models.forward_batch import ForwardBatch, KVCache, allocate_kv_cache
+from inference.models.forward_batch import ForwardBatch, allocate_kv_cache
 
 CUDA_MEMORY_FRACTION = 0.85  # of what is free once the weights are loaded; the rest is for activations
 CPU_MEMORY_FRACTION = 0.125
@@ -28,7 +28,7 @@ class Decoder(Protocol):
 
     def embed(self, token_ids: Tensor) -> Tensor: ...
 
-    def __call__(self, hidden: Tensor, batch: ForwardBatch, kv_caches: list[KVCache]) -> Tensor: ...
+    def __call__(self, hidden: Tensor, batch: ForwardBatch, kv_caches: Tensor) -> Tensor: ...
 
     def logits(self, hidden_rows: Tensor) -> Tensor: ...
 
@@ -40,6 +40,7 @@ class ModelRunner:
         self._block_size = block_size
         dtype = embedding_dtype(decoder, device)
         self._kv_caches = allocate_kv_cache(decoder.config, num_blocks, block_size, device, dtype)
+        self._zeros_block = num_blocks
 
     @torch.inference_mode()
     def run(self, chunks: list[Chunk]) -> list[int | None]:
@@ -60,6 +61,11 @@ class ModelRunner:
         for index, token_id in zip(sampled, drawn, strict=True):
             tokens[index] = token_id
         return tokens
+
+    @torch.inference_mode()
+    def clear(self, blocks: list[int]) -> None:
+        """Forgets what others left in blocks: behind a context it would be multiplied by 0, and 0 * NaN is NaN."""
+        self._kv_caches.index_fill_(2, torch.tensor(blocks, device=self._device), 0)
 
     def note_token(self, sequence: Sequence, token_id: int) -> None:
         """Tells the sampler that a drawn token was taken."""
@@ -106,7 +112,7 @@ class ModelRunner:
             owners = owners[:-1].repeat(lengths)  # (tokens,)
             positions = np.arange(query_starts[-1]) + (starts - query_starts[:-1])[owners]
         width = max(chunk.sequence.num_blocks for chunk in chunks)
-        block_tables = np.zeros((count, width), dtype=np.int64)
+        block_tables = np.full((count, width), self._zeros_block)
         for row, chunk in zip(block_tables, chunks, strict=True):
             row[: chunk.sequence.num_blocks] = chunk.sequence.block_table
         size = self._block_size

@@ -11,21 +11,29 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-FEWEST_ROWS = 2  # one row alone is multiplied by another kernel
+FEWEST_ROWS = 4  # one alone is multiplied by another kernel; two take longer than four
 EXACT_ROWS = 16  # as many as a decoding batch has
 ROW_STEP = 32
 
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """rows (n, in), weight (out, in), plain or from `pack_weight` -> (n, out)."""
-    if rows.device.type != "cpu" or rows.dtype != torch.float32 or not has_onednn():
+    if not is_exact(rows):
         return functional.linear(rows, weight, bias)
-    count = rows.shape[0]
-    padding = row_count(count) - count
-    if padding:
-        rows = functional.pad(rows, (0, 0, 0, padding))
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
-    return product[:count]
+    padded = pad_rows(rows)
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(padded, weight, bias, "none", [], "")
+    return product if padded is rows else product[: rows.shape[0]]
+
+
+def pad_rows(rows: Tensor) -> Tensor:
+    """Appends zeros, (n, in) -> (n or more, in), so that several products need not do it each."""
+    padding = row_count(rows.shape[0]) - rows.shape[0]
+    return functional.pad(rows, (0, 0, 0, padding)) if padding and is_exact(rows) else rows
+
+
+def is_exact(rows: Tensor) -> bool:
+    """Says whether a row's products do not depend on the other rows."""
+    return rows.device.type == "cpu" and rows.dtype == torch.float32 and has_onednn()
 
 
 def row_count(count: int) -> int:

@@ -5,6 +5,7 @@ how its prompt was cut into chunks or on whether it was prefilled or decoded
 (docs/decisions/0010-exact-products-on-the-cpu.md).
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,32 +13,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inference.models.forward_batch import ForwardBatch
+from inference.models.forward_batch import ForwardBatch, KVCache, zeros_block
 
 ROW_TILE = 8  # query rows; MKL takes other kernels for fewer, and for odd numbers of them
-KEY_TILE = 192  # keys summed by one product; of longer sums MKL changes the order with the number of rows
+KEY_TILE = 128  # keys summed by one product; of longer sums MKL changes the order with the number of rows
+LARGEST_SCORES = 1 << 24  # numbers in memory at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttentionGroup:
-    """Sequences of a step with equally many new tokens. The same for every layer.
-
-    `is_unseen` has one row per query token and query head of a key head, padded to the row tile.
-    """
+    """Sequences of a step with equally many new tokens. The same for every layer."""
 
     rows: slice | Tensor  # the group's rows in the step
-    sequences: int
     blocks: Tensor  # (sequences * blocks,) int64
-    is_unseen: Tensor  # (sequences, query rows, keys) bool
-    is_unused: Tensor  # (sequences, keys, 1, 1) bool: beyond the context, whatever lies there
+    mask: Tensor  # (sequences, queries, 1, keys), in the queries' dtype: 0 for what a query sees, else -inf
 
 
-def plan_attention(batch: ForwardBatch, block_size: int, queries_per_key: int) -> list[AttentionGroup]:
+def plan_attention(batch: ForwardBatch, cache: KVCache) -> list[AttentionGroup]:
     """Once per step. Sequences with one new token share a group, the others have one each."""
     if batch.is_decode:
-        return [
-            _group(slice(None), 1, batch.block_tables, batch.context_lengths, block_size, queries_per_key)
-        ]
+        return [_group(slice(None), 1, batch.block_tables, batch.context_lengths, cache)]
     starts = batch.query_starts.tolist()
     single = [index for index, start in enumerate(starts[:-1]) if starts[index + 1] - start == 1]
     groups = []
@@ -45,67 +40,73 @@ def plan_attention(batch: ForwardBatch, block_size: int, queries_per_key: int) -
         device = batch.block_tables.device
         members = torch.tensor(single, device=device)
         rows = torch.tensor([starts[index] for index in single], device=device)
-        tables, lengths = batch.block_tables[members], batch.context_lengths[members]
-        groups.append(_group(rows, 1, tables, lengths, block_size, queries_per_key))
+        groups.append(_group(rows, 1, batch.block_tables[members], batch.context_lengths[members], cache))
     for index, (start, end) in enumerate(pairwise(starts)):
         if end - start > 1:
             length = batch.context_lengths[index : index + 1]
-            table = batch.block_tables[index : index + 1, : -(-int(length) // block_size)]
-            groups.append(_group(slice(start, end), end - start, table, length, block_size, queries_per_key))
+            table = batch.block_tables[index : index + 1, : -(-int(length) // cache.shape[2])]
+            groups.append(_group(slice(start, end), end - start, table, length, cache))
     return groups
 
 
 def _group(
-    rows: slice | Tensor, queries: int, tables: Tensor, lengths: Tensor, block_size: int, queries_per_key: int
+    rows: slice | Tensor, queries: int, tables: Tensor, lengths: Tensor, cache: KVCache
 ) -> AttentionGroup:
-    sequences, blocks = tables.shape
-    keys = -(-blocks * block_size // KEY_TILE) * KEY_TILE
-    tables = functional.pad(tables, (0, -(-keys // block_size) - blocks))
-    places = torch.arange(keys, device=tables.device)
+    block_size = cache.shape[2]
+    step = math.lcm(KEY_TILE, block_size) // block_size  # blocks
+    tables = functional.pad(tables, (0, -tables.shape[1] % step), value=zeros_block(cache))
+    places = torch.arange(tables.shape[1] * block_size, device=tables.device)
     seen = lengths[:, None] - torch.arange(queries - 1, -1, -1, device=tables.device)  # (sequences, queries)
-    is_unseen = (places >= seen[..., None]).repeat_interleave(queries_per_key, dim=1)
-    is_unseen = functional.pad(is_unseen, (0, 0, 0, -queries * queries_per_key % ROW_TILE))
-    is_unused = (places >= lengths[:, None])[..., None, None]
-    return AttentionGroup(rows, sequences, tables.flatten(), is_unseen, is_unused)
+    mask = torch.zeros(*seen.shape, len(places), device=tables.device, dtype=cache.dtype)
+    mask.masked_fill_(places >= seen[..., None], -math.inf)
+    return AttentionGroup(rows, tables.flatten(), mask[:, :, None])
 
 
 def paged_attention(
-    query: Tensor, key_cache: Tensor, value_cache: Tensor, groups: list[AttentionGroup]
+    query: Tensor, cache: KVCache, groups: list[AttentionGroup], output: Tensor | None = None
 ) -> Tensor:
-    """query (tokens, heads, head_dim), caches (blocks, block_size, kv_heads, head_dim) -> as query."""
-    output = torch.empty_like(query)
-    scaled = query * query.shape[-1] ** -0.5
+    """query (tokens, heads, head_dim) -> as query, in `output` where that is given."""
+    if output is None:
+        output = torch.empty_like(query)
+    query = query * query.shape[-1] ** -0.5
     for group in groups:
-        output[group.rows] = _attend(scaled[group.rows], key_cache, value_cache, group)
+        output[group.rows] = _attend(query[group.rows], cache, group)
     return output
 
 
-def _attend(query: Tensor, key_cache: Tensor, value_cache: Tensor, group: AttentionGroup) -> Tensor:
+def _attend(query: Tensor, cache: KVCache, group: AttentionGroup) -> Tensor:
     """query (sequences * queries, heads, head_dim) -> as query."""
-    kv_heads, head_dim = key_cache.shape[2:]
-    sequences, query_rows, keys = group.is_unseen.shape
-    cached = (sequences, -1, kv_heads, head_dim)
-    key = key_cache.index_select(0, group.blocks).view(cached)[:, :keys]
-    value = value_cache.index_select(0, group.blocks).view(cached)[:, :keys]
-    value.masked_fill_(group.is_unused, 0)  # a probability of 0 times a stale NaN would be NaN
-    # (sequences, queries, kv_heads, queries_per_key, head_dim)
-    query = query.view(sequences, -1, kv_heads, query.shape[1] // kv_heads, head_dim)
-    output = torch.empty_like(query)
-    real_rows = query.shape[1] * query.shape[3]
-    for head in range(kv_heads):
-        rows = query[:, :, head].reshape(sequences, real_rows, head_dim)
-        rows = functional.pad(rows, (0, 0, 0, query_rows - real_rows))
-        scores = torch.bmm(rows, key[:, :, head].transpose(1, 2))
-        scores.masked_fill_(group.is_unseen, float("-inf"))
-        weights = scores.softmax(dim=-1, dtype=torch.float32).to(value.dtype)
-        attended = weighted_sum(weights, value[:, :, head])[:, :real_rows]
-        output[:, :, head] = attended.view(output[:, :, head].shape)
-    return output.flatten(0, 1).flatten(1, 2).view(-1, kv_heads * query.shape[3], head_dim)
+    kv_heads, head_dim = cache.shape[0] // 2, cache.shape[-1]
+    sequences, queries, _, keys = group.mask.shape
+    cached = cache.index_select(1, group.blocks).view(2, kv_heads * sequences, keys, head_dim)
+    per_key = query.shape[1] // kv_heads
+    # (kv_heads, sequences, queries, per_key, head_dim)
+    query = query.view(sequences, queries, kv_heads, per_key, head_dim).permute(2, 0, 1, 3, 4)
+    at_once = max(1, LARGEST_SCORES // (kv_heads * sequences * per_key * keys))  # queries
+    if queries <= at_once:
+        attended = _attend_rows(query, cached, group.mask)
+    else:
+        pieces = zip(query.split(at_once, dim=2), group.mask.split(at_once, dim=1), strict=True)
+        attended = torch.cat([_attend_rows(some, cached, mask) for some, mask in pieces], dim=2)
+    return attended.permute(1, 2, 0, 3, 4).reshape(sequences * queries, -1, head_dim)
+
+
+def _attend_rows(query: Tensor, cached: Tensor, mask: Tensor) -> Tensor:
+    """query (kv_heads, sequences, queries, per_key, head_dim), cached (2, kv_heads * sequences, keys,
+    head_dim), mask (sequences, queries, 1, keys) -> as query."""
+    kv_heads, sequences, queries, per_key, head_dim = query.shape
+    num_rows = queries * per_key
+    rows = query.new_zeros(kv_heads * sequences, num_rows + -num_rows % ROW_TILE, head_dim)
+    rows[:, :num_rows].view(query.shape).copy_(query)
+    scores = torch.bmm(rows, cached[0].transpose(1, 2))
+    scores[:, :num_rows].view(kv_heads, sequences, queries, per_key, -1).add_(mask)
+    weights = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
+    return weighted_sum(weights, cached[1])[:, :num_rows].view(query.shape)
 
 
 def weighted_sum(weights: Tensor, value: Tensor) -> Tensor:
-    """weights (sequences, query rows, keys), value (sequences, keys, head_dim) -> (sequences, query rows, head_dim)."""
-    if weights.device.type != "cpu":
+    """weights (n, rows, keys), value (n, keys, head_dim) -> (n, rows, head_dim)."""
+    if weights.device.type != "cpu" or weights.shape[2] == KEY_TILE:
         return torch.bmm(weights, value)
     tiles = zip(weights.split(KEY_TILE, dim=2), value.split(KEY_TILE, dim=1), strict=True)
     total = torch.bmm(*next(tiles))

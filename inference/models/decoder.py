@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.kernels.linear import pad_rows
 from inference.kernels.paged_attention import AttentionGroup, paged_attention, plan_attention
 from inference.kernels.rotary import rotary_factors, rotate_
 from inference.models.config import DecoderConfig
@@ -29,15 +30,15 @@ class Attention(nn.Module):
     def forward(
         self, hidden: Tensor, factors: Tensor, slots: Tensor, groups: list[AttentionGroup], cache: KVCache
     ) -> Tensor:
-        heads = self.qkv_proj(hidden).view(
-            hidden.shape[0], -1, self.head_dim
-        )  # (tokens, q + k + v, head_dim)
+        """hidden may have more rows than there are tokens; theirs come back as zeros."""
+        tokens = slots.shape[0]
+        # (tokens, q + k + v, head_dim)
+        heads = self.qkv_proj(hidden).view(hidden.shape[0], -1, self.head_dim)[:tokens]
         num_turned = self.num_heads + self.num_key_value_heads
         rotate_(heads[:, :num_turned], factors)
-        key_cache, value_cache = cache
-        key_cache.flatten(0, 1).index_copy_(0, slots, heads[:, self.num_heads : num_turned])
-        value_cache.flatten(0, 1).index_copy_(0, slots, heads[:, num_turned:])
-        attended = paged_attention(heads[:, : self.num_heads], key_cache, value_cache, groups)
+        cache.flatten(1, 2).index_copy_(1, slots, heads[:, self.num_heads :].transpose(0, 1))
+        attended = hidden.new_zeros(hidden.shape[0], self.num_heads, self.head_dim)
+        paged_attention(heads[:, : self.num_heads], cache, groups, output=attended[:tokens])
         return self.o_proj(attended.flatten(1))  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
 
@@ -87,15 +88,19 @@ class Decoder(nn.Module):
         """(tokens,) int64 -> (tokens, hidden)."""
         return self.embed_tokens(token_ids)  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
-    def forward(self, hidden: Tensor, batch: ForwardBatch, kv_caches: list[KVCache]) -> Tensor:
-        """(tokens, hidden) -> (tokens, hidden) after the final norm. Writes the tokens' keys and values."""
+    def forward(self, hidden: Tensor, batch: ForwardBatch, kv_caches: Tensor) -> Tensor:
+        """(tokens, hidden) -> (tokens, hidden) after the final norm. Writes the tokens' keys and values.
+
+        kv_caches: (layers, *KVCache).
+        """
         config = self.config
         factors = rotary_factors(batch.token_positions, self.frequencies, config.mrope_section)
-        queries_per_key = config.num_attention_heads // config.num_key_value_heads
-        groups = plan_attention(batch, kv_caches[0][0].shape[1], queries_per_key)
+        groups = plan_attention(batch, kv_caches[0])
+        count = hidden.shape[0]
+        hidden = pad_rows(hidden)
         for layer, cache in zip(self.layers, kv_caches, strict=True):
             hidden = layer(hidden, factors, batch.slot_mapping, groups, cache)
-        return self.norm(hidden)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+        return self.norm(hidden)[:count]  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         """(rows, hidden) -> (rows, vocab)."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from inference.engine.detokenizer import byte_alphabet
 from inference.errors import UnsupportedModality
 from inference.models.config import DecoderConfig
-from inference.models.forward_batch import ForwardBatch, KVCache
+from inference.models.forward_batch import ForwardBatch
 from inference.models.prompt import EncodedPrompt, MediaSpan
 from inference.types import Audio, Image, Message, Task, Text
 
@@ -69,7 +69,7 @@ class FakeDecoder:
         values = token_ids.float()
         return torch.stack([values, torch.zeros_like(values)], dim=1)
 
-    def __call__(self, hidden: Tensor, batch: ForwardBatch, kv_caches: list[KVCache]) -> Tensor:
+    def __call__(self, hidden: Tensor, batch: ForwardBatch, kv_caches: Tensor) -> Tensor:
         self.before_forward(hidden, batch)
         self.steps += 1
         self.computed_tokens += hidden.shape[0]
@@ -78,7 +78,7 @@ class FakeDecoder:
         values[batch.slot_mapping, 0] = batch.token_positions.float()
         tokens, positions = keys[:, 0].cpu().numpy(), values[:, 0].cpu().numpy()
         block_tables = batch.block_tables.cpu().numpy()
-        block_size = kv_caches[0][0].shape[1]
+        block_size = kv_caches.shape[3]
         next_values: list[int] = []
         starts = batch.query_starts.tolist()
         for index, length in enumerate(batch.context_lengths.tolist()):

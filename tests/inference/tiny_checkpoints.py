@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inference.loading.torchaudio_shim import import_torchaudio
 from inference.models.decoder import Decoder
-from inference.models.forward_batch import ForwardBatch, KVCache, allocate_kv_cache
+from inference.models.forward_batch import ForwardBatch, allocate_kv_cache
 
 import_torchaudio()  # before transformers does
 
@@ -171,18 +171,20 @@ def at_random(sequences: list[list[int]], seed: int) -> list[Step]:
 
 
 class Driver:
-    """Owns a cache full of NaN on the decoder's device, so that reading where nothing was written shows."""
+    """Owns a cache on the decoder's device, full of NaN but for the blocks in use and the one of zeros.
+
+    So reading where nothing was written shows.
+    """
 
     def __init__(self, decoder: Decoder, num_blocks: int = 128) -> None:
         self.decoder = decoder
         self.device = decoder.frequencies.device
-        self.kv_caches: list[KVCache] = allocate_kv_cache(
+        self.kv_caches = allocate_kv_cache(
             decoder.config, num_blocks, BLOCK_SIZE, self.device, torch.float32
         )
-        for key, value in self.kv_caches:
-            key.fill_(float("nan"))
-            value.fill_(float("nan"))
-        self._free = list(range(1, num_blocks))
+        self.kv_caches[:, :, :num_blocks] = float("nan")
+        self._zeros_block = num_blocks
+        self._free = list(range(num_blocks))
         random.Random(0).shuffle(self._free)
         self._tables: dict[int, list[int]] = {}
 
@@ -214,6 +216,7 @@ class Driver:
             table = self._tables.setdefault(index, [])
             while len(table) * BLOCK_SIZE < end:
                 table.append(self._free.pop())
+                self.kv_caches[:, :, table[-1]] = 0
             tables.append(list(table))
             slots += [table[at // BLOCK_SIZE] * BLOCK_SIZE + at % BLOCK_SIZE for at in range(start, end)]
         width = max(map(len, tables))
@@ -228,7 +231,7 @@ class Driver:
             query_starts=torch.tensor(starts),
             context_lengths=torch.tensor([end for *_, end in step], device=self.device),
             block_tables=torch.tensor(
-                [table + [0] * (width - len(table)) for table in tables], device=self.device
+                [table + [self._zeros_block] * (width - len(table)) for table in tables], device=self.device
             ),
             is_decode=len(positions) == len(step),
         )

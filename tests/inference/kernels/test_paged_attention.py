@@ -12,15 +12,15 @@ BLOCK_SIZE, HEADS, KV_HEADS, HEAD_DIM = 4, 6, 2, 8
 def test_each_token_attends_to_its_own_sequence_up_to_itself() -> None:
     torch.manual_seed(0)
     lengths, new = (9, 3, 30), (1, 3, 5)
-    tables = torch.tensor([[7, 2, 5] + [0] * 5, [1] + [0] * 7, [3, 4, 6, 8, 9, 10, 11, 12]])
-    caches = torch.full((2, 16, BLOCK_SIZE, KV_HEADS, HEAD_DIM), float("nan"))
+    tables = torch.tensor([[7, 2, 5] + [15] * 5, [1] + [15] * 7, [3, 4, 6, 8, 9, 10, 11, 12]])
+    cache = torch.full((2 * KV_HEADS, 16, BLOCK_SIZE, HEAD_DIM), float("nan"))
+    cache[:, tables.unique()] = 0  # the last one pads the tables
     queries = torch.randn(sum(new), HEADS, HEAD_DIM)
     expected = []
     for length, count, table, query in zip(lengths, new, tables, queries.split(list(new)), strict=True):
         key, value = torch.randn(2, length, KV_HEADS, HEAD_DIM)
         slots = [int(table[at // BLOCK_SIZE]) * BLOCK_SIZE + at % BLOCK_SIZE for at in range(length)]
-        caches[0].flatten(0, 1)[slots] = key
-        caches[1].flatten(0, 1)[slots] = value
+        cache.flatten(1, 2)[:, slots] = torch.cat([key, value], dim=1).transpose(0, 1)
         visible = torch.ones(count, length, dtype=torch.bool).tril(length - count)
         attended = functional.scaled_dot_product_attention(
             query.transpose(0, 1)[None],
@@ -38,6 +38,5 @@ def test_each_token_attends_to_its_own_sequence_up_to_itself() -> None:
         block_tables=tables,
         is_decode=False,
     )
-    groups = plan_attention(batch, BLOCK_SIZE, HEADS // KV_HEADS)
-    found = paged_attention(queries, caches[0], caches[1], groups)
+    found = paged_attention(queries, cache, plan_attention(batch, cache))
     torch.testing.assert_close(found, torch.cat(expected))
