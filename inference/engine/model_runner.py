@@ -64,7 +64,7 @@ class ModelRunner:
 
     @torch.inference_mode()
     def clear(self, blocks: list[int]) -> None:
-        """Forgets what others left in blocks: behind a context it would be multiplied by 0, and 0 * NaN is NaN."""
+        """Zeroes what others left in blocks: behind a context it is multiplied by 0, and 0 * NaN is NaN."""
         self._kv_caches.index_fill_(2, torch.tensor(blocks, device=self._device), 0)
 
     def note_token(self, sequence: Sequence, token_id: int) -> None:

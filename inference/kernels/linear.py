@@ -6,6 +6,7 @@ those of MKL, which torch would take, are not (docs/decisions/0010-exact-product
 """
 
 import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,9 +21,12 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """rows (n, in), weight (out, in), plain or from `pack_weight` -> (n, out)."""
     if not is_exact(rows):
         return functional.linear(rows, weight, bias)
-    padded = pad_rows(rows)
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(padded, weight, bias, "none", [], "")
-    return product if padded is rows else product[: rows.shape[0]]
+    count = rows.shape[0]
+    padding = row_count(count) - count
+    if not padding:
+        return _multiply()(rows, weight, bias, "none", [], "")
+    padded = functional.pad(rows, (0, 0, 0, padding))
+    return _multiply()(padded, weight, bias, "none", [], "")[:count]
 
 
 def pad_rows(rows: Tensor) -> Tensor:
@@ -43,6 +47,12 @@ def row_count(count: int) -> int:
     them. Chunks of a prompt have any length, so theirs are rounded up.
     """
     return max(count, FEWEST_ROWS) if count <= EXACT_ROWS else -(-count // ROW_STEP) * ROW_STEP
+
+
+@functools.cache
+def _multiply() -> Callable[..., Tensor]:
+    """Looked up once; builds of torch without oneDNN lack it."""
+    return torch.ops.mkldnn._linear_pointwise.default
 
 
 @functools.cache

@@ -62,13 +62,12 @@ def _group(
     return AttentionGroup(rows, tables.flatten(), mask[:, :, None])
 
 
-def paged_attention(
-    query: Tensor, cache: KVCache, groups: list[AttentionGroup], output: Tensor | None = None
-) -> Tensor:
-    """query (tokens, heads, head_dim) -> as query, in `output` where that is given."""
-    if output is None:
-        output = torch.empty_like(query)
+def paged_attention(query: Tensor, cache: KVCache, groups: list[AttentionGroup]) -> Tensor:
+    """query (tokens, heads, head_dim) -> as query."""
     query = query * query.shape[-1] ** -0.5
+    if len(groups) == 1:
+        return _attend(query, cache, groups[0])
+    output = torch.empty_like(query)
     for group in groups:
         output[group.rows] = _attend(query[group.rows], cache, group)
     return output
@@ -86,7 +85,7 @@ def _attend(query: Tensor, cache: KVCache, group: AttentionGroup) -> Tensor:
     if queries <= at_once:
         attended = _attend_rows(query, cached, group.mask)
     else:
-        pieces = zip(query.split(at_once, dim=2), group.mask.split(at_once, dim=1), strict=True)
+        pieces = zip(torch.split(query, at_once, 2), torch.split(group.mask, at_once, 1), strict=True)
         attended = torch.cat([_attend_rows(some, cached, mask) for some, mask in pieces], dim=2)
     return attended.permute(1, 2, 0, 3, 4).reshape(sequences * queries, -1, head_dim)
 
@@ -108,7 +107,7 @@ def weighted_sum(weights: Tensor, value: Tensor) -> Tensor:
     """weights (n, rows, keys), value (n, keys, head_dim) -> (n, rows, head_dim)."""
     if weights.device.type != "cpu" or weights.shape[2] == KEY_TILE:
         return torch.bmm(weights, value)
-    tiles = zip(weights.split(KEY_TILE, dim=2), value.split(KEY_TILE, dim=1), strict=True)
+    tiles = zip(torch.split(weights, KEY_TILE, 2), torch.split(value, KEY_TILE, 1), strict=True)
     total = torch.bmm(*next(tiles))
     for tile in tiles:
         total += torch.bmm(*tile)

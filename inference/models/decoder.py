@@ -30,16 +30,15 @@ class Attention(nn.Module):
     def forward(
         self, hidden: Tensor, factors: Tensor, slots: Tensor, groups: list[AttentionGroup], cache: KVCache
     ) -> Tensor:
-        """hidden may have more rows than there are tokens; theirs come back as zeros."""
+        """hidden may have more rows than there are tokens."""
         tokens = slots.shape[0]
         # (tokens, q + k + v, head_dim)
         heads = self.qkv_proj(hidden).view(hidden.shape[0], -1, self.head_dim)[:tokens]
         num_turned = self.num_heads + self.num_key_value_heads
         rotate_(heads[:, :num_turned], factors)
         cache.flatten(1, 2).index_copy_(1, slots, heads[:, self.num_heads :].transpose(0, 1))
-        attended = hidden.new_zeros(hidden.shape[0], self.num_heads, self.head_dim)
-        paged_attention(heads[:, : self.num_heads], cache, groups, output=attended[:tokens])
-        return self.o_proj(attended.flatten(1))  # type: ignore[no-any-return]  # Module.__call__ is untyped
+        attended = paged_attention(heads[:, : self.num_heads], cache, groups)
+        return self.o_proj(pad_rows(attended.flatten(1)))  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
 
 class MLP(nn.Module):
@@ -67,9 +66,9 @@ class DecoderLayer(nn.Module):
         self, hidden: Tensor, factors: Tensor, slots: Tensor, groups: list[AttentionGroup], cache: KVCache
     ) -> Tensor:
         attended = self.self_attn(self.input_layernorm(hidden), factors, slots, groups, cache)
-        hidden = hidden + self.post_self_attn_layernorm(attended)
+        hidden = self.post_self_attn_layernorm.add(hidden, attended)
         transformed = self.mlp(self.post_attention_layernorm(hidden))
-        return hidden + self.post_mlp_layernorm(transformed)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+        return self.post_mlp_layernorm.add(hidden, transformed)
 
 
 class Decoder(nn.Module):

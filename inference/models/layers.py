@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from inference.kernels.int8_linear import INT8_MAX, int8_linear
 from inference.kernels.linear import linear, pack_weight
+from inference.kernels.rms_norm import add_rms_norm, rms_norm
 
 
 class Linear(nn.Module):
@@ -77,4 +78,8 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, rows: Tensor) -> Tensor:
-        return functional.rms_norm(rows, self.weight.shape, self.weight, self.eps)
+        return rms_norm(rows, self.weight, self.eps)
+
+    def add(self, residual: Tensor, rows: Tensor) -> Tensor:
+        """Returns `residual` and the normalised rows together."""
+        return add_rms_norm(residual, rows, self.weight, self.eps)

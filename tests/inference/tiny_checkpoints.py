@@ -179,9 +179,7 @@ class Driver:
     def __init__(self, decoder: Decoder, num_blocks: int = 128) -> None:
         self.decoder = decoder
         self.device = decoder.frequencies.device
-        self.kv_caches = allocate_kv_cache(
-            decoder.config, num_blocks, BLOCK_SIZE, self.device, torch.float32
-        )
+        self.kv_caches = allocate_kv_cache(decoder.config, num_blocks, BLOCK_SIZE, self.device, torch.float32)
         self.kv_caches[:, :, :num_blocks] = float("nan")
         self._zeros_block = num_blocks
         self._free = list(range(num_blocks))

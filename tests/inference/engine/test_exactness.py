@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from inference.config import EMBEDDED_MODEL
+from inference.errors import GenerationFailed
 from inference.loading.registry import load_model
 from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
@@ -131,3 +132,18 @@ def test_pictures_and_recordings_answer_the_same_in_any_company(
     engine = make_engine(model, **(defaults | config))
     assert texts(run_all(engine, requests)) == alone
     assert texts(run_all(engine, requests)) == alone, "with all prefixes known"
+
+
+def test_what_a_failed_request_left_in_the_cache_reaches_nobody(
+    tmp_path: Path, make_engine, make_request, run_all, device: str
+) -> None:
+    write_glm4(tmp_path)
+    decoder = load_model(str(tmp_path), device, "none").decoder
+    poison, prompt = random_sequences((40, 21), seed=2)
+    with torch.inference_mode():
+        decoder.embed_tokens.weight[poison[3]] = float("nan")
+    fine = make_request(to_text([token for token in prompt if token != poison[3]]), max_tokens=12)
+    expected = texts(run_all(make_engine(Characters(decoder)), [fine]))
+    engine = make_engine(Characters(decoder), kv_cache_tokens=64, block_size=16)
+    assert isinstance(run_all(engine, [make_request(to_text(poison), max_tokens=8)])[0][-1], GenerationFailed)
+    assert texts(run_all(engine, [fine])) == expected

@@ -125,6 +125,7 @@ class AllocatorMachine(RuleBasedStateMachine):
                 self.allocator.allocate(count)
             return
         blocks = self.allocator.allocate(count)
+        assert self.allocator.take_allocated() == blocks
         assert len(set(blocks)) == count
         assert not taken & set(blocks), "a held block was given away"
         for block in blocks:

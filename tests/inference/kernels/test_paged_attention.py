@@ -1,6 +1,8 @@
-"""The reference against torch's own attention; its exactness is tested through the decoder."""
+"""The reference against torch's own attention, and against itself however the work is cut."""
 
+import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from inference.kernels.paged_attention import paged_attention, plan_attention
@@ -40,3 +42,56 @@ def test_each_token_attends_to_its_own_sequence_up_to_itself() -> None:
     )
     found = paged_attention(queries, cache, plan_attention(batch, cache))
     torch.testing.assert_close(found, torch.cat(expected))
+
+
+LENGTHS = (700, 300, 5)
+Piece = tuple[int, int, int]  # sequence, start, end
+
+
+class Contexts:
+    """Random queries, keys and values of whole sequences, and attention over pieces of them."""
+
+    def __init__(self, heads: int, kv_heads: int, head_dim: int) -> None:
+        torch.manual_seed(0)
+        counts = [-(-length // BLOCK_SIZE) for length in LENGTHS]
+        self.tables = torch.randperm(sum(counts)).split(counts)
+        self.cache = torch.randn(2 * kv_heads, sum(counts) + 1, BLOCK_SIZE, head_dim)
+        self.cache[:, -1] = 0
+        self.queries = [torch.randn(length, heads, head_dim) for length in LENGTHS]
+
+    def attend(self, pieces: list[Piece]) -> list[Tensor]:
+        sizes = [end - start for _, start, end in pieces]
+        tables = [self.tables[index][: -(-end // BLOCK_SIZE)] for index, _, end in pieces]
+        width = max(map(len, tables))
+        padding = self.cache.shape[1] - 1
+        batch = ForwardBatch(
+            token_positions=torch.zeros(sum(sizes), dtype=torch.int64),
+            slot_mapping=torch.zeros(sum(sizes), dtype=torch.int64),
+            query_starts=torch.tensor([0, *sizes]).cumsum(0),
+            context_lengths=torch.tensor([end for *_, end in pieces]),
+            block_tables=torch.stack(
+                [functional.pad(table, (0, width - len(table)), value=padding) for table in tables]
+            ),
+            is_decode=all(size == 1 for size in sizes),
+        )
+        rows = torch.cat([self.queries[index][start:end] for index, start, end in pieces])
+        found = paged_attention(rows, self.cache, plan_attention(batch, self.cache))
+        return list(found.split(sizes))
+
+
+@pytest.mark.parametrize("shape", [(6, 2, 32), (8, 1, 128), (3, 3, 16), (40, 2, 8)])
+def test_a_token_attends_the_same_in_any_company_and_chunk(shape: tuple[int, int, int]) -> None:
+    """With forty heads the longest context is too large to be attended to at once."""
+    contexts = Contexts(*shape)
+    whole = [contexts.attend([(index, 0, length)])[0] for index, length in enumerate(LENGTHS)]
+    for place in (0, 1, 127, 128, 129, 255, 256, 299, 384, 511, 699):
+        pieces = [
+            (index, min(place, length - 1), min(place, length - 1) + 1)
+            for index, length in enumerate(LENGTHS)
+        ]
+        for (index, start, end), together in zip(pieces, contexts.attend(pieces), strict=True):
+            assert torch.equal(together, whole[index][start:end])
+            assert torch.equal(contexts.attend([(index, start, end)])[0], together)
+    for chunk in (37, 128, 500):
+        cut = [contexts.attend([(0, at, min(at + chunk, 700))])[0] for at in range(0, 700, chunk)]
+        assert torch.equal(torch.cat(cut), whole[0])
