@@ -13,6 +13,7 @@ from app.cli.doctor import doctor
 from app.cli.keys import commands as keys_commands
 from app.cli.ops import commands as ops_commands
 from app.cli.serve import serve
+from app.cli.tls import commands as tls_commands
 from app.cli.token import commands as token_commands
 from app.cli.user import commands as user_commands
 
@@ -45,6 +46,7 @@ application.add_typer(user_commands, name="user", help="Accounts.")
 application.add_typer(token_commands, name="token", help="Access tokens.")
 application.add_typer(ops_commands, name="ops", help="The page at /ops.")
 application.add_typer(keys_commands, name="keys", help="The keys that sign access tokens.")
+application.add_typer(tls_commands, name="tls", help="Certificates and their pins.")
 application.add_typer(db_commands, name="db", help="The database's tables.")
 application.add_typer(docs_commands, name="docs", help="The references in docs/, made from the code.")
 application.command()(doctor)

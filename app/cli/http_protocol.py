@@ -11,6 +11,8 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.cli.joined_writes import JoinedWrites
+
 MAX_HEAD_BYTES: Final = 64 * 1024  # the request line and the headers
 HEAD_SECONDS: Final = 30.0
 MAX_DROPPED_BYTES: Final = 256 * 1024  # of a refused head; who is cut off while sending sees no answer
@@ -37,7 +39,7 @@ class BoundedHTTPProtocol(HttpToolsProtocol):
     _timer: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:

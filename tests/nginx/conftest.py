@@ -1,0 +1,71 @@
+"""Fixtures: nginx in front of gateways of the test's choice."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from app.cli.certificates import self_sign, write
+
+from ..app.conftest import StartGateway, empty_database, gateway, start_gateway
+from ..app.gateway import Gateway
+from ..conftest import leave_out
+from ..servers import MissingServer, find_program, server_directory
+from .nginx_server import NginxServer
+
+__all__ = ["StartGateway", "empty_database", "gateway", "start_gateway"]
+
+StartNginx = Callable[..., NginxServer]
+PROGRAMS = {
+    "nginx": "nginx",
+    "curl": "curl",
+    "h2load": "nghttp2-client",
+    "openssl": "openssl",
+    "envsubst": "gettext-base",
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs() -> None:
+    try:
+        for name, package in PROGRAMS.items():
+            find_program(name, package)
+    except MissingServer as error:
+        leave_out(error)
+
+
+@pytest.fixture(scope="session")
+def certificate() -> Iterator[Path]:
+    """A self-signed one for this machine, and key.pem beside it."""
+    with server_directory() as directory:
+        path = directory / "certificate.pem"
+        made = self_sign(
+            ["localhost", "127.0.0.1"], timedelta(days=1), ec.generate_private_key(ec.SECP256R1())
+        )
+        write(made, path, path.with_name("key.pem"))
+        yield path
+
+
+@pytest.fixture
+def start_nginx(certificate: Path) -> Iterator[StartNginx]:
+    """`start_nginx(port, …, NGINX_…=…)` in front of the gateways on those ports."""
+    with ExitStack() as stack:
+
+        def start(*gateways: int, certificate: Path = certificate, **variables: str) -> NginxServer:
+            directory = stack.enter_context(server_directory())
+            directory.chmod(0o711)  # workers are another user's
+            nginx = NginxServer(directory, certificate, gateways, variables)
+            stack.callback(nginx.stop)
+            nginx.start()
+            return nginx
+
+        yield start
+
+
+@pytest.fixture
+def nginx(gateway: Gateway, start_nginx: StartNginx) -> NginxServer:
+    """In front of the gateway with generous limits."""
+    return start_nginx(gateway.port)

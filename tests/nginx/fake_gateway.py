@@ -1,0 +1,82 @@
+"""A gateway that fails in a way of the test's choice, or shows byte by byte what reached it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+Answer = Callable[["Request", asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class FakeGateway:
+    port: int = 0
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+
+
+def answer_of(body: bytes, content_type: str = "application/json", *more: str) -> bytes:
+    head = ["HTTP/1.1 200 OK", f"Content-Type: {content_type}", f"Content-Length: {len(body)}", *more]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+async def answer_ok(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(answer_of(b"{}"))
+
+
+async def hang_up(request: Request, writer: asyncio.StreamWriter) -> None:
+    """Took the request, then died."""
+    writer.close()
+
+
+async def say_nothing(request: Request, writer: asyncio.StreamWriter) -> None:
+    """Until nginx gives up."""
+
+
+@asynccontextmanager
+async def fake_gateway(answer: Answer = answer_ok, port: int = 0) -> AsyncIterator[FakeGateway]:
+    """Listens on a free port of loopback; every request is noted before it is answered."""
+    gateway = FakeGateway()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        gateway.connections += 1
+        try:
+            while (request := await _read(reader)) is not None:
+                gateway.requests.append(request)
+                await answer(request, writer)
+                await writer.drain()
+        except ConnectionError:
+            pass  # nginx has gone, as some of the tests want it to
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    gateway.port = server.sockets[0].getsockname()[1]
+    tasks_before = asyncio.all_tasks()
+    try:
+        yield gateway
+    finally:
+        server.close()
+        for task in asyncio.all_tasks() - tasks_before:
+            if task.get_coro().__qualname__.endswith("serve"):  # type: ignore[union-attr]
+                task.cancel()
+
+
+async def _read(reader: asyncio.StreamReader) -> Request | None:
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    except asyncio.IncompleteReadError:
+        return None
+    request_line, *lines = head.rstrip("\r\n").split("\r\n")
+    method, target, _ = request_line.split(" ")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Request(method, target, headers, body)

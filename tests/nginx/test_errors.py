@@ -1,0 +1,172 @@
+"""nginx's own errors: the gateway's two shapes, its words, its ids."""
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import openai
+import pytest
+
+from app import errors
+from app.schemas.problems import openai_error_of, problem_of
+
+from .conftest import StartNginx
+from .fake_gateway import fake_gateway, hang_up, say_nothing
+from .nginx_server import NginxServer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+
+TOO_LARGE = 25 * 1_048_576 + 1
+PROBLEM = {"type", "title", "status", "detail", "code", "request_id"}
+
+
+def check_shape(path: str, status: int, headers: dict[str, str], content: bytes) -> str:
+    """Strict. Returns the code."""
+    body: dict[str, Any] = json.loads(content)
+    assert headers["x-request-id"]
+    assert headers["cache-control"] == "no-store"
+    if path.startswith("/v1/"):
+        assert headers["content-type"] == "application/json"
+        assert body.keys() == {"error"}
+        error = body["error"]
+        assert error.keys() == {"message", "type", "param", "code"}
+        assert all(isinstance(value, str) for value in error.values())
+        assert error["param"] == ""
+    else:
+        assert headers["content-type"] == "application/problem+json"
+        assert body.keys() == PROBLEM
+        error = body
+        assert body["type"] == f"urn:autoglm-gateway:problem:{body['code']}"
+        assert (body["status"], body["request_id"]) == (status, headers["x-request-id"])
+    assert re.fullmatch("[a-z0-9_]+", error["code"])
+    return str(error["code"])
+
+
+async def raw_answer(nginx: NginxServer, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Of a client that speaks HTTP badly."""
+    reader, writer = await asyncio.open_connection("localhost", nginx.https_port, ssl=nginx.tls())
+    writer.write(request)
+    async with asyncio.timeout(10):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    status_line, *lines = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(status_line.split(" ")[1]), headers, body
+
+
+def malformed(path: str, *lines: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
+    return "\r\n".join([f"{method} {path} {version}", *lines, "Connection: close", "", ""]).encode()
+
+
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    ("lines", "method", "version", "status", "code"),
+    [
+        ((), "GET", "HTTP/1.1", 400, "bad_request"),  # no Host
+        (("Host: a", "Content-Length: x"), "POST", "HTTP/1.1", 400, "bad_request"),
+        (
+            ("Host: a", "Content-Length: 1", "Transfer-Encoding: chunked"),
+            "POST",
+            "HTTP/1.1",
+            400,
+            "bad_request",
+        ),
+        (("Host: a",), "TRACE", "HTTP/1.1", 405, "method_not_allowed"),
+        (("Host: a", "X: " + 9000 * "x"), "GET", "HTTP/1.1", 431, "headers_too_large"),
+        (("Host: a", "Transfer-Encoding: gzip"), "POST", "HTTP/1.1", 501, "not_implemented"),
+        (("Host: a", f"Content-Length: {TOO_LARGE}"), "POST", "HTTP/1.1", 413, "body_too_large"),
+    ],
+)
+async def test_bad_requests(
+    nginx: NginxServer, path: str, lines: tuple[str, ...], method: str, version: str, status: int, code: str
+) -> None:
+    answer = await raw_answer(nginx, malformed(path, *lines, method=method, version=version))
+    assert answer[0] == status
+    assert check_shape(path, *answer) == code
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "code"),
+    [
+        ("GET /" + 9000 * "x" + " HTTP/1.1", 414, "address_too_long"),
+        ("GET /chat HTTP/3.0", 505, "version_not_supported"),
+        ("What?", 400, "bad_request"),
+    ],
+)
+async def test_requests_whose_first_line_cannot_be_read(
+    nginx: NginxServer, request_line: str, status: int, code: str
+) -> None:
+    answer = await raw_answer(nginx, f"{request_line}\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    assert answer[0] == status
+    assert check_shape("/", *answer) == code
+
+
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+async def test_502_when_no_gateway_is_there(start_nginx: StartNginx, path: str, version: str) -> None:
+    async with fake_gateway() as gateway:
+        port = gateway.port
+    answer = await start_nginx(port).curl(path, version, "--json", "{}")
+    assert answer.status == 502
+    assert check_shape(path, answer.status, answer.headers, answer.body) == "gateway_unreachable"
+    assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+async def test_504_when_a_gateway_says_nothing(start_nginx: StartNginx, path: str) -> None:
+    async with fake_gateway(say_nothing) as gateway:
+        nginx = start_nginx(gateway.port, NGINX_READ_SECONDS="1")
+        answer = await nginx.curl(path, "--json", "{}")
+    assert answer.status == 504
+    assert check_shape(path, answer.status, answer.headers, answer.body) == "gateway_timeout"
+
+
+async def test_502_when_the_gateway_dies_over_a_request(start_nginx: StartNginx) -> None:
+    async with fake_gateway(hang_up) as gateway:
+        answer = await start_nginx(gateway.port).curl("/chat", "--json", "{}")
+    assert check_shape("/chat", answer.status, answer.headers, answer.body) == "gateway_unreachable"
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [("/chat", errors.BodyTooLarge()), ("/v1/chat/completions", errors.BodyTooLarge())],
+)
+async def test_what_both_refuse_is_refused_in_the_same_words(
+    nginx: NginxServer, path: str, error: errors.GatewayError
+) -> None:
+    lines = ("Host: a", f"Content-Length: {TOO_LARGE}", "X-Request-ID: mine")
+    _, _, content = await raw_answer(nginx, malformed(path, *lines, method="POST"))
+    own = openai_error_of(error) if path.startswith("/v1/") else problem_of(error, "mine")
+    titles = {"title": ""}  # Python's name of 413 depends on its version
+    assert json.loads(content) | titles == own | titles
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/v1/nothing"])
+async def test_errors_of_the_gateway_pass_untouched(nginx: NginxServer, path: str) -> None:
+    answer = await nginx.curl(path)
+    body = answer.json()
+    assert answer.status == 404
+    assert (body["error"] if path.startswith("/v1") else body)["code"] == "not_found"
+    assert (answer.headers["content-type"] == "application/json") == path.startswith("/v1")
+
+
+@pytest.mark.parametrize("path", ["/.error/problem", "/.error/openai"])
+async def test_pages_of_errors_cannot_be_asked_for(nginx: NginxServer, path: str) -> None:
+    answer = await nginx.curl(path)
+    assert answer.status == 404
+    assert check_shape(path, answer.status, answer.headers, answer.body) == "not_found"
+
+
+async def test_openais_sdk_understands_them(start_nginx: StartNginx) -> None:
+    async with fake_gateway(hang_up) as gateway:
+        nginx = start_nginx(gateway.port)
+        http_client = nginx.client()
+        client = openai.AsyncOpenAI(
+            base_url=f"{nginx.url}/v1", api_key="x", max_retries=0, http_client=http_client
+        )
+        async with client:
+            with pytest.raises(openai.InternalServerError) as failed:
+                await client.models.list()
+    assert (failed.value.status_code, failed.value.code) == (502, "gateway_unreachable")
+    assert "Wait for Retry-After seconds." in failed.value.message
