@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "install-test-servers"
-EVERYTHING = ("redis-server", "initdb", "chromium", "promtool", "systemd-analyze", "dpkg-query")
+EVERYTHING = (
+    *("redis-server", "initdb", "chromium", "promtool", "systemd-analyze", "dpkg-query"),
+    *("nginx", "h2load", "envsubst", "curl", "openssl"),
+)
 
 
 @pytest.fixture
