@@ -120,7 +120,7 @@ async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Ga
 @asynccontextmanager
 async def connected_gateway(app: FastAPI) -> AsyncIterator[Gateway]:
     """Served, with a client. The application's lifespan must have been entered."""
-    async with serving(app) as port:
+    async with serving(app, app.state.settings.forwarded_allow_ips) as port:
         base_url = f"http://127.0.0.1:{port}"
         # Plain HTTP needs no certificates, and loading them takes longer than most tests.
         async with httpx.AsyncClient(base_url=base_url, timeout=30, verify=False) as client:
@@ -128,9 +128,16 @@ async def connected_gateway(app: FastAPI) -> AsyncIterator[Gateway]:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[int]:
+async def serving(app: FastAPI, forwarded_allow_ips: str = "127.0.0.1") -> AsyncIterator[int]:
     """uvicorn's protocol on a free port. Its `Server` would add a tenth of a second at each end."""
-    config = uvicorn.Config(app, loop="none", http=BoundedHTTPProtocol, log_config=None, lifespan="off")
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http=BoundedHTTPProtocol,
+        log_config=None,
+        lifespan="off",
+        forwarded_allow_ips=forwarded_allow_ips,
+    )
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from app.cli.certificates import self_sign, write
 from ..app.conftest import StartGateway, empty_database, gateway, start_gateway
 from ..app.gateway import Gateway
 from ..conftest import leave_out
-from ..servers import MissingServer, find_program, server_directory
+from ..servers import MissingServer, find_program, free_port, server_directory
 from .nginx_server import NginxServer
 
 __all__ = ["StartGateway", "empty_database", "gateway", "start_gateway"]
@@ -47,6 +47,18 @@ def certificate() -> Iterator[Path]:
         )
         write(made, path, path.with_name("key.pem"))
         yield path
+
+
+@pytest.fixture(scope="session")
+def bare_nginx(certificate: Path) -> Iterator[NginxServer]:
+    """Without a gateway, for tests of what nginx does alone. Shared: its log is everybody's."""
+    with server_directory() as directory:
+        nginx = NginxServer(directory, certificate, [free_port()], {})
+        try:
+            nginx.start()
+            yield nginx
+        finally:
+            nginx.stop()
 
 
 @pytest.fixture

@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
+
+CLOSE_SECONDS: Final = 5.0
 
 Answer = Callable[["Request", asyncio.StreamWriter], Awaitable[None]]
 
@@ -45,9 +48,13 @@ async def say_nothing(request: Request, writer: asyncio.StreamWriter) -> None:
 async def fake_gateway(answer: Answer = answer_ok, port: int = 0) -> AsyncIterator[FakeGateway]:
     """Listens on a free port of loopback; every request is noted before it is answered."""
     gateway = FakeGateway()
+    writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         gateway.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        writers[task] = writer
         try:
             while (request := await _read(reader)) is not None:
                 gateway.requests.append(request)
@@ -57,26 +64,29 @@ async def fake_gateway(answer: Answer = answer_ok, port: int = 0) -> AsyncIterat
             pass  # nginx has gone, as some of the tests want it to
         finally:
             writer.close()
+            del writers[task]
 
     server = await asyncio.start_server(serve, "127.0.0.1", port)
     gateway.port = server.sockets[0].getsockname()[1]
-    tasks_before = asyncio.all_tasks()
     try:
         yield gateway
     finally:
         server.close()
-        for task in asyncio.all_tasks() - tasks_before:
-            if task.get_coro().__qualname__.endswith("serve"):  # type: ignore[union-attr]
-                task.cancel()
+        tasks = list(writers)
+        for writer in writers.values():
+            writer.close()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:
+    """None when the connection ends first."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        request_line, *lines = head.rstrip("\r\n").split("\r\n")
+        method, target, _ = request_line.split(" ")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
     except asyncio.IncompleteReadError:
         return None
-    request_line, *lines = head.rstrip("\r\n").split("\r\n")
-    method, target, _ = request_line.split(" ")
-    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
     return Request(method, target, headers, body)

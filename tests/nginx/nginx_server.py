@@ -72,6 +72,10 @@ class NginxServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def has_brotli(self) -> bool:
+        return (self.directory / "conf" / "http" / "brotli.conf").exists()
+
+    @property
     def url(self) -> str:
         return f"https://localhost:{self.https_port}"
 

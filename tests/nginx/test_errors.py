@@ -79,9 +79,15 @@ def malformed(path: str, *lines: str, method: str = "GET", version: str = "HTTP/
     ],
 )
 async def test_bad_requests(
-    nginx: NginxServer, path: str, lines: tuple[str, ...], method: str, version: str, status: int, code: str
+    bare_nginx: NginxServer,
+    path: str,
+    lines: tuple[str, ...],
+    method: str,
+    version: str,
+    status: int,
+    code: str,
 ) -> None:
-    answer = await raw_answer(nginx, malformed(path, *lines, method=method, version=version))
+    answer = await raw_answer(bare_nginx, malformed(path, *lines, method=method, version=version))
     assert answer[0] == status
     assert check_shape(path, *answer) == code
 
@@ -95,9 +101,9 @@ async def test_bad_requests(
     ],
 )
 async def test_requests_whose_first_line_cannot_be_read(
-    nginx: NginxServer, request_line: str, status: int, code: str
+    bare_nginx: NginxServer, request_line: str, status: int, code: str
 ) -> None:
-    answer = await raw_answer(nginx, f"{request_line}\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    answer = await raw_answer(bare_nginx, f"{request_line}\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
     assert answer[0] == status
     assert check_shape("/", *answer) == code
 
@@ -133,10 +139,10 @@ async def test_502_when_the_gateway_dies_over_a_request(start_nginx: StartNginx)
     [("/chat", errors.BodyTooLarge()), ("/v1/chat/completions", errors.BodyTooLarge())],
 )
 async def test_what_both_refuse_is_refused_in_the_same_words(
-    nginx: NginxServer, path: str, error: errors.GatewayError
+    bare_nginx: NginxServer, path: str, error: errors.GatewayError
 ) -> None:
     lines = ("Host: a", f"Content-Length: {TOO_LARGE}", "X-Request-ID: mine")
-    _, _, content = await raw_answer(nginx, malformed(path, *lines, method="POST"))
+    _, _, content = await raw_answer(bare_nginx, malformed(path, *lines, method="POST"))
     own = openai_error_of(error) if path.startswith("/v1/") else problem_of(error, "mine")
     titles = {"title": ""}  # Python's name of 413 depends on its version
     assert json.loads(content) | titles == own | titles
@@ -152,8 +158,8 @@ async def test_errors_of_the_gateway_pass_untouched(nginx: NginxServer, path: st
 
 
 @pytest.mark.parametrize("path", ["/.error/problem", "/.error/openai"])
-async def test_pages_of_errors_cannot_be_asked_for(nginx: NginxServer, path: str) -> None:
-    answer = await nginx.curl(path)
+async def test_pages_of_errors_cannot_be_asked_for(bare_nginx: NginxServer, path: str) -> None:
+    answer = await bare_nginx.curl(path)
     assert answer.status == 404
     assert check_shape(path, answer.status, answer.headers, answer.body) == "not_found"
 

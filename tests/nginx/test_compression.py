@@ -1,0 +1,79 @@
+"""JSON is compressed once, by nginx; what it may not touch is left alone."""
+
+import asyncio
+import gzip
+import json
+
+import brotli
+import pytest
+
+from ..app.gateway import Gateway
+from ..conftest import leave_out
+from ..servers import MissingServer
+from .conftest import StartNginx
+from .fake_gateway import Request, answer_of, fake_gateway
+from .nginx_server import NginxServer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+
+LONG = {"prompt": "word " * 400}
+SHORT = {"prompt": "word"}
+
+
+async def chat(nginx: NginxServer, gateway: Gateway, body: object, accepted: str) -> tuple[str | None, bytes]:
+    token = (await gateway.headers())["Authorization"]
+    arguments = [
+        "-H",
+        f"Authorization: {token}",
+        "-H",
+        f"Accept-Encoding: {accepted}",
+        "--json",
+        json.dumps(body),
+    ]
+    answer = await nginx.curl("/chat", *arguments)
+    assert answer.status == 200
+    coding = answer.headers.get("content-encoding")
+    assert coding is None or answer.headers["vary"] == "Accept-Encoding"
+    return coding, answer.body
+
+
+async def test_json_over_a_kibibyte_is_compressed(nginx: NginxServer, gateway: Gateway) -> None:
+    coding, body = await chat(nginx, gateway, LONG, "gzip, zstd")
+    assert coding == "gzip"
+    assert json.loads(gzip.decompress(body))["content"].startswith("chat user: word")
+
+
+async def test_brotli_is_preferred_where_the_module_is(nginx: NginxServer, gateway: Gateway) -> None:
+    if not nginx.has_brotli:
+        leave_out(MissingServer("nginx cannot brotli: apt-get install libnginx-mod-http-brotli-filter"))
+    coding, body = await chat(nginx, gateway, LONG, "gzip, br")
+    assert coding == "br"
+    assert json.loads(brotli.decompress(body))["content"].startswith("chat user: word")
+
+
+@pytest.mark.parametrize(("body", "accepted"), [(SHORT, "gzip, br"), (LONG, "identity"), (LONG, "zstd")])
+async def test_other_json_is_not(nginx: NginxServer, gateway: Gateway, body: object, accepted: str) -> None:
+    coding, content = await chat(nginx, gateway, body, accepted)
+    assert coding is None
+    assert json.loads(content)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "coding"),
+    [
+        ("application/problem+json", "gzip"),
+        ("text/html; charset=utf-8", "gzip"),
+        ("text/plain; charset=utf-8", "gzip"),
+        ("text/event-stream", None),
+        ("text/event-stream; charset=utf-8", None),
+        ("image/png", None),
+    ],
+)
+async def test_type_decides(start_nginx: StartNginx, content_type: str, coding: str | None) -> None:
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer_of(bytes(4096), content_type))
+
+    async with fake_gateway(answer) as gateway:
+        got = await start_nginx(gateway.port).curl("/x", "-H", "Accept-Encoding: gzip")
+    assert got.headers.get("content-encoding") == coding
+    assert gateway.requests[0].headers.get("accept-encoding") is None, "the gateway is not asked to compress"

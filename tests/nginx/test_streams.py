@@ -1,0 +1,114 @@
+"""Event streams through nginx, byte by byte: as they are made, and as the gateway made them."""
+
+import asyncio
+import json
+
+import pytest
+
+from ..app.conftest import StartGateway
+from ..app.gateway import Gateway, parse_events
+from .conftest import StartNginx
+from .fake_gateway import Request, fake_gateway
+from .nginx_server import NginxServer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+
+OPENING = b":" + b" " * 509 + b"\n\n"
+PROMPT = "打开\u2028微信 " * 50
+CHAT = {"prompt": PROMPT, "stream": True}
+COMPLETION = {
+    "model": "scripted",
+    "messages": [{"role": "user", "content": PROMPT}],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
+EVERY_CODING = ["-H", "Accept-Encoding: gzip, br, zstd, deflate"]
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+@pytest.mark.parametrize(("path", "body"), [("/chat", CHAT), ("/v1/chat/completions", COMPLETION)])
+async def test_bytes_are_the_gateways(
+    nginx: NginxServer, gateway: Gateway, version: str, path: str, body: dict[str, object]
+) -> None:
+    token = (await gateway.headers())["Authorization"]
+    arguments = [version, *EVERY_CODING, "-H", f"Authorization: {token}", "--json", json.dumps(body)]
+    answer = await nginx.curl(path, *arguments)
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert "content-encoding" not in answer.headers
+    assert "content-length" not in answer.headers
+    assert answer.body.startswith(OPENING)
+    events = list(parse_events(answer.body))
+    if path == "/chat":
+        assert {event.name for event in events[:-1]} == {"delta"}
+        assert [event.number for event in events] == [str(number) for number in range(1, len(events) + 1)]
+        assert events[-1].name == "done"
+        text = "".join(event.data["text"] for event in events[:-1])
+    else:
+        assert all((event.name, event.number) == ("", "") for event in events)
+        assert events[-1].data == "[DONE]"
+        chunks = [event.data for event in events[:-1]]
+        for chunk in chunks:
+            assert all(chunk[name] for name in ("id", "object", "created", "model", "system_fingerprint"))
+        assert all(isinstance(value, int) for value in (chunks[-1]["usage"]["total_tokens"],))
+        text = "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"])
+    assert PROMPT.strip() in text
+
+
+async def test_refusal_of_a_stream_is_a_status(nginx: NginxServer, gateway: Gateway) -> None:
+    token = (await gateway.headers())["Authorization"]
+    body = json.dumps({"prompt": "word " * 5000, "stream": True})
+    answer = await nginx.curl("/chat", "-H", f"Authorization: {token}", "--json", body)
+    assert (answer.status, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+async def test_event_is_not_held_back_until_the_next(start_nginx: StartNginx, version: str) -> None:
+    """The next one is made only once the last one has arrived."""
+    arrived: asyncio.Queue[bytes] = asyncio.Queue()
+    pieces = [OPENING, b"data: 1\n\n", b":\n", b"data: [DONE]\n\n"]
+
+    async def stream(request: Request, writer: asyncio.StreamWriter) -> None:
+        head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Accel-Buffering: no\r\n"
+        writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        for piece in pieces:
+            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            assert await arrived.get() == piece
+        writer.write(b"0\r\n\r\n")
+
+    async with fake_gateway(stream) as gateway, asyncio.timeout(20):
+        nginx = start_nginx(gateway.port)
+        command = [
+            "curl",
+            "--silent",
+            "--no-buffer",
+            version,
+            "--cacert",
+            str(nginx.certificate),
+            *EVERY_CODING,
+        ]
+        process = await asyncio.create_subprocess_exec(
+            *command, f"{nginx.url}/chat", stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        for piece in pieces:
+            assert await process.stdout.readexactly(len(piece)) == piece
+            arrived.put_nowait(piece)
+        assert await process.wait() == 0
+
+
+async def test_generation_ends_when_its_client_goes(
+    start_gateway: StartGateway, start_nginx: StartNginx
+) -> None:
+    gateway = await start_gateway(scripted={"reply": "word " * 1000, "step_seconds": 0.02})
+    nginx = start_nginx(gateway.port)
+    async with nginx.client() as client:
+        headers = await gateway.headers()
+        async with client.stream(
+            "POST", "/chat", headers=headers, json={"prompt": "x", "stream": True}
+        ) as answer:
+            async for chunk in answer.aiter_raw():
+                if b"event: delta" in chunk:
+                    break
+            assert not gateway.is_idle()
+    await gateway.until_idle()  # within 10 of its 20 seconds
