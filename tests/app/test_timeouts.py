@@ -1,32 +1,79 @@
-"""Time-outs climb: who is closer to the model gives up first, so that its answer can still be sent."""
+"""Time-outs climb: who is closer to the model gives up first, so that its answer can still be sent.
+
+Every number is read from where it is configured: the gateway's from its modules, nginx's from the templates.
+"""
 
 import inspect
+import re
+from pathlib import Path
 
 from app.cli.http_protocol import BoundedHTTPProtocol
 from app.cli.server import KEEP_ALIVE_SECONDS as SERVER_KEEP_ALIVE_SECONDS
+from app.middlewares.early_answers import LINGER_SECONDS, MAX_DRAIN_SECONDS
 from app.routes.guard import DEADLINE_MARGIN, GRACE_SECONDS
 from app.settings import Settings
 from app.streams.event_stream import EventStreamResponse
 
-PROXY_READ_SECONDS = 60  # nginx's proxy_read_timeout; no widespread proxy waits less for the next bytes
-PROXY_IDLE_SECONDS = 60  # nginx's keepalive_timeout towards us
-PHONE_IDLE_SECONDS = 30
+NGINX = Path(__file__).parents[2] / "nginx"
+SHORTEST_PROXY_SECONDS = (
+    60  # of those that stand before nginx; no widespread one waits less for the next bytes
+)
+PHONE_IDLE_SECONDS = 30  # a new connection costs a phone its radio and a handshake
 
 
-def test_time_outs_climb_from_the_engine_to_the_proxy() -> None:
+def nginx_seconds(template: str, directive: str) -> int:
+    """Of the one line that sets it, with the default of the variable that it may name."""
+    text = (NGINX / "templates" / template).read_text()
+    (value,) = re.findall(rf"(?m)^ *{directive} (\S+)s;", text)
+    variable = re.fullmatch(r"\$\{(NGINX_\w+)\}", value)
+    if variable is not None:
+        (value,) = re.findall(rf'(?m)^: "\$\{{{variable[1]}:=(\d+)\}}"$', (NGINX / "render").read_text())
+    return int(value)
+
+
+def test_time_outs_climb_from_the_engine_to_nginx() -> None:
     settings = Settings(_env_file=None)
     request = settings.request_timeout_seconds
     engine_deadline = request * (1 - DEADLINE_MARGIN)
     time_to_answer = request - engine_deadline
-    assert engine_deadline < request
+    assert engine_deadline < request < nginx_seconds("http/proxy.conf", "proxy_read_timeout")
     assert 1 < time_to_answer < request / 10, "the engine's last words fit in, most of it is the model's"
-    assert engine_deadline < PROXY_READ_SECONDS, "a whole answer comes before the proxy gives up"
+    assert engine_deadline < SHORTEST_PROXY_SECONDS, "a whole answer comes before any proxy gives up"
     assert 0 < GRACE_SECONDS <= time_to_answer, "a stream's last bytes, not more tokens"
-    assert request <= settings.drain_seconds, "what runs at a stop may end"
+    assert request < nginx_seconds("http/proxy.conf", "proxy_send_timeout"), (
+        "a slow upload gets the gateway's 408"
+    )
 
+
+def test_what_runs_at_a_stop_or_a_reload_may_end() -> None:
+    settings = Settings(_env_file=None)
+    longest = settings.request_timeout_seconds + GRACE_SECONDS
+    assert settings.request_timeout_seconds <= settings.drain_seconds
+    assert longest < nginx_seconds("nginx.conf", "worker_shutdown_timeout")
+
+
+def test_idle_streams_and_connections_outlive_whoever_waits() -> None:
     event_stream = inspect.signature(EventStreamResponse).parameters["keep_alive_seconds"].default
-    assert event_stream * 2 < PROXY_READ_SECONDS, "even when one of them is lost in a buffer"
-    assert event_stream < PHONE_IDLE_SECONDS
+    assert event_stream * 2 < SHORTEST_PROXY_SECONDS, "even when one of them is lost in a buffer"
+    assert event_stream < PHONE_IDLE_SECONDS <= nginx_seconds("http/clients.conf", "keepalive_timeout")
+    assert event_stream < nginx_seconds("http/clients.conf", "send_timeout")
+    to_gateways = nginx_seconds("http/upstream.conf", "keepalive_timeout")
+    assert max(to_gateways, PHONE_IDLE_SECONDS) < SERVER_KEEP_ALIVE_SECONDS, (
+        "or a request meets a closing one"
+    )
 
-    assert BoundedHTTPProtocol.head_seconds < request
-    assert max(PROXY_IDLE_SECONDS, PHONE_IDLE_SECONDS) < SERVER_KEEP_ALIVE_SECONDS
+
+def test_slow_heads_and_bodies_end_before_a_request_would() -> None:
+    request = Settings(_env_file=None).request_timeout_seconds
+    slow_client = nginx_seconds("http/clients.conf", "client_header_timeout")
+    assert slow_client < BoundedHTTPProtocol.head_seconds < request
+    assert nginx_seconds("http/clients.conf", "client_body_timeout") < request
+    lingering = nginx_seconds("http/clients.conf", "lingering_time")
+    assert LINGER_SECONDS < lingering <= MAX_DRAIN_SECONDS
+    assert nginx_seconds("http/clients.conf", "lingering_timeout") <= lingering
+
+
+def test_trying_another_gateway_takes_little_of_the_time() -> None:
+    connect = nginx_seconds("http/proxy.conf", "proxy_connect_timeout")
+    another = nginx_seconds("http/proxy.conf", "proxy_next_upstream_timeout")
+    assert connect < another < Settings(_env_file=None).request_timeout_seconds / 2

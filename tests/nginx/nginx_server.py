@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import psutil
 
 from ..servers import find_program, free_port, spawn, stop_process, wait_a_little
 
@@ -100,6 +101,12 @@ class NginxServer:
         render(self.directory, **self._variables)
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
+
+    def workers(self) -> set[int]:
+        """Process ids, those that are still ending included."""
+        assert self._process is not None
+        children = psutil.Process(self._process.pid).children()
+        return {child.pid for child in children if child.name() == "nginx"}
 
     def stop(self) -> None:
         if self._process is not None:
