@@ -11,7 +11,7 @@ MAX_HELD_BYTES: Final = 64 * 1024  # of a body that is sent without a pause; the
 
 
 class JoinedWrites(asyncio.Transport):
-    """Stands before the connection's own transport, on the event loop's thread. `close` sends what is held."""
+    """Stands before a connection's own transport, on the event loop's thread. `close` sends what is held."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
