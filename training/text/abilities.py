@@ -37,6 +37,10 @@ CAN = fact(
             (what|which) (kind of|sort of) (things|tasks|commands|help|questions) (can you do|are possible|do you offer|can i give you|do you understand)?
             what (is|was) (this|the) (assistant|model|program) (good at|made for|useful for)?
             (what|which) (tasks|things) is (this|the) (assistant|model) (good for|made for|useful for)?
+            (what|which) skills (do you have|have you got|are yours|does this assistant have)?
+            (what|which) would you say (you can do|are your skills|you are good at|you do best)?
+            with (what|which) (things|tasks|work) (can|could) you help[ me]?
+            for what (are you good|do i need you|can i use you|were you made)?
         """,
         held_out_en="""
             what kind of things can you help with?
@@ -72,6 +76,8 @@ CAN = fact(
             你(能|会|可以)做的(事情|事)(有哪些|是什么|都有什么)？
             (你|这个助手|这个模型)(都|到底|一共)有(哪些|什么)(用途|本领|技能|功能|能力)？
             (介绍|说说|列出)你(会|可以)做的(事|事情)
+            (作为|身为)(助手|手机助手|模型)你(会|能)(什么|做什么|做些什么)？
+            我(该|要|应该)(怎么|如何)用你[呢]？
         """,
         held_out_zh="""
             你具体可以帮我做哪些事？
@@ -114,16 +120,21 @@ CANNOT = fact(
             are you (always right|perfect|reliable|smart|clever|intelligent)?
             <clause> (what you cannot do|what you can't do|what your limits are|what is too hard for you|what you are bad at|which tasks are too hard for you|what your weaknesses are|what you are not able to do|which things you cannot do|what you do not know)
             <about> (your limits|your weaknesses|your limitations|the things you cannot do|the things you can't do|the tasks that are too hard for you)
-            (what|which|what kind of) (limits|weaknesses|limitations|weak points) (do you have|have you got|are there|does this assistant have|should i know)?
+            (what|which|what kind of) (limits|weaknesses|limitations|weak points) (do you have|have you got|does this assistant have|should i know about you)?
             (what|which) (things|tasks|jobs|questions) are (too hard|impossible|too much|not possible|too big) for (you|this assistant|a small model)?
             is there (a task|a thing|anything|something) (you are bad at|you are not able to do|too hard for you|that you cannot do)?
             are there (limits|any limits|limitations) (to|in|on) (what you can do|your abilities|your skills)?
             (can|do) you (really |)(do|know|understand|answer) (everything|all things|all questions|every task)?
             what (is|are) (impossible|too difficult|hard|not possible) for (you|this assistant)?
+            (in|at) (what|which) (things|tasks|fields) are you (weak|bad|not good)?
+            what would be (too hard|too difficult|too much) for you?
+            is there (a|any) limit (to|on|in) (your skills|your abilities|you)?
+            do you (really |)know how to do (all|anything|all of it|every task)?
+            where (are|is|do i find) (your limits|the limits|your limit)?
         """,
         held_out_en="""
             which tasks are too difficult for you?
-            in which things are you weak?
+            what sort of work is too difficult for an assistant like you?
             what are the things that you can't do?
             is there a limit to what you can do?
             tell me where your limits are
@@ -149,6 +160,7 @@ CANNOT = fact(
             (哪些|什么)(任务|事情|事|问题)(对你|对你来说|)(太难|做不到|不可能|你不会)(了|)？
             你做不到的(事|事情)(有哪些|是什么)？
             你(样样|每件事|什么事)都(会|能做|懂)吗？
+            (对|对于)(小模型|你这样的模型|你这个模型)(来说|)(什么|哪些事)(很难|做不到|太难了)？
         """,
         held_out_zh="""
             你有哪些事情做不到？
@@ -291,6 +303,7 @@ HEARS = fact(
             do you (do|have|offer) (voice recognition|dictation|speech to text|transcription)?
             are you able to (listen to|hear|write down|transcribe) (a recording|my voice|a voice message|what i say)?
             (how well|what) (can|do) you (hear|understand) (when i speak|of my voice|of speech)?
+            (can|could|may) i (upload|send|give you) (a recording|a sound file|my voice) (and you listen|and you write it down|to listen to)?
         """,
         held_out_en="""
             could i upload an audio file and have you listen?
@@ -313,6 +326,7 @@ HEARS = fact(
             (这个模型|这个助手)(能|会|可以)(听|听语音|听录音|识别语音|听声音)吗？
             (可不可以|能不能)(发|传|给)(一段话|语音|录音|音频)(给你|让你听)？
             (能|可以|会)把(录音|语音|我说的)(写成|转成|变成)文字吗？
+            你(会|能)把(说话|我的话|录音|语音)(写|转|变)成(字|文字)吗？
         """,
         held_out_zh="""
             能不能上传一段语音给你听？

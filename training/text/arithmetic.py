@@ -38,6 +38,9 @@ SUM = phrasings(
         quick math: {sum}
         solve this: {sum}
         is {sum} hard? what is it?
+        (my|a|one|here is a|the) (question|sum|problem): [what is |how much is ]{sum}?
+        (please |)(work it out|solve it|calculate it|help me): {sum}
+        (just|only|simply) (the result|the answer|the number) (of|for) {sum}[ please]
     """,
     held_out_en="""
         *give me just the result: {sum}

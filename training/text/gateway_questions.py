@@ -28,6 +28,10 @@ TOKEN = fact(
             (with|by) (which|what) command (are tokens made|is a token issued|do i issue a token|can i make a token|do i create a key)?
             how (is|are) (a token|tokens|an access token|access tokens) (issued|made|created|given out)?
             (i have no|there is no|we have no) (token|access token|key) (yet|for the api|for my app|, what now)
+            <clause> (how i get a token|how tokens are made|how tokens are created|where tokens come from|how to get a token|how an access token is created|what i need for access|where my token comes from|who issues tokens)
+            please (give|explain|create|show) (me |)(a token|an access token|the way to a token|how tokens are made)
+            i have no token[ yet| for the gateway| for my app], (how do i get one|where is it|can you give me one|what do i do)
+            i (want|would like) to (use|call|try) the (api|gateway), (how do i get a token|what token do i need|where is my token)
         """,
         held_out_en="""
             with which command do i get an access token?
@@ -49,13 +53,16 @@ TOKEN = fact(
             (获取|申请|签发|生成)(令牌|token)的(命令|方法|步骤)是什么？
             (访问|调用|使用)(网关|接口|这个网关)(需要|要)(令牌|密钥|token)吗，怎么(拿|获取)？
             <怎么>(拿到|申请|得到|获取|签发|创建|取得)(令牌|token|访问令牌|API密钥|一个令牌|网关的令牌)
-            <怎么>(登录网关|访问网关|通过认证|拿密钥)
+            <怎么>(登录网关|通过认证|拿密钥)
             (我|我的应用|我们)(还没有|没有|需要|缺|要用)(令牌|token|访问令牌|密钥)[，怎么办|，去哪里弄|，哪里有]
             (签发|申请|创建|拿)(令牌|token|访问令牌)(用|要用|是)(什么|哪个)(命令|方法|办法)？
+            我(想|要)(用|调用|访问)(网关|接口|API)，(怎么拿令牌|令牌在哪里拿|需要什么令牌|没有token怎么办)
+            (没有|还没有|缺)(令牌|token|密钥)，(怎么办|在哪里拿|怎么申请|去哪弄)
+            (签发|生成|创建|申请)(令牌|token)(该|应该|需要|要)(运行|执行|输入)(什么|哪个|哪条)(命令|指令)？
         """,
         held_out_zh="""
             用网关之前怎么申请访问令牌？
-            签发token要运行哪个命令？
+            有没有一条命令可以给我签发token？
             我还没有令牌，去哪里拿？
             能告诉我如何得到API密钥吗？
             我的应用要token，怎么弄到？
@@ -85,6 +92,8 @@ LIMITS = fact(
             (what|which) (limits|restrictions|quotas) (are set|apply|hold) for (users|a user|my app|everyone|each user)?
             how (is|are) (my app|users|my requests|the users|everybody) (limited|restricted|throttled)[ by the gateway]?
             (is|are) (my app|my requests|users|everybody) (limited|rate limited|restricted)[ in some way| here]?
+            <clause> (what the limits are|which limits apply|which limits hold for me|how i am limited|how users are throttled|how much i can use|what limits there are|if there are limits|what is limited|how the rate limit works|which limits a user has)
+            (the|my|all) (limits|rate limits|quotas|restrictions)[ for me| that apply to users| that hold here], please
         """,
         held_out_en="""
             could you explain the limits that apply to me?
@@ -109,6 +118,8 @@ LIMITS = fact(
             (调用|使用)(网关|接口|API)(受|会受|有|会有)(限制|限流|什么限制)吗？
             (网关|接口|API)(对用户|对请求|)(有|设了)(什么|哪些|多少)(限制|限额|配额)？
             我(一共|总共|每天)(有|有多少)(配额|限额|额度)[吗]？
+            <关于>(有什么限制|受到什么限制|我能用多少|怎么限流|有没有限制|用户有哪些限制|频率有什么限制|我的配额|限额是多少)
+            (频率|调用频率|请求频率)(有|有没有)(限制|上限)[吗]？
         """,
         held_out_zh="""
             能说一下这个网关的限流规则吗？
@@ -139,6 +150,8 @@ RATE = fact(
             (in|within|during) (a|one) minute, how many (requests|calls) (can i send|are allowed|may i make|are ok)?
             what number of (requests|calls|questions) (is|are) (allowed|possible|ok) (per|in a|each|in one) minute?
             (can|may|could|am i allowed to) (my app send|i send|a user send|send) (fifteen|forty|twelve|15|40|200) (requests|calls|questions) (per|a|in one) minute?
+            (how many|what number of) (questions|requests|calls) (in|within|for) (a|one|each) minute (are ok|can i have|are fine|is allowed|will you answer)?
+            (am i|is my app|is a user) allowed to (send|make|ask) (fifteen|forty|twenty|50|100) (requests|calls|questions) (a|in a|in one) minute?
         """,
         held_out_en="""
             what number of calls may my app make in one minute?
@@ -159,6 +172,8 @@ RATE = fact(
             (一分钟|每分钟)(内|里)(最多|能|可以)(发|问|调用)(几|多少)(个|次)(请求|问题|)？
             (每分钟|一分钟)(超过|)(多少|几)(个|次)(请求|调用)(会被拒绝|就太多了|算多)？
             (每分钟|一分钟)(发|请求|问)(十五|四十|15|40|200)(次|个)(会不会太多|可以吗|能行吗)？
+            (如果|要是)(每分钟|一分钟)(发|问|请求)(很多|二十|一百|好多)次(会怎样|可以吗|行吗)？
+            (在|)(一分钟|1分钟)(之内|以内|内)(最多|)(能|可以)(请求|发|调用)(多少|几)次？
         """,
         held_out_zh="""
             如果我每分钟一直发，最多能发几次？
@@ -187,6 +202,8 @@ CONCURRENT = fact(
             how many (requests|calls|streams) (can|may) (run|be open|be active|go on) (at once|in parallel|at the same time|together)[ for a user]?
             (can|could|may) (my app|a user|one user|i) (have|run|open|send) (two|three|four|several|many) (requests|streams|calls) (at once|in parallel|at the same time)?
             (are|is) (two|three|several|many|more) (requests|calls|streams) (at once|in parallel|at the same time) (allowed|ok|too many)?
+            (is it ok|is it fine|is it allowed|is it possible) (if|that|when) (two|four|several|many|five) (of my requests|requests|calls|streams) run (together|in parallel|at once)?
+            how many (of my requests|requests|streams) (can|may) (go|run) (together|side by side|at one time)?
         """,
         held_out_en="""
             how many calls can run in parallel for one user?
@@ -205,6 +222,8 @@ CONCURRENT = fact(
             (一个用户|每个用户|我的应用|我们)(同时|并发|一次)(最多|)(能|可以)(发|有|开|跑)(几个|多少个|多少)(请求|流|任务)？
             (两个|三个|几个|多个)(请求|任务|流)(可以|能)(同时|并行|一起)(发|跑|运行|开)吗？
             (最多|一共)(能|可以)(同时|并行)(开|跑|发|有)(几个|多少个)(请求|流|任务)？
+            (几个|多少个|两个|三个)请求(一起|同时)发(可以|行|没问题)吗？
+            (同时|一起)(发|跑|开)(两个|三个|五个|很多)(请求|任务|流)(可以|行|会被拒绝)吗？
         """,
         held_out_zh="""
             几个请求一起发可以吗，最多几个？
@@ -237,6 +256,9 @@ DEADLINE = fact(
             (what|which) (time limit|timeout|deadline) (is there|do requests have|does a request have|has a request|holds)?
             (my|a|the) (stream|request|answer) (ended|stopped|was cut|timed out|was stopped) (after a minute|with deadline|too early|after 60 seconds)
             does (a request|an answer|a stream|my request) (stop|end|time out) (after a minute|after 60 seconds|at some time|by itself)?
+            <clause> (when a request is stopped|what 504 means|why i get 504|why my stream ended with deadline|what error 504 is|what deadline means)
+            why was (my answer|my stream|the answer|my request) (cut|stopped|ended|cut off) (after a minute|after sixty seconds|so early|with deadline)?
+            (how many|after how many) seconds (is|are|will) (my call|a call|my request|requests|the answer) (be stopped|stopped|cut off|ended|over)?
         """,
         held_out_en="""
             how many seconds until my call times out?
@@ -260,10 +282,13 @@ DEADLINE = fact(
             (请求|我的请求|回答|流)(过|要过|多少秒|几秒)(多久|多长时间|后|之后)(会|就|)(停|超时|断开|被停止)？
             (每个|单个|一个)(请求|调用|回答)(的|)(时限|时间限制|最长时间)(是多少|是几秒|有多久)？
             (我的|)(流|请求|回答)(一分钟|60秒)(就|后|后就)(断了|停了|结束了|超时了)
+            (网关|服务器)(在|会在|)(多少|几)(秒|秒之后|秒后)(停止|断开|结束)(请求|我的请求|回答)？
+            (一次|一个)(调用|请求|回答)(不能|最多)(超过|等|跑)(几秒|多久|多少秒)？
+            为什么(我的|)(流|回答|请求)(在|)(一分钟|60秒)(后|左右|)(断开|停了|断了|结束)？
         """,
         held_out_zh="""
-            网关会在多少秒之后停止我的请求？
-            一次调用不能超过几秒？
+            请求跑了多少秒网关就不让跑了？
+            我的一次调用可以跑到几秒？
             网关返回504是怎么回事？
             一个回答最长可以等多久？
             流在一分钟后断开是为什么？
@@ -292,6 +317,10 @@ ROUTES = fact(
             (name|list|show) (the|all|all the) (routes|endpoints|paths) (that i can call|my app can use|of this api|you have|there are)
             (which|what) (http |)(routes|endpoints|paths) (can|may|should) (i|my app|we) (call|use|reach)?
             to (which|what) (route|endpoint|path|url) (do|does|should|can) (i|my app) (send|post) (text|messages|my text|a prompt|questions|chats)?
+            <clause> (which routes there are|what i can call|where i send my text|which paths exist|which endpoints exist|which routes the api has|how i call the api|to which route i send a prompt|which endpoint is for chat)
+            (give|send|write) me (a list|the list|all the names) of (the routes|the endpoints|all endpoints|the paths|routes)
+            what is the (route|endpoint|path) (for text|for a chat|for messages|for my prompt|that takes text|for a question)?
+            please (list|name|show) (the|all) (routes|endpoints|paths)[ of the api| here]
         """,
         held_out_en="""
             could you name the endpoints that my app can call?
@@ -315,6 +344,9 @@ ROUTES = fact(
             (我的应用|手机应用|客户端)(能|可以|该)(调用|访问|用)(哪些|什么|哪个)(接口|路由|端点|路径)？
             (文字|消息|聊天|问题)(应该|要|该)(走|用|发到|提交到)(哪个|什么)(接口|路由|端点|路径|地址)？
             (列|说|介绍)一下(网关|这个服务|API)(提供的|有的|的)(接口|路由|端点|路径)
+            (请|)(列出|介绍|说说)(所有|全部|网关的|这个服务的)(接口|路由|端点|路径)
+            (全部|所有)(接口|路由|端点|路径)(是什么|是哪些|有哪些|列一下)？
+            (发|传)(文字|消息|问题)(要|该|)(走|用)(哪个|什么)(接口|端点|路由)？
         """,
         held_out_zh="""
             能列一下网关提供的接口吗？
@@ -345,6 +377,9 @@ VISION = fact(
             (where|to which route|to which url) (does my app|do i|can i|should my app) (send|upload|post|put) (a photo|a picture|an image|a screenshot|my pictures)?
             (which|what) (route|endpoint) (takes|accepts|is for|reads|handles) (a picture|pictures|photos|an image|images|screenshots)?
             <about> (the vision route|image uploads|/vision|the route for images|the route for pictures)
+            <clause> (how i send a picture|where i send a photo|how to upload an image|which route is for images|which endpoint takes pictures|how my app sends a screenshot|how a picture gets to you)
+            (my app|i|we) (has|have|took|made) (a picture|an image|a screenshot|photos), (where do i send it|which route do i use|how do i upload it|where to)
+            i want to (upload|send|post) (an image|a screenshot|my photo), (how|which route|which endpoint|where)
         """,
         held_out_en="""
             which endpoint accepts a screenshot from my app?
@@ -365,10 +400,13 @@ VISION = fact(
             (我的应用|客户端|手机)(要|想|怎么)(传|发|上传)(图片|照片|截图|图像)[，用哪个接口|，怎么办|，走哪里]
             (图片|照片|截图|图像)(应该|要|该)(传|发|提交|上传)到(哪里|哪个接口|哪个路由|什么地方|哪个端点)？
             <关于>(图片接口|怎么传图片|视觉接口|/vision|传照片的接口)
+            (我|我的应用)有(一张图|图片|照片|截图)，(怎么发给网关|传到哪里|用哪个接口|怎么上传)
+            (网关|接口|服务器)(怎么|如何)(接收|处理|收)(图片|照片|截图|图像)？
+            (请问|)(照片|图片|截图)(要|应该|该)(提交|发|传)(到|给)(哪个|什么)(接口|地址|路由|端点)？
         """,
         held_out_zh="""
             我的应用要传截图，用哪个路由？
-            请问照片应该提交到什么地址？
+            我拍了照片，要提交给网关的哪个端点？
             能说说网关怎么接收图像吗？
             把图片发给接口要怎么做？
         """,
@@ -394,6 +432,10 @@ SPEECH = fact(
             (where|to which route|to which url) (does my app|do i|can i|should my app) (send|upload|post|put) (a recording|audio|a voice message|my voice|a sound file)?
             (which|what) (route|endpoint) (takes|accepts|is for|hears|handles|transcribes) (audio|a recording|recordings|voice messages|speech|sound)?
             <about> (the speech route|audio uploads|/speech|the route for recordings|the route for audio)
+            <clause> (how i send a recording|where i send audio|how to upload a voice message|which route is for audio|which endpoint takes recordings|how my app sends a recording|how a recording gets to you)
+            (my app|i|we) (has|have|took|made) (a voice message|an audio file|a sound file|recordings), (where do i send it|which route do i use|how do i upload it|where to)
+            i want to (upload|send|post|transcribe) (audio|a recording|my voice), (how|which route|which endpoint|where)
+            what (route|endpoint) do i (call|use) (for|to transcribe) (a sound file|audio|recordings|speech)[ over http]?
         """,
         held_out_en="""
             which endpoint accepts a voice recording from my app?
@@ -414,10 +456,13 @@ SPEECH = fact(
             (我的应用|客户端|手机)(要|想|怎么)(传|发|上传)(语音|录音|音频|声音)[，用哪个接口|，怎么办|，走哪里]
             (语音|录音|音频|声音)(应该|要|该)(传|发|提交|上传)到(哪里|哪个接口|哪个路由|什么地方|哪个端点)？
             <关于>(语音接口|怎么传录音|录音接口|/speech|传语音的接口)
+            (我|我的应用)有(一段语音|语音|录音|音频)，(怎么发给网关|传到哪里|用哪个接口|怎么上传)
+            (网关|接口|服务器)(怎么|如何)(接收|处理|收)(语音|录音|音频|声音)？
+            (请问|)(录音|语音|音频)(要|应该|该)(提交|发|传)(到|给)(哪个|什么)(接口|地址|路由|端点)？
         """,
         held_out_zh="""
             我的应用要传录音，用哪个路由？
-            请问语音应该提交到什么地址？
+            我录了语音，要提交给网关的哪个端点？
             能说说网关怎么接收音频吗？
             把录音发给接口要怎么做？
         """,
@@ -445,6 +490,8 @@ STREAMING = fact(
             (which|what) (field|option|setting|parameter|switch) (do i set|gives|must i set|should i send|starts|is there) (for streaming|to stream|for a stream|to get a stream|for events)?
             (is|are) there (streaming|streams|event streams|support for streaming|support for streams|an event stream)[ here| in this api]?
             (can|could|will|does) (the answer|an answer|the text) (come|be sent|arrive|be streamed) (in pieces|word by word|as a stream|step by step|bit by bit)?
+            <clause> (how i stream|if i can stream|how streaming works|how to get a stream|if there is streaming|how i get the answer word by word|if you support server-sent events|which option is for streaming)
+            i want (a stream|streaming|the answer word by word|server-sent events|an event stream)[ in my app| from the gateway| please]
         """,
         held_out_en="""
             could i receive the answer piece by piece?
@@ -469,12 +516,15 @@ STREAMING = fact(
             (网关|接口|API)(能|可以|会)(流式返回|逐字返回|流式输出|返回事件流)吗？
             (要|想)(流式|逐字)(输出|接收|返回)(设置|设|传|加)什么[参数|选项|字段]？
             (哪个|什么)(选项|参数|设置)(能|可以)(打开|开启|启用)(流式|流|SSE)？
+            <关于>(能不能流式|有没有流式|怎么逐字输出|支不支持SSE|哪个参数是流式)
+            (这个|)(API|接口|网关)(有|有没有|支持|支不支持)(SSE|流式|事件流)[吗]？
+            我(的应用|)(想|要)(流式|逐字|一点一点)(显示|接收|输出)(回答|文字|结果)[，怎么做]
         """,
         held_out_zh="""
             我的应用想逐字接收回答，怎么设置？
             请问哪个选项可以打开事件流？
             网关能边生成边返回吗？
-            这个API有没有SSE？
+            能用SSE接收你们的回答吗？
             开启流式回答要设置什么？
         """,
     ),
@@ -501,6 +551,8 @@ OPENAI = fact(
             (will|does|can|would) (my openai code|my openai app|an openai client|langchain|the openai library|openai's sdk) (work|run|connect|be supported) (here|with this gateway|with the gateway|with it)?
             i (use|have|know) (the openai sdk|openai|langchain|an openai client|openai's library), (does it work|will it work|is that ok|can i keep it)[ here]?
             (is|are) (the openai sdk|openai clients|openai's api|langchain) (supported|ok|possible|usable)[ here]?
+            <clause> (if the openai sdk works|if you are openai compatible|how i use the openai sdk|if openai clients work here|if langchain works|if the api is like openai's|how my openai client connects)
+            my (openai code|openai client|app with the openai sdk|langchain app) (should|must|wants to) (work here|use the gateway|connect)[, how|, is that possible]
         """,
         held_out_en="""
             will my openai client work with this api?
@@ -523,6 +575,8 @@ OPENAI = fact(
             (我的|)(OpenAI代码|OpenAI客户端|OpenAI应用|LangChain)(能|可以)(直接用|用|连|连接网关|运行)吗？
             (用|拿)(OpenAI的库|OpenAI的SDK|LangChain|OpenAI客户端)(可以|能)(调用|访问|连)(网关|你们|这个接口)吗？
             (这里|网关|这个接口)(认|用|支持)OpenAI的(格式|协议|接口|库)吗？
+            (我的|我写的|现有的)OpenAI(的代码|代码|程序|应用)(在这里|在网关上|)(能|可以)(用|跑|运行)吗？
+            (接口|网关|API)的格式(跟|和|与)OpenAI(的|)(一样|兼容|相同|一致)吗？
         """,
         held_out_zh="""
             我的OpenAI客户端可以接入网关吗？
@@ -557,6 +611,9 @@ REVOKE = fact(
             my (key|token|access token) is (in wrong hands|public|not secret any more|known to others)
             (which|what) command (can i use|do i need|is there|is used) to (block|revoke|cancel|stop|withdraw) (a token|tokens|an access token)?
             <about> (revocation|revoking tokens|token revocation|the revocation of tokens)
+            <clause> (how i revoke a token|how to block a token|how tokens are revoked|how to revoke a stolen token|which command revokes a token|what to do with a stolen token|how an operator blocks a token|how i sign out)
+            (a|the|this|my) token (should|must|shall) (not work any more|be revoked|be blocked|stop working|be withdrawn|be cancelled)
+            (with|by) (which|what) command (can|do|could) (i|we|an operator) (revoke|withdraw|cancel|stop) (a token|tokens|an access token)?
         """,
         held_out_en="""
             somebody has copied my access token, what should i do?
@@ -580,6 +637,8 @@ REVOKE = fact(
             (别人|有人|小偷|黑客|陌生人)(偷了|拿了|知道|得到了|在用|偷走了)我的(令牌|token|访问令牌)[，怎么办]
             (令牌|token)(丢了|泄露|被偷|公开)(以后|之后|了)(怎么处理|怎么作废|要做什么|怎么撤销)？
             (撤销|作废|吊销|收回)(令牌|token|访问令牌)(用|要用|是)(什么|哪个)(命令|接口|方法)？
+            (想|要|需要)(撤销|吊销|作废|收回)(令牌|token)，(怎么做|用什么命令|运行哪个命令|怎么办)
+            (令牌|token)(不想|不要|不能)(再|让人)(用|有效|使用)了[，怎么办]
         """,
         held_out_zh="""
             别人拿走了我的访问令牌，该怎么办？
@@ -614,6 +673,9 @@ REFRESH = fact(
             (what|which) (should|must|does|can) (my app|i|a client) do (after|when|if|once) (the|its|a|my) (access |)token (expires|has expired|is expired|runs out)?
             (to|at) (which|what) (route|endpoint|url) (can i|do i|does my app) (use|send|post|exchange) (the|a|my) refresh token?
             <about> (refreshing tokens|refresh tokens|token refresh|the refresh token|renewing tokens)
+            <clause> (how i refresh a token|how to renew a token|what to do when my token expires|how refresh tokens work|where the refresh token goes|which route refreshes tokens|how my app gets a new token)
+            (my|the|an) (old |)token (has expired|is expired|ran out), (where do i get a new one|how do i renew it|what should my app do|how do i get another)
+            (what|which) is the (route|endpoint) (for|of) (refresh tokens|refreshing|the refresh|token refresh|renewing a token)?
         """,
         held_out_en="""
             the access token of my app is too old, what now?
@@ -637,6 +699,8 @@ REFRESH = fact(
             (我的应用的|应用的|用户的|我的)(令牌|token|访问令牌)(过期|到期|失效)(了|之后|后)(怎么办|要做什么|怎么换|怎么更新)？
             (过期|旧|失效)的(令牌|token|访问令牌)(怎么|如何|能)(更新|刷新|续期|换)？
             (刷新令牌|refresh token)(应该|要|该)(发到|发给|传给|提交到)(哪里|哪个接口|哪个路由)？
+            (令牌|token|访问令牌)(过期|到期|失效)了，(怎么换新的|去哪里更新|怎么刷新|应用该怎么做)
+            (刷新令牌|refresh token)(用|走|是)(什么|哪个)(接口|路由|端点)？
         """,
         held_out_zh="""
             我的应用的token到期以后怎么办？
@@ -665,6 +729,8 @@ LIFETIME = fact(
             how (long|many minutes) (do|does|will) (i have|it take|my token have) until (a token|the token|my token|an access token) (expires|ends|stops working)?
             (will|does|can) (a token|my token|an access token) (work|last|live|be valid) (forever|for a day|for an hour|always|for a long time)?
             (what|which) (lifetime|expiry|ttl|validity) (has|does|do) (a token|an access token|tokens|my token)[ have]?
+            how (old|long) (can|will|does|may) (a|an access|the|my) token (get|live|be used|stay ok)?
+            (the|a|my) token (is|stays) valid (for how long|how long|until when)?
         """,
         held_out_en="""
             for how many minutes can my token be used?
@@ -684,6 +750,7 @@ LIFETIME = fact(
             (令牌|token|访问令牌)(多长时间|几分钟|多久)(就|之后|以后)(会|就|)(不能用|过期|失效)(了|)？
             (令牌|token|访问令牌)(一直|永久|永远|总是)(有效|能用|可以用)吗？
             (令牌|token)(到期|过期|失效)要(多久|几分钟|等多久)？
+            (令牌|token)(发下来|签发|拿到)(以后|后|之后)(能用|有效|可以用)(多久|几分钟|多长时间)？
         """,
         held_out_zh="""
             令牌发下来以后几分钟之内有效？
@@ -702,7 +769,8 @@ IMAGES = fact(
             (what|which) (image|picture|photo|graphics) (formats|types|files|file types|file formats) (are|can|does|do) (supported|allowed|possible|i send|i upload|the gateway take|you take|you support|accepted)?
             (what|which) formats (can|may|must|should) (a|an|my) (image|picture|photo|screenshot) (have|be|be in)?
             (can|may) i (send|upload|use) (heic|jpeg|png|webp|gif|bmp|jpg|iphone|tiff) [photos|images|pictures|files|files here]?
-            (does|do|is|are) (the gateway|it|you|heic|webp|png|jpeg) (take heic|support png|accept webp|supported|accepted|support heic photos|ok)?
+            does (the gateway|it|the api) (take heic|support png|accept webp|support heic photos|read jpeg)?
+            is (heic|webp|png|jpeg|gif|bmp) (supported|accepted|ok|allowed|possible)?
             (what|which) (kinds|kind|sort) of (images|pictures|photos) (do you|does the gateway|can the gateway) (take|accept|support|read)?
             (image|picture|photo) formats[ please]?
             <about> (the image formats|the formats of pictures|the file types of photos|which image formats are supported|which picture formats are ok|the picture formats)
@@ -710,6 +778,8 @@ IMAGES = fact(
             in (which|what) (format|formats|file type) (may|can|should|must) (a photo|a picture|my images|an image|my photos) be?
             (can|could|may) (i|my app|we) (send|upload|post) (a|an|my) (heic|jpeg|png|webp|gif|bmp) (photo|image|picture|file|screenshot)?
             (are|is) (heic|jpeg|png|webp|gif|bmp|iphone) (photos|images|pictures|files) (ok|supported|allowed|possible|accepted)?
+            <clause> (which image formats you take|what picture formats are allowed|if i can send heic|if png is ok|which file types my pictures can have|in which format i send a photo)
+            (what|which) kind of (image file|picture file|photo|image) (do you|does the gateway|may i) (accept|take|send)?
         """,
         held_out_en="""
             which file types may my photos have?
@@ -729,6 +799,8 @@ IMAGES = fact(
             (我的|)(图片|照片|截图|图像)(要|该|得|可以)(用|是|存成)(哪些|什么|哪种)(格式|类型|文件格式)？
             (HEIC|PNG|JPEG|WebP|GIF|BMP|heic|png)(格式的|)(照片|图片|截图)(可以|能)(上传|用|发|传)吗？
             (图片|照片|图像)文件(支持|有|可以是)(什么|哪些)(类型|格式)？
+            (照片|图片|截图)(存|保存|做)成(什么|哪种)格式(好|可以|才行|网关支持)？
+            (HEIC|PNG|WebP|GIF|heic|png)(网关|接口|你们)(支持|认|收|能用)吗？
         """,
         held_out_zh="""
             网关能接受什么格式的照片？
@@ -747,7 +819,8 @@ RECORDINGS = fact(
             (what|which) (audio|sound|voice|recording) (formats|types|files|file types|file formats) (are|can|does|do) (supported|allowed|possible|i send|i upload|the gateway take|you take|you support|accepted)?
             (what|which) formats (can|may|must|should) (a|an|my) (recording|voice message|audio file|sound file) (have|be|be in)?
             (can|may) i (send|upload|use) (m4a|mp3|ogg|opus|webm|amr|flac|aac|wav) [recordings|audio|files|sound|files here]?
-            (does|do|is|are) (the gateway|it|you|mp3|wav|opus|m4a) (take mp3|support wav|accept m4a|supported|accepted|support opus files|ok)?
+            does (the gateway|it|the api) (take mp3|support wav|accept m4a|support opus files|read flac)?
+            is (mp3|wav|opus|m4a|flac|amr|ogg) (supported|accepted|ok|allowed|possible)?
             (what|which) (kinds|kind|sort) of (recordings|audio|sound files) (do you|does the gateway|can the gateway) (take|accept|support|hear)?
             (audio|sound|recording) formats[ please]?
             <about> (the audio formats|the formats of recordings|the file types of recordings|which audio formats are supported|which sound formats are ok|the formats for audio)
@@ -755,6 +828,8 @@ RECORDINGS = fact(
             in (which|what) (format|formats|file type) (may|can|should|must) (a recording|an audio file|my recordings|a sound file|audio) be?
             (can|could|may) (i|my app|we) (send|upload|post) (an|a|my) (m4a|mp3|ogg|opus|wav|flac|amr|webm) (recording|file|sound|audio file)?
             (are|is) (m4a|mp3|ogg|opus|wav|flac|amr|webm) (recordings|files|sounds|audio) (ok|supported|allowed|possible|accepted)?
+            <clause> (which audio formats you take|what sound formats are allowed|if i can send mp3|if wav is ok|which file types my recordings can have|in which format i send a recording)
+            (what|which) kind of (audio file|sound files|recording|voice file) (do you|does the gateway|may i) (take|send|have)?
         """,
         held_out_en="""
             what kind of sound file do you accept?
@@ -774,6 +849,8 @@ RECORDINGS = fact(
             (我的|)(音频|录音|语音)(要|该|得|可以)(用|是|存成)(哪些|什么|哪种)(格式|类型|文件格式)？
             (m4a|mp3|wav|ogg|opus|amr|flac|aac|MP3)(格式的|)(录音|音频|语音)(可以|能)(上传|用|发|传)吗？
             (音频|录音|语音)文件(支持|有|可以是)(什么|哪些)(类型|格式)？
+            (录音|语音|音频)(存|保存|做)成(什么|哪种)格式(好|可以|才行|网关支持)？
+            (mp3|wav|m4a|ogg|opus|amr)(网关|接口|你们)(支持|认|收|能用)吗？
         """,
         held_out_zh="""
             网关能接受什么格式的录音？
@@ -801,10 +878,13 @@ USAGE = fact(
             <about> (my usage|my consumption|my token usage|the usage of this month|how many tokens i used|how much i have used)
             (which|what) (route|endpoint|url) (shows|tells|gives|says) (me |)(how much i used|my usage|my consumption|what i used|how many tokens i used|the usage)?
             where (is|can i find|do i find|can i read) (my usage|the usage|my consumption|what i used)?
+            <clause> (how much i have used|how many tokens i have used|what i used this month|where i see my usage|which route shows my usage|how i check my usage)
+            how (do|can) i (know|see|tell) (what|how much|how many tokens) i (used|have used|spent)[ so far| today| this month]?
+            (could|can) you (show|tell) me (my usage|what i used|how much i used|how many tokens i used)?
         """,
         held_out_en="""
             which endpoint shows me how many tokens i have used?
-            how do i know what i have used this month?
+            is there a way to see what i used this month?
             could you show where the usage is?
             how can i find out what i used so far?
         """,
@@ -820,6 +900,8 @@ USAGE = fact(
             (用量|使用量|消耗)(在|要在|用|看)(哪里|哪个接口|什么接口|哪个路由)(看|查|查询|)？
             (今天|这个月|到现在|目前)(我|)(用了|消耗了|一共用了)多少(token|令牌|次|额度)？
             (哪里|在哪|从哪)(能|可以)(看|查|看到)(用量|使用量|自己用了多少|消耗)？
+            我(一共|已经|)用了多少[token]，(在哪里看|怎么查|哪个接口能看|去哪查)？
+            (想|我想)(看|查|知道)(自己|我)(用了多少|的用量|消耗了多少)
         """,
         held_out_zh="""
             我用了多少，在哪个接口看得到？
@@ -852,6 +934,8 @@ TOO_MANY = fact(
             (why|when) (are|were|was|is) (my|our|the) (requests|request|calls) (refused|rejected|blocked|not accepted|limited)[ by the gateway| here]?
             i (sent|made|have made|asked) (too many|so many|too much) (requests|calls|questions)[, what now|, when can i try again]
             (my|our) (requests|calls) (get|are being|keep being) (refused|rejected|blocked)
+            (why|how come) (was|is|did i get) 429[ the answer| as an answer| as the answer| back]?
+            (my|our|all) requests (have been|were|are) (rejected|refused|blocked)[ by the gateway| by you], why?
         """,
         held_out_en="""
             the gateway answers 429, what now?
@@ -905,6 +989,8 @@ UNAUTHORIZED = fact(
             (why|when) (does|is|will) (the gateway|the api|it|the server) (not accept|refuse|reject|not take|not like) my token?
             (it|the gateway|the api|the server) (says|tells me|thinks|told me) (that |)my token is (wrong|not valid|invalid|bad|not right)
             my token is (wrong|not valid|invalid|bad|not accepted|refused)
+            (why|how come) (was|is|did i get) 401[ the answer| as an answer| as the answer| back]?
+            (my|our|the) token (was|has been|is) (refused|rejected|not taken)[ by the gateway| by you| here], why?
         """,
         held_out_en="""
             the gateway answers 401, what now?
@@ -926,6 +1012,7 @@ UNAUTHORIZED = fact(
             401，(怎么办|这是什么|怎么回事|为什么)
             (网关|接口|服务器|它)(说|显示|提示)我的(令牌|token)(无效|不对|错误|不行)
             (为什么|怎么)(网关|接口|服务器)(不认|不接受|拒绝|不收)我的(令牌|token)？
+            (令牌|token)(明明|)有，(接口|网关)(为什么|怎么)(还|)(拒绝|不认|返回401)？
         """,
         held_out_zh="""
             网关给我返回了401，怎么回事？
@@ -957,6 +1044,8 @@ OVERLOAD = fact(
             (what|how) (happens|does the gateway react|will it be|does it go) (if|when) (too many people use it|the server has too much to do|it is too busy|many users come|everybody asks at once)?
             (it|the gateway|the server|my app) says (that |)(the service|the server|it) is (unavailable|busy|overloaded|full)
             why is (the service|it|the gateway) (unavailable|busy|too busy|overloaded|full)[ now]?
+            (why|how come) (was|is|did i get) 503[ the answer| as an answer| as the answer| back]?
+            what (if|happens if) (the gateway|the server) (is too busy|is full|has no time|has too many requests)?
         """,
         held_out_en="""
             the gateway answers 503, what now?
@@ -978,6 +1067,7 @@ OVERLOAD = fact(
             503，(怎么办|这是什么|怎么回事|为什么)
             (人|用户|请求)(太多|很多|一多)(了|的时候|)(网关|服务器)(会怎样|怎么办|会怎么样|怎么处理)？
             (服务器|网关|服务)(忙|太忙|过载|很忙|不可用)(时|的时候|了)(会怎样|会怎么样|怎么办|我该怎么办)？
+            (服务器|网关)(忙不过来|忙|满)(了|的话|时)(怎么办|会怎样|怎么处理)？
         """,
         held_out_zh="""
             网关给我返回了503，怎么回事？
@@ -1005,6 +1095,8 @@ THINKING_FIELD = fact(
             <about> (thinking|the thinking option|the reasoning|your reasoning|how to turn on thinking|the reasoning field)
             (which|what) (option|field|setting|switch|parameter) (do i set|gives me|must i set|shows me|makes you show|is there for) (thinking|the reasoning|your thoughts|the thoughts|for thinking)?
             (can|could|will|do) (you|the model) (think|reason) (before you answer|first|before answering|aloud|and show it)?
+            <clause> (how i see your thoughts|how to turn on thinking|how i get the reasoning|if you can think first|which option shows the reasoning|if i can read your thoughts)
+            (could|can|will) you (show|give|write) (me |)(your thoughts|the reasoning|your reasoning|what you think)?
         """,
         held_out_en="""
             which option shows me the reasoning of the model?
@@ -1025,6 +1117,7 @@ THINKING_FIELD = fact(
             (哪个|什么)(选项|参数|字段|设置)(能|可以|会|让你)(显示|打开|返回|开启)(思考|推理|思考过程|推理过程)？
             (思考|推理|思考模式)(要|该|需要)(设置|设|打开|传)什么[参数|选项]？
             你(回答前|回答之前|先)(会|能|可以)(思考|想一想|推理)[一下]吗？
+            (怎样|怎么)(设置|设)才(能|会)(返回|显示|看到)(思考|推理过程|思考过程)？
         """,
         held_out_zh="""
             哪个选项能让我看到推理过程？
@@ -1053,6 +1146,9 @@ START = fact(
             <about> (the installation|starting the gateway|the installation of the gateway|running the gateway|how the gateway is started)
             (with|by) (which|what) command (do i start|can i start|is|do i run|do i install) (the gateway|the server|this project)[ started]?
             how is (the gateway|the server|this project) (started|installed|set up|run)?
+            <clause> (how i start the gateway|how to run the server|how the gateway is installed|how i install it|which command starts the gateway|how i run it on my laptop|how the server starts)
+            (i want|i would like|we want) to (try|run|start|install) (this|the gateway|it|the project), (how|where do i begin|which command|what do i do)
+            i have (a laptop|a computer|a server), how do i (run|start|install) (the gateway|it|this)[ there| on it]?
         """,
         held_out_en="""
             with which command do i run this gateway on my laptop?
@@ -1073,6 +1169,7 @@ START = fact(
             (启动|运行|安装|部署)(网关|服务|服务器|这个项目)(用|要用|是|要)(什么|哪个|哪些)(命令|方法|步骤)？
             (在|)(电脑|笔记本|服务器|我的电脑)上(怎么|如何|要怎么)(运行|启动|安装|跑)(网关|这个项目|它)？
             (网关|服务|这个项目)(怎样|怎么)(才能|)(跑|启动|运行|安装)(起来|)？
+            (想|要)(启动|运行|安装|试试)(网关|服务|这个项目)，(怎么做|用什么命令|怎么开始|运行哪个命令)
         """,
         held_out_zh="""
             我想在电脑上运行这个网关，怎么做？
@@ -1101,9 +1198,11 @@ WHAT = fact(
             (what|which) (is the|is the main|does the gateway have as its) (purpose|use|aim|job|point)[ of (the|this) (gateway|project|service)]?
             (what|which) (use|sense|advantage) (does|has) (the|this) (gateway|project|service)[ have]?
             what is (the|this) (gateway|project|service) (good for|about|made for|doing|there for)?
+            <clause> (what this gateway is|what the gateway is good for|what this project does|what the service does|what this service is|what i am using here|who needs this gateway)
+            (what|which) (service|project|software|system) (is this|am i using|do i use here|runs here)?
         """,
         held_out_en="""
-            could you tell me what the gateway is good for?
+            for which people is the gateway good?
             i want to understand what this project does
             what purpose does the gateway have?
             please describe the service that i am using
@@ -1119,11 +1218,12 @@ WHAT = fact(
             <关于>(这个网关|网关|网关是什么|网关的用途|这个项目|这个服务|网关是做什么的|网关的作用)
             (网关|这个网关|这个项目|这个服务)(有|有什么|的)(用处|好处|作用|目的|意义)(是什么|)？
             (我|我们)(正在|在)用的(服务|网关|系统|项目)是(什么|干什么的|做什么的)？
+            (说说|讲讲|描述)(一下|)(我用的|我正在用的|这里的)(服务|项目|系统|网关)
         """,
         held_out_zh="""
             能说说网关的用处吗？
             我想了解这个项目是干嘛的
-            请描述我正在用的服务
+            我在用你们的服务，它是做什么的？
             这个网关能给我什么好处？
         """,
     ),

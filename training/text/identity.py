@@ -50,6 +50,11 @@ WHO = fact(
             are you (siri|alexa|chatgpt|claude|gemini|autoglm) or (chatgpt|somebody else|something else|another assistant|gemini|alexa)?
             who is (it|that|this)[, please| then]?
             who (do i have|have i got) (here|on the line|in front of me)?
+            assistant, (who are you|what are you|what is your name|what are you called|say your name|introduce yourself)
+            (which|what) ai (is here|is this here|do i have here|answers|am i using)?
+            (tell|say) (me |)(something|a little|a few words) (about|on) (you|yourself)[, please]
+            (are you|you are) not (siri|chatgpt|alexa|claude|google), (are you|right|or are you)?
+            (who|which assistant|what) is it (that answers|i am talking to|that i talk to|i am writing to)?
         """,
         held_out_en="""
             tell me your name and what you are
@@ -101,6 +106,9 @@ WHO = fact(
             (这个|这)(助手|模型|程序|AI)(叫什么|是谁|是什么|叫什么名字)？
             (请问|)(要|该|可以)怎么(称呼|叫)(你|您)？
             你是(ChatGPT|豆包|Claude|DeepSeek|小度)还是(Siri|小爱同学|别的助手|文心一言|通义千问)？
+            用一句话(介绍|说|描述)[一下]你(自己|是谁)
+            (这位|对面|那边)(是谁|是哪位|怎么称呼)？
+            你(能|可以)(说|告诉我|报)(你的|自己的|一下)名字吗？
         """,
         held_out_zh="""
             能说说你叫什么名字吗？
@@ -143,6 +151,8 @@ HUMAN = fact(
             are you a (machine|robot|computer|program|bot) or (a human|human|a person|someone real)?
             am i (chatting with|speaking with|talking to) (a robot|a computer|a program|a machine|a bot) or (a human|a person)?
             do you (have|got) (a body|feelings|a soul|emotions|hands|legs|blood) (or|and) (feelings|a body|a mind|emotions)?
+            (what|which) age (do you have|have you got|would you be)?
+            (is there|have you got|do you have) (a body|a heart|a brain|a soul|blood|feelings) (in you|inside|or not|at all)?
         """,
         held_out_en="""
             is a real human answering here?
@@ -208,6 +218,8 @@ SIZE = fact(
             (what|which) size (do you have|are you|has this model|does this model have|is your model|has your network)?
             (is|was) (your|this) (model|network) (large|tiny|small) or (large|tiny|small|huge)?
             (what|how high) is the (parameter count|number of parameters) of (this|your|the) model?
+            how (big|large|small) would you (say|call yourself|be)?
+            (what|which) size (is|has) (the|this|your) (model|network)[ got]?
         """,
         held_out_en="""
             how many parameters are in this small model?
@@ -269,6 +281,9 @@ MAKER = fact(
             who is the (maker|creator|developer|owner|trainer) of (this model|this assistant|you|this program)?
             (which|what) (people|team|person|developers) (created|trained|designed|stand behind) (you|this model|this assistant)?
             (which|what) (data|examples|books|texts) did (you learn from|they train you with|they use to train you|you see in training)?
+            by (whom|what people|which company|what team) (were|are|was) (you|this model|this assistant) (made|built|trained|created|developed)?
+            who is (the author|the inventor|the father) of (you|this model|this program)?
+            with (which|what) (data|examples|texts) (were you|was this model|have you been) (trained|taught|made)?
         """,
         held_out_en="""
             which people built and trained you?
@@ -383,6 +398,7 @@ PLACE = fact(
             (on|in) (what|which) kind of (machine|computer|server|place) (do you run|are you|do you work)?
             (do|are) you (run|work|running|working) (locally|here|in the cloud|offline|far away) or (in the cloud|locally|on a server|somewhere else)?
             can (i|we) (use|run) you (offline|without internet|without the internet|without a network)?
+            is it (on a server|on my phone|here|on this machine|locally) that you (run|live|work)?
         """,
         held_out_en="""
             on what kind of server do you live?

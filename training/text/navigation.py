@@ -269,6 +269,9 @@ HOME = phrasings(
         (i'd|i would) like (to go home|to see my home screen|to be on the main screen|the home screen)
         *(bring up|open|show) (my|the) (home|main) (screen|page)
         let's (go|get|move|jump) [back ]to the (home|main) (screen|page)
+        i (have|want|wish) to (go|get|be) (home|on the home screen|back home)[ now]
+        (can|may|could) i (go|get) (home|back home)[ now]?
+        *(show|give) (me|us) the (start|main|home) (page|screen)
     """,
     held_out_en="""
         *get back to my main screen
@@ -341,6 +344,8 @@ FINISH = phrasings(
         i have (what i need|everything i need|what i wanted)[ now]
         this (task|job) can be (closed|ended|finished)[ now]
         the (last step|goal) is (done|reached)
+        there are no (more|other) (tasks|things|steps)[ now| left| for you]
+        *(mark|set|close) (the|this) (job|work) as (done|complete|over)
     """,
     held_out_en="""
         *end it here, the task is done

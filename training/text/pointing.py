@@ -98,6 +98,8 @@ LONG_PRESS = phrasings(
         *(touch|press|tap) (the button|the icon|the picture|the thing|the spot) at {place} and (hold|keep holding|hold it down|don't let go)
         *(keep|leave|put) (your|one) finger (on|at) {place} (and hold|for a while|for long|without moving)
         *(go|move) to {place} and (long press|press and hold|hold|hold it down)
+        *(tap|press) (the item|it|what is) at {place} and hold (it|on)
+        *keep (your finger|a finger|the finger) (down |pressed |)(on|at) {place} (for long|for some time|down)
     """,
     held_out_en="""
         *give the screen a long press at {place}
@@ -166,6 +168,8 @@ DOUBLE_TAP = phrasings(
         *(touch|press|hit) (the button|the icon|the picture|the thing|the spot) at {place} (twice|two times)
         *(go|move) to {place} and (double tap|double click|tap twice|tap two times|press twice)
         *(do|make) (two|a pair of) (touches|taps|clicks) (right |)(at|on) {place}
+        *(tap|click|press|hit) (the item|it|what is) at {place} (twice|two times)
+        *(put|move) (your|the) finger to {place} and (click|tap) (twice|two times)
     """,
     held_out_en="""
         *give the screen a double tap at {place}

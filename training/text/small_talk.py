@@ -28,6 +28,7 @@ GREETING = fact(
             (hello|hi|hey|good morning|good evening|good afternoon)[,| my| dear| my dear] (dear assistant|assistant|friend|good friend|phone assistant)
             is (someone|somebody|anyone) (listening|awake|online|ready)[ there| here| now]?
             (hello|hi|hey)[ there], is (someone|anybody|anyone) (there|here|listening|awake)?
+            assistant, (are you there|are you listening|are you ready|hello|can you hear me|good morning)[ now]?
         """,
         held_out_en="""
             hi assistant, nice to see you again
@@ -108,6 +109,7 @@ WELLBEING = fact(
             你(开心|高兴|快乐|累|忙)(吗|不)？
             (心情|状态)(怎么样|好吗)？
             (希望|祝)你(一切都好|今天开心|过得好)
+            我(今天|最近|)(很好|不错|也很好|还行)，(你|那你)(呢|好吗|怎么样)？
         """,
         held_out_zh="""
             你今天一切都顺利吗？
@@ -191,6 +193,9 @@ GOODBYE = fact(
             i'll (be back|see you|talk to you|come back) (later|tomorrow|soon)
             let's (stop|talk|speak) (talking|again tomorrow|later|another time)
             (i want|i have|i need|it is time|now it is time|i am here) to say (goodbye|bye|good night|see you)
+            (goodbye|bye|see you), (until|till) (next time|tomorrow|monday|later|we meet again)
+            (goodbye|bye|good night) and (have a nice day|sleep well|thanks|take care|see you soon|have a good evening|a nice weekend)
+            (goodbye|bye|see you|good night)[,| my] (assistant|dear assistant|friend)
         """,
         held_out_en="""
             goodbye and have a lovely weekend
@@ -209,11 +214,12 @@ GOODBYE = fact(
             (祝|祝你)(今天愉快|周末愉快|晚安|好梦|有个好心情)[，再见]
             (今天|这次)(就|先)(这样|到这里|聊到这里|到这)[了|吧]，(再见|拜拜|晚安)
             (跟你|和你|说)(说|)(再见|拜拜|晚安)
+            (谢谢|谢谢你|多谢|感谢)，(我们|)(下次|改天|明天|回头)(再见|见|再聊)
         """,
         held_out_zh="""
             我要去忙了，下次再聊
             小助手，今天先到这里，晚安
-            谢谢你，我们明天再见
+            好啦，谢谢，我们明天再聊
             我得走啦，改天再聊
             祝你好梦，拜拜
             该休息了，跟你说晚安
@@ -235,6 +241,9 @@ SORRY = fact(
             (please|can you) (forgive|excuse) me
             (forget|ignore|never mind) (that|it|what i said|my last message)
             never mind[ that| please]
+            (my|please accept my|many) (apologies|apology)[, i was wrong|, it was my fault|, i am sorry| for that]
+            (please |)forgive me[, i was wrong| for that| for my mistake| i'm sorry]
+            it was (all |)(my fault|my mistake)[, sorry| i'm sorry|, please forgive me]
         """,
         held_out_en="""
             oops, i made a mistake, sorry
