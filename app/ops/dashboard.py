@@ -8,13 +8,12 @@ from app.ops.history import MAX_SAMPLES, SAMPLE_SECONDS, History, Sample
 from app.ops.readiness import readiness_of
 from app.ops.status_line import (
     WINDOW_SECONDS,
-    Measures,
     speed_level,
     status_line,
     success_level,
     ttft_level,
 )
-from app.ops.traffic import Traffic
+from app.ops.traffic import Measures, Traffic
 from app.services import Services
 from inference import DeviceLoad, WorkerStatus
 
@@ -71,10 +70,10 @@ def _columns(samples: Sequence[Sample]) -> Document:
         "ok": [_rounded(part.ended["ok"] / seconds) for part, seconds in traffic],
         "failed": [_rounded(part.failed / seconds) for part, seconds in traffic],
         "refused": [_rounded(part.ended["refused"] / seconds) for part, seconds in traffic],
-        "ttft_median": [_rounded(part.ttft_seconds.quantile(0.5)) for part, _ in traffic],
-        "ttft_p95": [_rounded(part.ttft_seconds.quantile(0.95)) for part, _ in traffic],
+        "ttft_median": [_rounded(sample.measures.ttft_median) for sample in samples],
+        "ttft_p95": [_rounded(sample.measures.ttft_p95) for sample in samples],
         "tokens_per_second": [_rounded(part.output_tokens / seconds) for part, seconds in traffic],
-        "tokens_per_second_each": [_rounded(part.tokens_per_second_each) for part, _ in traffic],
+        "tokens_per_second_each": [_rounded(sample.measures.tokens_per_second_each) for sample in samples],
         "running": [sample.status.running for sample in samples],
         "waiting": [sample.status.waiting for sample in samples],
     }

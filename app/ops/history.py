@@ -14,22 +14,27 @@ from itertools import islice
 from typing import Final
 
 from app.ops.request_record import Outcome, RequestRecord
-from app.ops.traffic import Traffic
+from app.ops.traffic import Measures, Traffic
 from app.ops.users_of_hour import UsersOfHour
 from inference import Backend, BackendStatus, DeviceLoad
 
 SAMPLE_SECONDS: Final = 5.0
+MEASURE_SECONDS: Final = 30.0
 HOUR_SECONDS: Final = 3600
 MAX_SAMPLES: Final = int(HOUR_SECONDS / SAMPLE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What happened in the `seconds` before `at` (Unix seconds), and how things stood then."""
+    """What happened in the `seconds` before `at` (Unix seconds), and how things stood then.
+
+    `measures` are of the last half minute: of a few answers alone they would jump about.
+    """
 
     at: float
     seconds: float
     traffic: Traffic
+    measures: Measures
     status: BackendStatus
     loads: tuple[DeviceLoad, ...]
 
@@ -82,8 +87,14 @@ class History:
         self._current.output_tokens = self.output_tokens - self._sampled_tokens
         at = round(now, 3)  # as it travels, so that a page can name what it has
         self.loads = self._backend.device_loads()
-        seconds = now - self._sampled_at
-        sample = Sample(at, seconds, self._current, self._backend.status(), self.loads)
+        sample = Sample(
+            at=at,
+            seconds=now - self._sampled_at,
+            traffic=self._current,
+            measures=Measures.of(self.last(MEASURE_SECONDS - SAMPLE_SECONDS)),
+            status=self._backend.status(),
+            loads=self.loads,
+        )
         self._samples.append(sample)
         self._current = Traffic()
         self._sampled_at, self._sampled_tokens = now, self.output_tokens

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from app.ops.readiness import Readiness
-from app.ops.traffic import Traffic
+from app.ops.traffic import Measures, Traffic
 from app.settings import OpsSettings
 from inference import BackendStatus
 
@@ -23,25 +23,6 @@ class StatusLine:
     level: Level
     title: str
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What thresholds are about, each None when there was nothing to measure. Times are seconds."""
-
-    ttft_median: float | None
-    ttft_p95: float | None
-    tokens_per_second_each: float | None
-    success_rate: float | None
-
-    @classmethod
-    def of(cls, traffic: Traffic) -> "Measures":
-        return cls(
-            ttft_median=traffic.ttft_seconds.quantile(0.5),
-            ttft_p95=traffic.ttft_seconds.quantile(0.95),
-            tokens_per_second_each=traffic.tokens_per_second_each,
-            success_rate=traffic.success_rate,
-        )
 
 
 def ttft_level(measures: Measures, thresholds: OpsSettings) -> Level:

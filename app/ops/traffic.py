@@ -69,3 +69,22 @@ class Traffic:
         """How fast the median answer was written."""
         seconds = self.seconds_per_token.quantile(0.5)
         return 1 / seconds if seconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """How well it went, each None when there was nothing to measure. Times are seconds."""
+
+    ttft_median: float | None
+    ttft_p95: float | None
+    tokens_per_second_each: float | None
+    success_rate: float | None
+
+    @classmethod
+    def of(cls, traffic: Traffic) -> Self:
+        return cls(
+            ttft_median=traffic.ttft_seconds.quantile(0.5),
+            ttft_p95=traffic.ttft_seconds.quantile(0.95),
+            tokens_per_second_each=traffic.tokens_per_second_each,
+            success_rate=traffic.success_rate,
+        )

@@ -1,10 +1,11 @@
-// The audit log: who changed what.
+// The audit log: who changed what. Users are shown by name where they still have one.
 
 import { ask, explain } from "./api.js";
 import { byId, element, table } from "./dom.js";
-import { moment } from "./format.js";
+import { duration, moment } from "./format.js";
 
 let entries = [];
+let names = new Map();
 
 export async function showChanges() {
   entries = [];
@@ -13,7 +14,9 @@ export async function showChanges() {
 
 async function load(cursor) {
   try {
-    const answer = await ask("GET", `/admin/audit?limit=50${cursor}`);
+    const [answer, page] = await Promise.all([
+      ask("GET", `/admin/audit?limit=50${cursor}`), ask("GET", "/admin/users?limit=200")]);
+    names = new Map(page.users.map((user) => [user.id, user.name]));
     entries.push(...answer.entries);
     render(answer.next_cursor);
   } catch (error) {
@@ -23,10 +26,11 @@ async function load(cursor) {
 
 function render(cursor) {
   const list = table("Changes", [
-    { label: "When", cell: (entry) => moment(entry.at) },
-    { label: "Who", cell: (entry) => entry.actor },
+    { label: "When", cell: (entry) => element("span", { className: "moment" }, moment(entry.at)) },
+    { label: "Who", cell: (entry) => named(entry.actor) },
     { label: "What", cell: (entry) => element("code", {}, entry.action) },
-    { label: "Whom or what", cell: (entry) => element("code", {}, entry.subject) },
+    { label: "Whom or what", cell: (entry) => (
+      names.has(entry.subject) ? named(entry.subject) : element("code", {}, entry.subject)) },
     { label: "Details", cell: (entry) => element("span", { className: "hint" }, describe(entry.details)) },
   ], entries, "Nothing was changed yet.");
   const more = cursor
@@ -34,7 +38,14 @@ function render(cursor) {
   byId("audit").replaceChildren(list, more);
 }
 
+const named = (id) => names.get(id) ?? id;
+
 function describe(details) {
-  const known = Object.entries(details).filter(([, value]) => value !== null && value !== "");
-  return known.map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(" ") : value}`).join(", ");
+  const told = Object.entries(details).filter(([, value]) => value !== "" && !(value === null && "scopes" in details));
+  return told.map(([name, value]) => {
+    if (name === "user_id") return `user: ${named(value)}`;
+    if (name === "expires_in") return `valid for ${duration(value)}`;
+    if (value === null) return `${name}: default`;
+    return `${name}: ${Array.isArray(value) ? value.join(" ") : value}`;
+  }).join(", ");
 }

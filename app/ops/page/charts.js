@@ -21,11 +21,12 @@ export class Chart {
     this.leastTop = leastTop;
     this.data = [[], ...lines.map(() => [])];
     this.values = lines.map(() => element("b"));
+    this.moment = element("span");
     this.canvas = element("div", { className: "canvas", role: "img" });
     const legend = lines.map((line, index) => element("span", {},
       swatch(line.colour), `${line.label} `, this.values[index]));
     this.node = element("figure", { className: "panel chart" },
-      element("figcaption", {}, element("h2", {}, title), element("span", { className: "legend" }, ...legend)),
+      element("figcaption", {}, element("h2", {}, title), element("span", { className: "legend" }, this.moment, ...legend)),
       this.canvas);
     new ResizeObserver(() => this.fit()).observe(this.canvas);
   }
@@ -54,9 +55,9 @@ export class Chart {
       grid: { stroke: () => colour("grid"), width: 1 }, ticks: { show: false },
     };
     return {
-      width, height: HEIGHT, padding: [8, 6, 0, 0],
+      width, height: HEIGHT, padding: [8, 18, 0, 0],
       legend: { show: false },
-      cursor: { sync: { key: pointers.key }, drag: { x: false, y: false }, points: { size: 7 } },
+      cursor: { y: false, sync: { key: pointers.key }, drag: { x: false, y: false }, points: { size: 7 } },
       scales: {
         x: { range: () => this.lastHour() },
         y: { range: (_, __, top) => [0, Math.max(top ?? 0, this.leastTop) * 1.08] },
@@ -83,12 +84,14 @@ export class Chart {
   /** Writes the values under the pointer, or else the newest. */
   tell() {
     const pointed = this.plot?.cursor.idx;
+    const isPointed = pointed !== null && pointed !== undefined;
+    setText(this.moment, isPointed ? `${clock(this.data[0][pointed], true)}:` : "");
     const written = this.lines.map((_, line) => {
       const values = this.data[line + 1];
-      return this.write(pointed === null || pointed === undefined ? newest(values) : values[pointed]);
+      return this.write(isPointed ? values[pointed] : newest(values));
     });
     written.forEach((text, line) => setText(this.values[line], text));
-    if (pointed === null || pointed === undefined) {
+    if (!isPointed) {
       const now = this.lines.map((line, number) => `${line.label} ${written[number]}`).join(", ");
       this.canvas.setAttribute("aria-label", `${this.title}, last hour. Now: ${now}.`);
     }

@@ -71,7 +71,7 @@ export function confirmAction({ title, fields = [], summary, button, isDangerous
 /** Shows a secret that cannot be shown again. */
 export function showSecret(title, sentence, secret) {
   const dialog = newDialog();
-  const text = element("textarea", { id: "secret", readOnly: true, rows: 5, value: secret, spellcheck: false });
+  const text = element("textarea", { id: "secret", readOnly: true, rows: 8, value: secret, spellcheck: false });
   const copy = element("button", { type: "button", className: "primary", on: { click: async () => {
     text.select();
     try {
@@ -82,8 +82,9 @@ export function showSecret(title, sentence, secret) {
     }
   } } }, "Copy");
   const done = element("button", { type: "button", on: { click: () => dialog.close() } }, "Done");
-  dialog.append(element("h2", { id: "dialog-title" }, title), element("p", {}, sentence),
-    element("label", { htmlFor: "secret" }, "Access token"), text, element("div", { className: "buttons" }, done, copy));
+  dialog.append(element("div", { className: "secret" },
+    element("h2", { id: "dialog-title" }, title), element("p", {}, sentence),
+    element("label", { htmlFor: "secret" }, "Access token"), text, element("div", { className: "buttons" }, done, copy)));
   dialog.showModal();
   text.focus();
   text.select();

@@ -32,7 +32,7 @@ export function table(caption, columns, rows, empty) {
     if (index === 0) cell.scope = "row";
     cell.dataset.label = column.label;
     const content = column.cell(row);
-    cell.append(...(Array.isArray(content) ? content : [content]));
+    cell.append(element("span", { className: "cell" }, ...(Array.isArray(content) ? content : [content])));
     return cell;
   })));
   return element("table", {},

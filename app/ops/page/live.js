@@ -6,6 +6,7 @@ import { byId, element, setText, table } from "./dom.js";
 import { clock, gibibytes, number, percent, seconds } from "./format.js";
 
 const RETRY_SECONDS = 5;
+const MINUTE_SECONDS = 60;
 const GIB = 2 ** 30;
 const LEVEL_WORDS = { good: "good", idle: "no requests", warning: "watch", bad: "bad" };
 
@@ -17,7 +18,7 @@ let running = 0; // grows whenever the view starts or stops: what was asked befo
 let reachedAt = null;
 
 function emptyHour() {
-  return { instance: null, samples: {}, workers: {} };
+  return { instance: null, begunAt: Date.now() / 1000, samples: {}, workers: {} };
 }
 
 export function startLive(session) {
@@ -47,11 +48,14 @@ async function poll(mine) {
     reachedAt = Date.now() / 1000;
     wait = document.sample_seconds;
     if (document.instance !== hour.instance && hour.instance !== null) {
-      hour = emptyHour(); // the process began anew: ask again for all that it has
-      wait = 0;
+      // The process began anew: ask it for all that it has. Not at once, should several take turns.
+      wait = reachedAt - hour.begunAt > MINUTE_SECONDS ? 0 : wait;
+      hour = emptyHour();
     }
-    append(document);
-    render(document);
+    if (wait > 0) {
+      append(document);
+      render(document);
+    }
   } catch (error) {
     if (mine !== running || (error instanceof Refused && error.status === 401)) return;
     const since = reachedAt === null ? "" : ` since ${clock(reachedAt, true)}`;
@@ -95,7 +99,7 @@ function renderTiles(measures) {
   byId("tiles").replaceChildren(
     tile("First token", seconds(measures.ttft_p95), `95 of 100 within; median ${seconds(measures.ttft_median)}`, measures.ttft_level),
     tile("Tokens per second", number(measures.tokens_per_second_each), "median answer", measures.tokens_per_second_level),
-    tile("Success", percent(measures.success_rate), `of ${number(measures.requests)} requests in 5 minutes`, measures.success_level),
+    tile("Success", percent(measures.success_rate), `of ${number(measures.requests)} request${measures.requests === 1 ? "" : "s"} in 5 minutes`, measures.success_level),
     tile("Queue", `${measures.waiting}`, `waiting; ${measures.running} running; room for ${measures.max_in_flight}`, queueLevel,
       { idle: "empty", good: "good", warning: "long", bad: "full" }));
 }

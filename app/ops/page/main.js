@@ -11,7 +11,6 @@ const VIEWS = ["live", "people", "changes"];
 let session = null;
 
 async function start() {
-  whenSignedOut((refused) => leave(session ? refused.message : ""));
   const link = location.hash.startsWith(LINK) ? location.hash.slice(LINK.length) : null;
   if (link !== null) {
     history.replaceState(null, "", location.pathname); // the secret stays in no history
@@ -21,7 +20,7 @@ async function start() {
   try {
     enter(await ask("GET", "/session"));
   } catch (error) {
-    if (!(error instanceof Refused && error.status === 401)) leave(explain(error));
+    leave(error instanceof Refused && error.status === 401 ? "" : explain(error));
   }
 }
 
@@ -106,6 +105,9 @@ byId("sign-out").addEventListener("click", async () => {
 addEventListener("hashchange", () => {
   if (location.hash.startsWith(LINK)) start();
   else route();
+});
+whenSignedOut((refused) => {
+  if (session !== null) leave(refused.message); // once, of several requests at a time
 });
 startTheme();
 start();

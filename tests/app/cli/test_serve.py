@@ -111,6 +111,22 @@ def test_block_says_how_to_issue_a_token(serve: Serve, tmp_path: Path) -> None:
     assert httpx.post(f"{server.url}/chat", headers=headers, json={"prompt": "hi"}).status_code == 200
 
 
+def test_first_start_prints_a_link_that_signs_in_and_later_ones_say_how_to_get_one(serve: Serve) -> None:
+    server = serve()
+    link, _, explanation = server.block["ops page"].partition(" ")
+    address, _, secret = link.partition("#link=")
+    assert (address, explanation.strip()) == (f"{server.url}/ops", "(once, within 30 minutes)")
+    ours = {"X-Gateway-Ops": "1"}
+    signed_in = httpx.post(f"{server.url}/ops/session", headers=ours, json={"link": secret})
+    assert signed_in.json()["scopes"] == ["admin", "ops"]
+    server.stop()
+    again = serve()
+    assert again.block["ops page"].startswith(f"{again.url}/ops ")
+    assert again.block["ops page"].endswith("ops link` lets you in)")
+    session = httpx.get(f"{again.url}/ops/session", headers={"Cookie": signed_in.headers["set-cookie"]})
+    assert session.json() == signed_in.json()
+
+
 def test_wildcard_address_is_never_shown(serve: Serve) -> None:
     server = serve("--host", "0.0.0.0")
     assert "0.0.0.0" not in "\n".join(server.words)

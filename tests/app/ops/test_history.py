@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from app.ops.history import MAX_SAMPLES, SAMPLE_SECONDS, History, steady_clock
+from app.ops.history import MAX_SAMPLES, MEASURE_SECONDS, SAMPLE_SECONDS, History, steady_clock
 from app.ops.request_record import Outcome, RequestRecord
 from app.ops.users_of_hour import MAX_USERS, SLOT_SECONDS
 from inference import BackendConfig, build_backend
@@ -60,10 +60,22 @@ def test_a_sample_holds_what_ended_since_the_one_before(history, clock):
     first, second = history.samples_after(0)
     assert (first.traffic.ended["ok"], first.traffic.failed, first.traffic.ended["refused"]) == (1, 1, 1)
     assert first.traffic.refusals == {"rate_limit_exceeded": 1}
-    assert first.traffic.ttft_seconds.quantile(0.5) == pytest.approx(0.5, rel=0.03)
-    assert first.traffic.tokens_per_second_each == pytest.approx(10, rel=0.03)
+    assert first.measures.ttft_median == pytest.approx(0.5, rel=0.03)
+    assert first.measures.tokens_per_second_each == pytest.approx(10, rel=0.03)
     assert (second.traffic.requests, second.seconds) == (1, SAMPLE_SECONDS)
     assert [worker.device for worker in second.status.workers] == ["scripted"]
+
+
+def test_measures_are_of_half_a_minute(history, clock):
+    history.observe(generation(ttft_seconds=0.1), "ok")
+    pass_time(history, clock, SAMPLE_SECONDS)
+    history.observe(generation(ttft_seconds=3.0), "ok")
+    pass_time(history, clock, MEASURE_SECONDS)
+    medians = [sample.measures.ttft_median for sample in history.samples_after(0)]
+    expected = [0.1] * 6 + [3.0]
+    assert medians == [pytest.approx(value, rel=0.03) for value in expected]
+    pass_time(history, clock, SAMPLE_SECONDS)
+    assert history.samples_after(clock.now - 1)[0].measures.ttft_median is None
 
 
 def test_what_asks_for_no_generation_is_not_counted(history, clock):
