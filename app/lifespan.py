@@ -5,6 +5,7 @@ In development the database is migrated and keys are made; production is given b
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -100,9 +101,11 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
 
 
 def backend_config(settings: Settings) -> BackendConfig:
-    engine = EngineConfig(devices=settings.devices, quantization=settings.quantization)
+    engine = EngineConfig(
+        devices=settings.devices, quantization=settings.quantization, **settings.engine.model_dump()
+    )
     if settings.model is not None:
-        engine = EngineConfig(settings.model, settings.devices, settings.quantization)
+        engine = replace(engine, model=settings.model)
     scripted = ScriptedConfig(settings.scripted.reply, settings.scripted.step_seconds)
     return BackendConfig(settings.backend, engine, scripted)
 

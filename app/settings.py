@@ -146,6 +146,43 @@ class OpsSettings(_Section):
         return self
 
 
+class EngineSettings(_Section):
+    """The in-process engine's sizes. What does not fit into them waits, or is refused."""
+
+    max_running_requests: int = Field(16, ge=1, le=1024, description="computed together, on each device")
+    max_waiting_requests: int = Field(64, ge=1, le=100_000, description="of all devices; more get 503")
+    max_waiting_prompt_tokens: int = Field(
+        262_144, ge=1, le=100_000_000, description="on each device; what would be more gets 503"
+    )
+    chunk_tokens: int = Field(
+        512,
+        ge=16,
+        le=65_536,
+        description="of prompts in one step, which is what a long one delays running streams by",
+    )
+    block_size: int = Field(16, ge=1, le=1024, description="tokens in a block of the cache")
+    kv_cache_tokens: int | None = Field(
+        None,
+        ge=16,
+        le=100_000_000,
+        description="on each device; default: what the running requests may need, as far as memory allows",
+    )
+    quantize_head: bool = Field(True, description="`int8` is for the output head and the embedding too")
+    shared_system_prompts: tuple[str, ...] = Field(
+        (),
+        max_length=1000,
+        description="a JSON list; cached once for all users, who may find out by timing that others use them",
+    )
+
+    @model_validator(mode="after")
+    def _running_requests_fit_into_a_step(self) -> Self:
+        if self.chunk_tokens < self.max_running_requests:
+            raise ValueError(
+                "GATEWAY_ENGINE__CHUNK_TOKENS must not be less than GATEWAY_ENGINE__MAX_RUNNING_REQUESTS"
+            )
+        return self
+
+
 class ScriptedSettings(_Section):
     reply: str = Field(
         "one two three four five six seven eight",
@@ -266,6 +303,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     media: MediaSettings = MediaSettings()
     ops: OpsSettings = OpsSettings()
+    engine: EngineSettings = EngineSettings()
     scripted: ScriptedSettings = ScriptedSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -59,9 +59,9 @@ class Replicas:
         self.load_seconds: list[float] = []
         self.weight_gib: list[float] = []
 
-    def load(self, model: str, device: str, quantization: str) -> LoadedModel:
+    def load(self, model: str, device: str, quantization: str, quantize_head: bool) -> LoadedModel:
         started = time.monotonic()
-        loaded = load_model(model, device, quantization)
+        loaded = load_model(model, device, quantization, quantize_head)
         torch.cuda.synchronize(device)
         self.load_seconds.append(round(time.monotonic() - started, 1))
         self.weight_gib.append(round(torch.cuda.memory_allocated(device) / 2**30, 2))

@@ -14,7 +14,7 @@ from inference.loading.registry import load_model
 from inference.pool import Pool
 from inference.types import GenerationRequest
 
-LoadModel = Callable[[str, str, str], LoadedModel]  # model, device, quantization
+LoadModel = Callable[[str, str, str, bool], LoadedModel]  # model, device, quantization, quantize_head
 
 
 class InProcessBackend:
@@ -54,8 +54,9 @@ class InProcessBackend:
             torch.cuda.set_device(device)
         elif device == "cpu":
             torch.set_num_threads(threads_for(count_cores()))
-        model = self._load(self._config.model, device, self._config.quantization)
-        return Engine(model, torch.device(device), self._config)
+        config = self._config
+        model = self._load(config.model, device, config.quantization, config.quantize_head)
+        return Engine(model, torch.device(device), config)
 
 
 def resolve_devices(devices: tuple[str, ...]) -> tuple[str, ...]:

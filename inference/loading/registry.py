@@ -26,12 +26,17 @@ from inference.models.media_encoder import MediaEncoder
 
 GLM4V_IMAGE_TOKEN_ID = 151_343  # where config.json leaves it to transformers' default
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj")}
+HEAD = ("embed_tokens", "lm_head")
+
+ShouldQuantize = Callable[[str], bool]  # asked with the path of one of the decoder's modules
 
 
-def load_model(path_or_hub_name: str, device: str, quantization: str) -> LoadedModel:
+def load_model(
+    path_or_hub_name: str, device: str, quantization: str, quantize_head: bool = True
+) -> LoadedModel:
     """Loads a model directory or a hub name. `quantization` is "int8" or "none"; saved int8 stays int8.
 
-    Raises `InvalidCheckpoint`.
+    Without `quantize_head` the output head and the embedding stay floats. Raises `InvalidCheckpoint`.
     """
     checkpoint = open_checkpoint(path_or_hub_name)
     architectures = checkpoint.config.get("architectures")
@@ -42,19 +47,22 @@ def load_model(path_or_hub_name: str, device: str, quantization: str) -> LoadedM
             f"The checkpoint {checkpoint.name} has the architecture {architecture}; served are "
             f"{', '.join(ARCHITECTURES)}."
         )
-    model = load(checkpoint, torch.device(device), quantization == "int8")
+    kept = () if quantize_head else HEAD
+    model = load(checkpoint, torch.device(device), lambda path: quantization == "int8" and path not in kept)
     refuse_foreign_weights(checkpoint)
     return model
 
 
-def _load_glm4(checkpoint: Checkpoint, device: torch.device, should_quantize: bool) -> LoadedModel:
+def _load_glm4(checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize) -> LoadedModel:
     config = read_decoder_config(checkpoint.config, checkpoint.name)
     loader = _weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
     decoder = _load_decoder(loader, config, "model.", "model.embed_tokens")
     return _assemble(checkpoint, checkpoint.name, decoder, None, load_tokenizer(checkpoint), {})
 
 
-def _load_fusion(checkpoint: Checkpoint, device: torch.device, should_quantize: bool) -> LoadedModel:
+def _load_fusion(
+    checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize
+) -> LoadedModel:
     config = read_decoder_config(read_section(checkpoint.config, "text_config"), checkpoint.name)
     vision = read_vision_config(checkpoint.config, checkpoint.name)
     audio = read_audio_config(checkpoint.config, checkpoint.name)
@@ -69,7 +77,7 @@ def _load_fusion(checkpoint: Checkpoint, device: torch.device, should_quantize: 
     return _assemble(checkpoint, name, decoder, fusion, tokenizer, placeholders)
 
 
-def _load_glm4v(checkpoint: Checkpoint, device: torch.device, should_quantize: bool) -> LoadedModel:
+def _load_glm4v(checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize) -> LoadedModel:
     from inference.models.glm4v_vision import Glm4vVision, build_tower, restore_frequencies
 
     text = {"mrope_section": [8, 12, 12], **read_section(checkpoint.config, "text_config")}
@@ -92,7 +100,7 @@ def _load_glm4v(checkpoint: Checkpoint, device: torch.device, should_quantize: b
     )
 
 
-ARCHITECTURES: dict[str, Callable[[Checkpoint, torch.device, bool], LoadedModel]] = {
+ARCHITECTURES: dict[str, Callable[[Checkpoint, torch.device, ShouldQuantize], LoadedModel]] = {
     "Glm4ForCausalLM": _load_glm4,
     "Glm4vForConditionalGeneration": _load_glm4v,
     "AutoGLMFusionForConditionalGeneration": _load_fusion,
@@ -100,7 +108,7 @@ ARCHITECTURES: dict[str, Callable[[Checkpoint, torch.device, bool], LoadedModel]
 
 
 def _weight_loader(
-    checkpoint: Checkpoint, norm: str, device: torch.device, should_quantize: bool
+    checkpoint: Checkpoint, norm: str, device: torch.device, should_quantize: ShouldQuantize
 ) -> WeightLoader:
     """Computes in 32 bits on the CPU, else in the type that the norms, never quantised, are stored in."""
     tensor = checkpoint.read(norm)

@@ -23,31 +23,31 @@ Sources = Callable[[str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class WeightLoader:
-    """`dtype` is what floats are computed in."""
+    """`dtype` is what floats are computed in. `should_quantize` is asked by a module's path."""
 
     checkpoint: Checkpoint
     device: torch.device
     dtype: torch.dtype
-    should_quantize: bool
+    should_quantize: Callable[[str], bool]
 
     def load(self, root: nn.Module, sources: Sources) -> None:
         """Replaces every parameter of `root`. Raises `InvalidCheckpoint` on the first that does not fit."""
         for path, module in list(root.named_modules()):
             names = sources(path)
             if isinstance(module, Linear):
-                root.set_submodule(path, self._linear(names, module))
+                root.set_submodule(path, self._linear(names, module, self.should_quantize(path)))
             elif isinstance(module, Embedding):
-                root.set_submodule(path, self._embedding(names[0], module))
+                root.set_submodule(path, self._embedding(names[0], module, self.should_quantize(path)))
             else:
                 self._load_floats(names[0], module)
 
-    def _linear(self, names: tuple[str, ...], module: Linear) -> nn.Module:
+    def _linear(self, names: tuple[str, ...], module: Linear, should_quantize: bool) -> nn.Module:
         shape = tuple(module.weight.shape)
         bias = None
         if module.bias is not None:
             bias = torch.cat([self._read_float(f"{name}.bias") for name in names])
             self._check(f"{names[0]}.bias", tuple(bias.shape), shape[:1])
-        if self.should_quantize or any(is_int8(self.checkpoint, name) for name in names):
+        if should_quantize or any(is_int8(self.checkpoint, name) for name in names):
             parts = [self._read_quantized(name) for name in names]
             cb, scb = (torch.cat(rows) for rows in zip(*((part.cb, part.scb) for part in parts), strict=True))
             self._check(f"{names[0]}.weight", tuple(cb.shape), shape)
@@ -61,9 +61,9 @@ class WeightLoader:
         linear.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
         return linear
 
-    def _embedding(self, name: str, module: Embedding) -> nn.Module:
+    def _embedding(self, name: str, module: Embedding, should_quantize: bool) -> nn.Module:
         shape = tuple(module.weight.shape)
-        if self.should_quantize or is_int8(self.checkpoint, name):
+        if should_quantize or is_int8(self.checkpoint, name):
             quantized = self._read_quantized(name)
             self._check(f"{name}.weight", tuple(quantized.cb.shape), shape)
             return Int8Embedding(quantized.cb, quantized.scb, self.dtype)

@@ -1,13 +1,16 @@
 """What the settings refuse, in words that an operator understands."""
 
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from app.lifespan import backend_config
 from app.schemas.admin import MAX_LIFETIME_SECONDS
-from app.settings import AuthSettings, Settings
+from app.settings import AuthSettings, EngineSettings, Settings
+from inference import EngineConfig
 
 DATABASE_URL = "postgresql://gateway:a-long-password@postgres/gateway"
 
@@ -60,3 +63,61 @@ def test_directory_of_secrets_that_is_not_there_is_named(secrets_dir: Path) -> N
     secrets_dir.rmdir()
     with pytest.raises(ValidationError, match="there is no such directory"):
         Settings(_env_file=None)
+
+
+def test_every_size_of_the_engine_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {
+        "max_running_requests": 8,
+        "max_waiting_requests": 9,
+        "max_waiting_prompt_tokens": 10,
+        "chunk_tokens": 32,
+        "block_size": 4,
+        "kv_cache_tokens": 4096,
+        "quantize_head": False,
+    }
+    for name, value in wanted.items():
+        monkeypatch.setenv(f"GATEWAY_ENGINE__{name.upper()}", str(value))
+    monkeypatch.setenv("GATEWAY_ENGINE__SHARED_SYSTEM_PROMPTS", '["be kind, be brief", "be quick"]')
+    settings = Settings(_env_file=None, model="some/model", devices="cuda:1", quantization="int8")
+    assert backend_config(settings).engine == EngineConfig(
+        model="some/model",
+        devices=("cuda:1",),
+        quantization="int8",
+        shared_system_prompts=("be kind, be brief", "be quick"),
+        **wanted,
+    )
+    assert {field.name for field in fields(EngineConfig)} <= {
+        *Settings.model_fields,
+        *EngineSettings.model_fields,
+    }
+
+
+def test_engine_as_it_comes_is_the_engines_own_default() -> None:
+    assert backend_config(Settings(_env_file=None, devices="cpu")).engine == EngineConfig()
+
+
+def test_step_is_not_smaller_than_what_runs_in_it() -> None:
+    with pytest.raises(ValidationError, match="CHUNK_TOKENS must not be less than"):
+        EngineSettings(chunk_tokens=16, max_running_requests=17)
+    assert EngineSettings(chunk_tokens=16, max_running_requests=16).chunk_tokens == 16
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_running_requests": 0},
+        {"max_running_requests": 1025, "chunk_tokens": 2048},
+        {"max_waiting_requests": 0},
+        {"max_waiting_prompt_tokens": 0},
+        {"chunk_tokens": 15},
+        {"chunk_tokens": 65_537},
+        {"block_size": 0},
+        {"block_size": 1025},
+        {"kv_cache_tokens": 15},
+        {"cache": 1},
+    ],
+    ids=str,
+)
+def test_sizes_that_no_engine_can_have_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        EngineSettings(**wrong)

@@ -45,8 +45,8 @@ class Gate:
         if fault is not None:
             fault()
 
-    def load(self, model: str, device: str, quantization: str) -> LoadedModel:
-        loaded = load_model(model, device, quantization)
+    def load(self, model: str, device: str, quantization: str, quantize_head: bool) -> LoadedModel:
+        loaded = load_model(model, device, quantization, quantize_head)
         loaded.decoder.register_forward_pre_hook(self)
         return loaded
 

@@ -14,19 +14,21 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def backend_of(make_model):
     """An unstarted backend; the list collects what the loader was asked for."""
-    asked: list[tuple[str, str, str]] = []
+    asked: list[tuple[str, str, str, bool]] = []
 
-    def load(model: str, device: str, quantization: str):
-        asked.append((model, device, quantization))
+    def load(*arguments):
+        asked.append(arguments)
         return make_model()
 
     return lambda **config: (InProcessBackend(EngineConfig(kv_cache_tokens=1024, **config), load), asked)
 
 
 async def test_every_device_loads_the_configured_model_once(backend_of) -> None:
-    backend, asked = backend_of(model="some/model", devices=("cpu", "cpu"), quantization="int8")
+    backend, asked = backend_of(
+        model="some/model", devices=("cpu", "cpu"), quantization="int8", quantize_head=False
+    )
     await backend.start()
-    assert asked == [("some/model", "cpu", "int8")] * 2
+    assert asked == [("some/model", "cpu", "int8", False)] * 2
     assert [worker.device for worker in backend.status().workers] == ["cpu", "cpu"]
     assert all(worker.kv_total == 64 for worker in backend.status().workers)
     assert backend.device_loads() == ()  # processors are no accelerators

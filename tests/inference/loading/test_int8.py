@@ -11,6 +11,7 @@ from inference.errors import InvalidCheckpoint
 from inference.kernels.int8_linear import dequantize, int8_linear
 from inference.loading.int8 import quantize
 from inference.loading.registry import load_model
+from inference.models.layers import Int8Linear
 
 from ..tiny_checkpoints import Driver, edit_weights, random_sequences, whole, write_glm4
 
@@ -108,6 +109,23 @@ def test_logits_stay_close_to_those_of_floats(tmp_path: Path, tied: bool, device
     exact, rounded = logits(tmp_path, "none", device), logits(tmp_path, "int8", device)
     error = (exact - rounded).square().mean().sqrt() / exact.std()
     assert 0 < error < LOGIT_ERROR
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_output_head_and_the_embedding_can_be_kept(tmp_path: Path, tied: bool, device: str) -> None:
+    write_glm4(tmp_path, tie_word_embeddings=tied)
+    floats, kept = (
+        load_model(str(tmp_path), device, quantization, quantize_head=False).decoder
+        for quantization in ("none", "int8")
+    )
+    assert not any(isinstance(each, Int8Linear) for each in floats.modules())
+    assert [type(each) for each in kept.layers.modules()].count(Int8Linear) == 4 * LAYERS
+    rows = floats.embed(torch.arange(20, device=device))
+    assert torch.equal(kept.embed(torch.arange(20, device=device)), rows)
+    assert torch.equal(kept.logits(rows), floats.logits(rows))
+    assert not torch.equal(
+        load_model(str(tmp_path), device, "int8").decoder.logits(rows), floats.logits(rows)
+    )
 
 
 def test_a_saved_int8_checkpoint_serves_the_same_numbers(tmp_path: Path, device: str) -> None:
