@@ -14,6 +14,7 @@ import pytest
 
 from ..conftest import leave_out
 from ..servers import MissingServer, find_program
+from .dockerfile import Stage, read_stages
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -73,3 +74,41 @@ def services(compose_config: Callable[..., dict[str, Any]]) -> dict[str, dict[st
     """Every service, of every profile."""
     every: dict[str, dict[str, Any]] = compose_config("gpu", "observability")["services"]
     return every
+
+
+@pytest.fixture(scope="session")
+def stages() -> dict[str, Stage]:
+    return read_stages()
+
+
+@pytest.fixture(scope="session")
+def installed(stages: dict[str, Stage], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built from what the image's build is given and nothing else, and installed."""
+    place = tmp_path_factory.mktemp("image")
+    source = place / "source"
+    source.mkdir()
+    for name in stages["wheel"].sources:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif not name.startswith("deploy/"):
+            shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+    build = [*pip, "wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", place, source]
+    subprocess.run(build, check=True, capture_output=True, text=True)
+    (wheel,) = place.glob("*.whl")
+    install = [*pip, "install", "--no-deps", "--no-index", "--target", place / "installed", wheel]
+    subprocess.run(install, check=True, capture_output=True, text=True)
+    return place / "installed"
+
+
+@pytest.fixture(scope="session")
+def unshare(program: FindProgram) -> str:
+    """Skips where the system permits no namespaces of a user's own, except in continuous integration."""
+    path = program("unshare", "util-linux")
+    probe = subprocess.run([path, "--map-root-user", "--mount", "true"], capture_output=True, text=True)
+    if probe.returncode != 0:
+        reason = f"this system permits no namespaces of a user's own: {probe.stderr}"
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path

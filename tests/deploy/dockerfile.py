@@ -4,8 +4,10 @@ import json
 import re
 import shlex
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
-from .conftest import DEPLOY
+DOCKERFILE: Final = Path(__file__).parents[2] / "deploy" / "Dockerfile"
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Stage:
 def read_stages() -> dict[str, Stage]:
     stages: dict[str, Stage] = {}
     stage = Stage("", "")
-    text = re.sub(r"^#.*\n", "", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^#.*\n", "", DOCKERFILE.read_text(), flags=re.MULTILINE)
     for line in text.replace("\\\n", " ").splitlines():
         keyword, _, rest = line.strip().partition(" ")
         if keyword == "FROM":

@@ -159,24 +159,3 @@ def test_files_that_are_mounted_exist(services: Services) -> None:
             if volume["type"] == "bind":
                 assert Path(volume["source"]).exists(), (name, volume["source"])
                 assert volume["read_only"], name
-
-
-def test_nginx_accepts_what_its_templates_become(
-    services: Services, program: FindProgram, secrets_dir: Path, tmp_path: Path
-) -> None:
-    """As its container does it, with addresses and files of this machine."""
-    nginx = program("nginx", "nginx")
-    program("envsubst", "gettext-base")
-    environment = {
-        name: value.replace("/run/secrets", str(secrets_dir)).replace("gateway:8000", "127.0.0.1:8000")
-        for name, value in services["nginx"]["environment"].items()
-    }
-    environment |= {"NGINX_PROGRAM": nginx, "NGINX_RUN_DIR": str(tmp_path), "NGINX_LOG_DIR": str(tmp_path)}
-    environment |= {"NGINX_HTTPS_PORT": "8443", "NGINX_HTTP_PORT": "8080"}
-    (mount,) = [mount for mount in services["nginx"]["volumes"] if mount["target"] == "/opt/nginx"]
-    render = Path(mount["source"]) / "render"
-    subprocess.run([render, tmp_path / "conf"], env=os.environ | environment, check=True)
-    done = subprocess.run(
-        [nginx, "-t", "-c", tmp_path / "conf" / "nginx.conf"], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr

@@ -1,23 +1,13 @@
 """deploy/make-secrets, and the servers that are given what it makes."""
 
-import signal
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from app.settings import Settings
-
-from ..servers import ServerNotStarted, free_port, server_directory, spawn, stop_process, wait_a_little
-from .conftest import DEPLOY, FindProgram
 
 MADE = {
     *("postgres_password", "gateway_database_url", "redis_auth", "gateway_redis_url"),
@@ -66,63 +56,3 @@ def test_production_accepts_them(secrets_dir: Path, monkeypatch: pytest.MonkeyPa
     assert settings.effective_database_url.startswith("postgresql://gateway:")
     assert made["postgres_password"].strip() in settings.effective_database_url
     assert settings.redis_url is not None
-
-
-@pytest.fixture
-def start_redis(
-    program: FindProgram, services: dict[str, dict[str, Any]], secrets_dir: Path
-) -> Iterator[Callable[[], int]]:
-    """Starts it as docker-compose.yml says, in another place; returns its port."""
-    places = {
-        "redis-server": program("redis-server", "redis-server"),
-        "/etc/redis/redis.conf": str(DEPLOY / "redis" / "redis.conf"),
-        "/run/secrets/redis_auth": str(secrets_dir / "redis_auth"),
-    }
-    with server_directory() as directory, ExitStack() as stack:
-        places["/data"] = str(directory)
-        command = [places.get(word, word) for word in services["redis"]["command"]]
-
-        def start() -> int:
-            port, log = free_port(), directory / "log"
-            process = spawn([*command, "--port", str(port)], log, signal.SIGKILL)
-            stack.callback(stop_process, process, signal.SIGKILL)
-            while not is_listening(port):
-                wait_a_little(process, log)
-            return port
-
-        yield start
-
-
-def connect(port: int, password: str | None = None) -> redis.Redis:
-    return redis.Redis(port=port, password=password, retry=Retry(NoBackoff(), 0))
-
-
-def is_listening(port: int) -> bool:
-    """Raises AssertionError when it lets in who has no password."""
-    with connect(port) as client:
-        try:
-            client.ping()
-        except redis.AuthenticationError:
-            return True
-        except redis.ConnectionError:
-            return False
-    raise AssertionError("it wants no password")
-
-
-@pytest.mark.servers
-def test_redis_takes_its_configuration_and_the_gateways_password(
-    start_redis: Callable[[], int], secrets_dir: Path
-) -> None:
-    port = start_redis()
-    url = urlsplit((secrets_dir / "gateway_redis_url").read_text().strip())
-    assert (url.hostname, url.port) == ("redis", 6379)
-    with connect(port, url.password) as client:
-        assert client.config_get("appendonly") == {"appendonly": "yes"}
-        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
-
-
-@pytest.mark.servers
-def test_redis_does_not_start_without_its_password(start_redis: Callable[[], int], secrets_dir: Path) -> None:
-    (secrets_dir / "redis_auth").unlink()
-    with pytest.raises(ServerNotStarted, match="redis_auth"):
-        start_redis()
