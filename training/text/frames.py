@@ -8,7 +8,8 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import accumulate, product
+from math import log2, prod
 
 from training.example import Language, Split
 from training.text.question_forms import FORMS
@@ -44,18 +45,27 @@ class Phrasings:
     """All ways to say one thing."""
 
     frames: dict[tuple[Split, Language], tuple[Frame, ...]]
+    weights: dict[tuple[Split, Language], tuple[float, ...]]  # cumulative
+
+    def choose(self, rng: random.Random, split: Split, language: Language) -> Frame:
+        """A frame with 1,000 sentences comes more often than one with a single one, but not 1,000 times."""
+        key = split, language
+        return rng.choices(self.frames[key], cum_weights=self.weights[key])[0]
 
 
 def phrasings(*, train_en: str, train_zh: str, held_out_en: str, held_out_zh: str) -> Phrasings:
     """Each text has one frame a line."""
-    return Phrasings(
-        {
-            ("train", "en"): frames(train_en),
-            ("train", "zh"): frames(train_zh),
-            ("held_out", "en"): frames(held_out_en),
-            ("held_out", "zh"): frames(held_out_zh),
-        }
-    )
+    all_frames: dict[tuple[Split, Language], tuple[Frame, ...]] = {
+        ("train", "en"): frames(train_en),
+        ("train", "zh"): frames(train_zh),
+        ("held_out", "en"): frames(held_out_en),
+        ("held_out", "zh"): frames(held_out_zh),
+    }
+    weights = {
+        key: tuple(accumulate(1 + log2(_count(frame.parts)) for frame in some))
+        for key, some in all_frames.items()
+    }
+    return Phrasings(all_frames, weights)
 
 
 def frames(text: str) -> tuple[Frame, ...]:
@@ -97,6 +107,10 @@ def _sample(parts: Sequence, rng: random.Random) -> str:
         part if isinstance(part, str) else _sample(part.options[int(rng.random() * len(part.options))], rng)
         for part in parts
     )
+
+
+def _count(parts: Sequence) -> int:
+    return prod(sum(map(_count, part.options)) for part in parts if isinstance(part, Choice))
 
 
 def _sentences(parts: Sequence) -> Iterator[str]:

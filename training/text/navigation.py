@@ -197,6 +197,11 @@ BACK = phrasings(
         this is wrong, take me back
         can you take me back one screen?
         wrong screen, go back one step
+        *return to the (screen|page) (that was there before|where i was before|we had before)
+        *(close this page|leave this page) and (show|open) the (one before|last one|previous one)
+        i did not want this (page|screen), (go back|take me back)
+        one (step|page|screen) back would be (good|great|nice)
+        (that|this) was the wrong (button|icon|page), back (please|one step|to the last page)
     """,
     train_zh="""
         *(返回|后退|退回|退回去|倒回去|退出去)[一下]
@@ -234,6 +239,10 @@ BACK = phrasings(
         我想看上一个界面
         让我返回刚才的页面
         刚才那个画面，退回去看
+        *(关掉|离开)这个(页面|界面)，(看上一个|退回去|返回之前的)
+        *(倒|退)回(我刚才看的|刚刚那个)(页面|界面)
+        这(不是|不是我要的)(页面|界面)，(返回|退回去|后退)
+        (麻烦|请)(退|后退|返回)(到前面|到前一个|回前一个)(页面|界面)
     """,
 )
 
@@ -284,6 +293,10 @@ HOME = phrasings(
         can we see the start screen?
         now the main screen, please
         i need to get home
+        *(leave|close) (what is open|everything here) and (show the home screen|go to the main screen)
+        *(get|bring) the (home|start|main) screen (back|up)[ for me]
+        we are done with this app, (home|go home|back to the home screen)
+        the (home|main|start) screen is (what i want|where i want to be|what i need)
     """,
     train_zh="""
         *(回到|返回|回|去|到|切到|退到|跳到|进入|切换到)(主屏幕|桌面|主页|首页|手机桌面|主界面|手机主屏幕)
@@ -317,6 +330,10 @@ HOME = phrasings(
         让我去手机主界面
         可以退到主屏幕吗？
         我们去桌面看看
+        *(关掉|离开)所有(应用|软件)，(回桌面|去主屏幕|回到主界面)
+        *(把|让)手机(回到|退到)(桌面|主屏幕|主界面|主页)
+        这个应用用完了，(回桌面|回主屏幕|去主页)
+        我要看的是(桌面|主屏幕|主界面)
     """,
 )
 
@@ -357,6 +374,11 @@ FINISH = phrasings(
         there are no more steps to do
         that's everything for today, we are done
         you can end this job now
+        (very well|as you see), (the task is complete now|this was the last step|we have finished it all|the work is over)
+        (we|you) have (reached the goal|done the last step|completed all the steps|done all the work)
+        there is no (work|task|step) left[ for you| for us| here]
+        *(stop|end) the task (here|now), (it is done|all is ready|everything is complete)
+        the (goal|task|work) (was reached|was completed|was done) (just now|this morning|today)
     """,
     train_zh="""
         (任务|这个任务|工作|操作|事情|这件事)(完成|结束|做完|搞定|已经完成|已经结束|已经做完|都完成|办完)了
@@ -382,6 +404,10 @@ FINISH = phrasings(
         工作到这里就结束了
         全部事情都办完了
         操作已经做好了，可以收工
+        (好|好了|行)，(任务全部完成|最后一步做好了|我们都做完了|工作已经结束)
+        (我们|你)把(任务|事情|工作|步骤)(都|全都)(做完|完成|办好)了
+        (别的|其他的)(事|任务|步骤)都没有了，(结束吧|完成了|停吧)
+        *(到这里|现在)(结束|停止)(这个|当前)(工作|操作)，(已经好了|都完成了)
     """,
 )
 FINISHED = {"en": "The task is done.", "zh": "任务已经完成。"}

@@ -39,6 +39,8 @@ GREETING = fact(
             hi assistant, i am here again
             i wanted to say good evening
             pleased to see you, hello
+            (hello|hi|good morning), (here i am|it is me again|nice that you are here)
+            a (very |)(good|nice) (morning|day|afternoon) to (you|my phone|my assistant)
         """,
         train_zh="""
             (你好|您好|嗨|哈喽|你好啊|你好呀|嘿|哈啰|大家好|喂)[，小助手|，助手|，朋友|，手机助手|，AutoGLM|！]
@@ -66,6 +68,8 @@ GREETING = fact(
             你好呀，给你问个好
             喂，你在不在呀？
             大家好，下午好
+            (哈喽|嗨|你好呀)，(我又来啦|是我|见到你真开心)
+            (小助手|手机助手)，(早上好|你好|晚上好)[呀|啊]
         """,
     ),
     en="Hello! How can I help you?",
@@ -98,6 +102,8 @@ WELLBEING = fact(
             i am well, and how are you today?
             i hope that you feel well today
             have you been ok lately?
+            my friend, how (are you|is your day|do you feel)[ this evening| so far]
+            is all well (with you|where you are)[ this morning| today]?
         """,
         train_zh="""
             (你|您)(好吗|还好吗|怎么样|过得怎么样|过得好吗|今天好吗|今天怎么样|最近好吗|最近怎么样|今天过得怎么样|今天还好吗|最近还好吗)？
@@ -117,6 +123,8 @@ WELLBEING = fact(
             早上好，今天感觉如何？
             近来你还好吗？
             我今天挺好，那你呢？
+            (小助手|助手)，你(今天|最近)(过得好吗|怎么样|好不好)？
+            (今天|最近)(有没有|)(不开心|累着)吗，你(还好吗|好吗)？
         """,
     ),
     en="I am fine, thank you. How can I help you?",
@@ -149,6 +157,8 @@ THANKS = fact(
             that is very kind, thank you so much
             i just wanted to thank you very much
             perfect answer, i appreciate that
+            (you are a great help|what a useful answer|you did that so well), (thanks|thank you)[ again| my friend]
+            (oh |)(thank you|thanks) for (doing this|your nice work|all the help)
         """,
         train_zh="""
             (谢谢|多谢|感谢|非常感谢|谢谢你|谢谢您|谢啦|谢了|十分感谢|太感谢了|辛苦了|谢谢啦|感谢你|万分感谢)[，助手|，小助手|，再见面聊|你的帮助|了|，很有用|，辛苦了]
@@ -171,6 +181,8 @@ THANKS = fact(
             辛苦你了，小助手
             我真的很感谢你帮忙
             真是太棒了，谢谢您
+            (你真是帮了大忙|这个回答太有用了|你帮得真好)，(谢谢|感谢你|多谢你)
+            (哎呀，|)(谢谢你|非常感谢)(做的这些|帮我这么多|这么快回答)
         """,
     ),
     en="You're welcome!",
@@ -204,6 +216,8 @@ GOODBYE = fact(
             bye assistant, until next time
             i'm going to bed, sleep well
             thanks, see you next week
+            (so|ok then), (i will go now|i must leave|that was all), (bye|goodbye|see you)[ soon| tomorrow]
+            i (will|shall) (talk|speak) to you (again tomorrow|next week|another day), (bye|good night|goodbye)
         """,
         train_zh="""
             (再见|拜拜|拜|回见|再会|下次见|明天见|回头见|改天见|待会见|后会有期|一会儿见|下回见)[，助手|，小助手|了|啦|，朋友|吧]
@@ -223,6 +237,8 @@ GOODBYE = fact(
             我得走啦，改天再聊
             祝你好梦，拜拜
             该休息了，跟你说晚安
+            (好啦|那好)，我(先走|去休息|去睡)(了|啦)，(拜拜|再见|晚安)
+            (我们|我和你)(下周|过几天|晚上)再聊，(再见|拜拜)
         """,
     ),
     en="Goodbye!",
@@ -251,6 +267,8 @@ SORRY = fact(
             please forgive the trouble, i'm sorry
             sorry, i did not mean to write it
             my apologies, i was mistaken
+            oh no, (i was wrong|i made a mistake|that was a mistake), (sorry|my apologies|forgive me)
+            (so |very |)sorry for (my last message|the trouble i made|my typing errors)
         """,
         train_zh="""
             (对不起|抱歉|不好意思|很抱歉|非常抱歉|真对不起|sorry|实在抱歉|请原谅)[，我错了|，是我的错|，打错了|，说错了|，打扰了|，我弄错了|，助手|啊]
@@ -268,6 +286,8 @@ SORRY = fact(
             不好意思，请你别介意
             我弄错了，请原谅我
             是我不对，向你道歉
+            哎呀，(我说错了|是我弄错了|我打错了)，(对不起|抱歉|不好意思)
+            (刚才|上一句)(说错|打错|写错)了，(请原谅|真抱歉)
         """,
     ),
     en="No problem.",

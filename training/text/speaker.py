@@ -63,7 +63,7 @@ class Speaker:
         return (crc32(values.encode()) % HELD_OUT_SHARE == 0) == (self.split == "held_out")
 
     def say(self, phrasings: Phrasings, **values: str) -> str:
-        frame = self.choose(phrasings.frames[self.split, self.language])
+        frame = phrasings.choose(self.rng, self.split, self.language)
         sentence = frame.sample(self.rng)
         manners = MANNERS[self.split, self.language]
         if frame.is_request and self.chance(POLITE):

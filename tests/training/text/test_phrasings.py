@@ -1,6 +1,8 @@
 import importlib
 import pkgutil
+import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 import training.text
 from training.example import Language
 from training.text.facts import Fact
-from training.text.frames import Phrasings, frames
+from training.text.frames import Phrasings, frames, phrasings
 from training.text.manners import MANNERS
 
 SIGNS = re.compile(r"[^\w\s{}']")
@@ -49,6 +51,14 @@ def test_no_phrasing_is_in_both_splits(name: str, phrasing: Phrasings, language:
     trained = sentences("train")
     both = {s for s in sentences("held_out") if not trained.isdisjoint(trained_cores(s, language))}
     assert not both
+
+
+def test_frame_with_many_sentences_comes_more_often() -> None:
+    lines = "(a|b|c|d) (a|b|c|d)\nx"  # sixteen sentences, and one
+    choices = phrasings(train_en=lines, train_zh="x", held_out_en="x", held_out_zh="x")
+    rng = random.Random(0)
+    drawn = Counter(choices.choose(rng, "train", "en").sample(rng) == "x" for _ in range(6_000))
+    assert 0.15 < drawn[True] / 6_000 < 0.18  # 1 : 1 + log2(16)
 
 
 def test_frame_says_each_of_its_sentences() -> None:
