@@ -67,9 +67,17 @@ async def running_browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser, gateway: Gateway, size: dict[str, int] = DESKTOP, theme: str = "light"
+    browser: Browser,
+    gateway: Gateway,
+    size: dict[str, int] = DESKTOP,
+    theme: str = "light",
+    *,
+    url: str | None = None,
 ) -> AsyncIterator[Visit]:
-    """A fresh profile on a screen of that size. Checks the visit when it ends well."""
+    """A fresh profile on a screen of that size. Checks the visit when it ends well.
+
+    `url` is where the gateway is reached, if not directly; its certificate is believed.
+    """
     context = await browser.new_context(
         viewport=size,  # type: ignore[arg-type]  # a mapping like theirs
         color_scheme=theme,  # type: ignore[arg-type]  # "light" or "dark"
@@ -77,11 +85,12 @@ async def visiting(
         has_touch=size is PHONE,
         locale="en-GB",
         reduced_motion="reduce",
+        ignore_https_errors=url is not None,
     )
     context.set_default_timeout(TIMEOUT_MS)
     try:
         page = await context.new_page()
-        visit = Visit(page, f"http://127.0.0.1:{gateway.port}")
+        visit = Visit(page, url or f"http://127.0.0.1:{gateway.port}")
         page.on("request", visit.note_request)
         page.on("console", visit.note_message)
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
@@ -91,14 +100,14 @@ async def visiting(
         await context.close()
 
 
-def new_link(gateway: Gateway) -> str:
+def new_link(gateway: Gateway, url: str | None = None) -> str:
     """A whole address that signs in."""
     link = SignInLink(gateway.services.settings.data_dir)
-    return link.create(f"http://127.0.0.1:{gateway.port}")
+    return link.create(url or f"http://127.0.0.1:{gateway.port}")
 
 
 async def sign_in(visit: Visit, gateway: Gateway, view: str = "live") -> None:
-    await visit.page.goto(new_link(gateway))
+    await visit.page.goto(new_link(gateway, visit.url))
     await visit.page.get_by_role("button", name="Sign out").wait_for()
     if view != "live":
         await visit.page.goto(f"{visit.url}/ops#{view}")
