@@ -80,7 +80,7 @@ class Speaker:
     def _politely(self, sentence: str, manners: Manners) -> str:
         if self.chance(0.7):
             sentence = self.choose(manners.before) + sentence
-        if self.chance(0.4) and not sentence.endswith(COPIED):
+        if self.chance(0.4) and not sentence.endswith((*COPIED, "?", "？")):
             after = self.choose(manners.after)
             sentence += after if "please" not in after or "please" not in sentence else ""
         return sentence
