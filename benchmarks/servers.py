@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,7 +11,11 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+
+from app.cli.certificates import read_or_make_key, self_sign, write
 
 SERVER_CORE = 0
 LOAD_CORE = 1
@@ -84,6 +89,46 @@ def gateway(**settings: str) -> Iterator[tuple[int, int, str]]:
                 check=True,
             )
             yield port, process_id, issued.stdout.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """Listens on the loopback address with a certificate for `localhost`."""
+
+    port: int
+    certificate: Path
+
+
+@contextlib.contextmanager
+def nginx(gateway_port: int, **variables: str) -> Iterator[Nginx]:
+    """The shipped configuration with its shipped limits in front of a gateway, on the servers' core."""
+    program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+    if program is None:
+        raise SystemExit("nginx is not installed: apt-get install nginx gettext-base")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o711)  # its workers are another user's
+        certificate, key = directory / "certificate.pem", directory / "key.pem"
+        made = self_sign(["localhost"], timedelta(days=1), read_or_make_key(key))
+        write(made, certificate, key)
+        port = free_port()
+        environment = {
+            "NGINX_GATEWAYS": f"127.0.0.1:{gateway_port}",
+            "NGINX_ADDRESSES": "127.0.0.1",
+            "NGINX_HTTPS_PORT": str(port),
+            "NGINX_HTTP_PORT": str(free_port()),
+            "NGINX_TLS_CERTIFICATE": str(certificate),
+            "NGINX_TLS_KEY": str(key),
+            "NGINX_LOG_DIR": name,
+            "NGINX_RUN_DIR": str(directory / "run"),
+            **variables,
+        }
+        render = Path(__file__).parents[1] / "nginx" / "render"
+        subprocess.run([render, directory / "conf"], env=os.environ | environment, check=True)
+        command = [program, "-c", str(directory / "conf" / "nginx.conf"), "-g", "daemon off;"]
+        with _process(command, environment, directory / "log"):
+            _wait_until_open(port)
+            yield Nginx(port, certificate)
 
 
 def _wait_until_open(port: int) -> None:

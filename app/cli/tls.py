@@ -29,10 +29,12 @@ def self_signed(
     from app.cli.command_failed import CommandFailed
     from app.cli.environment import load_settings
 
-    where = directory or load_settings().data_dir / "tls"
+    data_dir = load_settings().data_dir
+    where = directory or data_dir / "tls"
     certificate_path, key_path = where / "certificate.pem", where / "key.pem"
     try:
-        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for made_if_absent in (data_dir, where) if directory is None else (where,):
+            made_if_absent.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = certificates.read_or_make_key(key_path)
         made = certificates.self_sign(names or DEVELOPMENT_NAMES, timedelta(days=days), key)
         certificates.write(made, certificate_path, key_path)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -13,10 +14,11 @@ from app.schemas.problems import openai_error_of, problem_of
 
 from .conftest import StartNginx
 from .fake_gateway import fake_gateway, hang_up, say_nothing
-from .nginx_server import NginxServer
+from .nginx_server import NGINX_DIRECTORY, NginxServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "nginx.md"
 TOO_LARGE = 25 * 1_048_576 + 1
 PROBLEM = {"type", "title", "status", "detail", "code", "request_id"}
 
@@ -162,6 +164,17 @@ async def test_pages_of_errors_cannot_be_asked_for(bare_nginx: NginxServer, path
     answer = await bare_nginx.curl(path)
     assert answer.status == 404
     assert check_shape(path, answer.status, answer.headers, answer.body) == "not_found"
+
+
+def test_document_names_every_code() -> None:
+    template = (NGINX_DIRECTORY / "templates" / "http" / "errors.conf").read_text()
+    blocks = dict(re.findall(r"(?s)map [^{]*(\$\w+) \{\n(.*?)\n\}", template))
+    codes = set(re.findall(r"(?m)^ +\S.* (\w+);$", blocks["$error_code"]))
+    sentences = set(re.findall(r"(?m)^ +(\w+) \"", blocks["$error_detail"])) - {"default"}
+    assert codes == sentences | {"internal_error"}
+    documented = re.findall(r"(?m)^\| \d{3} \| `(\w+)` \|", DOCUMENT.read_text())
+    assert set(documented) == codes
+    assert len(documented) == len(codes)
 
 
 async def test_openais_sdk_understands_them(start_nginx: StartNginx) -> None:

@@ -46,6 +46,7 @@ def gixy(config: Path) -> list[dict[str, object]]:
 
 
 def test_nginx_accepts_what_is_written(tmp_path: Path, certificate: Path) -> None:
+    program = os.environ.get("NGINX_PROGRAM") or find_program("nginx", "nginx")
     tls = {"NGINX_TLS_CERTIFICATE": str(certificate), "NGINX_TLS_KEY": str(certificate.with_name("key.pem"))}
     for number, variables in enumerate(
         (
@@ -57,8 +58,9 @@ def test_nginx_accepts_what_is_written(tmp_path: Path, certificate: Path) -> Non
             {"NGINX_HTTPS_PORT": "8443", "NGINX_HTTP_PORT": "8080", "NGINX_TLS_AUTHORITIES": "/nowhere"},
         )
     ):
-        config = render(tmp_path / str(number), NGINX_LOG_DIR=str(tmp_path), **tls, **variables)
-        program = os.environ.get("NGINX_PROGRAM") or find_program("nginx", "nginx")
+        config = render(
+            tmp_path / str(number), NGINX_LOG_DIR=str(tmp_path), NGINX_PROGRAM=program, **tls, **variables
+        )
         tested = subprocess.run([program, "-t", "-c", config], capture_output=True, text=True, check=False)
         assert tested.returncode == 0, tested.stderr
         complaints = re.findall(r"\[(?:warn|error|emerg)\] \S+ (.*)", tested.stderr)

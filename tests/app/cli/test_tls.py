@@ -70,6 +70,11 @@ def test_key_is_for_its_owner_alone_and_fits(run: Run, tmp_path: Path) -> None:
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(key.with_name("certificate.pem"), key)
 
 
+def test_data_directory_that_it_makes_is_its_owners(run: Run, tmp_path: Path) -> None:
+    run("tls", "self-signed")
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
 def test_renewing_keeps_the_key_and_so_the_pin(run: Run, tmp_path: Path) -> None:
     first = lines_of(run("tls", "self-signed", "--days", "1").out)
     second = lines_of(run("tls", "self-signed").out)

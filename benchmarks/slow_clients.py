@@ -1,0 +1,169 @@
+"""What a user notices of 300 slow clients: `python -m benchmarks.slow_clients` (about two minutes).
+
+nginx with the shipped limits, the gateway and a scripted backend on one core; the user and the attackers on
+the other, each with an address of its own. Whoever is refused or cut off comes back five seconds later.
+Calm and attack take turns, so that a noisy neighbour hits both.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import ssl
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.hardware import hardware_and_versions
+from benchmarks.servers import LOAD_CORE, Nginx, gateway, nginx, pin_to
+
+SLOW_CLIENTS: Final = 300
+USER_ADDRESS, ATTACKERS_ADDRESS = "127.0.0.2", "127.0.0.3"
+REQUESTS_PER_SECOND: Final = 15.0  # under the limit of an address
+DRIP_SECONDS: Final = 1.0
+# Sooner, and what is measured is the attackers' own handshakes, which cost them as much as they cost nginx.
+RETURN_SECONDS: Final = 5.0
+BODY: Final = json.dumps({"prompt": "hello there", "max_tokens": 64}).encode()
+# As shipped, but for the user's requests a minute.
+SETTINGS: Final = {"GATEWAY_LIMITS__CONCURRENT_REQUESTS": "2", "GATEWAY_LIMITS__MAX_IN_FLIGHT": "64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    name: str
+    beginning: bytes
+
+
+def attacks(token: str) -> list[Attack]:
+    head = "POST /vision HTTP/1.1\r\nHost: localhost\r\n"
+    whole = (
+        f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n"
+    )
+    return [
+        Attack("slow_heads", f"{head}X-Slow: ".encode()),
+        Attack("slow_bodies", f"{head}{whole}".encode()),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=100, help="of the user, a round, calm and attacked")
+    arguments = parser.parse_args()
+    figures: dict[str, float] = {"slow_clients": SLOW_CLIENTS}
+    with gateway(**SETTINGS) as (port, _, token), nginx(port) as proxy:
+        pin_to(LOAD_CORE)
+        for attack in attacks(token):
+            calm: list[float] = []
+            attacked: list[float] = []
+            for _ in range(arguments.rounds):
+                calm += asyncio.run(ask(proxy, token, arguments.requests))
+                with under(attack, proxy):
+                    attacked += asyncio.run(ask(proxy, token, arguments.requests))
+            figures |= _figures(attack.name, calm, attacked)
+    Console().print(_table(figures))
+    print(json.dumps(figures | {"hardware": hardware_and_versions("fastapi", "uvicorn", "uvloop")}))
+
+
+async def ask(proxy: Nginx, token: str, requests: int) -> list[float]:
+    """Seconds that each answer took, over one kept connection. Anything but 200 ends the benchmark."""
+    context = ssl.create_default_context(cafile=proxy.certificate)
+    reader, writer = await asyncio.open_connection(
+        "localhost", proxy.port, ssl=context, local_addr=(USER_ADDRESS, 0)
+    )
+    head = f"POST /chat HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    seconds = []
+    for _ in range(requests):
+        asked_at = time.perf_counter()
+        writer.write(head.encode() + BODY)
+        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(answer.split(b"content-length: ")[1].split(b"\r\n")[0])
+        await reader.readexactly(length)
+        seconds.append(time.perf_counter() - asked_at)
+        if not answer.startswith(b"http/1.1 200"):
+            raise SystemExit(f"the user was refused: {answer.decode()}")
+        await asyncio.sleep(1 / REQUESTS_PER_SECOND)
+    writer.close()
+    return seconds
+
+
+@contextlib.contextmanager
+def under(attack: Attack, proxy: Nginx) -> Iterator[None]:
+    """The attackers are a process of their own, so that the user does not wait for them."""
+    context = multiprocessing.get_context("spawn")
+    is_going = context.Event()
+    process = context.Process(target=_attack, args=(attack, proxy, is_going), daemon=True)
+    process.start()
+    is_going.wait(60)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _attack(attack: Attack, proxy: Nginx, is_going: Event) -> None:
+    pin_to(LOAD_CORE)
+    asyncio.run(_attack_together(attack, proxy, is_going))
+
+
+async def _attack_together(attack: Attack, proxy: Nginx, is_going: Event) -> None:
+    context = ssl.create_default_context(cafile=proxy.certificate)
+    connected = 0
+
+    async def drip_for_ever() -> None:
+        nonlocal connected
+        while True:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(
+                    "localhost", proxy.port, ssl=context, local_addr=(ATTACKERS_ADDRESS, 0)
+                )
+                connected += 1
+                if connected == SLOW_CLIENTS:
+                    is_going.set()
+                writer.write(attack.beginning)
+                while not reader.at_eof():
+                    writer.write(b"x")
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(DRIP_SECONDS):
+                            await reader.read(65536)
+                writer.close()
+            await asyncio.sleep(RETURN_SECONDS)
+
+    await asyncio.gather(*(drip_for_ever() for _ in range(SLOW_CLIENTS)))
+
+
+def _figures(name: str, calm: list[float], attacked: list[float]) -> dict[str, float]:
+    before, during = _p95_ms(calm), _p95_ms(attacked)
+    return {
+        f"calm_p50_ms_before_{name}": round(statistics.median(calm) * 1000, 2),
+        f"calm_p95_ms_before_{name}": before,
+        f"p50_ms_under_{name}": round(statistics.median(attacked) * 1000, 2),
+        f"p95_ms_under_{name}": during,
+        f"p95_grows_by_under_{name}": round(during / before, 2),
+    }
+
+
+def _p95_ms(seconds: list[float]) -> float:
+    return round(sorted(seconds)[int(len(seconds) * 0.95)] * 1000, 2)
+
+
+def _table(figures: dict[str, float]) -> Table:
+    table = Table(title="What a user notices of slow clients")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in figures.items():
+        table.add_row(name.replace("_", " "), f"{value:,}")
+    return table
+
+
+if __name__ == "__main__":
+    main()
