@@ -23,8 +23,10 @@ _DIGITS: Final = 4  # enough of a second or a rate
 Document = dict[str, Any]  # Any: what JSON holds
 
 
-def dashboard(services: Services, after: float, names: Mapping[str, str]) -> Document:
-    """Samples later than `after` (Unix seconds). `names` are users' by id; who has none stays nameless."""
+def dashboard(
+    services: Services, after: float, slowest: Sequence[tuple[str, Traffic]], names: Mapping[str, str]
+) -> Document:
+    """Samples later than `after` (Unix seconds). `names` are those of the slowest users, as far as known."""
     history, status = services.history, services.backend.status()
     recent = history.last(WINDOW_SECONDS)
     thresholds, measures = services.settings.ops, Measures.of(recent)
@@ -52,14 +54,10 @@ def dashboard(services: Services, after: float, names: Mapping[str, str]) -> Doc
         },
         "workers": [_worker(worker, loads.get(worker.worker)) for worker in status.workers],
         "refusals": list(_refusals(history)),
-        "slowest_users": [_user(user_id, hour, names) for user_id, hour in slowest_users(history)],
+        "slowest_users": [_user(user_id, hour, names) for user_id, hour in slowest],
         "samples": _columns(samples),
         "worker_samples": _worker_columns(samples, [worker.worker for worker in status.workers]),
     }
-
-
-def slowest_users(history: History) -> list[tuple[str, Traffic]]:
-    return history.users.slowest(SLOWEST_USERS)
 
 
 def _columns(samples: Sequence[Sample]) -> Document:

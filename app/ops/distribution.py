@@ -4,7 +4,7 @@ Each is put into a step of 5 %, so that any number of them takes at most some hu
 """
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, Self
 
@@ -20,17 +20,19 @@ class Distribution:
     __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
+        self._counts: defaultdict[int, int] = defaultdict(int)
 
     @classmethod
     def merged(cls, parts: Iterable[Self]) -> Self:
         whole = cls()
+        counts = whole._counts
         for part in parts:
-            whole._counts.update(part._counts)
+            for step, count in part._counts.items():
+                counts[step] += count
         return whole
 
     def __len__(self) -> int:
-        return self._counts.total()
+        return sum(self._counts.values())
 
     def add(self, value: float) -> None:
         self._counts[round(math.log(min(max(value, LOWEST), HIGHEST)) / _LOG_STEP)] += 1

@@ -5,8 +5,10 @@ Bounded: twelve slots of five minutes with so many users each; the hour moves on
 
 from collections import deque
 from collections.abc import Callable
+from heapq import nsmallest
 from typing import Final
 
+from app.ops.distribution import Distribution
 from app.ops.request_record import Outcome, RequestRecord
 from app.ops.traffic import Traffic
 
@@ -46,11 +48,9 @@ class UsersOfHour:
             if number > oldest:
                 for user_id, traffic in users.items():
                     slots.setdefault(user_id, []).append(traffic)
-        hours = [(user_id, Traffic.merged(parts)) for user_id, parts in slots.items()]
-        waited = [
-            (ttft_seconds, user_id, traffic)
-            for user_id, traffic in hours
-            if (ttft_seconds := traffic.ttft_seconds.quantile(0.95)) is not None
-        ]
-        waited.sort(key=lambda entry: (-entry[0], entry[1]))
-        return [(user_id, traffic) for _, user_id, traffic in waited[:count]]
+        waits: list[tuple[float, str]] = []
+        for user_id, parts in slots.items():
+            ttft_seconds = Distribution.merged(part.ttft_seconds for part in parts).quantile(0.95)
+            if ttft_seconds is not None:
+                waits.append((-ttft_seconds, user_id))
+        return [(user_id, Traffic.merged(slots[user_id])) for _, user_id in nsmallest(count, waits)]

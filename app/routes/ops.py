@@ -19,7 +19,7 @@ from app.admin.ops_sessions import sign_in_by_link, sign_out
 from app.auth.principal import Principal
 from app.auth.sign_in_link import SignInLink
 from app.dependencies import PrincipalDep, ServicesDep, TokenIssuerDep
-from app.ops.dashboard import dashboard, slowest_users
+from app.ops.dashboard import SLOWEST_USERS, dashboard
 from app.persistence.users import names_of
 from app.routes import admin
 from app.routes.answers import JSONAnswer
@@ -102,13 +102,14 @@ async def end_session(request: Request, principal: PrincipalDep, services: Servi
 async def data(services: ServicesDep, after: Annotated[float, Query(ge=0)] = 0.0) -> Response:
     """State now, and the samples later than `after` (Unix seconds)."""
     names: dict[str, str] = {}
-    if user_ids := [user_id for user_id, _ in slowest_users(services.history)]:
+    slowest = services.history.users.slowest(SLOWEST_USERS)
+    if slowest:
         try:
             async with services.database.session(read_only=True) as db_session:
-                names = await names_of(db_session, user_ids)
+                names = await names_of(db_session, [user_id for user_id, _ in slowest])
         except errors.DatabaseUnavailable:
             names = {}  # ids must do; that the database is away is on the page
-    return JSONAnswer(dashboard(services, after, names), headers=NO_STORE)
+    return JSONAnswer(dashboard(services, after, slowest, names), headers=NO_STORE)
 
 
 for _route in admin.router.routes:
