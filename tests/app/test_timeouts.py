@@ -22,9 +22,9 @@ PHONE_IDLE_SECONDS = 30  # a new connection costs a phone its radio and a handsh
 
 
 def nginx_seconds(template: str, directive: str) -> int:
-    """Of the one line that sets it, with the default of the variable that it may name."""
+    """Of the lines that set it, which must agree, with the default of the variable that they may name."""
     text = (NGINX / "templates" / template).read_text()
-    (value,) = re.findall(rf"(?m)^ *{directive} (\S+)s;", text)
+    (value,) = set(re.findall(rf"(?m)^ *{directive} (\S+)s;", text))
     variable = re.fullmatch(r"\$\{(NGINX_\w+)\}", value)
     if variable is not None:
         (value,) = re.findall(rf'(?m)^: "\$\{{{variable[1]}:=(\d+)\}}"$', (NGINX / "render").read_text())
