@@ -21,7 +21,7 @@ __all__ = ["empty_database", "start_gateway"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
-SECONDS = 30
+SECONDS = 60
 PAUSE_SECONDS = 0.1  # between two rounds of requests and questions
 INTERVAL = "200ms"
 NAMES = (r"^(\w+)[{ ]", r"^# TYPE (\w+) ")  # with a value, or declared while there is none
