@@ -102,7 +102,10 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
 
 def backend_config(settings: Settings) -> BackendConfig:
     engine = EngineConfig(
-        devices=settings.devices, quantization=settings.quantization, **settings.engine.model_dump()
+        devices=settings.devices,
+        quantization=settings.quantization,
+        speech_recognition_model=settings.speech_recognition_model,
+        **settings.engine.model_dump(),
     )
     if settings.model is not None:
         engine = replace(engine, model=settings.model)

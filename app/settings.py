@@ -276,6 +276,10 @@ class Settings(BaseSettings):
         ("auto",), description="one worker each, as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU"
     )
     quantization: Literal["int8", "none"] = Field("none", description="of the model's weights")
+    speech_recognition_model: str | None = Field(
+        None,
+        description="a Whisper checkpoint, a directory or hub name: hears for models without an audio tower",
+    )
     request_timeout_seconds: float = Field(
         60.0, ge=1, le=600, description="for a whole request; the engine stops 4 % earlier"
     )

@@ -47,7 +47,10 @@ class DeviceLoad:
 
 @dataclass(frozen=True, slots=True)
 class BackendStatus:
+    """`speech_workers` transcribe for a model that cannot hear, whose `workers` are."""
+
     workers: tuple[WorkerStatus, ...]
+    speech_workers: tuple[WorkerStatus, ...] = ()
 
     @property
     def is_ready(self) -> bool:
@@ -55,11 +58,11 @@ class BackendStatus:
 
     @property
     def running(self) -> int:
-        return sum(worker.running for worker in self.workers)
+        return sum(worker.running for worker in (*self.workers, *self.speech_workers))
 
     @property
     def waiting(self) -> int:
-        return sum(worker.waiting for worker in self.workers)
+        return sum(worker.waiting for worker in (*self.workers, *self.speech_workers))
 
 
 class DeltaStream(Protocol):

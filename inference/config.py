@@ -12,6 +12,7 @@ class EngineConfig:
     """The in-process pool. `model` is a directory or a hub name; one worker per device ("auto": all).
 
     `quantize_head` says whether "int8" means the output head and the embedding too.
+    `speech_recognition_model` is a Whisper checkpoint, for models without an audio tower.
     `kv_cache_tokens` is the cache's size; None takes what the running requests may need, as far as
     free memory allows. `chunk_tokens` bounds a step's prefill, and so what it delays running streams.
     `shared_system_prompts` are no secret: users may find out, by timing, that others use them too.
@@ -21,6 +22,7 @@ class EngineConfig:
     devices: tuple[str, ...] = ("cpu",)
     quantization: Literal["int8", "none"] = "none"
     quantize_head: bool = True
+    speech_recognition_model: str | None = None
     max_waiting_requests: int = 64
     max_waiting_prompt_tokens: int = 262_144
     max_running_requests: int = 16

@@ -31,7 +31,7 @@ class Image:
     pixels: NDArray[np.uint8]  # (H, W, 3), RGB
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Audio:
     """A decoded mono recording in [-1, 1]."""
 

@@ -40,7 +40,8 @@ def _model_state(services: Services) -> State:
     status = services.backend.status()
     if not status.is_ready:
         return "unavailable"
-    return "ready" if all(worker.healthy for worker in status.workers) else "degraded"
+    workers = (*status.workers, *status.speech_workers)
+    return "ready" if all(worker.healthy for worker in workers) else "degraded"
 
 
 def _limiter_state(services: Services) -> State:

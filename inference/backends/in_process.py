@@ -1,30 +1,52 @@
 """The backend that runs the model itself, on threads of this process."""
 
 import os
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
 from inference.backend import BackendStatus, DeltaStream, DeviceLoad, ModelCard
+from inference.backends.speech_recognition import SpeechRecognition, has_recording
 from inference.config import EngineConfig
 from inference.engine.device_load import measure_device
 from inference.engine.engine import Engine, LoadedModel
+from inference.engine.speech_engine import LoadedRecogniser, SpeechEngine
 from inference.errors import BackendUnavailable
+from inference.loading.recogniser import load_recogniser
 from inference.loading.registry import load_model
 from inference.pool import Pool
 from inference.types import GenerationRequest
 
 LoadModel = Callable[[str, str, str, bool], LoadedModel]  # model, device, quantization, quantize_head
+LoadRecogniser = Callable[[str, str], LoadedRecogniser]  # model, device
 
 
 class InProcessBackend:
-    """See `Backend`. Loads and runs one replica of the model on each device."""
+    """See `Backend`. Loads and runs one replica of the model on each device.
 
-    def __init__(self, config: EngineConfig, load: LoadModel = load_model) -> None:
+    Where the model cannot hear, a speech-recognition model on the first device, if there is one,
+    turns recordings into words for it.
+    """
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        load: LoadModel = load_model,
+        load_speech: LoadRecogniser = load_recogniser,
+    ) -> None:
         self._config = config
         self._load = load
+        self._load_speech = load_speech
         self._model_card: ModelCard | None = None
-        self._pool = Pool(resolve_devices(config.devices), self._make_engine, config.max_waiting_requests)
+        devices = resolve_devices(config.devices)
+        self._pool = Pool(devices, self._make_engine, config.max_waiting_requests)
+        self._speech: SpeechRecognition | None = None
+        if config.speech_recognition_model is not None:
+            self._speech = SpeechRecognition(
+                Pool(devices[:1], self._make_speech_engine, config.max_waiting_requests)
+            )
 
     @property
     def model_card(self) -> ModelCard:
@@ -33,30 +55,61 @@ class InProcessBackend:
         return self._model_card
 
     async def start(self) -> None:
-        self._model_card = await self._pool.start()
+        """The speech-recognition model first: the cache takes what memory is left."""
+        if self._speech is not None:
+            await self._speech.start()
+        model_card = await self._pool.start()
+        if self._speech is not None:
+            if "audio" in model_card.modalities:
+                speech, self._speech = self._speech, None
+                await speech.aclose(0)
+            model_card = replace(model_card, modalities=model_card.modalities | {"audio"})
+        self._model_card = model_card
 
     def generate(self, request: GenerationRequest) -> DeltaStream:
-        return self._pool.generate(request)
+        if self._speech is None or not has_recording(request):
+            return self._pool.generate(request)
+        if request.task == "transcribe":
+            return self._speech.transcribe(request)
+        return self._speech.answer(request, self._pool)
 
     def status(self) -> BackendStatus:
-        return self._pool.status()
+        status = self._pool.status()
+        if self._speech is None:
+            return status
+        return replace(status, speech_workers=self._speech.status().workers)
 
     def device_loads(self) -> tuple[DeviceLoad, ...]:
         loads = (measure_device(worker.worker, worker.device) for worker in self.status().workers)
         return tuple(load for load in loads if load is not None)
 
     async def aclose(self, drain_seconds: float) -> None:
-        await self._pool.aclose(drain_seconds)
+        """What is being transcribed goes on to the model, which is therefore closed last."""
+        started_at = time.monotonic()
+        if self._speech is not None:
+            await self._speech.aclose(drain_seconds)
+        await self._pool.aclose(max(0.0, drain_seconds - (time.monotonic() - started_at)))
 
     def _make_engine(self, device: str) -> Engine:
-        """Runs in the worker's thread, whose current device it sets."""
-        if device.startswith("cuda"):
-            torch.cuda.set_device(device)
-        elif device == "cpu":
-            torch.set_num_threads(threads_for(count_cores()))
+        """Runs in the worker's thread."""
         config = self._config
+        prepare_thread(device)
         model = self._load(config.model, device, config.quantization, config.quantize_head)
         return Engine(model, torch.device(device), config)
+
+    def _make_speech_engine(self, device: str) -> SpeechEngine:
+        """Runs in the worker's thread."""
+        assert self._config.speech_recognition_model is not None
+        prepare_thread(device)
+        return SpeechEngine(self._load_speech(self._config.speech_recognition_model, device))
+
+
+def prepare_thread(device: str) -> None:
+    """Sets a worker's current device, or how many more threads its operations use."""
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
+    elif device == "cpu":
+        torch.set_num_threads(threads_for(count_cores()))
 
 
 def resolve_devices(devices: tuple[str, ...]) -> tuple[str, ...]:

@@ -78,11 +78,18 @@ def test_every_size_of_the_engine_can_be_set(monkeypatch: pytest.MonkeyPatch) ->
     for name, value in wanted.items():
         monkeypatch.setenv(f"GATEWAY_ENGINE__{name.upper()}", str(value))
     monkeypatch.setenv("GATEWAY_ENGINE__SHARED_SYSTEM_PROMPTS", '["be kind, be brief", "be quick"]')
-    settings = Settings(_env_file=None, model="some/model", devices="cuda:1", quantization="int8")
+    settings = Settings(
+        _env_file=None,
+        model="some/model",
+        devices="cuda:1",
+        quantization="int8",
+        speech_recognition_model="some/whisper",
+    )
     assert backend_config(settings).engine == EngineConfig(
         model="some/model",
         devices=("cuda:1",),
         quantization="int8",
+        speech_recognition_model="some/whisper",
         shared_system_prompts=("be kind, be brief", "be quick"),
         **wanted,
     )

@@ -38,7 +38,7 @@ async def make_backend(request: pytest.FixtureRequest, make_model) -> AsyncItera
                 max_waiting_requests=max_waiting,
                 kv_cache_tokens=8192,
             )
-            backend = InProcessBackend(config, load=lambda model, device, quantization: make_model())
+            backend = InProcessBackend(config, load=lambda *arguments: make_model())
         backends.append(backend)
         await backend.start()
         return backend

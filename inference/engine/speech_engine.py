@@ -1,0 +1,189 @@
+"""Recordings to words on one device: in order of arrival, one window's encoding or one token a step.
+
+Driven by a worker like the engine itself: created, stepped and dropped by one thread.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.backend import ModelCard
+from inference.engine.detokenizer import Detokenizer, TokenBytes, Tokenizer, make_token_bytes
+from inference.engine.outcome import Outcome
+from inference.errors import GenerationFailed, InferenceError
+from inference.modalities.audio import HOP_SIZE
+from inference.modalities.speech_windows import cut_at_pauses
+from inference.models.whisper import FRAMES_PER_POSITION, Hearing
+from inference.types import Audio, Delta, FinishReason, GenerationRequest, Usage
+
+logger = logging.getLogger(__name__)
+
+
+class Recogniser(Protocol):
+    """`inference.models.whisper.Whisper`, or a test's."""
+
+    @property
+    def window_samples(self) -> int: ...
+    @property
+    def max_tokens(self) -> int: ...
+
+    def listen(self, samples: NDArray[np.float32], language: int | None = None) -> Hearing: ...
+    def next_token(self, hearing: Hearing) -> int | None: ...
+    def probe(self) -> None: ...
+
+
+class LoadedRecogniser(Protocol):
+    """`inference.loading.recogniser.LoadedRecogniser`, or a test's."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def model(self) -> Recogniser: ...
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+
+class _Transcription:
+    """One recording on its way. `windows` are still to be heard, `hearing` is being decoded."""
+
+    def __init__(
+        self, key: int, request: GenerationRequest, model: Recogniser, token_bytes: TokenBytes
+    ) -> None:
+        parts = [part for message in request.messages for part in message.parts]
+        (samples,) = (part.samples for part in parts if isinstance(part, Audio))
+        self.key = key
+        self.request = request
+        self.prompt_tokens = max(1, -(-len(samples) // (FRAMES_PER_POSITION * HOP_SIZE)))
+        self.output_tokens = 0
+        self._model = model
+        self._windows = cut_at_pauses(samples, model.window_samples)
+        self._hearing: Hearing | None = None
+        self._language: int | None = None  # found in the first window
+        self._detokenizer = Detokenizer(token_bytes)
+        self._has_spoken = False
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(self.prompt_tokens, self.output_tokens)
+
+    def step(self) -> tuple[str, FinishReason | None]:
+        """Returns the text that this step makes certain, and how the transcription ended, if it did."""
+        if self._hearing is None:
+            self._hearing = self._model.listen(self._windows.pop(0), self._language)
+            return "", None
+        token_id = self._model.next_token(self._hearing)
+        if token_id is None:
+            self._language = self._hearing.language
+            self._hearing = None
+            return "", None if self._windows else "stop"
+        self.output_tokens += 1
+        text = self._detokenizer.push(token_id)
+        if not self._has_spoken:  # every window begins with a space, the first one's stands before nothing
+            text = text.lstrip()
+            self._has_spoken = bool(text)
+        is_full = self.output_tokens >= self.request.sampling_params.max_tokens
+        return text, "length" if is_full else None
+
+
+class SpeechEngine:
+    """See `SteppedEngine`. Its "blocks" are recordings being decoded: one at most."""
+
+    blocks_total = 1
+
+    def __init__(self, recogniser: LoadedRecogniser, clock: Callable[[], float] = time.monotonic) -> None:
+        self._recogniser = recogniser
+        self._clock = clock
+        self._token_bytes = make_token_bytes(recogniser.tokenizer, shown=frozenset())
+        self._waiting: dict[int, GenerationRequest] = {}
+        self._current: _Transcription | None = None
+        self._outcomes: list[Outcome] = []
+
+    @property
+    def model_card(self) -> ModelCard:
+        recogniser = self._recogniser
+        return ModelCard(
+            recogniser.name, recogniser.model.max_tokens, frozenset({"audio"}), recogniser.created
+        )
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting or self._current or self._outcomes)
+
+    @property
+    def blocks_used(self) -> int:
+        return int(self._current is not None)
+
+    def add(self, key: int, request: GenerationRequest) -> None:
+        self._waiting[key] = request
+
+    def abort(self, key: int) -> None:
+        self._end(key, "aborted")
+
+    def step(self) -> list[Outcome]:
+        """Raises only when the device is lost; what a single recording causes becomes its own error."""
+        self._end_overdue()
+        if self._current is None and self._waiting:
+            self._begin(next(iter(self._waiting)))
+        if self._current is not None:
+            self._advance(self._current)
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def _begin(self, key: int) -> None:
+        request = self._waiting.pop(key)
+        try:
+            current = _Transcription(key, request, self._recogniser.model, self._token_bytes)
+        except Exception as error:
+            self._fail(key, error)
+            return
+        self._current = current
+        if request.timeline is not None:
+            request.timeline.begin(self._clock())
+        self._outcomes.append((key, Delta(usage=current.usage)))
+
+    def _advance(self, current: _Transcription) -> None:
+        before = current.output_tokens
+        try:
+            text, finish_reason = current.step()
+        except Exception as error:
+            self._current = None
+            self._fail(current.key, error)
+            self._recogniser.model.probe()
+            return
+        if current.request.timeline is not None:
+            has_token = current.output_tokens > before
+            current.request.timeline.note_step(self._clock(), 1, has_token=has_token)
+        if text:
+            self._outcomes.append((current.key, Delta(text, usage=current.usage)))
+        if finish_reason is not None:
+            self._end(current.key, finish_reason)
+
+    def _end_overdue(self) -> None:
+        now = self._clock()
+        requests = dict(self._waiting)
+        if self._current is not None:
+            requests[self._current.key] = self._current.request
+        for key, request in requests.items():
+            if request.deadline <= now:
+                self._end(key, "deadline")
+
+    def _end(self, key: int, finish_reason: FinishReason) -> None:
+        usage = Usage(0, 0)
+        if self._waiting.pop(key, None) is None:
+            if self._current is None or self._current.key != key:
+                return
+            usage = self._current.usage
+            self._current = None
+        self._outcomes.append((key, Delta(finish_reason=finish_reason, usage=usage)))
+
+    def _fail(self, key: int, error: Exception) -> None:
+        if not isinstance(error, InferenceError):
+            logger.error("a transcription failed: %s", type(error).__name__, exc_info=error)
+            error = GenerationFailed(f"{type(error).__name__} while it was transcribed")
+        self._outcomes.append((key, error.with_traceback(None)))  # frames would keep the recording alive
