@@ -5,6 +5,8 @@ import { clock } from "./format.js";
 import uPlot from "./vendor/uplot/uPlot.esm.js";
 
 const HOUR_SECONDS = 3600;
+const LEAST_SECONDS = 300;
+const TICK_SECONDS = [60, 120, 300, 600, 900, 1800];
 const MINUTE_SAMPLES = 12;
 const HEIGHT = 170;
 const FONT = "12px system-ui, sans-serif";
@@ -63,7 +65,7 @@ export class Chart {
         y: { range: (_, __, top) => [0, Math.max(top ?? 0, this.leastTop) * 1.08] },
       },
       axes: [
-        { ...axis, values: (_, times) => times.map((time) => clock(time)), space: 70 },
+        { ...axis, values: (_, times) => times.map((time) => clock(time)), space: 70, incrs: TICK_SECONDS },
         { ...axis, size: 56, space: 34, values: (_, values) => values.map(this.write) },
       ],
       series: [{}, ...this.lines.map((line) => ({
@@ -75,10 +77,11 @@ export class Chart {
     };
   }
 
+  /** Less, while the process is younger than that. */
   lastHour() {
-    const now = Date.now() / 1000;
-    const newest = this.data[0].at(-1) ?? now;
-    return [newest - HOUR_SECONDS, newest];
+    const newest = this.data[0].at(-1) ?? Date.now() / 1000;
+    const oldest = Math.min(this.data[0][0] ?? newest, newest - LEAST_SECONDS);
+    return [Math.max(oldest, newest - HOUR_SECONDS), newest];
   }
 
   /** Writes the values under the pointer, or else the newest. */
