@@ -50,7 +50,8 @@ def set_session(response: Response, scope: Scope, token: str, max_age_seconds: i
         _cookie_name(scope),
         token,
         max_age=max_age_seconds,
-        path="/",
+        # Cookies know no ports: other services of this host need not see it. The prefix demands the root.
+        path="/" if _is_https(scope) else "/ops",
         secure=_is_https(scope),
         httponly=True,
         samesite="strict",

@@ -100,7 +100,7 @@ async def test_the_link_signs_the_operator_in_once(gateway):
     assert answer.headers["cache-control"] == "no-store"
     cookie = SimpleCookie(answer.headers["set-cookie"])["gateway-ops"]
     assert cookie["httponly"]
-    assert (cookie["samesite"], cookie["path"], cookie["secure"]) == ("strict", "/", "")
+    assert (cookie["samesite"], cookie["path"], cookie["secure"]) == ("strict", "/ops", "")
     assert 0 < int(cookie["max-age"]) <= 12 * 3600
     assert cookie.value not in answer.text
     assert (await gateway.client.get("/ops/session")).json() == answer.json()
