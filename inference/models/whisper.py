@@ -89,6 +89,7 @@ class Whisper:
         if not hearing.token_ids:
             suppressed += self._tokens.suppressed_first
         logits[list(suppressed)] = -torch.inf
+        logits[self._tokens.no_timestamps :] = -torch.inf  # the times come last in every vocabulary
         token_id = int(logits.argmax())
         if token_id in self._tokens.ends:
             return None

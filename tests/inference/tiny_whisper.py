@@ -18,7 +18,7 @@ from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalG
 
 NAMES = ("endoftext", "startoftranscript", "en", "zh", "transcribe", "translate", "notimestamps", "0.00")
 CONTROL_TOKENS = [f"<|{name}|>" for name in NAMES]
-END, START, ENGLISH, CHINESE, TRANSCRIBE, TRANSLATE, NO_TIMESTAMPS = range(256, 263)
+END, START, ENGLISH, CHINESE, TRANSCRIBE, TRANSLATE, NO_TIMESTAMPS, TIME = range(256, 264)
 LANGUAGES = {"<|en|>": ENGLISH, "<|zh|>": CHINESE} | {f"<|{token}|>": token for token in range(100, 140)}
 VOCAB_SIZE = 256 + len(CONTROL_TOKENS)
 SECOND = 16_000  # samples
@@ -59,7 +59,7 @@ def write_whisper(directory: Path, **changes: Any) -> WhisperForConditionalGener
         is_multilingual=True,
         lang_to_id=LANGUAGES,
         task_to_id={"transcribe": TRANSCRIBE, "translate": TRANSLATE},
-        suppress_tokens=[65, 66, TRANSLATE],
+        suppress_tokens=[65, 66, TRANSLATE, NO_TIMESTAMPS, TIME],
         begin_suppress_tokens=[32, END],
         max_length=MAX_TOKENS,
         return_timestamps=False,

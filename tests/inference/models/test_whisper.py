@@ -11,7 +11,16 @@ from inference.loading.recogniser import load_recogniser
 from inference.modalities.audio import log_mel
 from inference.models.whisper import Whisper
 
-from ..tiny_whisper import CHINESE, END, ENGLISH, SECOND, WhisperForConditionalGeneration, tone, write_whisper
+from ..tiny_whisper import (
+    CHINESE,
+    END,
+    ENGLISH,
+    NO_TIMESTAMPS,
+    SECOND,
+    WhisperForConditionalGeneration,
+    tone,
+    write_whisper,
+)
 
 RECORDINGS = 50
 
@@ -69,6 +78,12 @@ def test_tokens_are_those_of_generate_on_fifty_recordings(
         heard.add(tuple(tokens))
     assert len(languages) > 2
     assert len(heard) > RECORDINGS / 2, "the recordings hardly matter"
+
+
+def test_no_times_are_said(tmp_path: Path, device: str) -> None:
+    write_whisper(tmp_path, suppress_tokens=[])
+    model = load_recogniser(str(tmp_path), device).model
+    assert max(max(hear(model, recording(number)), default=0) for number in range(8)) < NO_TIMESTAMPS
 
 
 def test_a_window_ends_when_the_decoder_is_full(
