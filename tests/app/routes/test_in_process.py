@@ -6,6 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from inference import InvalidCheckpoint
+
+from ...inference.tiny_checkpoints import write_glm4
+from ...inference.tiny_whisper import write_whisper
 from ..conftest import StartGateway
 from ..gateway import Gateway
 
@@ -89,3 +93,55 @@ async def test_every_modality_is_answered_counted_and_given_back(start_gateway: 
     await gateway.until_idle()
     status = gateway.services.backend.status()
     assert [(worker.running, worker.waiting, worker.kv_used) for worker in status.workers] == [(0, 0, 0)]
+
+
+async def test_model_that_cannot_hear_answers_what_a_whisper_model_heard(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """Both with random weights: what one writes is what the other is asked."""
+    chat, ears = tmp_path / "chat", tmp_path / "ears"
+    chat.mkdir()
+    write_glm4(chat)
+    write_whisper(ears)
+    gateway = await start_gateway(
+        backend="in_process",
+        model=str(chat),
+        speech_recognition_model=str(ears),
+        devices=("cpu",),
+        request_timeout_seconds=300,
+        limits={"requests_per_minute": 1000},
+    )
+    assert (await gateway.call("GET", "/limits")).json()["modalities"] == ["audio", "text"]
+    recording = {"audio": ("voice.m4a", (SAMPLES / "voice.m4a").read_bytes())}
+    plain = {"max_tokens": "8", "temperature": "0"}
+
+    spoken = (await gateway.call("POST", "/speech", files=recording, data=plain)).json()
+    transcript = spoken["transcript"]
+    assert len(transcript) > 8
+    written = (
+        await gateway.call("POST", "/chat", json={"prompt": transcript, "max_tokens": 8, "temperature": 0})
+    ).json()
+    assert spoken["content"] == written["content"]
+
+    first, *rest = await gateway.events("/speech", files=recording, data=plain | {"stream": "true"})
+    assert (first.name, first.data) == ("transcript", {"transcript": transcript})
+    assert "".join(event.data["text"] for event in rest[:-1]) == spoken["content"]
+    assert rest[-1].data["usage"] == spoken["usage"]
+
+    again = {"file": recording["audio"]}
+    transcription = await gateway.call(
+        "POST", "/v1/audio/transcriptions", files=again, data={"model": "chat"}
+    )
+    assert transcription.json()["text"] == transcript
+    photo = {"image": ("photo.jpg", (SAMPLES / "photo.jpg").read_bytes())}
+    seen = await gateway.call("POST", "/vision", files=photo, data=plain | {"prompt": QUESTION})
+    assert (seen.status_code, seen.json()["code"]) == (422, "modality_not_supported")
+    await gateway.until_idle()
+
+
+async def test_setting_that_names_no_whisper_model_is_one_sentence(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    write_glm4(tmp_path)
+    with pytest.raises(InvalidCheckpoint, match="is not a Whisper model; name one"):
+        await start_gateway(backend="in_process", devices=("cpu",), speech_recognition_model=str(tmp_path))
