@@ -1,5 +1,6 @@
 """Requests of every kind, their refusals and failures; afterwards nothing that they held is in the log."""
 
+import asyncio
 import base64
 import io
 import logging
@@ -8,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
+from app.auth.sign_in_link import FRAGMENT, SignInLink
 from app.auth.token_issuer import IssuedTokens, TokenIssuer
 from app.ops.logging import JSONFormatter
 from app.persistence.tables import UserRow
@@ -21,6 +23,7 @@ PROMPT = f"prompt-{SECRET}"
 QUERY = f"?q=query-{SECRET}"
 HEADERS = {"X-Note": f"header-{SECRET}", "Cookie": f"cookie-{SECRET}", "User-Agent": f"agent-{SECRET}"}
 REFUSED = 400
+LOG_SECONDS = 10.0
 
 ReadLog = Callable[[], str]
 
@@ -54,6 +57,13 @@ async def sign_in(gateway: Gateway) -> IssuedTokens:
         return await issuer.issue(db_session, user, ["chat"], with_refresh=True)
 
 
+async def until_logged(caplog: pytest.LogCaptureFixture, requests: int) -> None:
+    """A request's line is written after its answer was sent. Raises TimeoutError."""
+    async with asyncio.timeout(LOG_SECONDS):
+        while len(statuses(caplog)) < requests:  # noqa: ASYNC110 - it has no event of its own
+            await asyncio.sleep(0.001)
+
+
 def statuses(caplog: pytest.LogCaptureFixture) -> list[int]:
     return [vars(record)["status"] for record in caplog.records if record.name == "app.ops.request_end"]
 
@@ -82,8 +92,8 @@ async def test_text_media_and_headers_stay_out_of_the_log(
     json_type = HEADERS | {"Content-Type": "application/json"}
     await gateway.call("POST", "/chat", content=f'{{"prompt": "{PROMPT}', headers=json_type)
 
+    await until_logged(caplog, len(bodies) + 3)
     log = read_log()
-    assert len(statuses(caplog)) == len(bodies) + 3
     assert {200, 400, 404, 422} <= set(statuses(caplog))
     for secret in (SECRET, encoded[100:140], broken, *gateway.tokens.values()):
         assert secret not in log
@@ -98,10 +108,29 @@ async def test_failure_with_the_prompt_in_its_message_stays_out_of_the_log(
     monkeypatch.setattr(gateway.services.backend, "generate", fail)
     for is_streamed in (False, True):
         await gateway.call("POST", "/chat", json={"prompt": PROMPT, "stream": is_streamed}, headers=HEADERS)
+    await until_logged(caplog, 2)
     log = read_log()
     assert statuses(caplog) == [500, 500]
     assert "builtins.RuntimeError" in log
     assert SECRET not in log
+
+
+async def test_sessions_of_the_page_stay_out_of_the_log(gateway: Gateway, read_log: ReadLog) -> None:
+    ours = {"X-Gateway-Ops": "1"}
+    link = SignInLink(gateway.services.settings.data_dir)
+    secret = link.create("http://127.0.0.1").partition(FRAGMENT)[2]
+    answer = await gateway.client.post("/ops/session", headers=ours, json={"link": secret})
+    assert answer.status_code == 200
+    session = gateway.client.cookies["gateway-ops"]
+    for body in ({"link": secret}, {"link": f"1.{SECRET}"}, {"access_token": SECRET}):
+        answer = await gateway.client.post("/ops/session", headers=ours, json=body)
+        assert answer.status_code >= REFUSED
+    await gateway.client.get("/ops/data" + QUERY)
+    await gateway.client.delete("/ops/session", headers=ours)
+    log = read_log()
+    assert '"route":"/ops/session"' in log
+    for kept in (secret.partition(".")[2], session, SECRET):
+        assert kept not in log
 
 
 async def test_tokens_stay_out_of_the_log(

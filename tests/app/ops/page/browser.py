@@ -43,6 +43,11 @@ class Visit:
         if message.type in ("error", "warning") and not message.text.startswith(REFUSED_BY_US):
             self.complaints.append(message.text)
 
+    def forget(self) -> None:
+        """What a test itself brought about."""
+        self.origins.clear()
+        self.complaints.clear()
+
     def check(self) -> None:
         """Nothing was loaded from elsewhere, forbidden by the policy, or went wrong unseen."""
         assert self.origins <= {self.url}

