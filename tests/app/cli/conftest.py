@@ -1,5 +1,6 @@
 """The command line, run in the test's own process: starting Python anew takes a second each time."""
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,8 +39,11 @@ def run(own_settings: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
         with own_settings.context() as patch:
             for name, value in settings.items():
                 patch.setenv(name, value)
+            root = logging.getLogger()
+            handlers = list(root.handlers)
             with pytest.raises(SystemExit) as ended:
                 main(list(arguments))
+            root.handlers[:] = handlers  # one of `serve` would write to this test's standard error for ever
         captured = capfd.readouterr()
         return Result(int(ended.value.code or 0), captured.out, captured.err)
 
