@@ -35,12 +35,11 @@ def test_systemd_understands_it(tmp_path: Path) -> None:
     assert "NoSuchKey" in done.stderr, "the drop-in was read"
 
 
-def test_it_names_the_directories_of_render_and_stops_after_the_last_answer() -> None:
-    (run_directory,) = re.findall(r'"\$\{NGINX_RUN_DIR:=(.*)\}"', (NGINX_DIRECTORY / "render").read_text())
-    assert values("PIDFile") == [f"{run_directory}/nginx.pid"]
-    assert values("RuntimeDirectory") == [Path(run_directory).name]
+def test_it_names_the_files_of_render_and_stops_after_the_last_answer() -> None:
+    defaults = dict(re.findall(r'"\$\{(NGINX_\w+):=(.*)\}"', (NGINX_DIRECTORY / "render").read_text()))
     nginx_conf = (NGINX_DIRECTORY / "templates" / "nginx.conf").read_text()
-    (shutdown,) = re.findall(r"worker_shutdown_timeout (\d+)s;", nginx_conf)
-    assert int(values("TimeoutStopSec")[0]) > int(shutdown)
-    (files,) = re.findall(r"worker_rlimit_nofile (\d+);", nginx_conf)
-    assert values("LimitNOFILE") == [files]
+    assert values("PIDFile") == [f"{defaults['NGINX_RUN_DIR']}/nginx.pid"]
+    assert values("RuntimeDirectory") == [Path(defaults["NGINX_RUN_DIR"]).name]
+    assert "worker_shutdown_timeout ${NGINX_READ_SECONDS}s;" in nginx_conf
+    assert int(values("TimeoutStopSec")[0]) > int(defaults["NGINX_READ_SECONDS"])
+    assert values("LimitNOFILE") == re.findall(r"worker_rlimit_nofile (\d+);", nginx_conf)
