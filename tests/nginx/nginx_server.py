@@ -1,6 +1,7 @@
 """The real nginx for the tests, on loopback, through the shipped templates."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -105,8 +106,12 @@ class NginxServer:
     def workers(self) -> set[int]:
         """Process ids, those that are still ending included."""
         assert self._process is not None
-        children = psutil.Process(self._process.pid).children()
-        return {child.pid for child in children if child.name() == "nginx"}
+        found = set()
+        for child in psutil.Process(self._process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                if child.name() == "nginx":
+                    found.add(child.pid)
+        return found
 
     def stop(self) -> None:
         if self._process is not None:
