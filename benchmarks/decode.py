@@ -1,0 +1,214 @@
+"""The engine beside transformers, on the same weights: `python -m benchmarks.decode` (about four minutes).
+
+A random GLM-4 decoder of 15.7 million parameters on the CPU: one answer alone; sixteen at once beside a
+static batch and beside continuous batching; the time that a step of sixteen spends outside the model.
+All take turns, and medians of the rounds' ratios are given, so that a noisy neighbour hits everybody.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from benchmarks.continuous_batching import SETTINGS, continuous_batching
+from benchmarks.hardware import hardware_and_versions
+from benchmarks.reference_decoder import SEED, ReferenceDecoder, random_prompt, request, to_tokens
+from inference.backends.in_process import InProcessBackend, count_cores, threads_for
+from inference.config import EngineConfig
+from inference.engine.engine import Engine
+
+BATCH = 16
+PROMPT_TOKENS = 32
+ALONE_TOKENS = 96
+BATCH_TOKENS = 64
+CONTINUOUS_ALONE_TOKENS = 16  # it is slow
+WARM_UP_TOKENS = 4
+PACKAGES = ("torch", "transformers")
+
+Rates = dict[str, list[float]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=threads_for(count_cores()), help="of torch, for all")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    with tempfile.TemporaryDirectory() as directory:
+        decoder = ReferenceDecoder.write(Path(directory))
+        figures: dict[str, Any] = {"parameters": decoder.parameters, "equal_answers": check(decoder)}
+        rates = asyncio.run(measure(decoder, arguments.rounds, arguments.threads))
+        figures |= summarise(rates)
+        figures |= outside_the_model(decoder)
+    Console().print(_table(figures))
+    setting = {"rounds": arguments.rounds, "threads": arguments.threads, "seed": SEED}
+    print(json.dumps(figures | setting | {"hardware": hardware_and_versions(*PACKAGES)}))
+
+
+def check(decoder: ReferenceDecoder) -> bool:
+    """Whether both say the same; a difference would make the comparison worthless."""
+    prompts = [random_prompt(PROMPT_TOKENS, seed) for seed in range(BATCH)]
+    expected = generate(decoder, prompts, BATCH_TOKENS)
+    engine = _engine(decoder)
+    answers: dict[int, str] = dict.fromkeys(range(BATCH), "")
+    for key, prompt in enumerate(prompts):
+        engine.add(key, request(prompt, BATCH_TOKENS))
+    while engine.has_work:
+        for key, event in engine.step():
+            answers[key] += getattr(event, "text", "")
+    return [to_tokens(answers[key]) for key in range(BATCH)] == expected
+
+
+async def measure(decoder: ReferenceDecoder, rounds: int, threads: int) -> Rates:
+    rates: Rates = {}
+
+    def note(name: str, tokens: int, seconds: float) -> None:
+        rates.setdefault(name, []).append(tokens / seconds)
+
+    backend = decoder.backend()
+    await backend.start()
+    torch.set_num_threads(threads)
+    try:
+        await ask_all(backend, BATCH, WARM_UP_TOKENS, seed=10_000)
+        generate(decoder, [random_prompt(PROMPT_TOKENS, 0)] * BATCH, WARM_UP_TOKENS)
+        for number in range(rounds):
+            seed = number * BATCH
+            prompts = [random_prompt(PROMPT_TOKENS, seed + index) for index in range(BATCH)]
+            note("generate_alone", ALONE_TOKENS, seconds_to_generate(decoder, prompts[:1], ALONE_TOKENS))
+            note("engine_alone", ALONE_TOKENS, await ask_all(backend, 1, ALONE_TOKENS, seed))
+            tokens = BATCH * BATCH_TOKENS
+            note("static_batch", tokens, seconds_to_generate(decoder, prompts, BATCH_TOKENS))
+            note("engine_batch", tokens, await ask_all(backend, BATCH, BATCH_TOKENS, seed))
+            for name, sizes in SETTINGS.items():
+                with continuous_batching(decoder, **sizes) as batching:
+                    await batching.ask(prompts[0], WARM_UP_TOKENS)
+                    started = time.monotonic()
+                    await batching.ask(prompts[0], CONTINUOUS_ALONE_TOKENS)
+                    note(f"continuous_alone {name}", CONTINUOUS_ALONE_TOKENS, time.monotonic() - started)
+                    started = time.monotonic()
+                    await asyncio.gather(*(batching.ask(prompt, BATCH_TOKENS) for prompt in prompts))
+                    note(f"continuous_batch {name}", tokens, time.monotonic() - started)
+    finally:
+        await backend.aclose(0)
+    return rates
+
+
+def generate(decoder: ReferenceDecoder, prompts: list[list[int]], max_tokens: int) -> list[list[int]]:
+    """transformers' `generate`, as a static batch when there are several prompts."""
+    rows = torch.tensor(prompts)
+    mask = torch.ones_like(rows)
+    answer: Tensor = decoder.reference.generate(
+        rows, attention_mask=mask, max_new_tokens=max_tokens, do_sample=False
+    )
+    answers: list[list[int]] = answer[:, rows.shape[1] :].tolist()
+    return answers
+
+
+def seconds_to_generate(decoder: ReferenceDecoder, prompts: list[list[int]], max_tokens: int) -> float:
+    started = time.monotonic()
+    generate(decoder, prompts, max_tokens)
+    return time.monotonic() - started
+
+
+async def ask_all(backend: InProcessBackend, count: int, max_tokens: int, seed: int) -> float:
+    """Seconds until all are answered, each from a user of its own, so that no prompt is known."""
+    started = time.monotonic()
+    await asyncio.gather(
+        *(_ask(backend, random_prompt(PROMPT_TOKENS, seed + index), max_tokens) for index in range(count))
+    )
+    return time.monotonic() - started
+
+
+async def _ask(backend: InProcessBackend, prompt: list[int], max_tokens: int) -> None:
+    user = str(prompt[:4])
+    async for delta in backend.generate(request(prompt, max_tokens, user)):
+        last = delta
+    assert last.usage is not None
+    assert last.usage.completion_tokens == max_tokens
+
+
+def summarise(rates: Rates) -> dict[str, Any]:
+    figures = {
+        f"{name.replace(' ', '_')}_tokens_per_second": round(statistics.median(values), 1)
+        for name, values in rates.items()
+    }
+    comparisons = {
+        "alone_to_generate": ("engine_alone", "generate_alone"),
+        "batch_to_static_batch": ("engine_batch", "static_batch"),
+    }
+    for name in SETTINGS:
+        comparisons[f"batch_to_continuous_batching_{name.replace(' ', '_')}"] = (
+            "engine_batch",
+            f"continuous_batch {name}",
+        )
+    for name, (ours, theirs) in comparisons.items():
+        ratios = [one / other for one, other in zip(rates[ours], rates[theirs], strict=True)]
+        figures[name] = round(statistics.median(ratios), 2)
+        figures[f"{name}_least_and_most"] = (round(min(ratios), 2), round(max(ratios), 2))
+    return figures
+
+
+def outside_the_model(decoder: ReferenceDecoder) -> dict[str, Any]:
+    """Milliseconds of a step of sixteen that are not the decoder's, in the thread's own time."""
+    model = decoder.load()
+    inside = 0.0
+
+    def timed(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def call(*arguments: Any) -> Tensor:
+            nonlocal inside
+            started = time.thread_time()
+            result = function(*arguments)
+            inside += time.thread_time() - started
+            return result
+
+        return call
+
+    model.decoder.forward = timed(model.decoder.forward)  # type: ignore[method-assign]  # measured, not changed
+    model.decoder.logits = timed(model.decoder.logits)  # type: ignore[method-assign]  # likewise
+    engine = Engine(model, torch.device("cpu"), EngineConfig(kv_cache_tokens=4096))
+    for key in range(BATCH):
+        engine.add(key, request(random_prompt(PROMPT_TOKENS, key), 160))
+    whole: list[float] = []
+    outside: list[float] = []
+    while engine.has_work:
+        inside, started = 0.0, time.thread_time()
+        engine.step()
+        whole.append(time.thread_time() - started)
+        outside.append(whole[-1] - inside)
+    outside, whole = outside[BATCH:], whole[BATCH:]  # decoding alone
+    return {
+        "step_of_16_ms": _ms(statistics.median(whole)),
+        "step_of_16_outside_the_model_ms": _ms(statistics.median(outside)),
+        "step_of_16_outside_the_model_ms_p90": _ms(sorted(outside)[len(outside) * 9 // 10]),
+    }
+
+
+def _engine(decoder: ReferenceDecoder) -> Engine:
+    return Engine(decoder.load(), torch.device("cpu"), EngineConfig(kv_cache_tokens=4096))
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def _table(figures: dict[str, Any]) -> Table:
+    table = Table(title="The engine beside transformers, 15.7 M parameters, CPU")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in figures.items():
+        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+    return table
+
+
+if __name__ == "__main__":
+    main()

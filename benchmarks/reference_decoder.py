@@ -1,0 +1,127 @@
+"""One random GLM-4 decoder of 15.7 million parameters, for transformers and for the engine alike.
+
+Prompts and answers are token ids: the engine's texts spell them as Chinese characters, one each, so
+that every token that is generated is streamed and can be compared.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from inference.backends.in_process import InProcessBackend
+from inference.config import EngineConfig
+from inference.loading.registry import load_model
+from inference.loading.torchaudio_shim import import_torchaudio
+from inference.models.decoder import Decoder
+from inference.models.prompt import EncodedPrompt
+from inference.types import GenerationRequest, Message, SamplingParams, Task, Text
+
+import_torchaudio()  # before transformers does
+
+from transformers import Glm4Config, Glm4ForCausalLM  # noqa: E402 - see above
+
+VOCABULARY = 8192
+CONTEXT_LENGTH = 1024
+NO_TOKEN = VOCABULARY  # as the end of text: nothing ends by chance
+FIRST_CHARACTER = 0x4E00
+SEED = 0
+
+
+class TokenModel:
+    """A model whose text is its token ids."""
+
+    name = "glm4-15.7m"
+    created = 0
+    context_length = CONTEXT_LENGTH
+    modalities = frozenset({"text"})
+    eos_token_ids = frozenset({NO_TOKEN})
+    all_special_ids: list[int] = []  # noqa: RUF012 - as transformers has it
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+        self.tokenizer = self
+
+    def convert_ids_to_tokens(self, ids: int) -> str | None:
+        return chr(FIRST_CHARACTER + ids)
+
+    def encode_prompt(
+        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+    ) -> EncodedPrompt:
+        (part,) = messages[0].parts
+        assert isinstance(part, Text)
+        return EncodedPrompt(tuple(to_tokens(part.text)))
+
+
+def to_text(token_ids: list[int]) -> str:
+    return "".join(chr(FIRST_CHARACTER + token_id) for token_id in token_ids)
+
+
+def to_tokens(text: str) -> list[int]:
+    return [ord(character) - FIRST_CHARACTER for character in text]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceDecoder:
+    """The same weights twice: in transformers' module, and on disk for the engine."""
+
+    directory: Path
+    reference: Glm4ForCausalLM
+
+    @classmethod
+    def write(cls, directory: Path) -> "ReferenceDecoder":
+        torch.manual_seed(SEED)
+        config = Glm4Config(
+            vocab_size=VOCABULARY,
+            hidden_size=384,
+            intermediate_size=1024,
+            num_hidden_layers=8,
+            num_attention_heads=6,
+            num_key_value_heads=2,
+            head_dim=64,
+            max_position_embeddings=CONTEXT_LENGTH,
+            pad_token_id=0,
+            eos_token_id=[NO_TOKEN],
+            initializer_range=0.2,  # wide enough that no two tokens are nearly equally likely
+            tie_word_embeddings=True,
+            architectures=["Glm4ForCausalLM"],
+        )
+        reference = Glm4ForCausalLM(config).eval()
+        reference.save_pretrained(directory)
+        _write_tokenizer(directory)
+        return cls(directory, reference)
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.reference.parameters())
+
+    def load(self) -> TokenModel:
+        return TokenModel(load_model(str(self.directory), "cpu", "none").decoder)
+
+    def backend(self, **sizes: int) -> InProcessBackend:
+        """Unstarted. `sizes` are EngineConfig's."""
+        config = EngineConfig(**({"kv_cache_tokens": 32_768, "max_waiting_requests": 4096} | sizes))
+        return InProcessBackend(config, lambda *arguments: self.load())
+
+
+def request(prompt: list[int], max_tokens: int, user: str = "") -> GenerationRequest:
+    return GenerationRequest(
+        request_id="benchmark",
+        messages=(Message("user", (Text(to_text(prompt)),)),),
+        sampling_params=SamplingParams(max_tokens=max_tokens, temperature=0.0),
+        fairness_key=user,
+    )
+
+
+def random_prompt(length: int, seed: int) -> list[int]:
+    generator = torch.Generator().manual_seed(seed)
+    tokens: list[int] = torch.randint(VOCABULARY, (length,), generator=generator).tolist()
+    return tokens
+
+
+def _write_tokenizer(directory: Path) -> None:
+    """Never asked; a checkpoint has one."""
+    from tokenizers import Tokenizer, models
+
+    Tokenizer(models.BPE({"x": 0}, [])).save(str(directory / "tokenizer.json"))
+    (directory / "chat_template.jinja").write_text("{{ messages }}")
