@@ -33,6 +33,8 @@ check: $(VENV)/.installed-for-tests
 
 bench: $(VENV)/.installed-for-tests
 	$(BIN)/python -m benchmarks.gateway_overhead
+	$(BIN)/python -m benchmarks.decode
+	$(BIN)/python -m benchmarks.serve_load
 
 docs: $(VENV)/.installed
 	$(BIN)/gateway docs settings > docs/settings.md
