@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_PICTURE = re.compile(r'\bsrc(?:set)?="([^"]+)"')
 _REFERENCE = re.compile(r"\[[^\]]+\]\[([^\]]*)\]")
 _DEFINITION = re.compile(r"^\[([^\]]+)\]: \S+$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
@@ -36,7 +37,8 @@ class Document:
         return [body for name, body in _FENCE.findall(self.text) if name == language]
 
     def links(self) -> list[str]:
-        return _LINK.findall(self.prose)
+        """Markdown's own, and pictures in HTML."""
+        return _LINK.findall(self.prose) + _PICTURE.findall(self.prose)
 
     def undefined_references(self) -> set[str]:
         """Of links like `[text][name]`, which need a line `[name]: address`."""

@@ -9,14 +9,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics, ScopeMetrics
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 from prometheus_client.core import Metric
 
 from app.ops.request_record import Outcome, RequestRecord
 from app.telemetry.attributes import key_values
 from app.telemetry.otlp_metrics import metrics_of
 from app.telemetry.request_trace import RequestTrace
-from app.telemetry.spans import spans_of
+from app.telemetry.spans import add_spans
 
 
 class OTLPEncoder:
@@ -37,9 +36,10 @@ class OTLPEncoder:
 
     def trace(self, record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> bytes:
         """An export request. Serialised messages of one kind, one behind the other, are their union."""
-        scope_spans = ScopeSpans(scope=self._scope, spans=spans_of(record, trace, outcome))
-        resource_spans = ResourceSpans(resource=self._resource, scope_spans=[scope_spans])
-        return bytes(ExportTraceServiceRequest(resource_spans=[resource_spans]).SerializeToString())
+        request = ExportTraceServiceRequest()
+        resource_spans = request.resource_spans.add(resource=self._resource)
+        add_spans(resource_spans.scope_spans.add(scope=self._scope), record, trace, outcome)
+        return bytes(request.SerializeToString())
 
     def metrics(self, families: Iterable[Metric]) -> bytes:
         scope_metrics = ScopeMetrics(scope=self._scope, metrics=metrics_of(families, self._started_at))

@@ -6,10 +6,10 @@ media, tokens, keys, or a path as it was asked for.
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
 from app.ops.request_record import Outcome, RequestRecord
 from app.telemetry.attributes import Value, key_values
@@ -21,20 +21,24 @@ _FAILURES: Final[frozenset[Outcome]] = frozenset({"failed", "deadline"})
 _UNFINISHED: Final = frozenset({"deadline", "aborted", "error"})
 
 
-def spans_of(record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> list[Span]:
-    """Call it when the request is over: the first span ends now."""
-    maker = _SpanMaker(trace.trace_id)
-    spans = _proxy_and_server_spans(maker, record, trace, outcome)
-    spans += [_phase_span(maker, phase, trace.span_id) for phase in trace.phases]
+def add_spans(scope_spans: ScopeSpans, record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> None:
+    """Call it when the request is over: the first span ends now.
+
+    They are made inside the message that they belong to, which would otherwise copy them.
+    """
+    maker = _SpanMaker(scope_spans, trace.trace_id)
+    _add_proxy_and_server_spans(maker, record, trace, outcome)
+    for phase in trace.phases:
+        _add_phase_span(maker, phase, trace.span_id)
     for generation in trace.generations:
-        spans += _generation_spans(maker, record, generation, trace.span_id)
-    return spans
+        _add_generation_spans(maker, record, generation, trace.span_id)
 
 
 class _SpanMaker:
     """Turns the process's own clock into the world's."""
 
-    def __init__(self, trace_id: bytes) -> None:
+    def __init__(self, scope_spans: ScopeSpans, trace_id: bytes) -> None:
+        self._spans = scope_spans.spans
         self._trace_id = trace_id
         self.now = time.monotonic()
         self._offset = time.time_ns() - round(self.now * 1e9)
@@ -42,7 +46,7 @@ class _SpanMaker:
     def nanoseconds(self, moment: float) -> int:
         return self._offset + round(moment * 1e9)
 
-    def span(
+    def add(
         self,
         name: str,
         parent_span_id: bytes,
@@ -54,7 +58,7 @@ class _SpanMaker:
         kind: "Span.SpanKind.ValueType" = Span.SPAN_KIND_INTERNAL,
         is_failure: bool = False,
     ) -> Span:
-        span = Span(
+        span: Span = self._spans.add(
             trace_id=self._trace_id,
             span_id=span_id or os.urandom(8),
             parent_span_id=parent_span_id,
@@ -69,32 +73,32 @@ class _SpanMaker:
         return span
 
 
-def _proxy_and_server_spans(
+def _add_proxy_and_server_spans(
     maker: _SpanMaker, record: RequestRecord, trace: RequestTrace, outcome: Outcome
-) -> list[Span]:
+) -> None:
     """nginx sends no spans itself; what it says of its time becomes one, around ours."""
     parent_span_id = b"" if trace.context is None else trace.context.span_id
-    if trace.proxy_seconds is None:
-        return [_server_span(maker, record, trace, outcome, parent_span_id)]
-    is_begun_by_proxy = trace.context is not None and trace.context.is_begun_by_proxy
-    proxy = maker.span(
-        "nginx",
-        b"" if is_begun_by_proxy else parent_span_id,
-        record.started_at - trace.proxy_seconds,
-        maker.now,
-        {"gateway.proxy.seconds": trace.proxy_seconds},
-        span_id=parent_span_id if is_begun_by_proxy else None,
-        kind=Span.SPAN_KIND_SERVER,
-    )
-    return [proxy, _server_span(maker, record, trace, outcome, bytes(proxy.span_id))]
+    if trace.proxy_seconds is not None:
+        is_begun_by_proxy = trace.context is not None and trace.context.is_begun_by_proxy
+        proxy = maker.add(
+            "nginx",
+            b"" if is_begun_by_proxy else parent_span_id,
+            record.started_at - trace.proxy_seconds,
+            maker.now,
+            {"gateway.proxy.seconds": trace.proxy_seconds},
+            span_id=parent_span_id if is_begun_by_proxy else None,
+            kind=Span.SPAN_KIND_SERVER,
+        )
+        parent_span_id = proxy.span_id
+    _add_server_span(maker, record, trace, outcome, parent_span_id)
 
 
-def _server_span(
+def _add_server_span(
     maker: _SpanMaker, record: RequestRecord, trace: RequestTrace, outcome: Outcome, parent_span_id: bytes
-) -> Span:
+) -> None:
     method = record.method if record.method in METHODS else "_OTHER"
     name = method if method != "_OTHER" else "HTTP"
-    return maker.span(
+    maker.add(
         f"{name} {record.route}",
         parent_span_id,
         record.started_at,
@@ -113,9 +117,9 @@ def _server_span(
     )
 
 
-def _phase_span(maker: _SpanMaker, phase: Phase, parent_span_id: bytes) -> Span:
+def _add_phase_span(maker: _SpanMaker, phase: Phase, parent_span_id: bytes) -> None:
     attributes: dict[str, Value | None] = {**phase.attributes, "error.type": phase.error_type}
-    return maker.span(
+    maker.add(
         phase.name,
         parent_span_id,
         phase.started_at,
@@ -125,9 +129,9 @@ def _phase_span(maker: _SpanMaker, phase: Phase, parent_span_id: bytes) -> Span:
     )
 
 
-def _generation_spans(
+def _add_generation_spans(
     maker: _SpanMaker, record: RequestRecord, generation: GenerationTrace, parent_span_id: bytes
-) -> Iterator[Span]:
+) -> None:
     ended_at = maker.now if generation.ended_at is None else generation.ended_at
     operation, params, timeline = generation.task, generation.sampling_params, generation.timeline
     finish_reason, first_output_at = generation.finish_reason, generation.first_output_at
@@ -136,7 +140,7 @@ def _generation_spans(
         error_type = record.error_code or "aborted"
     elif finish_reason in _UNFINISHED:
         error_type = finish_reason
-    span = maker.span(
+    span = maker.add(
         f"{operation} {generation.model}",
         parent_span_id,
         generation.started_at,
@@ -153,7 +157,7 @@ def _generation_spans(
             "gen_ai.request.seed": params.seed,
             "gen_ai.response.model": generation.model,
             "gen_ai.response.id": record.request_id,
-            "gen_ai.response.finish_reasons": None if finish_reason is None else [finish_reason],
+            "gen_ai.response.finish_reasons": None if finish_reason is None else (finish_reason,),
             "gen_ai.response.time_to_first_chunk": (
                 None if first_output_at is None else first_output_at - generation.started_at
             ),
@@ -166,21 +170,20 @@ def _generation_spans(
         },
         is_failure=error_type is not None,
     )
-    yield span
-    yield from _engine_spans(maker, generation, ended_at, bytes(span.span_id))
+    _add_engine_spans(maker, generation, ended_at, span.span_id)
 
 
-def _engine_spans(
+def _add_engine_spans(
     maker: _SpanMaker, generation: GenerationTrace, ended_at: float, parent_span_id: bytes
-) -> Iterator[Span]:
+) -> None:
     """Waiting, prefill and decoding; what did not begin has no span."""
     timeline = generation.timeline
     begun_at, first_token_at = timeline.begun_at, timeline.first_token_at
     worker = {"gateway.worker": timeline.worker or None}
-    yield maker.span("queue", parent_span_id, generation.started_at, begun_at or ended_at, worker)
+    maker.add("queue", parent_span_id, generation.started_at, begun_at or ended_at, worker)
     if begun_at is None:
         return
-    prefill = maker.span(
+    prefill = maker.add(
         "prefill",
         parent_span_id,
         begun_at,
@@ -197,10 +200,9 @@ def _engine_spans(
             time_unix_nano=maker.nanoseconds(moment),
             attributes=key_values({"gateway.engine.tokens": tokens}),
         )
-    yield prefill
     if first_token_at is None:
         return
-    yield maker.span(
+    maker.add(
         "decode",
         parent_span_id,
         first_token_at,

@@ -77,9 +77,7 @@ class Telemetry(Collector):
 
     async def flush(self) -> None:
         """Sends what waits and how things are now, without trying again."""
-        while batch := self._outbox.take():
-            if not await self._deliver(batch):
-                break
+        await self._deliver_all()
         if self._settings.metrics:
             await self._send_metrics()
 
@@ -113,11 +111,18 @@ class Telemetry(Collector):
         while True:
             await self._outbox.wait()
             await asyncio.sleep(GATHERING_SECONDS)
-            if await self._deliver(self._outbox.take()):
+            if await self._deliver_all():
                 pause = FIRST_PAUSE_SECONDS
             else:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _deliver_all(self) -> bool:
+        """Batch by batch, as more may come in a second than one holds. False: the collector is away."""
+        while batch := self._outbox.take():
+            if not await self._deliver(batch):
+                return False
+        return True
 
     async def _deliver(self, batch: list[bytes]) -> bool:
         """False: the collector is away, and the batch waits again."""

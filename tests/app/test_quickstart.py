@@ -55,6 +55,24 @@ async def test_every_command_of_curls_quick_start_works(start_gateway: StartGate
     assert printed.count('"content":"one two three') == 5  # chat, vision, speech, OpenAI's, retried
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+async def test_examples_of_the_readme_work(start_gateway: StartGateway, tmp_path: Path) -> None:
+    """With another port, and the model that is there."""
+    gateway = await start_gateway(**GENEROUS)
+    _, using_it, *_ = Document(ROOT / "README.md").blocks("sh")
+    (example,) = Document(ROOT / "README.md").blocks("python")
+    address = f"127.0.0.1:{gateway.port}"
+    script = using_it.replace("127.0.0.1:8000", address).replace(".venv/bin/gateway", "gateway")
+    program = tmp_path / "example.py"
+    program.write_text(
+        "import sys\nTOKEN = sys.argv[1]\n"
+        + example.replace("127.0.0.1:8000", address).replace("autoglm-phone-tiny", "scripted")
+    )
+    printed = await run_block(f'{script}\npython {program} "$TOKEN"', gateway)
+    assert printed.count('"content":"one two three') == 3
+    assert printed.endswith("one two three four five six seven eight")
+
+
 @pytest.fixture
 def python_blocks() -> list[str]:
     return Document(QUICKSTART / "python.md").blocks("python")

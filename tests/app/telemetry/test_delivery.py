@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.telemetry import telemetry as module
+from app.ops.request_record import RequestRecord
+from app.telemetry.outbox import BATCH_BYTES
+from app.telemetry.request_trace import RequestTrace
 from app.telemetry.telemetry import Telemetry
 from tests.app.conftest import StartGateway
 from tests.app.gateway import Gateway
@@ -101,3 +104,20 @@ async def test_collector_that_hangs_does_not_keep_the_gateway_from_ending(
     assert isinstance(telemetry, Telemetry)
     async with asyncio.timeout(module.LAST_SECONDS + 2):
         await telemetry.aclose()
+
+
+async def test_more_than_a_batch_is_sent_without_waiting_for_the_next_second(
+    start_traced: StartTraced, collector: CollectorServer
+) -> None:
+    gateway = await start_traced({"metrics": False}, **GENEROUS)
+    telemetry = gateway.services.telemetry
+    assert isinstance(telemetry, Telemetry)
+    count = BATCH_BYTES // 100  # a trace has several hundred bytes
+    for number in range(count):
+        telemetry.end_trace(
+            RequestRecord(f"req_{number}", route="/chat", method="POST"), RequestTrace(None), "ok"
+        )
+    started_at = time.monotonic()
+    await collector.until(lambda: sum(span.name == "POST /chat" for span in collector.spans) == count)
+    assert time.monotonic() - started_at < 2 * module.GATHERING_SECONDS
+    assert len(collector.requests) >= 3
