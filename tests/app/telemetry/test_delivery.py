@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.telemetry import telemetry as module
 from app.ops.request_record import RequestRecord
+from app.telemetry import telemetry as module
 from app.telemetry.outbox import BATCH_BYTES
 from app.telemetry.request_trace import RequestTrace
 from app.telemetry.telemetry import Telemetry
