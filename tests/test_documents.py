@@ -1,8 +1,12 @@
-"""What the documents promise is there: links and their anchors, files, settings, commands, make's targets."""
+"""What the documents promise is there: links and their anchors, files, settings, commands, make's targets.
+
+What is made from the code is current.
+"""
 
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,6 +14,8 @@ import pytest
 import typer
 
 from app.cli.application import application
+from app.cli.errors_reference import errors_reference
+from app.cli.settings_reference import settings_reference
 from app.settings import Settings
 
 from .markdown import ROOT, Document, commands, documents
@@ -20,6 +26,13 @@ TOP_LEVEL = tuple(
 )
 PLACEHOLDERS = re.compile(r"[…*<>{}]|NNNN|NAME")
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"), [("settings.md", settings_reference), ("errors.md", errors_reference)]
+)
+def test_reference_is_what_the_code_says(name: str, make: Callable[[], str]) -> None:
+    assert (ROOT / "docs" / name).read_text() == make(), f"docs/{name} is old: run `make docs`"
 
 
 @each_document

@@ -43,6 +43,6 @@ def trace_context_of(headers: Iterable[tuple[bytes, bytes]]) -> TraceContext | N
 
 
 def proxy_seconds_of(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
-    """How long the proxy had the request before it asked us: it takes slow uploads in. None without one."""
+    """How long the proxy had the request before it asked us; None without one."""
     values = [value for name, value in headers if name == PROXY_SECONDS]
     return float(values[0]) if len(values) == 1 and _SECONDS.fullmatch(values[0]) else None

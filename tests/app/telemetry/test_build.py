@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 SECONDS = 60.0  # until a gateway that starts after all is ended
 LOADED = """
 import sys
