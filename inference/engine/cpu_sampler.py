@@ -11,10 +11,11 @@ STRETCH = 128  # tokens
 CANDIDATES = 512  # how many likely tokens are looked at before the whole vocabulary is sorted
 
 
-def likeliest(logits: Logits) -> list[int]:
-    """(rows, vocab) -> one token id per row; a row with a NaN gives the NaN's place."""
-    tokens: list[int] = logits.argmax(axis=-1).tolist()
-    return tokens
+def likeliest(logits: Logits) -> tuple[list[int], list[bool]]:
+    """(rows, vocab) -> one token id per row, and whether its logit is a number. A NaN is likeliest."""
+    tokens = logits.argmax(axis=-1)
+    highest = logits[np.arange(len(tokens)), tokens]
+    return tokens.tolist(), np.isfinite(highest).tolist()
 
 
 def draw_token(logits: Logits, uniform: float, temperature: float, top_p: float, top_k: int) -> int:

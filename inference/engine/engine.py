@@ -217,10 +217,11 @@ class Engine:
             self._end(sequence.key, "stop")
             return
         self._runner.note_token(sequence, token_id)
-        self._say(sequence, *sequence.text_stream.push(token_id))
-        if sequence.text_stream.is_stopped:
+        text_stream = sequence.text_stream
+        self._say(sequence, *text_stream.push(token_id))
+        if text_stream.is_stopped:
             self._end(sequence.key, "stop")
-        elif sequence.output_tokens >= sequence.request.sampling_params.max_tokens:
+        elif sequence.output_tokens >= sequence.sampling_params.max_tokens:
             self._end(sequence.key, "length")
 
     # Ending

@@ -69,7 +69,7 @@ class ModelRunner:
 
     def note_token(self, sequence: Sequence, token_id: int) -> None:
         """Tells the sampler that a drawn token was taken."""
-        if sequence.request.sampling_params.frequency_penalty:
+        if sequence.sampling_params.frequency_penalty:
             count_token(sequence, token_id, self._decoder.config.vocab_size, self._device)
 
     def release_memory(self) -> None:

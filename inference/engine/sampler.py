@@ -24,7 +24,7 @@ def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     """
     logits = logits.float()
     for row, sequence in enumerate(sequences):
-        penalty = sequence.request.sampling_params.frequency_penalty
+        penalty = sequence.sampling_params.frequency_penalty
         if penalty and sequence.token_counts is not None:
             penalise_frequency(logits[row], sequence.token_counts, penalty)
     if logits.device.type == "cpu":
@@ -49,7 +49,7 @@ def sample_on_device(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     """Waits for the device once, at the end."""
     random_rows: tuple[list[int], list[int]] = ([], [])  # without and with top_p or top_k
     for row, sequence in enumerate(sequences):
-        params = sequence.request.sampling_params
+        params = sequence.sampling_params
         if params.temperature >= MIN_TEMPERATURE:
             random_rows[params.top_k > 0 or params.top_p < 1].append(row)
     highest, tokens = logits.max(dim=-1)  # both (rows,)
@@ -82,7 +82,7 @@ def drop_unlikely(logits: Tensor, top_p: Tensor, top_k: Tensor) -> Tensor:
 
 
 def _draw_rows(logits: Tensor, sequences: list[Sequence], is_filtered: bool) -> Tensor:
-    params = [sequence.request.sampling_params for sequence in sequences]
+    params = [sequence.sampling_params for sequence in sequences]
     vocab_size = logits.shape[-1]
     columns = torch.tensor(
         [
@@ -98,13 +98,13 @@ def _draw_rows(logits: Tensor, sequences: list[Sequence], is_filtered: bool) -> 
 
 def _sample_in_memory(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     rows = logits.numpy()
-    tokens = cpu_sampler.likeliest(rows)
-    for index, (row, sequence) in enumerate(zip(rows, sequences, strict=True)):
-        params = sequence.request.sampling_params
-        if not math.isfinite(row[tokens[index]]):
+    tokens, are_finite = cpu_sampler.likeliest(rows)
+    for index, sequence in enumerate(sequences):
+        params = sequence.sampling_params
+        if not are_finite[index]:
             tokens[index] = NOT_FINITE
         elif params.temperature >= MIN_TEMPERATURE:
             tokens[index] = cpu_sampler.draw_token(
-                row, sequence.draw_uniform(), params.temperature, params.top_p, params.top_k
+                rows[index], sequence.draw_uniform(), params.temperature, params.top_p, params.top_k
             )
     return tokens

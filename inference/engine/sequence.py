@@ -33,6 +33,7 @@ class Sequence:
     ) -> None:
         self.key = key
         self.request = request
+        self.sampling_params = request.sampling_params
         self.prompt = prompt
         self.text_stream = text_stream
         self.token_ids = list(prompt.token_ids)
