@@ -8,13 +8,17 @@ import pytest
 import torch
 
 from inference.config import EMBEDDED_MODEL
+from inference.engine.detokenizer import Tokenizer, make_token_bytes
+from inference.engine.reasoning import TAGS
+from inference.engine.text_stream import TextStream
 from inference.errors import GenerationFailed
 from inference.loading.registry import load_model
 from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
 from inference.types import Audio, Delta, GenerationRequest, Image, Message, Task, Text
 
-from ..tiny_checkpoints import EOS, VOCAB_SIZE, random_sequences, write_glm4
+from ..models.test_glm4v import message, reference_inputs
+from ..tiny_checkpoints import EOS, VOCAB_SIZE, random_sequences, write_glm4, write_glm4v
 
 pytestmark = pytest.mark.slow
 
@@ -147,3 +151,34 @@ def test_what_a_failed_request_left_in_the_cache_reaches_nobody(
     engine = make_engine(Characters(decoder), kv_cache_tokens=64, block_size=16)
     assert isinstance(run_all(engine, [make_request(to_text(poison), max_tokens=8)])[0][-1], GenerationFailed)
     assert texts(run_all(engine, [fine])) == expected
+
+
+def shown(tokens: list[int], tokenizer: Tokenizer) -> str:
+    """The text of an answer of these tokens; how text is made of tokens is tested elsewhere."""
+    stream = TextStream(make_token_bytes(tokenizer, shown=frozenset(TAGS)), (), is_reasoning=False)
+    said = [stream.push(token)[0] for token in tokens if token != EOS]
+    return "".join(said) + stream.flush(is_cut_off=EOS not in tokens)[0]
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"chunk_tokens": 19}, {"kv_cache_tokens": 352}], ids=["whole", "chunks", "preempted"]
+)
+def test_glm4v_says_what_generate_says_with_pictures_in_any_company(
+    tmp_path: Path, make_engine, make_request, run_all, config: dict[str, int], device: str
+) -> None:
+    """Positions have three axes here, and go on behind a picture from its longer side."""
+    reference = write_glm4v(tmp_path)
+    model = load_model(str(tmp_path), device, "none")
+    conversations = [message(number) for number in range(8)]
+    requests = [make_request(messages=each, max_tokens=10, enable_thinking=True) for each in conversations]
+    engine = make_engine(model, **({"block_size": 16, "kv_cache_tokens": 4096} | config))
+    ours = texts(run_all(engine, requests))
+    for messages, answer in zip(conversations, ours, strict=True):
+        prompt = model.encode_prompt(messages, True, "chat")
+        with torch.inference_mode():
+            tokens = reference.generate(
+                **reference_inputs(messages, prompt), max_new_tokens=10, do_sample=False
+            )[0, len(prompt.token_ids) :].tolist()
+        assert answer == shown(tokens, model.tokenizer)
+    assert len(set(ours)) == len(ours)
+    assert texts(run_all(engine, requests)) == ours, "with all prefixes known"
