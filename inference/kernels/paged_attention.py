@@ -17,6 +17,7 @@ from inference.models.forward_batch import ForwardBatch, KVCache, zeros_block
 
 ROW_TILE = 8  # query rows; MKL takes other kernels for fewer, and for odd numbers of them
 KEY_TILE = 128  # keys summed by one product; of longer sums MKL changes the order with the number of rows
+KEY_STEP = 32  # keys are padded to; vectors and unrolled loops are no longer
 LARGEST_SCORES = 1 << 24  # numbers in memory at once
 
 
@@ -53,7 +54,7 @@ def _group(
     rows: slice | Tensor, queries: int, tables: Tensor, lengths: Tensor, cache: KVCache
 ) -> AttentionGroup:
     block_size = cache.shape[2]
-    step = math.lcm(KEY_TILE, block_size) // block_size  # blocks
+    step = math.lcm(KEY_STEP, block_size) // block_size  # blocks
     tables = functional.pad(tables, (0, -tables.shape[1] % step), value=zeros_block(cache))
     places = torch.arange(tables.shape[1] * block_size, device=tables.device)
     seen = lengths[:, None] - torch.arange(queries - 1, -1, -1, device=tables.device)  # (sequences, queries)
@@ -105,7 +106,7 @@ def _attend_rows(query: Tensor, cached: Tensor, mask: Tensor) -> Tensor:
 
 def weighted_sum(weights: Tensor, value: Tensor) -> Tensor:
     """weights (n, rows, keys), value (n, keys, head_dim) -> (n, rows, head_dim)."""
-    if weights.device.type != "cpu" or weights.shape[2] == KEY_TILE:
+    if weights.device.type != "cpu" or weights.shape[2] <= KEY_TILE:
         return torch.bmm(weights, value)
     tiles = zip(torch.split(weights, KEY_TILE, 2), torch.split(value, KEY_TILE, 1), strict=True)
     total = torch.bmm(*next(tiles))
