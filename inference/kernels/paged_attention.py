@@ -15,7 +15,9 @@ from torch.nn import functional
 
 from inference.models.forward_batch import ForwardBatch, KVCache, zeros_block
 
-ROW_TILE = 8  # query rows; MKL takes other kernels for fewer, and for odd numbers of them
+ROW_TILE = 4  # query rows; MKL takes other kernels for odd numbers of them
+WIDE_ROW_TILE = 8  # and for fewer than eight where heads are wider than 64
+WIDE_HEAD = 65
 KEY_TILE = 128  # keys summed by one product; of longer sums MKL changes the order with the number of rows
 KEY_STEP = 32  # keys are padded to; vectors and unrolled loops are no longer
 LARGEST_SCORES = 1 << 24  # numbers in memory at once
@@ -96,7 +98,8 @@ def _attend_rows(query: Tensor, cached: Tensor, mask: Tensor) -> Tensor:
     head_dim), mask (sequences, queries, 1, keys) -> as query."""
     kv_heads, sequences, queries, per_key, head_dim = query.shape
     num_rows = queries * per_key
-    rows = query.new_zeros(kv_heads * sequences, num_rows + -num_rows % ROW_TILE, head_dim)
+    row_tile = ROW_TILE if head_dim < WIDE_HEAD else WIDE_ROW_TILE
+    rows = query.new_zeros(kv_heads * sequences, num_rows + -num_rows % row_tile, head_dim)
     rows[:, :num_rows].view(query.shape).copy_(query)
     scores = torch.bmm(rows, cached[0].transpose(1, 2))
     scores[:, :num_rows].view(kv_heads, sequences, queries, per_key, -1).add_(mask)
