@@ -216,7 +216,8 @@ class Engine:
         if token_id in self._model.eos_token_ids:
             self._end(sequence.key, "stop")
             return
-        self._runner.note_token(sequence, token_id)
+        if sequence.sampling_params.frequency_penalty:
+            self._runner.note_token(sequence, token_id)
         text_stream = sequence.text_stream
         self._say(sequence, *text_stream.push(token_id))
         if text_stream.is_stopped:

@@ -48,14 +48,14 @@ class ModelRunner:
 
         Running it again with the same chunks writes the same into the cache and draws the same tokens.
         """
-        batch, last_rows = self._build_batch(chunks)
+        batch = self._build_batch(chunks)
         hidden = self._decoder(self._embed(chunks), batch, self._kv_caches)  # (tokens, hidden)
         sampled = [index for index, chunk in enumerate(chunks) if chunk.is_sampled]
         tokens: list[int | None] = [None] * len(chunks)
         if not sampled:
             return tokens
         if len(sampled) < hidden.shape[0]:
-            hidden = hidden[last_rows[sampled].to(self._device)]
+            hidden = hidden[(batch.query_starts[1:][sampled] - 1).to(self._device)]
         logits = self._decoder.logits(hidden)  # (rows, vocab)
         drawn = sample(logits, [chunks[index].sequence for index in sampled])
         for index, token_id in zip(sampled, drawn, strict=True):
@@ -68,9 +68,8 @@ class ModelRunner:
         self._kv_caches.index_fill_(2, torch.tensor(blocks, device=self._device), 0)
 
     def note_token(self, sequence: Sequence, token_id: int) -> None:
-        """Tells the sampler that a drawn token was taken."""
-        if sequence.sampling_params.frequency_penalty:
-            count_token(sequence, token_id, self._decoder.config.vocab_size, self._device)
+        """Tells the sampler that a drawn token was taken, for its frequency penalty."""
+        count_token(sequence, token_id, self._decoder.config.vocab_size, self._device)
 
     def release_memory(self) -> None:
         """Gives cached device memory back, before what ran out of it is tried again."""
@@ -97,8 +96,7 @@ class ModelRunner:
             row += chunk.end - chunk.start
         return hidden
 
-    def _build_batch(self, chunks: list[Chunk]) -> tuple[ForwardBatch, Tensor]:
-        """Returns the batch and, on the CPU, each sequence's last row."""
+    def _build_batch(self, chunks: list[Chunk]) -> ForwardBatch:
         ends = np.array([chunk.end for chunk in chunks])
         count = len(chunks)
         query_starts = owners = np.arange(count + 1)
@@ -117,18 +115,16 @@ class ModelRunner:
             row[: chunk.sequence.num_blocks] = chunk.sequence.block_table
         size = self._block_size
         slots = block_tables[owners, positions // size] * size + positions % size
-        cpu_query_starts = torch.from_numpy(query_starts)
         has_axes = self._decoder.config.mrope_section is not None
         token_positions = multimodal_positions(chunks) if has_axes else torch.from_numpy(positions)
-        batch = ForwardBatch(
+        return ForwardBatch(
             token_positions=token_positions.to(self._device),
             slot_mapping=torch.from_numpy(slots).to(self._device),
-            query_starts=cpu_query_starts,
+            query_starts=torch.from_numpy(query_starts),
             context_lengths=torch.from_numpy(ends).to(self._device),
             block_tables=torch.from_numpy(block_tables).to(self._device),
             is_decode=is_decode,
         )
-        return batch, cpu_query_starts[1:] - 1
 
 
 def multimodal_positions(chunks: list[Chunk]) -> Tensor:

@@ -24,8 +24,8 @@ def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     """
     logits = logits.float()
     for row, sequence in enumerate(sequences):
-        penalty = sequence.sampling_params.frequency_penalty
-        if penalty and sequence.token_counts is not None:
+        if sequence.token_counts is not None:
+            penalty = sequence.sampling_params.frequency_penalty
             penalise_frequency(logits[row], sequence.token_counts, penalty)
     if logits.device.type == "cpu":
         return _sample_in_memory(logits, sequences)

@@ -37,12 +37,9 @@ class TextStream:
     def __init__(self, token_bytes: TokenBytes, stop: tuple[str, ...], is_reasoning: bool) -> None:
         self._detokenizer = Detokenizer(token_bytes)
         self._splitter = ReasoningSplitter(is_reasoning)
-        self._stop_checker = StopChecker(stop)
+        self._stop_checker = StopChecker(stop) if any(stop) else None
         self.reasoning_tokens = 0
-
-    @property
-    def is_stopped(self) -> bool:
-        return self._stop_checker.is_stopped
+        self.is_stopped = False
 
     def push(self, token_id: int) -> tuple[str, str]:
         """Returns (text, reasoning) that this token makes certain."""
@@ -52,11 +49,17 @@ class TextStream:
         if not piece:
             return "", ""
         text, reasoning = self._splitter.push(piece)
-        return self._stop_checker.push(text), reasoning
+        if self._stop_checker is None:
+            return text, reasoning
+        text = self._stop_checker.push(text)
+        self.is_stopped = self._stop_checker.is_stopped
+        return text, reasoning
 
     def flush(self, is_cut_off: bool) -> tuple[str, str]:
         """Returns the held-back rest at the end; `is_cut_off` says that the model was not done."""
         if self.is_stopped:
             return "", ""
         text, reasoning = self._splitter.flush(is_cut_off)
-        return self._stop_checker.push(text) + self._stop_checker.flush(), reasoning
+        if self._stop_checker is not None:
+            text = self._stop_checker.push(text) + self._stop_checker.flush()
+        return text, reasoning
