@@ -62,6 +62,8 @@ def read_vision_config(config: JSON, name: str) -> VisionConfig | None:
     )
     if vision.hidden_size * vision.merge_size**2 != VISUAL_WIDTH or vision.hidden_size % 4:
         raise _contradiction(name, f"the vision tower's merged features are not {VISUAL_WIDTH} wide")
+    if vision.patch_size < 2 or vision.patch_size.bit_count() != 1:
+        raise _contradiction(name, "the vision tower's patch_size is not a power of two")
     if vision.hidden_size % vision.num_heads:
         raise _contradiction(name, "the vision tower's hidden_size is not a multiple of its num_heads")
     return vision

@@ -1,4 +1,4 @@
-"""Decoded pictures to normalised patches. Pure functions; knows nothing of towers or tokens."""
+"""Decoded pictures to what a vision tower takes. Pure functions; knows nothing of towers or tokens."""
 
 import math
 
@@ -27,14 +27,12 @@ def fit_grid(height: int, width: int, cell_size: int, max_cells: int) -> tuple[i
     return grid_rows, grid_columns
 
 
-def patches_from_pixels(pixels: NDArray[np.uint8], rows: int, columns: int, patch_size: int) -> Tensor:
-    """pixels (H, W, 3) -> (rows, columns, 3 * patch_size * patch_size) float32 in [-1, 1].
-
-    A patch is laid out channel by channel, each row by row.
-    """
+def resize(pixels: NDArray[np.uint8], height: int, width: int) -> Tensor:
+    """pixels (H, W, 3) -> (3, height, width) uint8."""
     picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]  # (1, 3, H, W)
-    size = (rows * patch_size, columns * patch_size)
-    picture = functional.interpolate(picture, size, mode="bicubic", antialias=True)
-    picture = picture[0].float() / 127.5 - 1.0
-    patches = picture.view(3, rows, patch_size, columns, patch_size).permute(1, 3, 0, 2, 4)
-    return patches.reshape(rows, columns, -1)
+    return functional.interpolate(picture, (height, width), mode="bicubic", antialias=True)[0]
+
+
+def normalise(pictures: Tensor) -> Tensor:
+    """uint8 of any shape -> float32 in [-1, 1]."""
+    return pictures.float() / 127.5 - 1.0

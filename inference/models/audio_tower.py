@@ -42,16 +42,20 @@ class AudioTower(nn.Module):
         )
         self.norm = nn.LayerNorm(config.hidden_size)
 
-    def forward(self, spectrogram: Tensor) -> Tensor:
-        """(num_mels, frames), frames a multiple of `frames_per_token` -> (tokens, 512)."""
-        hidden = functional.gelu(self.conv1(spectrogram[None]))
-        hidden = functional.gelu(self.conv2(hidden))[0].T  # (positions, hidden)
-        windows = [self._encode(window) for window in torch.split(hidden, WINDOW)]
-        return torch.cat(windows).reshape(-1, AUDIO_WIDTH)
+    def forward(self, spectrograms: Tensor) -> Tensor:
+        """(batch, num_mels, frames), frames a multiple of `frames_per_token` -> (batch, tokens, 512)."""
+        positions = self.encode_positions(spectrograms)
+        return positions.reshape(len(positions), -1, AUDIO_WIDTH)
+
+    def encode_positions(self, spectrograms: Tensor) -> Tensor:
+        """(batch, num_mels, frames) -> (batch, positions, hidden), one position each 40 ms."""
+        hidden = functional.gelu(self.conv1(spectrograms))
+        hidden = functional.gelu(self.conv2(hidden)).transpose(1, 2)
+        return torch.cat([self._encode(window) for window in torch.split(hidden, WINDOW, dim=1)], dim=1)
 
     def _encode(self, window: Tensor) -> Tensor:
-        places = torch.arange(len(window), device=window.device)
-        window = window + wave_features(places, window.shape[1], LONGEST_WAVE).to(window.dtype)
+        places = torch.arange(window.shape[1], device=window.device)
+        window = window + wave_features(places, window.shape[2], LONGEST_WAVE).to(window.dtype)
         for layer in self.layers:
             window = layer(window)
         return self.norm(window)  # type: ignore[no-any-return]  # Module.__call__ is untyped

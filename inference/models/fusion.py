@@ -7,7 +7,7 @@ and rows, not messages or placeholders.
 from torch import Tensor, nn
 
 from inference.modalities.audio import HOP_SIZE, log_mel
-from inference.modalities.image import fit_grid, patches_from_pixels
+from inference.modalities.image import fit_grid, normalise, resize
 from inference.models.audio_tower import AUDIO_WIDTH, AudioConfig, AudioTower
 from inference.models.vision_tower import VISUAL_WIDTH, VisionConfig, VisionTower
 from inference.types import Audio, Image
@@ -49,16 +49,16 @@ class Fusion(nn.Module):
                 assert self.vision_tower is not None
                 assert self.visual_projection is not None
                 config = self.vision_tower.config
-                rows, columns = (cells * config.merge_size for cells in self._image_cells(*pixels.shape[:2]))
-                patches = patches_from_pixels(pixels, rows, columns, config.patch_size)
-                features = self.vision_tower(self._to_device(patches, self.visual_projection))
+                height, width = (cells * config.cell_size for cells in self._image_cells(*pixels.shape[:2]))
+                picture = normalise(resize(pixels, height, width))
+                features = self.vision_tower(self._to_device(picture, self.visual_projection)[None])[0]
                 return self.visual_projection(features)  # type: ignore[no-any-return]  # Module.__call__ is untyped
             case Audio(samples):
                 assert self.audio_tower is not None
                 assert self.audio_projection is not None
                 audio = self.audio_tower.config
                 spectrogram = log_mel(samples, audio.num_mels, audio.frames_per_token)
-                features = self.audio_tower(self._to_device(spectrogram, self.audio_projection))
+                features = self.audio_tower(self._to_device(spectrogram, self.audio_projection)[None])[0]
                 return self.audio_projection(features)  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
     def _image_cells(self, height: int, width: int) -> tuple[int, int]:

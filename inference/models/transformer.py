@@ -17,11 +17,11 @@ class TransformerBlock(nn.Module):
         self.down_proj = nn.Linear(intermediate_size, hidden_size)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """(n, hidden) -> (n, hidden)."""
-        heads = self.qkv_proj(self.attention_norm(rows)).view(len(rows), 3, self.num_heads, -1)
-        query, key, value = heads.permute(1, 2, 0, 3)  # each (heads, n, head_dim)
-        attended = functional.scaled_dot_product_attention(query[None], key[None], value[None])[0]
-        rows = rows + self.o_proj(attended.transpose(0, 1).flatten(1))
+        """(batch, n, hidden) -> (batch, n, hidden)."""
+        heads = self.qkv_proj(self.attention_norm(rows)).unflatten(-1, (3, self.num_heads, -1))
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (batch, heads, n, head_dim)
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        rows = rows + self.o_proj(attended.transpose(1, 2).flatten(2))
         transformed: Tensor = self.down_proj(functional.gelu(self.up_proj(self.mlp_norm(rows))))
         return rows + transformed
 

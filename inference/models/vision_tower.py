@@ -1,14 +1,17 @@
-"""Patches of one picture to 768-wide visual features."""
+"""Pixels of pictures to 768-wide visual features."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from inference.models.transformer import TransformerBlock, wave_features
 
 VISUAL_WIDTH = 768
 COORDINATES = 100.0  # the picture's height and width in units of position features
+FIRST_CHANNELS = 32  # of the stem; doubled at each convolution, up to the tower's width
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class VisionConfig:
     num_layers: int
     num_heads: int
     intermediate_size: int
-    patch_size: int  # pixels
+    patch_size: int  # pixels, a power of two
     merge_size: int  # patches
     max_tokens: int  # per picture
 
@@ -30,27 +33,43 @@ class VisionConfig:
 
 
 class VisionTower(nn.Module):
+    """Convolutions of stride 2 make patches (Xiao et al. 2021, "Early convolutions help transformers see
+    better": letters of a few pixels are read with a tenth of the training), transformer blocks follow.
+    """
+
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embedding = nn.Linear(3 * config.patch_size**2, config.hidden_size)
+        self.stem = nn.ModuleList(
+            nn.Conv2d(channels, wider, kernel_size=3, stride=2, padding=1)
+            for channels, wider in pairwise(stem_channels(config))
+        )
         self.layers = nn.ModuleList(
             TransformerBlock(config.hidden_size, config.num_heads, config.intermediate_size)
             for _ in range(config.num_layers)
         )
         self.norm = nn.LayerNorm(config.hidden_size)
 
-    def forward(self, patches: Tensor) -> Tensor:
-        """(rows, columns, patch) -> (rows * columns / merge_size ** 2, 768), row by row."""
-        rows, columns, _ = patches.shape
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(batch, 3, height, width), whole cells -> (batch, cells, 768), row by row."""
+        features = pictures
+        for number, convolution in enumerate(self.stem):
+            features = convolution(functional.gelu(features) if number else features)
+        batch, width, rows, columns = features.shape
         merge = self.config.merge_size
-        grid = self.patch_embedding(patches)
-        places = position_features(rows, columns, self.config.hidden_size, patches.device)
-        hidden = (grid + places.to(grid.dtype)).flatten(0, 1)
+        places = position_features(rows, columns, width, features.device)
+        hidden = features.flatten(2).transpose(1, 2) + places.to(features.dtype).flatten(0, 1)
         for layer in self.layers:
             hidden = layer(hidden)
-        merged: Tensor = self.norm(hidden).view(rows // merge, merge, columns // merge, merge, -1)
-        return merged.transpose(1, 2).reshape(-1, VISUAL_WIDTH)
+        merged: Tensor = self.norm(hidden).view(batch, rows // merge, merge, columns // merge, merge, width)
+        return merged.transpose(2, 3).reshape(batch, -1, VISUAL_WIDTH)
+
+
+def stem_channels(config: VisionConfig) -> list[int]:
+    """Channels before the first and after each convolution; as many as halve a patch to one place."""
+    count = config.patch_size.bit_length() - 1
+    inner = [min(FIRST_CHANNELS << number, config.hidden_size) for number in range(count - 1)]
+    return [3, *inner, config.hidden_size]
 
 
 def position_features(rows: int, columns: int, width: int, device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""Grids that keep a picture's shape, and patches that hold its pixels."""
+"""Grids that keep a picture's shape, and pictures that fill them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.modalities.image import fit_grid, patches_from_pixels
+from inference.modalities.image import fit_grid, normalise, resize
 
 SIDES = st.integers(1, 10_000)
 
@@ -33,19 +33,18 @@ def test_a_grid_keeps_the_aspect_ratio(size: tuple[int, int], grid: tuple[int, i
     assert fit_grid(*size, cell_size=32, max_cells=256) == grid
 
 
-def test_a_patch_is_laid_out_channel_by_channel_and_row_by_row() -> None:
+def test_colours_become_channels_and_rows_stay_rows() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
-    patches = patches_from_pixels(pixels, rows=2, columns=3, patch_size=4)
-    assert patches.shape == (2, 3, 48)
-    expected = torch.from_numpy(pixels[4:8, 8:12].transpose(2, 0, 1).flatten() / 127.5 - 1.0).float()
-    torch.testing.assert_close(patches[1, 2], expected)
+    picture = normalise(resize(pixels, 8, 12))
+    assert picture.shape == (3, 8, 12)
+    expected = torch.from_numpy(pixels.transpose(2, 0, 1) / 127.5 - 1.0).float()
+    torch.testing.assert_close(picture, expected)
 
 
 def test_resizing_fills_the_whole_grid_so_that_relative_places_stay() -> None:
     pixels = np.zeros((100, 300, 3), dtype=np.uint8)
     pixels[50:, 150:] = 255  # the lower right quarter
-    patches = patches_from_pixels(pixels, rows=4, columns=4, patch_size=8)
-    brightness = patches.mean(dim=-1)
-    assert (brightness[2:, 2:] > 0.8).all()
-    assert (brightness[:2] < -0.8).all()
-    assert (brightness[:, :2] < -0.8).all()
+    picture = normalise(resize(pixels, 32, 32)).mean(dim=0)
+    assert (picture[18:, 18:] > 0.8).all()
+    assert (picture[:14] < -0.8).all()
+    assert (picture[:, :14] < -0.8).all()

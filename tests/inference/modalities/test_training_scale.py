@@ -3,7 +3,7 @@
 import pytest
 
 from inference.modalities.image import fit_grid
-from training.initialise import VISION
+from training.architecture import VISION
 from training.vision import sizes
 
 
