@@ -34,8 +34,9 @@ ShouldQuantize = Callable[[str], bool]  # asked with the path of one of the deco
 def load_model(
     path_or_hub_name: str, device: str, quantization: str, quantize_head: bool = True
 ) -> LoadedModel:
-    """Loads a model directory or a hub name. `quantization` is "int8" or "none"; saved int8 stays int8.
+    """Loads a model directory or a hub name. `quantization` is "int8" or "none".
 
+    Saved int8 stays int8, but for the CPU, where it is unpacked unless "int8" is asked for.
     Without `quantize_head` the output head and the embedding stay floats. Raises `InvalidCheckpoint`.
     """
     checkpoint = open_checkpoint(path_or_hub_name)

@@ -139,11 +139,23 @@ def test_a_saved_int8_checkpoint_serves_the_same_numbers(tmp_path: Path, device:
 def test_saved_int8_weights_never_become_floats(tmp_path: Path, device: str) -> None:
     layers = tuple(f"model.layers.{i}.{name}" for i in range(LAYERS) for name in PROJECTIONS)
     save_in_int8(tmp_path, layers, device)
-    decoder = load_model(str(tmp_path), device, "none").decoder
+    quantization = "int8" if device == "cpu" else "none"
+    decoder = load_model(str(tmp_path), device, quantization).decoder
     assert not [name for name, each in decoder.layers.named_parameters() if each.dim() > 1]
     matrices = [each for each in decoder.layers.buffers() if each.dim() > 1]
     assert {each.dtype for each in matrices} == {torch.int8}
     assert len(matrices) == 4 * LAYERS
+
+
+def test_saved_int8_weights_are_unpacked_on_the_cpu_where_nobody_asks_for_int8(tmp_path: Path) -> None:
+    layers = tuple(f"model.layers.{i}.{name}" for i in range(LAYERS) for name in PROJECTIONS)
+    save_in_int8(tmp_path, layers, "cpu")
+    decoder = load_model(str(tmp_path), "cpu", "none").decoder
+    assert not [each for each in decoder.layers.buffers() if each.dtype == torch.int8]
+    rounded = load_model(str(tmp_path), "cpu", "int8").decoder
+    rows = torch.randn(3, rounded.config.intermediate_size)
+    for ours, theirs in zip(decoder.layers, rounded.layers, strict=True):
+        torch.testing.assert_close(ours.mlp.down_proj(rows), theirs.mlp.down_proj(rows))
 
 
 def test_another_format_of_int8_is_refused(tmp_path: Path) -> None:
