@@ -72,7 +72,7 @@ def bare_fastapi() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def gateway(**settings: str) -> Iterator[tuple[int, int, str]]:
+def gateway(scope: str = "chat", **settings: str) -> Iterator[tuple[int, int, str]]:
     """Yields port, process id and a token of a gateway with everything on but small limits."""
     port = free_port()
     with tempfile.TemporaryDirectory() as directory:
@@ -82,7 +82,7 @@ def gateway(**settings: str) -> Iterator[tuple[int, int, str]]:
         with _process([*command, "serve", "--port", str(port)], environment, log) as process_id:
             _wait_until_ready(port, log)
             issued = subprocess.run(
-                [*command, "token", "issue", "--user", "benchmark", "--scope", "chat"],
+                [*command, "token", "issue", "--user", "benchmark", "--scope", scope],
                 env=os.environ | environment,
                 capture_output=True,
                 text=True,

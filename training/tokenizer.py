@@ -1,10 +1,15 @@
-"""Trains the embedded model's byte-level BPE: every text has tokens, and every token has bytes."""
+"""The embedded model's byte-level BPE: every text has tokens, and every token has bytes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from training.sentences import training_sentences
+from inference.config import EMBEDDED_MODEL
+from inference.loading.tokenizer import TextTokenizer
 
-VOCAB_SIZE = 2048
+VOCAB_SIZE = 4096
 MAX_TOKEN_BYTES = 12  # four Chinese characters; without it whole sentences of ours become tokens
 
 END_OF_TEXT = "<|endoftext|>"
@@ -29,7 +34,7 @@ TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # tokens, but part of t
 WORDS = r" ?[\p{L}&&[^\p{Han}]]+|\p{Han}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
-def train_tokenizer() -> Tokenizer:
+def train_tokenizer(texts: Iterator[str]) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -44,7 +49,15 @@ def train_tokenizer() -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(training_sentences(), trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens(list(CONTROL_TOKENS))
     tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in TAGS])
     return tokenizer
+
+
+def load_tokenizer(directory: Path = EMBEDDED_MODEL) -> Tokenizer:
+    return Tokenizer.from_file(str(directory / "tokenizer.json"))
+
+
+def read_text_tokenizer(directory: Path = EMBEDDED_MODEL) -> TextTokenizer:
+    return TextTokenizer(json.loads((directory / "tokenizer.json").read_text("utf-8")))

@@ -13,6 +13,7 @@ from inference.loading.registry import load_model
 from inference.models.fusion import Fusion
 from inference.models.prompt import EncodedPrompt
 from inference.types import Audio, Image, Message, Part, Text
+from training.architecture import build
 
 from .tiny_checkpoints import Driver
 
@@ -67,8 +68,10 @@ def test_it_is_a_fusion_model_of_three_modalities(model: LoadedModel) -> None:
     assert fusion.audio_projection.weight.shape == (model.config.hidden_size, 512)
 
 
-def test_its_weights_are_at_most_eight_megabytes() -> None:
-    assert (EMBEDDED_MODEL / "model.safetensors").stat().st_size <= 8 * 2**20
+def test_its_weights_are_at_most_twenty_megabytes_and_its_parameters_sixteen_million() -> None:
+    assert (EMBEDDED_MODEL / "model.safetensors").stat().st_size <= 20_000_000
+    parts = [part for part in build() for part in part.parameters()]
+    assert sum({id(part): part.numel() for part in parts}.values()) <= 16_000_000
 
 
 @pytest.mark.parametrize("text", TEXTS)

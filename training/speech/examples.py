@@ -53,7 +53,7 @@ def speech_example(rng: random.Random, split: Split, language: Language | None =
 def held_out(seed: int, language: Language, count: int) -> Iterator[Example]:
     """The same for the same arguments; a longer set begins with the shorter one."""
     for index in range(count):
-        yield speech_example(random.Random(f"{seed} {language} {index}"), "held_out", language)  # noqa: S311
+        yield speech_example(random.Random(f"{seed} {language} {index}"), "held_out", language)
 
 
 def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[Command, Samples]:

@@ -103,7 +103,7 @@ def _babble(speakers: int, count: int, split: Split, generator: np.random.Genera
 @functools.cache
 def _overheard(split: Split) -> tuple[Samples, ...]:
     """Utterances of the split's own voices, of unit power. Kept: they are the same in each process."""
-    rng = random.Random(f"babble {split}")  # noqa: S311 - examples, not secrets
+    rng = random.Random(f"babble {split}")
     utterances = []
     for language in CHATTER:
         for index in range(BABBLE_UTTERANCES):

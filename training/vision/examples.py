@@ -91,7 +91,7 @@ def label_example(
 def held_out(seed: int, kind: Kind, count: int, fonts: Path = SYSTEM_FONTS) -> Iterator[Example]:
     """Yields a test set: the same for the same seed, however many of it are taken."""
     for index in range(count):
-        rng = random.Random(f"held out {kind} {seed} {index}")  # noqa: S311 - pictures need no secrecy
+        rng = random.Random(f"held out {kind} {seed} {index}")
         if kind == "screen":
             yield screen_example(rng, "held_out", fonts=fonts)
         elif kind == "shapes":

@@ -1,0 +1,89 @@
+"""What the embedded model was trained for, on held-out questions: real meaning in, real meaning out.
+
+Shares, not single answers: near ties fall differently on other processors. The full figures are in
+`inference/embedded/README.md`, made by `python -m training.evaluate`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from inference.types import Audio, Image
+from training.evaluate import ask_all
+from training.held_out import Item, held_out_items
+from training.respondents import EngineRespondent
+from training.scoring import Score, is_right
+
+pytestmark = pytest.mark.slow
+
+SEED = 3
+
+
+def ask(items: Sequence[Item], concurrency: int = 8, quantization: str = "none") -> Score:
+    async def run() -> Score:
+        async with EngineRespondent.embedded(quantization) as respondent:
+            return (await ask_all(respondent, items, concurrency))[items[0].group]
+
+    return asyncio.run(run())
+
+
+def with_media(items: Sequence[Item], change: Callable[[Image | Audio], Image | Audio]) -> list[Item]:
+    return [replace(item, media=change(item.media)) for item in items if item.media is not None]
+
+
+def titles() -> list[Item]:
+    kinds = ("read.title", "read.at")
+    return [item for item in held_out_items(60, SEED, ["labels read"]) if item.turn.kind in kinds][:16]
+
+
+def test_commands_become_actions_alone_and_in_a_batch_and_in_int8() -> None:
+    items = held_out_items(40, SEED, ["text actions"])
+    together, alone = ask(items, concurrency=16), ask(items[:10], concurrency=1)
+    assert together.value >= 85
+    answers = {id(item): answer for item, answer in together.wrong}
+    assert [answers.get(id(item)) for item, answer in alone.wrong] == [answer for _, answer in alone.wrong]
+    assert ask(items[:10], quantization="int8").value >= 80
+
+
+def test_it_says_who_it_is_and_what_is_beyond_it() -> None:
+    assert ask(held_out_items(40, SEED, ["identity and out of depth"])).value >= 65
+
+
+def test_it_reads_labels_and_reads_nothing_where_the_picture_is_spoilt() -> None:
+    """A wrong resize, swapped axes or a mirrored picture would be noticed here."""
+    items = titles()
+    right = ask(items).value
+    assert right >= 50
+
+    def mirrored(media: Image | Audio) -> Image:
+        assert isinstance(media, Image)
+        return Image(np.ascontiguousarray(media.pixels[:, ::-1]))
+
+    def squeezed(media: Image | Audio) -> Image:
+        assert isinstance(media, Image)
+        return Image(np.ascontiguousarray(media.pixels[::4, ::4].repeat(4, 0).repeat(4, 1)))
+
+    assert ask(with_media(items, mirrored)).value <= right / 2
+    assert ask(with_media(items, squeezed)).value < right
+
+
+def test_it_hears_commands_and_nothing_right_at_a_wrong_rate() -> None:
+    items = held_out_items(24, SEED, ["spoken commands"])
+
+    def slowed(media: Image | Audio) -> Audio:
+        assert isinstance(media, Audio)
+        places = np.arange(0, len(media.samples) - 1, 0.625)
+        return Audio(np.interp(places, np.arange(len(media.samples)), media.samples).astype(np.float32))
+
+    right = ask(items).value
+    assert right >= 35
+    assert ask(with_media(items, slowed)).value <= right / 2
+
+
+def test_an_answer_is_right_only_to_the_letter() -> None:
+    item = held_out_items(1, SEED, ["text actions"])[0]
+    assert is_right(item, item.turn.answer + "\n")
+    assert not is_right(item, item.turn.answer + ".")

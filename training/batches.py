@@ -1,0 +1,255 @@
+"""Endless batches of generated examples, made by worker processes while the device computes.
+
+Examples are never stored: a batch may be learned from a few times while it waits in memory.
+"""
+
+import math
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from threading import Event, Thread
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from inference.modalities.audio import HOP_SIZE, log_mel
+from inference.modalities.image import resize
+from inference.types import AUDIO_SAMPLE_RATE, Audio, Image
+from training.architecture import SPEECH, VISION
+from training.example import Example, Split, Turn
+from training.packing import Branch, Packer, Row, is_thought_about
+from training.speech.examples import speech_example
+from training.text.examples import text_turn
+from training.vision.examples import label_example, screen_example, shapes_example
+
+Kind = Literal["picture", "sign", "recording", "text"]
+
+ROW_LENGTHS: dict[Kind, int] = {"picture": 768, "sign": 128, "recording": 256, "text": 512}
+ROW_COUNTS: dict[Kind, int] = {"picture": 56, "sign": 96, "recording": 48, "text": 24}
+AUDIO_LENGTHS = (1.6, 2.08, 2.56, 3.2, 4.0, 5.12)  # seconds; recordings wait in silence for the next one
+MAX_TRANSCRIPT = 48  # tokens
+MAX_AHEAD = 32  # batches of a kind that wait on the device
+# Pictures of one size make a batch. Cameras' and screens' fill the model's grid; thumbnails do not.
+FULL_GRIDS = (
+    (24, 10),
+    (23, 11),
+    (21, 12),
+    (19, 13),
+    (18, 14),
+    (16, 16),
+    (14, 18),
+    (13, 19),
+    (12, 21),
+    (11, 23),
+    (10, 24),
+    (9, 28),
+)
+SMALL_GRIDS = ((8, 8), (7, 9), (9, 7), (10, 13), (13, 10), (6, 16), (4, 10))
+SMALL_SHARE = 0.12  # of shapes and labels
+SCREEN_TURNS = 16  # questions of one screen
+PHOTO_SCALE = (0.5, 1.4)  # pixels of a training photo to one of the model's
+SCREENS, SHAPES = 0.76, 0.16  # shares of pictures; the rest are labels
+# Close-ups of labels of a dozen cells: what letters look like is learned from these, cheaply.
+SIGN_GRIDS = ((2, 7), (3, 6), (4, 5), (5, 4))
+SIGN_SCALE = (0.2, 0.45)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Rows of equal length.
+
+    `media` are pictures (rows, 3, height, width) uint8 or spectrograms (rows, mels, frames) float16,
+    `predicted` where in the flattened rows something is to be predicted, `transcript_lengths` on the CPU.
+    """
+
+    kind: Kind
+    token_ids: Tensor  # (rows, length) int64, as all of these
+    targets: Tensor
+    positions: Tensor
+    branches: Tensor
+    weights: Tensor  # (rows, length) float32
+    predicted: Tensor  # (n,) int64
+    media: Tensor | None = None
+    media_start: int = 0
+    transcripts: Tensor | None = None  # (rows, MAX_TRANSCRIPT)
+    transcript_lengths: Tensor | None = None
+    turns: tuple[tuple[Turn, ...], ...] = ()  # of each row; kept for evaluation alone
+
+    def to(self, device: torch.device) -> "Batch":
+        moved: dict[str, Any] = {}
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, Tensor) and name != "transcript_lengths":
+                moved[name] = value.clone() if device.type == "cpu" else value.to(device)
+        for name in ("token_ids", "targets", "positions", "branches"):
+            moved[name] = moved[name].long()
+        return replace(self, **moved)
+
+
+class Batches(IterableDataset[Batch]):
+    """Batches of one kind. Each worker process draws from a seed of its own."""
+
+    def __init__(self, kind: Kind, split: Split, seed: int, keeps_turns: bool = False) -> None:
+        self._kind = kind
+        self._split: Split = split
+        self._seed = seed
+        self._keeps_turns = keeps_turns
+
+    def __iter__(self) -> Iterator[Batch]:
+        torch.set_num_threads(1)
+        worker = get_worker_info()
+        rng = random.Random(f"{self._kind} {self._split} {self._seed} {worker.id if worker else 0}")
+        packer = Packer()
+        match self._kind:
+            case "text":
+                return self._texts(rng, packer)
+            case "picture":
+                return self._media(rng, packer, self._picture)
+            case "sign":
+                return self._media(rng, packer, self._sign)
+            case "recording":
+                return self._media(rng, packer, self._recording)
+
+    def _texts(self, rng: random.Random, packer: Packer) -> Iterator[Batch]:
+        def branches() -> Iterator[Branch]:
+            while True:
+                turn = text_turn(rng, self._split)
+                yield packer.branch(turn, None, is_thought_about(turn, rng))[1]
+
+        while True:
+            rows = [packer.row([], 0, branches(), ROW_LENGTHS["text"]) for _ in range(ROW_COUNTS["text"])]
+            yield self._batch(rows, None, None)
+
+    def _media(
+        self,
+        rng: random.Random,
+        packer: Packer,
+        prepare: Callable[[random.Random], tuple[Example, Tensor, int]],
+    ) -> Iterator[Batch]:
+        waiting: dict[torch.Size, list[tuple[Row, Tensor, list[int]]]] = defaultdict(list)
+        while True:
+            example, media, media_length = prepare(rng)
+            turns = rng.sample(example.turns, len(example.turns))
+            packed = [packer.branch(turn, example.media, is_thought_about(turn, rng)) for turn in turns]
+            row = packer.row(
+                packed[0][0], media_length, [each[1] for each in packed], ROW_LENGTHS[self._kind]
+            )
+            group = waiting[media.shape]
+            group.append((row, media, packer.tokenizer.encode_text(example.transcript)[:MAX_TRANSCRIPT]))
+            if len(group) == ROW_COUNTS[self._kind]:
+                rows, all_media, transcripts = zip(*waiting.pop(media.shape), strict=True)
+                yield self._batch(list(rows), torch.stack(all_media), list(transcripts))
+
+    def _picture(self, rng: random.Random) -> tuple[Example, Tensor, int]:
+        draw = rng.random()
+        if draw < SCREENS:
+            example = screen_example(rng, self._split, most_turns=SCREEN_TURNS)
+        else:
+            make = shapes_example if draw < SCREENS + SHAPES else label_example
+            example = make(rng, self._split, PHOTO_SCALE)
+        is_small = draw >= SCREENS and rng.random() < SMALL_SHARE
+        return _fitted(example, SMALL_GRIDS if is_small else FULL_GRIDS)
+
+    def _sign(self, rng: random.Random) -> tuple[Example, Tensor, int]:
+        return _fitted(label_example(rng, self._split, SIGN_SCALE), SIGN_GRIDS)
+
+    def _recording(self, rng: random.Random) -> tuple[Example, Tensor, int]:
+        while True:
+            example = speech_example(rng, self._split)
+            assert isinstance(example.media, Audio)
+            fitting = [
+                each for each in AUDIO_LENGTHS if each * AUDIO_SAMPLE_RATE >= len(example.media.samples)
+            ]
+            if fitting:
+                break
+        missing = int(fitting[0] * AUDIO_SAMPLE_RATE) - len(example.media.samples)
+        samples = np.pad(example.media.samples, (0, missing))
+        spectrogram = log_mel(samples, SPEECH.num_mels, SPEECH.frames_per_token)
+        return example, spectrogram.half(), len(samples) // (HOP_SIZE * SPEECH.frames_per_token)
+
+    def _batch(self, rows: list[Row], media: Tensor | None, transcripts: list[list[int]] | None) -> Batch:
+        def stacked(name: str) -> Tensor:
+            return torch.from_numpy(np.stack([getattr(row, name) for row in rows]))
+
+        padded = lengths = None
+        if self._kind == "recording" and transcripts is not None:
+            lengths = torch.tensor([len(each) for each in transcripts])
+            padded = torch.stack(
+                [functional.pad(torch.tensor(each), (0, MAX_TRANSCRIPT - len(each))) for each in transcripts]
+            )
+        return Batch(
+            kind=self._kind,
+            token_ids=stacked("token_ids"),
+            targets=stacked("targets"),
+            positions=stacked("positions"),
+            branches=stacked("branches"),
+            weights=(weights := stacked("weights")),
+            predicted=weights.flatten().nonzero()[:, 0],
+            media=media,
+            media_start=rows[0].media_start,
+            transcripts=padded,
+            transcript_lengths=lengths,
+            turns=tuple(row.turns for row in rows) if self._keeps_turns else (),
+        )
+
+
+def _fitted(example: Example, grids: Sequence[tuple[int, int]]) -> tuple[Example, Tensor, int]:
+    """Resized to the grid whose shape is nearest the picture's; returns its number of cells, too."""
+    assert isinstance(example.media, Image)
+    height, width = example.media.pixels.shape[:2]
+    rows, columns = min(grids, key=lambda grid: abs(math.log(grid[0] / grid[1] * width / height)))
+    cell = VISION.cell_size
+    return example, resize(example.media.pixels, rows * cell, columns * cell), rows * columns
+
+
+class Stream:
+    """Batches of one kind on the device, as they are made; when the makers are behind, a recent one again.
+
+    Created by the trainer and closed by it.
+    """
+
+    def __init__(self, kind: Kind, num_workers: int, seed: int, max_kept: int, device: torch.device) -> None:
+        loader = DataLoader(
+            Batches(kind, "train", seed),
+            batch_size=None,
+            num_workers=num_workers,
+            prefetch_factor=2,
+            in_order=False,
+            multiprocessing_context="forkserver",  # the trainer has threads and a device
+        )
+        self._device = device
+        self._fresh: deque[Batch] = deque()
+        self._kept: deque[Batch] = deque(maxlen=max_kept)
+        self._rng = random.Random(seed)
+        self._is_closing = Event()
+        self._has_some = Event()
+        self._thread = Thread(target=self._collect, args=(loader,), name=f"batches-{kind}", daemon=True)
+        self._thread.start()
+        self.num_made = 0
+
+    def next(self) -> Batch:
+        self._has_some.wait()
+        if self._fresh:
+            batch = self._fresh.popleft()
+            self._kept.append(batch)
+            return batch
+        return self._rng.choice(self._kept)
+
+    def close(self) -> None:
+        self._is_closing.set()
+        self._thread.join()
+
+    def _collect(self, loader: "DataLoader[Batch]") -> None:
+        for batch in loader:
+            self._fresh.append(batch.to(self._device))
+            self.num_made += 1
+            self._has_some.set()
+            while len(self._fresh) > MAX_AHEAD and not self._is_closing.wait(0.02):
+                pass
+            if self._is_closing.is_set():
+                return

@@ -1,0 +1,132 @@
+"""The model's forward for training: whole batches of padded rows, no cache.
+
+Uses the modules of `inference/models`, so what is trained is what the engine runs; a test holds the
+two forwards to the same numbers.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inference.modalities.image import normalise
+from inference.models.audio_tower import AUDIO_WIDTH
+from inference.models.decoder import Decoder, DecoderLayer
+from inference.models.transformer import TransformerBlock
+from training.architecture import SPEECH, TEXT, build
+from training.batches import Batch
+from training.packing import PADDING, SHARED
+
+CTC_BLANK = TEXT.vocab_size
+CTC_SHARE = 0.3  # Watanabe et al. 2017, "Hybrid CTC/attention architecture for end-to-end speech recognition"
+
+
+class TrainingModel(nn.Module):
+    """`transcriber` hears tokens in the audio tower's positions; it is not part of the checkpoint."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder, self.fusion = build()
+        self.transcriber = nn.Linear(SPEECH.hidden_size, TEXT.vocab_size + 1)
+
+    def compile_parts(self) -> None:
+        """Compiles one layer of each kind: all layers and all shapes share it, so it takes seconds."""
+        for module in self.modules():
+            if isinstance(module, TransformerBlock):
+                module.compile(dynamic=True)
+        global _layer
+        _layer = torch.compile(_layer, dynamic=True)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Returns the loss and the tokens predicted, (n,), where `batch.predicted` says."""
+        features, hearing_loss = self._features(batch)
+        rows = functional.embedding(batch.token_ids, self.decoder.embed_tokens.weight)
+        if features is not None:
+            start, end = batch.media_start, batch.media_start + features.shape[1]
+            rows = torch.cat([rows[:, :start], features.to(rows.dtype), rows[:, end:]], dim=1)
+        hidden = decode(self.decoder, rows, batch.positions, batch.branches)
+        rows = hidden.flatten(0, 1).index_select(0, batch.predicted)
+        logits = functional.linear(rows, self.decoder.embed_tokens.weight).float()
+        weights = batch.weights.flatten().index_select(0, batch.predicted)
+        targets = batch.targets.flatten().index_select(0, batch.predicted)
+        losses = functional.cross_entropy(logits, targets, reduction="none")
+        loss = (losses * weights).sum() / weights.sum() + CTC_SHARE * hearing_loss
+        return loss, logits.argmax(dim=-1)
+
+    def _features(self, batch: Batch) -> tuple[Tensor | None, Tensor | float]:
+        fusion = self.fusion
+        if batch.media is None:
+            return None, 0.0
+        if batch.kind != "recording":
+            assert fusion.vision_tower is not None
+            assert fusion.visual_projection is not None
+            return fusion.visual_projection(fusion.vision_tower(normalise(batch.media))), 0.0
+        assert fusion.audio_tower is not None
+        assert fusion.audio_projection is not None
+        assert batch.transcripts is not None
+        assert batch.transcript_lengths is not None
+        heard = fusion.audio_tower.encode_positions(batch.media.float())
+        features = fusion.audio_projection(heard.reshape(len(heard), -1, AUDIO_WIDTH))
+        scores = self.transcriber(heard).float().log_softmax(dim=-1).transpose(0, 1)
+        lengths = torch.full_like(batch.transcript_lengths, scores.shape[0])
+        loss = functional.ctc_loss(
+            scores, batch.transcripts, lengths, batch.transcript_lengths, blank=CTC_BLANK, zero_infinity=True
+        )
+        return features, loss
+
+
+def decode(decoder: Decoder, rows: Tensor, positions: Tensor, branches: Tensor) -> Tensor:
+    """rows (batch, length, hidden), positions and branches (batch, length) -> (batch, length, hidden)."""
+    angles = positions[..., None].float() * decoder.frequencies  # (batch, length, pairs)
+    turn = (angles.cos()[:, :, None], angles.sin()[:, :, None])
+    mask = visibility(branches)
+    for layer in decoder.layers:
+        assert isinstance(layer, DecoderLayer)
+        rows = _layer(layer, rows, turn, mask)
+    return functional.rms_norm(rows, decoder.norm.weight.shape, decoder.norm.weight, decoder.norm.eps)
+
+
+def visibility(branches: Tensor) -> Tensor:
+    """branches (batch, length) -> (batch, 1, length, length): True where a row sees another one."""
+    query, key = branches[:, :, None], branches[:, None, :]
+    length = branches.shape[1]
+    earlier = torch.ones(length, length, dtype=torch.bool, device=branches.device).tril()
+    itself = torch.eye(length, dtype=torch.bool, device=branches.device)
+    visible = earlier & ((key == SHARED) | (key == query)) & (query != PADDING)
+    return (visible | itself)[:, None]
+
+
+def _layer(layer: DecoderLayer, rows: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+    attention, mlp = layer.self_attn, layer.mlp
+    batch, length, _ = rows.shape
+    heads, shared = attention.num_heads, attention.num_key_value_heads
+    projection = attention.qkv_proj
+    fused = functional.linear(_norm(layer.input_layernorm, rows), projection.weight, projection.bias)
+    query, key, value = torch.split(
+        fused.view(batch, length, -1, attention.head_dim), [heads, shared, shared], dim=2
+    )
+    query, key = _turn(query, turn), _turn(key, turn)
+    key, value = (each.repeat_interleave(heads // shared, dim=2) for each in (key, value))
+    query, key, value = (each.transpose(1, 2) for each in (query, key.to(value.dtype), value))
+    attended = functional.scaled_dot_product_attention(query.to(value.dtype), key, value, attn_mask=mask)
+    added = functional.linear(attended.transpose(1, 2).flatten(2), attention.o_proj.weight)
+    rows = rows + _norm(layer.post_self_attn_layernorm, added)
+    fused = functional.linear(_norm(layer.post_attention_layernorm, rows), mlp.gate_up_proj.weight)
+    gate, up = fused.chunk(2, dim=-1)
+    added = functional.linear(functional.silu(gate) * up, mlp.down_proj.weight)
+    return rows + _norm(layer.post_mlp_layernorm, added)
+
+
+def _norm(norm: nn.Module, rows: Tensor) -> Tensor:
+    weight, eps = norm.weight, norm.eps
+    assert isinstance(weight, Tensor)
+    assert isinstance(eps, float)
+    return functional.rms_norm(rows.float(), weight.shape, weight, eps)
+
+
+def _turn(heads: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """(batch, length, heads, head_dim): neighbouring pairs of the first dimensions are turned."""
+    cos, sin = turn
+    width = 2 * cos.shape[-1]
+    even, odd = heads[..., 0:width:2].float(), heads[..., 1:width:2].float()
+    turned = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
+    return torch.cat([turned.to(heads.dtype), heads[..., width:]], dim=-1)

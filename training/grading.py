@@ -1,0 +1,42 @@
+"""Whether a batch's answers would have been generated: quick grades while training.
+
+An answer is right when each of its tokens is the likeliest one behind those before it, which is when
+greedy decoding writes it. A tap is right when the place so written lies in the box.
+"""
+
+import re
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from training.batches import Batch
+from training.example import Turn
+from training.packing import Packer
+
+Grades = dict[str, tuple[float, int]]  # kind -> share that is right, of how many
+PLACE = re.compile(r"element=\[(\d{1,3}),(\d{1,3})\]")
+
+
+def grade(batch: Batch, predicted: Tensor, packer: Packer) -> Iterator[tuple[str, bool]]:
+    """Yields (kind, is_right) of every turn. Both as they were, on the CPU."""
+    is_answer = batch.weights == 1.0
+    tokens = torch.zeros_like(batch.targets).flatten().scatter(0, batch.predicted, predicted)
+    tokens = tokens.view_as(batch.targets)
+    for row, turns in enumerate(batch.turns):
+        for number, turn in enumerate(turns, start=1):
+            where = (batch.branches[row] == number) & is_answer[row]
+            expected, found = batch.targets[row][where], tokens[row][where]
+            if turn.box is not None:
+                yield turn.kind, is_inside(packer.tokenizer.decode(found.tolist()), turn)
+            else:
+                yield turn.kind, bool((expected == found).all())
+
+
+def is_inside(answer: str, turn: Turn) -> bool:
+    place = PLACE.search(answer)
+    if place is None or turn.box is None:
+        return False
+    x, y = map(int, place.groups())
+    left, top, right, bottom = turn.box
+    return left <= x <= right and top <= y <= bottom

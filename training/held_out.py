@@ -1,0 +1,136 @@
+"""The held-out questions of the evaluation, in groups with the goal of each."""
+
+import functools
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from inference.types import Audio, Image, Text
+from training.example import Example, Language, Turn
+from training.speech.examples import held_out as held_out_recordings
+from training.text.examples import INTENT_KINDS, held_out_turns
+from training.vision.examples import Kind as PictureKind
+from training.vision.examples import held_out as held_out_pictures
+
+TRANSCRIPTION = "speech_transcription"
+
+# Group -> what it shall reach, in per cent; of transcripts, errors.
+GROUPS = {
+    "text actions": ">= 95",
+    "identity and out of depth": ">= 95",
+    "other text": "",
+    "taps": ">= 90",
+    "labels read": ">= 85",
+    "colours and shapes": ">= 95",
+    "other pictures": "",
+    "english transcripts": "<= 10",
+    "chinese transcripts": "<= 12",
+    "spoken commands": "",
+}
+MAX_EXAMPLES = 100_000
+PER_EXAMPLE = 2  # questions of a group about one picture or recording
+UNGRADED_READS = frozenset({"read.icon", "read.state"})
+OUT_OF_DEPTH = frozenset({"identity", "out_of_depth"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """One question about the media, if there are any."""
+
+    group: str
+    turn: Turn
+    media: Image | Audio | None = None
+
+    @property
+    def question(self) -> str:
+        """The text of the last message."""
+        return "".join(part.text for part in self.turn.messages[-1].parts if isinstance(part, Text))
+
+    @property
+    def is_transcription(self) -> bool:
+        return self.turn.kind == TRANSCRIPTION
+
+
+def held_out_items(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
+    """`count` of each of `groups`, the same for the same seed; a longer list begins with the shorter one."""
+    items: list[Item] = []
+    for make in (_texts, _pictures, _recordings):
+        items += make(count, seed, [group for group in groups if group in GROUPS])
+    return items
+
+
+def _texts(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
+    turns = held_out_turns(seed, -(-count // 2) if count > 1 else 1)
+    random.Random(seed).shuffle(turns)
+    return _first(count, groups, (Item(_text_group(turn), turn) for turn in turns))
+
+
+def _text_group(turn: Turn) -> str:
+    if turn.kind in INTENT_KINDS:
+        return "text actions"
+    return "identity and out of depth" if turn.kind in OUT_OF_DEPTH else "other text"
+
+
+def _pictures(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
+    """Of what is read, half stands on screens and half on signs."""
+    sources: dict[PictureKind, dict[str, int]] = {
+        "screen": {"taps": count, "labels read": count - count // 2, "other pictures": count},
+        "shapes": {"colours and shapes": count},
+        "label": {"labels read": count // 2},
+    }
+    items: list[Item] = []
+    for kind, counts in sources.items():
+        goals = {group: number for group, number in counts.items() if group in groups}
+        items += _taken(held_out_pictures(seed, kind, MAX_EXAMPLES), goals, _picture_group)
+    return items
+
+
+def _picture_group(turn: Turn) -> str:
+    if turn.box is not None and turn.kind.startswith("tap."):
+        return "taps"
+    if turn.kind.startswith("read.") and turn.kind not in UNGRADED_READS:
+        return "labels read"
+    return (
+        "colours and shapes"
+        if turn.kind in ("shapes.what", "shapes.colour", "shapes.shape")
+        else "other pictures"
+    )
+
+
+def _recordings(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
+    languages: dict[Language, str] = {"en": "english transcripts", "zh": "chinese transcripts"}
+    items: list[Item] = []
+    for language, transcripts in languages.items():
+        counts = {transcripts: count, "spoken commands": count // 2}
+        goals = {group: number for group, number in counts.items() if group in groups}
+        group_of = functools.partial(_recording_group, transcripts)
+        items += _taken(held_out_recordings(seed, language, MAX_EXAMPLES), goals, group_of)
+    return items
+
+
+def _recording_group(transcripts: str, turn: Turn) -> str:
+    return transcripts if turn.kind == TRANSCRIPTION else "spoken commands"
+
+
+def _taken(examples: Iterator[Example], goals: dict[str, int], group_of: Callable[[Turn], str]) -> list[Item]:
+    """A few questions of each group, of any kind, from each example, until there are enough."""
+    left, rng = dict(goals), random.Random(len(goals))
+    items: list[Item] = []
+    while any(left.values()):
+        example = next(examples)
+        for group in goals:
+            turns = [turn for turn in example.turns if group_of(turn) == group]
+            for turn in rng.sample(turns, min(PER_EXAMPLE, left[group], len(turns))):
+                items.append(Item(group, turn, example.media))
+                left[group] -= 1
+    return items
+
+
+def _first(count: int, groups: Sequence[str], items: Iterator[Item]) -> list[Item]:
+    goals = dict.fromkeys(groups, count)
+    taken: list[Item] = []
+    for item in items:
+        if goals.get(item.group):
+            taken.append(item)
+            goals[item.group] -= 1
+    return taken

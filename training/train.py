@@ -1,0 +1,238 @@
+"""Trains the embedded model on one GPU: `python -m training.train --seconds 1000 --output DIR`.
+
+Time is the budget: rates follow the share of it that has passed. DIR gets progress.jsonl, loss.png,
+state.pt (to resume from, with the same command) and weights.safetensors, which `python -m
+training.export` makes the checkpoint from. Run `python -m training.corpus` first if the generators'
+words changed.
+"""
+
+import argparse
+import functools
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from training.architecture import SEED
+from training.batches import Batch, Batches, Kind, Stream
+from training.forward import TrainingModel
+from training.grading import Grades, grade
+from training.optimizer import Optimizer
+from training.packing import Packer
+
+WARM_UP = 0.02  # shares of the whole time
+COOL_DOWN = 0.45  # the last part, in which rates fall to zero
+SAVE_SECONDS = 60.0
+CLIP_NORM = 1.0
+WEIGHTS_FILE = "weights.safetensors"
+HEAD = "decoder.lm_head.weight"  # the embedding's own
+NUM_HELD_OUT = 8  # batches of each kind
+KINDS: tuple[Kind, ...] = ("picture", "sign", "recording", "text")
+WORKER_SHARES: dict[Kind, float] = {"picture": 0.54, "sign": 0.13, "recording": 0.27, "text": 0.06}
+# Batches that may be learned again.
+MAX_KEPT: dict[Kind, int] = {"picture": 250, "sign": 300, "recording": 900, "text": 300}
+
+
+@dataclass(slots=True)
+class Progress:
+    step: int = 0
+    seconds: float = 0.0  # spent training, over all runs
+
+
+def rate_scale(share: float) -> float:
+    """share of the time that has passed, 0-1 -> what all rates are multiplied by."""
+    return max(0.0, min(1.0, share / WARM_UP, (1 - share) / COOL_DOWN))
+
+
+class Trainer:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.device = torch.device(options.device)
+        torch.set_float32_matmul_precision("high")
+        torch._dynamo.config.cache_size_limit = 32  # pictures come in a dozen sizes
+        self.model = TrainingModel().to(self.device)
+        if self.device.type == "cuda" and not options.eager:
+            self.model.compile_parts()
+        self.optimizer = Optimizer(self.model)
+        self.progress = Progress()
+        self.packer = Packer()
+        self.output: Path = options.output
+        self.output.mkdir(parents=True, exist_ok=True)
+        if (self.output / "state.pt").exists():
+            self._load()
+        elif options.start_from:
+            self._start_from(options.start_from)
+
+    def run(self) -> None:
+        workers = max(3, options_workers(self.options))
+        streams = {
+            kind: Stream(
+                kind,
+                max(1, round(workers * WORKER_SHARES[kind])),
+                SEED + self.progress.step,
+                MAX_KEPT[kind],
+                self.device,
+            )
+            for kind in KINDS
+        }
+        held_out = self._make_held_out()
+        budget = self.options.seconds
+        until = min(budget, self.progress.seconds + (self.options.stop_after or budget))
+        bar = tqdm(total=round(until), initial=round(self.progress.seconds), unit="s", mininterval=5)
+        losses: dict[Kind, Tensor] = {}
+        started, before = time.monotonic(), self.progress.seconds
+        next_note, next_save, next_grade = before, before + SAVE_SECONDS, before + self.options.grade_every
+        first_step = self.progress.step
+        while self.progress.seconds < until:
+            scale = rate_scale(self.progress.seconds / budget)
+            for kind in KINDS:
+                losses[kind] = self._learn(streams[kind].next())
+            self._step(scale)
+            self.progress.step += 1
+            self.progress.seconds = before + time.monotonic() - started
+            if self.progress.seconds >= next_note:
+                note: dict[str, Any] = {
+                    "step": self.progress.step,
+                    "seconds": round(self.progress.seconds, 1),
+                    "rate": round(scale, 4),
+                    "losses": {kind: round(float(loss), 4) for kind, loss in losses.items()},
+                    "made": {kind: stream.num_made for kind, stream in streams.items()},
+                    "steps_per_second": round(
+                        (self.progress.step - first_step) / max(1e-9, self.progress.seconds - before), 2
+                    ),
+                }
+                if self.progress.seconds >= next_grade:
+                    note["grades"] = self.grades(held_out())
+                    next_grade = self.progress.seconds + self.options.grade_every
+                self._note(note)
+                bar.update(round(self.progress.seconds) - bar.n)
+                bar.set_postfix(step=self.progress.step, **{k: f"{float(v):.3f}" for k, v in losses.items()})
+                next_note = self.progress.seconds + 5
+            if self.progress.seconds >= next_save:
+                self._save()
+                next_save = self.progress.seconds + SAVE_SECONDS
+        bar.close()
+        for stream in streams.values():
+            stream.close()
+        self._save()
+        self._note({"step": self.progress.step, "final": True, "grades": self.grades(held_out())})
+
+    def _learn(self, batch: Batch) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            loss, _ = self.model(batch)
+        loss.backward()
+        return loss.detach()  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+    def _step(self, scale: float) -> None:
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        self.optimizer.step(scale)
+
+    def _make_held_out(self) -> Callable[[], list[Batch]]:
+        """Begins to make the batches that are graded, beside the training; the result waits for them."""
+        makers = []
+        for kind in KINDS:
+            is_heard = kind != "recording" or find_spec("av")  # held-out recordings go through real codecs
+            batches = Batches(kind, "held_out" if is_heard else "train", -1, keeps_turns=True)
+            loader = DataLoader(batches, batch_size=None, num_workers=1, multiprocessing_context="forkserver")
+            makers.append(iter(loader))
+        cpu = torch.device("cpu")
+        return functools.cache(
+            lambda: [next(maker).to(cpu) for maker in makers for _ in range(self.options.graded_batches)]
+        )
+
+    @torch.no_grad()
+    def grades(self, batches: list[Batch]) -> Grades:
+        totals: dict[str, list[bool]] = defaultdict(list)
+        self.model.eval()
+        for batch in batches:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                _, predicted = self.model(batch.to(self.device))
+            for kind, is_right in grade(batch, predicted.cpu(), self.packer):
+                totals[kind].append(is_right)
+        self.model.train()
+        return {kind: (round(sum(each) / len(each), 3), len(each)) for kind, each in sorted(totals.items())}
+
+    def _note(self, note: dict[str, Any]) -> None:
+        with (self.output / "progress.jsonl").open("a") as file:
+            file.write(json.dumps(note) + "\n")
+        if "grades" in note:
+            print("\n" + json.dumps(note["grades"], ensure_ascii=False), flush=True)
+
+    def _save(self) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": (self.progress.step, self.progress.seconds),
+        }
+        torch.save(state, self.output / "state.new")
+        os.replace(self.output / "state.new", self.output / "state.pt")
+        halves = {name: tensor.half() for name, tensor in self.model.state_dict().items() if name != HEAD}
+        progress = json.dumps(asdict(self.progress))
+        save_file(halves, self.output / WEIGHTS_FILE, {"progress": progress})
+        plot_losses(self.output)
+
+    def _load(self) -> None:
+        state = torch.load(self.output / "state.pt", map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(*state["progress"])
+        print(f"Resumed after {self.progress.seconds:.0f} s, step {self.progress.step}.", flush=True)
+
+    def _start_from(self, weights: Path) -> None:
+        """Goes on with what `_save` left of another run, without its optimizer's state."""
+        with safe_open(weights, "pt") as file:
+            self.progress = Progress(**json.loads(file.metadata()["progress"]))
+        self.model.load_state_dict({k: v.float() for k, v in load_file(weights).items()}, strict=False)
+        print(f"Going on after {self.progress.seconds:.0f} s, step {self.progress.step}.", flush=True)
+
+
+def plot_losses(output: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    notes = [json.loads(line) for line in (output / "progress.jsonl").read_text().splitlines()]
+    notes = [note for note in notes if "losses" in note]
+    figure, axes = pyplot.subplots(figsize=(8, 4.5))
+    for kind in KINDS:
+        axes.plot([n["seconds"] for n in notes], [n["losses"][kind] for n in notes], label=kind, linewidth=1)
+    axes.set(xlabel="seconds of training", ylabel="loss", yscale="log", title="Training the embedded model")
+    axes.legend()
+    axes.grid(alpha=0.3)
+    figure.savefig(output / "loss.png", dpi=110, bbox_inches="tight")
+    pyplot.close(figure)
+
+
+def options_workers(options: argparse.Namespace) -> int:
+    return int(options.workers or (os.cpu_count() or 4) - 2)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=1000.0, help="of training in all")
+    parser.add_argument("--stop-after", type=float, help="seconds of this run; go on with the same command")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--start-from", type=Path, help="weights.safetensors of another run")
+    parser.add_argument("--eager", action="store_true", help="compile nothing")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, help="processes that make examples; default: cores less two")
+    parser.add_argument("--grade-every", type=float, default=120.0, help="seconds between held-out grades")
+    parser.add_argument("--graded-batches", type=int, default=NUM_HELD_OUT)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    Trainer(parse_options()).run()
