@@ -1,13 +1,11 @@
 """Makes the sample files beside it, as a phone would send them.
 
-    apt-get install espeak-ng
-    .venv/bin/python samples/make_samples.py
+    .venv/bin/python -m pip install -e '.[inference,training]'
+    .venv/bin/python -m samples.make_samples
 
-The pictures are drawn and the voice is espeak-ng's, so nobody else has rights in them.
+The pictures are drawn and the voice is eSpeak NG's, so nobody else has rights in them.
 """
 
-import io
-import subprocess
 from pathlib import Path
 
 import av
@@ -15,12 +13,15 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from training.speech.espeak import SAMPLE_RATE, Manner, speak
+
 HERE = Path(__file__).parent
 UPRIGHT_SIZE = (1200, 1600)  # width, height in pixels
 SENSOR_TURNED = 6  # EXIF: turn by 90 degrees clockwise to see it upright
 SCREEN_SIZE = (1080, 2400)
-VOICE_TEXT = "Hello. What will the weather be like tomorrow?"
+VOICE_TEXT = "set an alarm for seven thirty"
 VOICE_SECONDS = 3.0
+VOICE_START_SECONDS = 0.25
 VOICE_RATES = {"voice.m4a": 44_100, "voice.ogg": 48_000}  # Hz
 
 
@@ -80,19 +81,18 @@ def make_screenshot() -> None:
 
 
 def make_voices() -> None:
-    spoken = subprocess.run(  # noqa: S603  # constant arguments
-        ["espeak-ng", "-v", "en-us", "-s", "165", "--stdout", VOICE_TEXT],  # noqa: S607  # wherever Debian puts it
-        check=True,
-        capture_output=True,
-    ).stdout
+    spoken = av.AudioFrame.from_ndarray(
+        speak(VOICE_TEXT, "en-us", Manner(rate=150), seed=1)[None], "flt", "mono"
+    )
+    spoken.sample_rate = SAMPLE_RATE
     for name, rate in VOICE_RATES.items():
         encoder = "aac" if name.endswith("m4a") else "libopus"
         resampler = av.AudioResampler("fltp", "mono", rate)
-        with av.open(io.BytesIO(spoken)) as source:
-            frames = [f for frame in source.decode(audio=0) for f in resampler.resample(frame)]
+        frames = [*resampler.resample(spoken), *resampler.resample(None)]
         samples = np.concatenate([frame.to_ndarray()[0] for frame in frames])
         voice = np.zeros(int(VOICE_SECONDS * rate), np.float32)
-        voice[: min(len(samples), len(voice))] = samples[: len(voice)]
+        start = int(VOICE_START_SECONDS * rate)
+        voice[start : start + len(samples)] = samples[: len(voice) - start]
         with av.open(HERE / name, "w") as target:
             stream = target.add_stream(encoder, rate=rate, layout="mono", bit_rate=32_000)
             frame = av.AudioFrame.from_ndarray(voice[None], "fltp", "mono")

@@ -20,24 +20,26 @@ DEMO_TOKENS: Final = 100  # a few seconds, without a GPU too
 
 
 def demo_lines(url: str, access_token: str) -> list[str]:
-    """Three requests to paste into a shell: a chat, a photo, a voice recording."""
+    """Three requests to paste into a shell: a chat, a screenshot, a voice recording."""
     header = f"-H 'Authorization: Bearer {access_token}'"
     body = shlex.quote(
-        json.dumps({"prompt": "Hello! What can you do?", "max_tokens": DEMO_TOKENS, "stream": True})
+        json.dumps(
+            {"prompt": "What can you do?", "max_tokens": DEMO_TOKENS, "temperature": 0, "stream": True}
+        )
     )
-    tokens = f"-F max_tokens={DEMO_TOKENS}"
+    sampling = f"-F max_tokens={DEMO_TOKENS} -F temperature=0"
     samples = shipped_directory("samples")
-    photo = shlex.quote(f"image=@{_shown(samples / 'photo.jpg')}")
+    screenshot = shlex.quote(f"image=@{_shown(samples / 'screenshot.png')}")
     voice = shlex.quote(f"audio=@{_shown(samples / 'voice.m4a')}")
     return [
         "",
-        "Try a chat, a photo, a voice recording (the token in them is good for a day):",
+        "Try a chat, a screenshot, a voice recording (the token in them is good for a day):",
         "",
         f"curl -N {url}/chat {header} -H 'Content-Type: application/json' -d {body}",
         "",
-        f"curl {url}/vision {header} -F {photo} -F 'prompt=What is in this picture?' {tokens}",
+        f"curl {url}/vision {header} -F {screenshot} -F 'prompt=What is at [500,250]?' {sampling}",
         "",
-        f"curl {url}/speech {header} -F {voice} {tokens}",
+        f"curl {url}/speech {header} -F {voice} {sampling}",
     ]
 
 
