@@ -66,8 +66,10 @@ async def test_the_theme_follows_the_system_until_it_is_chosen(browser: Browser,
             return colour
 
         await page.goto(new_link(gateway))
+        await page.get_by_role("button", name="Dark").wait_for()
         light = await background()
         await page.emulate_media(color_scheme="dark")
+        await page.get_by_role("button", name="Light").wait_for()
         dark = await background()
         assert dark != light
         await page.get_by_role("button", name="Light").click()
