@@ -86,8 +86,9 @@ async def test_printed_pin_is_that_of_the_key_served(bare_nginx: NginxServer) ->
 async def test_stranger_who_asks_for_another_name_is_not_shown_the_certificate(
     start_nginx: StartNginx,
 ) -> None:
-    nginx = start_nginx(free_port(), NGINX_SERVER_NAME="localhost")
-    assert await handshake(nginx, "-servername", "localhost")
+    nginx = start_nginx(free_port(), NGINX_SERVER_NAME="localhost,second.test")
+    for name in ("localhost", "second.test"):
+        assert await handshake(nginx, "-servername", name)
     for arguments in (["-servername", "other.test"], ["-noservername"]):
         assert await handshake(nginx, *arguments) == ""
     for url in (nginx.url, f"http://localhost:{nginx.http_port}"):
