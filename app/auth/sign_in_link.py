@@ -4,6 +4,7 @@ Its secret stands behind a `#`, which browsers do not send: neither a proxy's lo
 link in a chat learns or spends it. Whoever can read the file could issue tokens on the command line too.
 """
 
+import contextlib
 import os
 import secrets
 import tempfile
@@ -50,8 +51,8 @@ class SignInLink:
 
     def check(self, secret: str) -> None:
         """Raises `InvalidSignInLink`. The link stays good: what follows may still fail."""
-        kept = self._read()
-        if kept is None or not secrets.compare_digest(kept.encode(), secret.encode()):
+        kept = _secret_in(self.path)
+        if kept is None or not _are_equal(kept, secret):
             raise InvalidSignInLink
         if self._clock() >= int(kept.partition(".")[0]):
             self.path.unlink(missing_ok=True)
@@ -68,12 +69,23 @@ class SignInLink:
             self.path.rename(claimed)
         except FileNotFoundError:
             raise InvalidSignInLink from None
-        claimed.unlink()
-
-    def _read(self) -> str | None:
         try:
-            with self.path.open() as file:
-                text = file.read(_MAX_FILE_BYTES)
-        except FileNotFoundError:
-            return None
-        return text.strip().partition(FRAGMENT)[2] or None
+            if not _are_equal(_secret_in(claimed) or "", secret):  # replaced since it was checked
+                with contextlib.suppress(FileExistsError):  # a still newer one
+                    os.link(claimed, self.path)
+                raise InvalidSignInLink
+        finally:
+            claimed.unlink()
+
+
+def _secret_in(path: Path) -> str | None:
+    try:
+        with path.open() as file:
+            text = file.read(_MAX_FILE_BYTES)
+    except FileNotFoundError:
+        return None
+    return text.strip().partition(FRAGMENT)[2] or None
+
+
+def _are_equal(kept: str, secret: str) -> bool:
+    return secrets.compare_digest(kept.encode(), secret.encode())

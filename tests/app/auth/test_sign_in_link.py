@@ -83,6 +83,25 @@ def test_a_new_one_ends_the_one_before(link):
     link.use(second)
 
 
+def test_one_that_was_replaced_while_it_was_checked_does_not_spend_its_successor(tmp_path):
+    successors: list[str] = []
+
+    def replace_once() -> float:
+        """The clock, which is asked between the comparison and the claim."""
+        if first and not successors:
+            successors.append("")  # making it asks the clock too
+            successors[0] = secret_of(link.create("http://127.0.0.1:8000"))
+        return Clock.now
+
+    first = ""
+    link = SignInLink(tmp_path, clock=replace_once)
+    first = secret_of(link.create("http://127.0.0.1:8000"))
+    with pytest.raises(InvalidSignInLink):
+        link.use(first)
+    link.use(successors[0])
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("wrong", ["", "0.", "9999999999.", "{expiry}.", "{secret}x", "{longer}", "ü"])
 def test_nothing_else_is_taken(link, wrong):
     secret = secret_of(link.create("http://127.0.0.1:8000"))
