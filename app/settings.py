@@ -218,8 +218,13 @@ class TelemetrySettings(_Section):
     @classmethod
     def _is_address(cls, endpoint: str | None) -> str | None:
         if endpoint is not None:
-            parts = urlsplit(endpoint)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            try:
+                parts = urlsplit(endpoint)
+                is_port = parts.port != 0
+            except ValueError:  # its words quote the value
+                raise ValueError("write an address like http://collector:4318") from None
+            is_address = parts.scheme in ("http", "https") and parts.hostname and is_port
+            if not is_address or parts.query or parts.fragment:
                 raise ValueError("write an address like http://collector:4318")
             if parts.username is not None or parts.password is not None:
                 raise ValueError("secrets belong into GATEWAY_TELEMETRY__HEADERS, not into the address")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from app.lifespan import backend_config
 from app.schemas.admin import MAX_LIFETIME_SECONDS
-from app.settings import AuthSettings, EngineSettings, Settings
+from app.settings import AuthSettings, EngineSettings, Settings, TelemetrySettings
 from inference import EngineConfig
 
 DATABASE_URL = "postgresql://gateway:a-long-password@postgres/gateway"
@@ -128,3 +128,22 @@ def test_step_is_not_smaller_than_what_runs_in_it() -> None:
 def test_sizes_that_no_engine_can_have_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         EngineSettings(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "collector:4318",
+        "ftp://collector",
+        "http://collector:s3cret",
+        "http://collector:99999",
+        "http://collector:0",
+        "http://[::1",
+        "http://collector?key=s3cret",
+    ],
+)
+def test_address_that_telemetry_cannot_be_sent_to_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        TelemetrySettings(endpoint=wrong)
+    (error,) = refusal.value.errors()
+    assert error["msg"] == "Value error, write an address like http://collector:4318"
