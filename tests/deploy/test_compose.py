@@ -114,6 +114,13 @@ def test_migrations_come_first_and_then_the_key(services: Services) -> None:
         assert services[name]["depends_on"]["signing-key"]["condition"] == "service_completed_successfully"
 
 
+def test_nginx_starts_again_after_gateways_that_were_made_anew(services: Services) -> None:
+    """It knows their addresses from its start alone."""
+    for name in GATEWAYS:
+        found = services["nginx"]["depends_on"][name]
+        assert (found["condition"], found.get("restart")) == ("service_healthy", True), name
+
+
 def test_gateways_are_given_settings_that_exist(
     services: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
