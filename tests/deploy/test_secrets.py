@@ -1,5 +1,7 @@
 """deploy/make-secrets, and the servers that are given what it makes."""
 
+import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
+
+from .conftest import DEPLOY
 
 MADE = {
     *("postgres_password", "gateway_database_url", "redis_auth", "gateway_redis_url"),
@@ -42,6 +46,18 @@ def test_what_is_there_is_left_alone_and_the_rest_fits_it(secrets_dir: Path) -> 
     ]
     assert after.pop("redis_auth") != before.pop("redis_auth")  # never the same twice
     assert after == before
+
+
+def test_no_secret_is_empty_where_chance_fails(tmp_path: Path) -> None:
+    failing = tmp_path / "bin" / "openssl"
+    failing.parent.mkdir()
+    failing.write_text("#!/bin/sh\nexit 1\n")
+    failing.chmod(0o755)
+    script = shutil.copy(DEPLOY / "make-secrets", tmp_path)
+    environment = {"PATH": f"{failing.parent}:{os.environ['PATH']}"}
+    done = subprocess.run([script], env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert [path.name for path in (tmp_path / "secrets").iterdir() if path.name in MADE] == []
 
 
 def test_host_that_is_none_is_refused(secrets_dir: Path) -> None:
