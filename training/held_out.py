@@ -86,6 +86,8 @@ def _pictures(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
 
 
 def _picture_group(turn: Turn) -> str:
+    if not turn.messages[-1].parts:
+        return ""  # `/vision` takes no picture without a word
     if turn.box is not None and turn.kind.startswith("tap."):
         return "taps"
     if turn.kind.startswith("read.") and turn.kind not in UNGRADED_READS:
