@@ -95,6 +95,14 @@ def test_newer_nginx_gets_its_own_way_of_http2_and_http3(tmp_path: Path, newer_n
     assert """add_header Alt-Svc 'h3=":443"; ma=86400' always;""" in files["server/headers.conf"]
 
 
+def test_strangers_meet_the_same_closed_door_over_http3(tmp_path: Path, newer_nginx: Path) -> None:
+    settings = {"NGINX_PROGRAM": str(newer_nginx), "NGINX_ADDRESSES": "0.0.0.0"}
+    files = written(render(tmp_path, NGINX_SERVER_NAME="api.example.com", **settings))
+    strangers, ours = files["servers.conf"].split("ssl_reject_handshake on;")
+    assert "listen 0.0.0.0:443 quic default_server;" in strangers
+    assert "quic default_server" not in ours
+
+
 def test_older_nginx_gets_neither(tmp_path: Path, newer_nginx: Path) -> None:
     newer_nginx.write_text(
         newer_nginx.read_text().replace("1.27.3", "1.25.0").replace(" --with-http_v3_module", "")
