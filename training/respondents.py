@@ -1,5 +1,6 @@
 """Who answers the evaluation's questions: the bare engine, or a gateway over HTTP with a phone's files."""
 
+import asyncio
 import io
 import itertools
 import json
@@ -90,7 +91,7 @@ class GatewayRespondent:
     name = "over HTTP"
 
     def __init__(self, seed: int) -> None:
-        self._rng = random.Random(seed)
+        self._seed = seed
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -113,13 +114,17 @@ class GatewayRespondent:
             case None:
                 return await self._chat(item)
             case Image():
-                name, body = encode_picture(item.media, self._rng)
+                name, body = await asyncio.to_thread(encode_picture, item.media, self._rng(item))
                 question = {"prompt": item.question}
                 answer = await self._post("/vision", {"image": (name, body)}, question)
             case Audio():
-                name, body = encode_recording(item.media, self._rng)
+                name, body = await asyncio.to_thread(encode_recording, item.media, self._rng(item))
                 answer = await self._post("/speech", {"audio": (name, body)}, {"prompt": item.question})
         return str(answer["transcript" if item.is_transcription else "content"])
+
+    def _rng(self, item: Item) -> random.Random:
+        """The same for the same question, in whatever order the questions are asked."""
+        return random.Random(f"{self._seed} {item.question} {item.turn.answer}")
 
     async def _chat(self, item: Item) -> str:
         messages = [
