@@ -17,10 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.checkpoint_9b import write_checkpoint
+from benchmarks.figures import print_figures
 from benchmarks.hardware import hardware_and_versions
 from benchmarks.stock_9b import measure_stock
 from inference.backends.in_process import InProcessBackend
@@ -94,7 +93,7 @@ def main() -> None:
     if arguments.stock:
         torch.cuda.empty_cache()
         figures |= measure_stock(CONCURRENT, prompt_tokens=128, max_tokens=32)
-    Console().print(_table(figures))
+    print_figures("A 9B-shaped Glm4v in int8", figures)
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     print(json.dumps(figures | {"gpus": names, "hardware": hardware_and_versions(*PACKAGES)}))
 
@@ -264,15 +263,6 @@ def _rate(answer: Answer) -> float:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 1)
-
-
-def _table(figures: dict[str, object]) -> Table:
-    table = Table(title="A 9B-shaped Glm4v in int8")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for name, value in figures.items():
-        table.add_row(name.replace("_", " "), str(value))
-    return table
 
 
 if __name__ == "__main__":

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from benchmarks.continuous_batching import SIZES, ContinuousBatching, continuous_batching
+from benchmarks.figures import print_figures
 from benchmarks.hardware import hardware_and_versions
 from benchmarks.reference_decoder import SEED, ReferenceDecoder, random_prompt, request, to_tokens
 from inference.backends.in_process import InProcessBackend, count_cores, threads_for
@@ -55,7 +54,7 @@ def main() -> None:
         rates = asyncio.run(measure(decoder, arguments.rounds, arguments.threads, arguments.as_it_comes))
         figures |= summarise(rates)
         figures |= outside_the_model(decoder)
-    Console().print(_table(figures))
+    print_figures("The engine beside transformers, 15.7 M parameters, CPU", figures)
     setting = {"rounds": arguments.rounds, "threads": arguments.threads, "seed": SEED}
     print(json.dumps(figures | setting | {"hardware": hardware_and_versions(*PACKAGES)}))
 
@@ -210,15 +209,6 @@ def _engine(decoder: ReferenceDecoder) -> Engine:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 3)
-
-
-def _table(figures: dict[str, Any]) -> Table:
-    table = Table(title="The engine beside transformers, 15.7 M parameters, CPU")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for name, value in figures.items():
-        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
-    return table
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ import json
 import statistics
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.figures import print_figures
 from benchmarks.hardware import hardware_and_versions
 from benchmarks.http_load import Load, Target, closed_loop, open_loop, read_streams, run
 from benchmarks.servers import LOAD_CORE, bare_fastapi, gateway, pin_to
@@ -36,7 +34,7 @@ def main() -> None:
     figures = throughput_and_latency(arguments.rounds, arguments.requests)
     figures |= memory(arguments.soak)
     figures |= streams()
-    Console().print(_table(figures))
+    print_figures("What the gateway costs", figures)
     print(json.dumps(figures | {"hardware": hardware_and_versions(*PACKAGES)}))
 
 
@@ -111,15 +109,6 @@ def _resident_mib(process_id: int) -> float:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 2)
-
-
-def _table(figures: dict[str, float]) -> Table:
-    table = Table(title="What the gateway costs")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for name, value in figures.items():
-        table.add_row(name.replace("_", " "), f"{value:,}")
-    return table
 
 
 if __name__ == "__main__":

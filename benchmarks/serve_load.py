@@ -20,10 +20,9 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.continuous_batching import SIZES, continuous_batching
+from benchmarks.figures import print_figures
 from benchmarks.hardware import hardware_and_versions
 from benchmarks.reference_decoder import ReferenceDecoder, random_prompt, request
 from inference.backends.in_process import InProcessBackend, count_cores, threads_for
@@ -82,7 +81,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         decoder = ReferenceDecoder.write(Path(directory))
         figures = asyncio.run(measure(decoder, arguments))
-    Console().print(_table(figures))
+    print_figures("The engine under load, 15.7 M parameters, CPU", figures)
     print(json.dumps(figures | vars(arguments) | {"hardware": hardware_and_versions(*PACKAGES)}))
 
 
@@ -236,15 +235,6 @@ async def soak(backend: InProcessBackend, count: int) -> dict[str, Any]:
 
 def _percentile(values: list[float], percentile: float) -> float:
     return float(np.percentile(values, percentile))
-
-
-def _table(figures: dict[str, Any]) -> Table:
-    table = Table(title="The engine under load, 15.7 M parameters, CPU")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for name, value in figures.items():
-        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
-    return table
 
 
 if __name__ == "__main__":

@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.figures import print_figures
 from benchmarks.hardware import hardware_and_versions
 from benchmarks.servers import LOAD_CORE, Nginx, gateway, nginx, pin_to
 
@@ -68,7 +66,7 @@ def main() -> None:
                 with under(attack, proxy):
                     attacked += asyncio.run(ask(proxy, token, arguments.requests))
             figures |= _figures(attack.name, calm, attacked)
-    Console().print(_table(figures))
+    print_figures("What a user notices of slow clients", figures)
     print(json.dumps(figures | {"hardware": hardware_and_versions("fastapi", "uvicorn", "uvloop")}))
 
 
@@ -155,15 +153,6 @@ def _figures(name: str, calm: list[float], attacked: list[float]) -> dict[str, f
 
 def _p95_ms(seconds: list[float]) -> float:
     return round(sorted(seconds)[int(len(seconds) * 0.95)] * 1000, 2)
-
-
-def _table(figures: dict[str, float]) -> Table:
-    table = Table(title="What a user notices of slow clients")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for name, value in figures.items():
-        table.add_row(name.replace("_", " "), f"{value:,}")
-    return table
 
 
 if __name__ == "__main__":
