@@ -4,6 +4,8 @@ Uses the modules of `inference/models`, so what is trained is what the engine ru
 two forwards to the same numbers.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,6 +21,9 @@ from training.packing import PADDING, SHARED
 CTC_BLANK = TEXT.vocab_size
 CTC_SHARE = 0.3  # Watanabe et al. 2017, "Hybrid CTC/attention architecture for end-to-end speech recognition"
 
+# A layer, its rows, the rotary cosines and sines, who sees whom -> rows.
+ApplyLayer = Callable[[DecoderLayer, Tensor, tuple[Tensor, Tensor], Tensor], Tensor]
+
 
 class TrainingModel(nn.Module):
     """`transcriber` hears tokens in the audio tower's positions; it is not part of the checkpoint."""
@@ -27,14 +32,14 @@ class TrainingModel(nn.Module):
         super().__init__()
         self.decoder, self.fusion = build()
         self.transcriber = nn.Linear(SPEECH.hidden_size, TEXT.vocab_size + 1)
+        self._apply_layer: ApplyLayer = apply_layer
 
     def compile_parts(self) -> None:
         """Compiles one layer of each kind: all layers and all shapes share it, so it takes seconds."""
         for module in self.modules():
             if isinstance(module, TransformerBlock):
                 module.compile(dynamic=True)
-        global _layer
-        _layer = torch.compile(_layer, dynamic=True)
+        self._apply_layer = torch.compile(apply_layer, dynamic=True)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Returns the loss and the tokens predicted, (n,), where `batch.predicted` says."""
@@ -43,7 +48,7 @@ class TrainingModel(nn.Module):
         if features is not None:
             start, end = batch.media_start, batch.media_start + features.shape[1]
             rows = torch.cat([rows[:, :start], features.to(rows.dtype), rows[:, end:]], dim=1)
-        hidden = decode(self.decoder, rows, batch.positions, batch.branches)
+        hidden = decode(self.decoder, rows, batch.positions, batch.branches, self._apply_layer)
         rows = hidden.flatten(0, 1).index_select(0, batch.predicted)
         logits = functional.linear(rows, self.decoder.embed_tokens.weight).float()
         weights = batch.weights.flatten().index_select(0, batch.predicted)
@@ -74,14 +79,14 @@ class TrainingModel(nn.Module):
         return features, loss
 
 
-def decode(decoder: Decoder, rows: Tensor, positions: Tensor, branches: Tensor) -> Tensor:
+def decode(decoder: Decoder, rows: Tensor, positions: Tensor, branches: Tensor, apply: ApplyLayer) -> Tensor:
     """rows (batch, length, hidden), positions and branches (batch, length) -> (batch, length, hidden)."""
     angles = positions[..., None].float() * decoder.frequencies  # (batch, length, pairs)
     turn = (angles.cos()[:, :, None], angles.sin()[:, :, None])
     mask = visibility(branches)
     for layer in decoder.layers:
         assert isinstance(layer, DecoderLayer)
-        rows = _layer(layer, rows, turn, mask)
+        rows = apply(layer, rows, turn, mask)
     return functional.rms_norm(rows, decoder.norm.weight.shape, decoder.norm.weight, decoder.norm.eps)
 
 
@@ -95,7 +100,7 @@ def visibility(branches: Tensor) -> Tensor:
     return (visible | itself)[:, None]
 
 
-def _layer(layer: DecoderLayer, rows: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+def apply_layer(layer: DecoderLayer, rows: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
     attention, mlp = layer.self_attn, layer.mlp
     batch, length, _ = rows.shape
     heads, shared = attention.num_heads, attention.num_key_value_heads
