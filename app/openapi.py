@@ -27,21 +27,24 @@ _parts_of_bodies: dict[str, Any] = {}  # schemas that request bodies refer to
 Responses = dict[int | str, dict[str, Any]]
 
 
-def streamed_or_whole(whole: type[BaseModel], events: Sequence[type[BaseModel]]) -> Responses:
-    """A 200 that is a JSON document or, with `stream`, a sequence of events."""
+def streamed_or_whole(
+    whole: type[BaseModel], events: Sequence[type[BaseModel]], *, end: str | None = None
+) -> Responses:
+    """A 200 that is a JSON document or, with `stream`, a sequence of events, the last of which may be `end`."""
     _declared.update(events)
     responses = whole_answer(whole)
     documents = [{"$ref": REF_TEMPLATE.format(model=event.__name__)} for event in events]
+    data: dict[str, Any] = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"oneOf": documents},
+    }
     responses[200]["content"]["text/event-stream"] = {
         "schema": {
             "description": "server-sent events, each like this",
             "type": "object",
             "properties": {
-                "data": {
-                    "type": "string",
-                    "contentMediaType": "application/json",
-                    "contentSchema": {"oneOf": documents},
-                },
+                "data": data if end is None else {"anyOf": [{"const": end}, data]},
                 "event": {"type": "string"},
                 "id": {"type": "string"},
             },

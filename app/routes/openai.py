@@ -30,7 +30,7 @@ from app.schemas.openai import (
 )
 from app.schemas.problems import OpenAIError, openai_error_of, problem_responses
 from app.streams.disconnect import AbortOnDisconnect
-from app.streams.event_stream import OPENAI_DONE, EventStreamResponse, openai_event
+from app.streams.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
 from inference import FinishReason
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ models = APIRouter(prefix="/v1", tags=["openai"], route_class=guarded("chat"))
     "/chat/completions",
     operation_id="createChatCompletion",
     summary="Ask the model, in OpenAI's shape",
-    responses=streamed_or_whole(ChatCompletion, [ChatCompletionChunk, OpenAIError])
+    responses=streamed_or_whole(ChatCompletion, [ChatCompletionChunk, OpenAIError], end=OPENAI_END)
     | problem_responses(*GENERATION_ERRORS, 404, openai=True),
     openapi_extra=request_body({"application/json": (ChatCompletionRequest, {})}),
 )

@@ -15,6 +15,7 @@ from app.schemas.generation import (
 )
 
 _EXAMPLE: JsonDict = {"prompt": "你好", "max_tokens": 64}
+_STREAMED_EXAMPLE: JsonDict = {"messages": [{"role": "user", "content": "Who are you?"}], "stream": True}
 
 
 class ChatMessage(BaseModel):
@@ -29,7 +30,7 @@ class ChatRequest(JSONSamplingFields):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [_EXAMPLE],
+            "examples": [_EXAMPLE, _STREAMED_EXAMPLE],
             "oneOf": [{"required": ["messages"]}, {"required": ["prompt"]}],
         },
     )

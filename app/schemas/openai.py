@@ -78,7 +78,13 @@ class ChatCompletionRequest(_Lenient):
                     "model": "autoglm-phone-tiny",
                     "messages": [{"role": "user", "content": "打开微信"}],
                     "stream": False,
-                }
+                },
+                {
+                    "model": "autoglm-phone-tiny",
+                    "messages": [{"role": "user", "content": "Who are you?"}],
+                    "stream": True,
+                    "stream_options": {"include_usage": True},
+                },
             ]
         }
     )

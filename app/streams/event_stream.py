@@ -14,7 +14,8 @@ from app.streams.disconnect import AbortOnDisconnect
 KEEP_ALIVE_SECONDS: Final = 10.0
 KEEP_ALIVE: Final = b":\n"
 OPENING_COMMENT: Final = b":" + b" " * 509 + b"\n\n"  # 512 bytes: URLSession withholds a shorter body
-OPENAI_DONE: Final = b"data: [DONE]\n\n"
+OPENAI_END: Final = "[DONE]"
+OPENAI_DONE: Final = f"data: {OPENAI_END}\n\n".encode()
 
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream"),

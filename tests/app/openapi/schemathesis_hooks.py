@@ -35,9 +35,7 @@ class FreshToken:
 
 
 @schemathesis.hook
-def map_body(context: schemathesis.HookContext, body: Any) -> Any:
-    model = body.get("model") if isinstance(body, dict) else None
-    is_openai = context.operation.path.startswith("/v1")
-    if is_openai and isinstance(model, str) and 0 < len(model) <= 200:
-        body["model"] = "scripted"
-    return body
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+    model = case.body.get("model") if isinstance(case.body, dict) else None
+    if case.path.startswith("/v1") and isinstance(model, str) and 0 < len(model) <= 200:
+        case.body["model"] = "scripted"
