@@ -30,7 +30,7 @@ Responses = dict[int | str, dict[str, Any]]
 def streamed_or_whole(
     whole: type[BaseModel], events: Sequence[type[BaseModel]], *, end: str | None = None
 ) -> Responses:
-    """A 200 that is a JSON document or, with `stream`, a sequence of events, the last of which may be `end`."""
+    """A 200 that is a JSON document or, with `stream`, a sequence of events, ended by `end`."""
     _declared.update(events)
     responses = whole_answer(whole)
     documents = [{"$ref": REF_TEMPLATE.format(model=event.__name__)} for event in events]
