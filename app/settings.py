@@ -280,7 +280,9 @@ class Settings(BaseSettings):
     devices: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
         ("auto",), description="one worker each, as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU"
     )
-    quantization: Literal["int8", "none"] = Field("none", description="of the model's weights")
+    quantization: Literal["int8", "none"] = Field(
+        "none", description="of weights that are floats; saved int8 stays int8"
+    )
     speech_recognition_model: str | None = Field(
         None,
         description="a Whisper checkpoint, a directory or hub name: hears for models without an audio tower",

@@ -25,7 +25,6 @@ from inference import (
     Text,
     build_backend,
 )
-from inference.config import EMBEDDED_MODEL
 from training.held_out import Item
 from training.speech.audio_files import encode
 from training.speech.codecs import Codec
@@ -60,10 +59,6 @@ class EngineRespondent:
         )
         self._backend = build_backend(BackendConfig("in_process", engine))
         self._numbers = itertools.count()
-
-    @classmethod
-    def embedded(cls, quantization: str) -> Self:
-        return cls(str(EMBEDDED_MODEL), "cpu", quantization)
 
     async def __aenter__(self) -> Self:
         await self._backend.start()

@@ -1,12 +1,22 @@
-"""Matrix multiplication by bitsandbytes' LLM.int8() weights: W = CB * SCB / 127, row by row."""
+"""Matrix multiplication by bitsandbytes' LLM.int8() weights: W = CB * SCB / 127, row by row.
+
+Where the CPU multiplies int8 exactly, activations are rounded to int8 as well, row by row, as
+bitsandbytes does (Dettmers et al. 2022, "LLM.int8()", without its split of outliers). Sums of
+integers do not depend on their order, so a row's result is the same in any batch, and a product
+reads a quarter of the bytes (docs/decisions/0011-int8-products-on-the-cpu.md).
+"""
+
+import functools
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from inference.kernels.linear import linear
+from inference.kernels.linear import EXACT_ROWS, ROW_STEP, has_onednn, linear
 
 INT8_MAX = 127.0
 FLOAT16_SCALE = 1 / 128  # exact
+SMALLEST_PEAK = 1e-30  # of a row; a row of zeros has none
 
 
 def dequantize(cb: Tensor, scb: Tensor, dtype: torch.dtype) -> Tensor:
@@ -15,10 +25,42 @@ def dequantize(cb: Tensor, scb: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def int8_linear(rows: Tensor, cb: Tensor, scb: Tensor, bias: Tensor | None = None) -> Tensor:
-    """rows (n, in), cb (out, in) int8, scb (out,) float32 -> (n, out).
+    """rows (n, in), cb (out, in) int8, scb (out,) float32 -> (n, out)."""
+    if rounds_activations(rows):
+        return _multiply_rounded(rows, cb, scb, bias)
+    return _multiply_floats(rows, cb, scb, bias)
 
-    The reference: 16-bit floats hold the numbers of int8 exactly, so the scale can follow the product.
+
+def rounds_activations(rows: Tensor) -> bool:
+    return rows.device.type == "cpu" and rows.dtype == torch.float32 and has_exact_int8()
+
+
+@functools.cache
+def has_exact_int8() -> bool:
+    """Whether this CPU has instructions that sum products of int8 in 32 bits, and may use them.
+
+    Without them torch has only a slow loop, and oneDNN adds products in 16 bits, which large ones overflow.
     """
+    if not (has_onednn() and torch.cpu._is_vnni_supported()):
+        return False
+    rows = torch.full((2, 256), 127, dtype=torch.int8)
+    return bool((torch._int_mm(rows, rows.t()) == 256 * 127**2).all())
+
+
+def _multiply_rounded(rows: Tensor, cb: Tensor, scb: Tensor, bias: Tensor | None) -> Tensor:
+    peaks = rows.abs().amax(dim=-1, keepdim=True).clamp_min_(SMALLEST_PEAK)  # (n, 1)
+    levels = rows.div(peaks).mul_(INT8_MAX).round_().char()
+    count = rows.shape[0]
+    padding = -count % ROW_STEP if count > EXACT_ROWS else 0  # a compiled kernel is kept for each number
+    if padding:
+        levels = functional.pad(levels, (0, 0, 0, padding))
+    products = torch._int_mm(levels, cb.t())[:count]  # (n, out) int32
+    scaled = products * peaks.mul_(1 / INT8_MAX**2)
+    return scaled.mul_(scb) if bias is None else torch.addcmul(bias, scaled, scb)
+
+
+def _multiply_floats(rows: Tensor, cb: Tensor, scb: Tensor, bias: Tensor | None) -> Tensor:
+    """The reference: 16-bit floats hold the numbers of int8 exactly, so the scale can follow the product."""
     weight = cb.to(rows.dtype)
     scale = scb / INT8_MAX
     if rows.dtype == torch.float16:  # 127 times larger, products would overflow it

@@ -36,8 +36,10 @@ def load_model(
 ) -> LoadedModel:
     """Loads a model directory or a hub name. `quantization` is "int8" or "none".
 
-    Saved int8 stays int8, but for the CPU, where it is unpacked unless "int8" is asked for.
-    Without `quantize_head` the output head and the embedding stay floats. Raises `InvalidCheckpoint`.
+    Saved int8 stays int8, but for CPUs that are slower by it, where it is unpacked unless "int8" is
+    asked for. Without `quantize_head` the output head and the embedding stay floats.
+
+    Raises `InvalidCheckpoint`.
     """
     checkpoint = open_checkpoint(path_or_hub_name)
     architectures = checkpoint.config.get("architectures")

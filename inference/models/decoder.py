@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.kernels.linear import pad_rows
 from inference.kernels.paged_attention import AttentionGroup, paged_attention, plan_attention
 from inference.kernels.rotary import rotary_factors, rotate_
 from inference.models.config import DecoderConfig
@@ -38,7 +37,7 @@ class Attention(nn.Module):
         rotate_(heads[:, :num_turned], factors)
         cache.flatten(1, 2).index_copy_(1, slots, heads[:, self.num_heads :].transpose(0, 1))
         attended = paged_attention(heads[:, : self.num_heads], cache, groups)
-        return self.o_proj(pad_rows(attended.flatten(1)))  # type: ignore[no-any-return]  # Module.__call__ is untyped
+        return self.o_proj(self.o_proj.pad(attended.flatten(1)))  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
 
 class MLP(nn.Module):
@@ -96,10 +95,16 @@ class Decoder(nn.Module):
         factors = rotary_factors(batch.token_positions, self.frequencies, config.mrope_section)
         groups = plan_attention(batch, kv_caches[0])
         count = hidden.shape[0]
-        hidden = pad_rows(hidden)
+        hidden = self.pad(hidden)
         for layer, cache in zip(self.layers, kv_caches, strict=True):
             hidden = layer(hidden, factors, batch.slot_mapping, groups, cache)
         return self.norm(hidden)[:count]  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+    def pad(self, hidden: Tensor) -> Tensor:
+        """Appends the rows of zeros that the layers' products want."""
+        first = self.layers[0]
+        assert isinstance(first, DecoderLayer)
+        return first.self_attn.qkv_proj.pad(hidden)
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         """(rows, hidden) -> (rows, vocab)."""

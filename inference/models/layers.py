@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.kernels.int8_linear import INT8_MAX, int8_linear
-from inference.kernels.linear import linear, pack_weight
+from inference.kernels.int8_linear import INT8_MAX, int8_linear, rounds_activations
+from inference.kernels.linear import linear, pack_weight, pad_rows
 from inference.kernels.rms_norm import add_rms_norm, rms_norm
 
 
@@ -21,6 +21,10 @@ class Linear(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         return linear(rows, self.weight, self.bias)
+
+    def pad(self, rows: Tensor) -> Tensor:
+        """Appends rows of zeros where that saves each product from doing it."""
+        return pad_rows(rows)
 
 
 class PackedLinear(nn.Module):
@@ -34,6 +38,9 @@ class PackedLinear(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         return linear(rows, self.packed_weight, self.bias)
 
+    def pad(self, rows: Tensor) -> Tensor:
+        return pad_rows(rows)
+
 
 class Int8Linear(nn.Module):
     """bitsandbytes' `CB` (out, in) int8 and `SCB` (out,) float32."""
@@ -46,6 +53,9 @@ class Int8Linear(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         return int8_linear(rows, self.cb, self.scb, self.bias)
+
+    def pad(self, rows: Tensor) -> Tensor:
+        return rows if rounds_activations(rows) else pad_rows(rows)
 
 
 class Embedding(nn.Module):

@@ -7,24 +7,28 @@ Shares, not single answers: near ties fall differently on other processors. The 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from inference.config import EMBEDDED_MODEL
 from inference.types import Audio, Image
 from training.evaluate import ask_all
 from training.held_out import Item, held_out_items
 from training.respondents import EngineRespondent
 from training.scoring import Score, is_right
 
+from .unpacked_checkpoint import write_unpacked
+
 pytestmark = pytest.mark.slow
 
 SEED = 3
 
 
-def ask(items: Sequence[Item], concurrency: int = 8, quantization: str = "none") -> Score:
+def ask(items: Sequence[Item], concurrency: int = 8, model: Path = EMBEDDED_MODEL) -> Score:
     async def run() -> Score:
-        async with EngineRespondent.embedded(quantization) as respondent:
+        async with EngineRespondent(str(model), "cpu", "none") as respondent:
             return (await ask_all(respondent, items, concurrency))[items[0].group]
 
     return asyncio.run(run())
@@ -39,13 +43,14 @@ def titles() -> list[Item]:
     return [item for item in held_out_items(60, SEED, ["labels read"]) if item.turn.kind in kinds][:16]
 
 
-def test_commands_become_actions_alone_and_in_a_batch_and_in_int8() -> None:
+def test_commands_become_actions_alone_and_in_a_batch_and_in_floats(tmp_path: Path) -> None:
     items = held_out_items(40, SEED, ["text actions"])
     together, alone = ask(items, concurrency=16), ask(items[:10], concurrency=1)
     assert together.value >= 85
     answers = {id(item): answer for item, answer in together.wrong}
     assert [answers.get(id(item)) for item, answer in alone.wrong] == [answer for _, answer in alone.wrong]
-    assert ask(items[:10], quantization="int8").value >= 80
+    write_unpacked(EMBEDDED_MODEL, tmp_path / "floats")
+    assert ask(items, model=tmp_path / "floats").value >= 85
 
 
 def test_it_says_who_it_is_and_what_is_beyond_it() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from inference.kernels.int8_linear import dequantize, int8_linear
+from inference.kernels.int8_linear import dequantize, has_exact_int8, int8_linear
 from inference.kernels.linear import has_onednn, linear, pack_weight, row_count
 
 SHAPES = ((64, 128), (192, 1536), (768, 192), (77, 300), (1024, 256), (4096, 256))
@@ -46,9 +46,30 @@ def test_chunks_of_any_length_are_computed_in_few_sizes() -> None:
     assert all(0 <= row_count(count) - count < 32 for count in range(1, 513))
 
 
-def test_int8_weights_give_the_product_with_what_they_stand_for() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_int8_weights_give_the_product_with_what_they_stand_for(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     cb, scb = torch.randint(-127, 128, (40, 50), dtype=torch.int8), torch.rand(40)
-    rows, bias = torch.randn(7, 50), torch.randn(40)
+    steps, bias = torch.randint(-127, 128, (7, 50)).float(), torch.randn(40)
+    steps[:, 0] = 127  # each row's largest, so that none is rounded
+    rows = steps / 64
     expected = functional.linear(rows, dequantize(cb, scb, torch.float32), bias)
-    torch.testing.assert_close(int8_linear(rows, cb, scb, bias), expected, atol=1e-4, rtol=1e-4)
+    found = int8_linear(rows.to(dtype), cb, scb, bias).float()
+    torch.testing.assert_close(found, expected, rtol=0, atol=torch.finfo(dtype).eps * 200)
+
+
+def test_activations_are_rounded_by_at_most_half_a_step() -> None:
+    torch.manual_seed(0)
+    cb, scb = 127 * torch.eye(50, dtype=torch.int8), torch.ones(50)
+    rows = torch.randn(7, 50) * torch.logspace(-6, 6, 7)[:, None]
+    rows[3] = 0
+    error = (int8_linear(rows, cb, scb) - rows).abs()
+    half_a_step = 0.5 / 127 * rows.abs().amax(dim=1, keepdim=True) if has_exact_int8() else torch.zeros(7, 1)
+    assert (error <= half_a_step * (1 + 1e-5)).all()
+
+
+def test_rows_without_numbers_give_none() -> None:
+    rows = torch.ones(3, 50)
+    rows[0, 3], rows[1, 4] = torch.nan, torch.inf
+    products = int8_linear(rows, torch.ones(40, 50, dtype=torch.int8), torch.ones(40))
+    assert products.isfinite().tolist() == [[False] * 40, [False] * 40, [True] * 40]
