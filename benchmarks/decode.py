@@ -1,7 +1,8 @@
-"""The engine beside transformers, on the same weights: `python -m benchmarks.decode` (about four minutes).
+"""The engine beside transformers, on the same weights: `python -m benchmarks.decode` (about five minutes).
 
-A random GLM-4 decoder of 15.7 million parameters on the CPU: one answer alone; sixteen at once beside a
-static batch and beside continuous batching; the time that a step of sixteen spends outside the model.
+A random GLM-4 decoder of 15.7 million parameters on the CPU, here in floats and in int8: one answer
+alone; sixteen at once beside a static batch and beside continuous batching; the time that a step of
+sixteen spends outside the model. transformers computes in floats, which is faster there than its int8.
 All take turns, and medians of the rounds' ratios are given, so that a noisy neighbour hits everybody.
 """
 
@@ -60,10 +61,13 @@ def main() -> None:
 
 
 def check(decoder: ReferenceDecoder) -> bool:
-    """Whether both say the same; a difference would make the comparison worthless."""
+    """Whether both say the same in floats; a difference would make the comparison worthless.
+
+    In int8 random weights say something else at once; training.evaluate compares trained ones.
+    """
     prompts = [random_prompt(PROMPT_TOKENS, seed) for seed in range(BATCH)]
     expected = generate(decoder, prompts, BATCH_TOKENS)
-    engine = _engine(decoder)
+    engine = Engine(decoder.load(), torch.device("cpu"), EngineConfig(kv_cache_tokens=4096))
     answers: dict[int, str] = dict.fromkeys(range(BATCH), "")
     for key, prompt in enumerate(prompts):
         engine.add(key, request(prompt, BATCH_TOKENS))
@@ -79,20 +83,23 @@ async def measure(decoder: ReferenceDecoder, rounds: int, threads: int, as_it_co
     def note(name: str, tokens: int, seconds: float) -> None:
         rates.setdefault(name, []).append(tokens / seconds)
 
-    backend = decoder.backend()
-    await backend.start()
+    backends = {"engine": decoder.backend(), "engine_int8": decoder.backend("int8")}
+    for backend in backends.values():
+        await backend.start()
+        await ask_all(backend, BATCH, WARM_UP_TOKENS, seed=10_000)
     torch.set_num_threads(threads)
     try:
-        await ask_all(backend, BATCH, WARM_UP_TOKENS, seed=10_000)
         generate(decoder, [random_prompt(PROMPT_TOKENS, 0)] * BATCH, WARM_UP_TOKENS)
         for number in range(rounds):
             seed = number * BATCH
             prompts = [random_prompt(PROMPT_TOKENS, seed + index) for index in range(BATCH)]
             note("generate_alone", ALONE_TOKENS, seconds_to_generate(decoder, prompts[:1], ALONE_TOKENS))
-            note("engine_alone", ALONE_TOKENS, await ask_all(backend, 1, ALONE_TOKENS, seed))
+            for name, backend in backends.items():
+                note(f"{name}_alone", ALONE_TOKENS, await ask_all(backend, 1, ALONE_TOKENS, seed))
             tokens = BATCH * BATCH_TOKENS
             note("static_batch", tokens, seconds_to_generate(decoder, prompts, BATCH_TOKENS))
-            note("engine_batch", tokens, await ask_all(backend, BATCH, BATCH_TOKENS, seed))
+            for name, backend in backends.items():
+                note(f"{name}_batch", tokens, await ask_all(backend, BATCH, BATCH_TOKENS, seed))
             with continuous_batching(decoder, **SIZES) as batching:
                 await batching.ask(prompts[0], WARM_UP_TOKENS)
                 seconds = await seconds_to_ask(batching, prompts[:1], CONTINUOUS_ALONE_TOKENS)
@@ -103,7 +110,8 @@ async def measure(decoder: ReferenceDecoder, rounds: int, threads: int, as_it_co
                 seconds = await seconds_to_ask(batching, prompts[:count], CONTINUOUS_ALONE_TOKENS)
                 note(f"{name}_as_it_comes", count * CONTINUOUS_ALONE_TOKENS, seconds)
     finally:
-        await backend.aclose(0)
+        for backend in backends.values():
+            await backend.aclose(0)
     return rates
 
 
@@ -152,24 +160,29 @@ def summarise(rates: Rates) -> dict[str, Any]:
         f"{name}_tokens_per_second": round(statistics.median(values), 1) for name, values in rates.items()
     }
     comparisons = {
-        "alone_to_generate": ("engine_alone", "generate_alone"),
-        "batch_to_static_batch": ("engine_batch", "static_batch"),
-        "batch_to_continuous_batching": ("engine_batch", "continuous_batch"),
+        f"{prefix}{name}": (f"engine_{prefix}{ours}", theirs)
+        for prefix in ("", "int8_")
+        for name, ours, theirs in (
+            ("alone_to_generate", "alone", "generate_alone"),
+            ("batch_to_static_batch", "batch", "static_batch"),
+            ("batch_to_continuous_batching", "batch", "continuous_batch"),
+        )
     }
     for name, (ours, theirs) in comparisons.items():
         ratios = [one / other for one, other in zip(rates[ours], rates[theirs], strict=True)]
         figures[name] = round(statistics.median(ratios), 2)
         figures[f"{name}_least_and_most"] = (round(min(ratios), 2), round(max(ratios), 2))
     if cold := rates.get("continuous_batch_as_it_comes"):
-        figures["batch_to_continuous_batching_as_it_comes"] = round(
-            statistics.median(rates["engine_batch"]) / cold[0], 2
-        )
+        for prefix in ("", "int8_"):
+            figures[f"{prefix}batch_to_continuous_batching_as_it_comes"] = round(
+                statistics.median(rates[f"engine_{prefix}batch"]) / cold[0], 2
+            )
     return figures
 
 
 def outside_the_model(decoder: ReferenceDecoder) -> dict[str, Any]:
     """Milliseconds of a step of sixteen that are not the decoder's, in the thread's own time."""
-    model = decoder.load()
+    model = decoder.load("int8")
     inside = 0.0
 
     def timed(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -201,10 +214,6 @@ def outside_the_model(decoder: ReferenceDecoder) -> dict[str, Any]:
         "step_of_16_outside_the_model_ms": _ms(statistics.median(outside)),
         "step_of_16_outside_the_model_ms_p90": _ms(sorted(outside)[len(outside) * 9 // 10]),
     }
-
-
-def _engine(decoder: ReferenceDecoder) -> Engine:
-    return Engine(decoder.load(), torch.device("cpu"), EngineConfig(kv_cache_tokens=4096))
 
 
 def _ms(seconds: float) -> float:

@@ -6,6 +6,7 @@ that every token that is generated is streamed and can be compared.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -20,6 +21,8 @@ from inference.types import GenerationRequest, Message, SamplingParams, Task, Te
 import_torchaudio()  # before transformers does
 
 from transformers import Glm4Config, Glm4ForCausalLM  # noqa: E402 - see above
+
+Quantization = Literal["int8", "none"]
 
 VOCABULARY = 8192
 CONTEXT_LENGTH = 1024
@@ -95,13 +98,13 @@ class ReferenceDecoder:
     def parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.reference.parameters())
 
-    def load(self) -> TokenModel:
-        return TokenModel(load_model(str(self.directory), "cpu", "none").decoder)
+    def load(self, quantization: Quantization = "none") -> TokenModel:
+        return TokenModel(load_model(str(self.directory), "cpu", quantization).decoder)
 
-    def backend(self, **sizes: int) -> InProcessBackend:
-        """Unstarted. `sizes` are EngineConfig's."""
-        config = EngineConfig(**({"kv_cache_tokens": 32_768, "max_waiting_requests": 4096} | sizes))
-        return InProcessBackend(config, lambda *arguments: self.load())
+    def backend(self, quantization: Quantization = "none") -> InProcessBackend:
+        """Unstarted."""
+        config = EngineConfig(kv_cache_tokens=32_768, max_waiting_requests=4096)
+        return InProcessBackend(config, lambda *arguments: self.load(quantization))
 
 
 def request(prompt: list[int], max_tokens: int, user: str = "") -> GenerationRequest:

@@ -75,6 +75,7 @@ def main() -> None:
         action="store_true",
         help="continuous batching as its defaults have it, from a cold start: takes most memory",
     )
+    parser.add_argument("--quantization", default="int8", choices=["int8", "none"], help="of the engine")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -86,7 +87,7 @@ def main() -> None:
 
 
 async def measure(decoder: ReferenceDecoder, arguments: argparse.Namespace) -> dict[str, Any]:
-    backend = decoder.backend()
+    backend = decoder.backend(arguments.quantization)
     await backend.start()
     torch.set_num_threads(arguments.threads)
     try:
