@@ -13,14 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from inference.loading.tokenizer import TextTokenizer
 from inference.modalities.audio import HOP_SIZE, log_mel
 from inference.modalities.image import resize
 from inference.types import AUDIO_SAMPLE_RATE, Audio, Image
 from training.architecture import SPEECH, VISION
+from training.cells import NOTHING, tokens_in_cells
 from training.example import Example, Split, Turn
 from training.packing import Branch, Packer, Row, is_thought_about
 from training.speech.examples import speech_example
@@ -29,8 +31,8 @@ from training.vision.examples import label_example, screen_example, shapes_examp
 
 Kind = Literal["picture", "sign", "recording", "text"]
 
-ROW_LENGTHS: dict[Kind, int] = {"picture": 768, "sign": 128, "recording": 256, "text": 512}
-ROW_COUNTS: dict[Kind, int] = {"picture": 56, "sign": 96, "recording": 48, "text": 24}
+ROW_LENGTHS: dict[Kind, int] = {"picture": 768, "sign": 64, "recording": 192, "text": 512}
+ROW_COUNTS: dict[Kind, int] = {"picture": 48, "sign": 64, "recording": 64, "text": 32}
 AUDIO_LENGTHS = (1.6, 2.08, 2.56, 3.2, 4.0, 5.12)  # seconds; recordings wait in silence for the next one
 MAX_TRANSCRIPT = 48  # tokens
 MAX_AHEAD = 32  # batches of a kind that wait on the device
@@ -53,7 +55,7 @@ SMALL_GRIDS = ((8, 8), (7, 9), (9, 7), (10, 13), (13, 10), (6, 16), (4, 10))
 SMALL_SHARE = 0.12  # of shapes and labels
 SCREEN_TURNS = 16  # questions of one screen
 PHOTO_SCALE = (0.5, 1.4)  # pixels of a training photo to one of the model's
-SCREENS, SHAPES = 0.76, 0.16  # shares of pictures; the rest are labels
+SCREENS, SHAPES = 0.68, 0.24  # shares of pictures; the rest are labels
 # Close-ups of labels of a dozen cells: what letters look like is learned from these, cheaply.
 SIGN_GRIDS = ((2, 7), (3, 6), (4, 5), (5, 4))
 SIGN_SCALE = (0.2, 0.45)
@@ -64,7 +66,9 @@ class Batch:
     """Rows of equal length.
 
     `media` are pictures (rows, 3, height, width) uint8 or spectrograms (rows, mels, frames) float16,
-    `predicted` where in the flattened rows something is to be predicted, `transcript_lengths` on the CPU.
+    `predicted` where in the flattened rows something is to be predicted. `contents` are the tokens in
+    each cell of a picture (rows, cells, MOST_TOKENS), or of a transcript (rows, MAX_TRANSCRIPT), with
+    NOTHING behind them.
     """
 
     kind: Kind
@@ -76,8 +80,8 @@ class Batch:
     predicted: Tensor  # (n,) int64
     media: Tensor | None = None
     media_start: int = 0
-    transcripts: Tensor | None = None  # (rows, MAX_TRANSCRIPT)
-    transcript_lengths: Tensor | None = None
+    contents: Tensor | None = None
+    transcript_lengths: Tensor | None = None  # on the CPU, where they are asked for
     turns: tuple[tuple[Turn, ...], ...] = ()  # of each row; kept for evaluation alone
 
     def to(self, device: torch.device) -> "Batch":
@@ -86,8 +90,9 @@ class Batch:
             value = getattr(self, name)
             if isinstance(value, Tensor) and name != "transcript_lengths":
                 moved[name] = value.clone() if device.type == "cpu" else value.to(device)
-        for name in ("token_ids", "targets", "positions", "branches"):
-            moved[name] = moved[name].long()
+        for name in ("token_ids", "targets", "positions", "branches", "contents"):
+            if name in moved:
+                moved[name] = moved[name].long()
         return replace(self, **moved)
 
 
@@ -123,7 +128,7 @@ class Batches(IterableDataset[Batch]):
 
         while True:
             rows = [packer.row([], 0, branches(), ROW_LENGTHS["text"]) for _ in range(ROW_COUNTS["text"])]
-            yield self._batch(rows, None, None)
+            yield self._batch(rows)
 
     def _media(
         self,
@@ -131,7 +136,7 @@ class Batches(IterableDataset[Batch]):
         packer: Packer,
         prepare: Callable[[random.Random], tuple[Example, Tensor, int]],
     ) -> Iterator[Batch]:
-        waiting: dict[torch.Size, list[tuple[Row, Tensor, list[int]]]] = defaultdict(list)
+        waiting: dict[torch.Size, list[tuple[Row, Tensor, NDArray[np.int16]]]] = defaultdict(list)
         while True:
             example, media, media_length = prepare(rng)
             turns = rng.sample(example.turns, len(example.turns))
@@ -140,10 +145,10 @@ class Batches(IterableDataset[Batch]):
                 packed[0][0], media_length, [each[1] for each in packed], ROW_LENGTHS[self._kind]
             )
             group = waiting[media.shape]
-            group.append((row, media, packer.tokenizer.encode_text(example.transcript)[:MAX_TRANSCRIPT]))
+            group.append((row, media, self._contents(example, media, packer.tokenizer)))
             if len(group) == ROW_COUNTS[self._kind]:
-                rows, all_media, transcripts = zip(*waiting.pop(media.shape), strict=True)
-                yield self._batch(list(rows), torch.stack(all_media), list(transcripts))
+                rows, all_media, contents = zip(*waiting.pop(media.shape), strict=True)
+                yield self._batch(list(rows), torch.stack(all_media), torch.from_numpy(np.stack(contents)))
 
     def _picture(self, rng: random.Random) -> tuple[Example, Tensor, int]:
         draw = rng.random()
@@ -172,16 +177,24 @@ class Batches(IterableDataset[Batch]):
         spectrogram = log_mel(samples, SPEECH.num_mels, SPEECH.frames_per_token)
         return example, spectrogram.half(), len(samples) // (HOP_SIZE * SPEECH.frames_per_token)
 
-    def _batch(self, rows: list[Row], media: Tensor | None, transcripts: list[list[int]] | None) -> Batch:
+    def _contents(self, example: Example, media: Tensor, tokenizer: TextTokenizer) -> NDArray[np.int16]:
+        """The tokens in each cell of a picture, or those of a recording's transcript."""
+        if self._kind != "recording":
+            _, height, width = media.shape
+            cell = VISION.cell_size
+            return tokens_in_cells(example.marks, height // cell, width // cell, tokenizer)
+        transcript = np.full(MAX_TRANSCRIPT, NOTHING, dtype=np.int16)
+        token_ids = tokenizer.encode_text(example.transcript)[:MAX_TRANSCRIPT]
+        transcript[: len(token_ids)] = token_ids
+        return transcript
+
+    def _batch(self, rows: list[Row], media: Tensor | None = None, contents: Tensor | None = None) -> Batch:
         def stacked(name: str) -> Tensor:
             return torch.from_numpy(np.stack([getattr(row, name) for row in rows]))
 
-        padded = lengths = None
-        if self._kind == "recording" and transcripts is not None:
-            lengths = torch.tensor([len(each) for each in transcripts])
-            padded = torch.stack(
-                [functional.pad(torch.tensor(each), (0, MAX_TRANSCRIPT - len(each))) for each in transcripts]
-            )
+        lengths = None
+        if self._kind == "recording" and contents is not None:
+            lengths = (contents != NOTHING).sum(dim=1)
         return Batch(
             kind=self._kind,
             token_ids=stacked("token_ids"),
@@ -192,7 +205,7 @@ class Batches(IterableDataset[Batch]):
             predicted=weights.flatten().nonzero()[:, 0],
             media=media,
             media_start=rows[0].media_start,
-            transcripts=padded,
+            contents=contents,
             transcript_lengths=lengths,
             turns=tuple(row.turns for row in rows) if self._keeps_turns else (),
         )

@@ -28,13 +28,27 @@ class Turn:
     box: tuple[int, int, int, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Writing, an icon or a shape in a picture, and what it says or is called.
+
+    `box` is (left, top, right, bottom) in shares of the picture's width and height. Characters of
+    writing follow each other across it; an icon or a shape is everywhere in it.
+    """
+
+    text: str
+    box: tuple[float, float, float, float]
+    is_writing: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """`transcript` is what is said in an Audio, as it is to be written down."""
+    """`transcript` is what is said in an Audio, as it is to be written down; `marks` are an Image's."""
 
     turns: tuple[Turn, ...]
     media: Image | Audio | None = None
     transcript: str = ""
+    marks: tuple[Mark, ...] = ()
 
 
 def asked(question: str) -> tuple[Message, ...]:

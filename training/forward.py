@@ -14,11 +14,15 @@ from inference.modalities.image import normalise
 from inference.models.audio_tower import AUDIO_WIDTH
 from inference.models.decoder import Decoder, DecoderLayer
 from inference.models.transformer import TransformerBlock
+from inference.models.vision_tower import VISUAL_WIDTH
 from training.architecture import SPEECH, TEXT, build
 from training.batches import Batch
+from training.cells import NOTHING
 from training.packing import PADDING, SHARED
 
-CTC_BLANK = TEXT.vocab_size
+BLANK = TEXT.vocab_size  # of the transcriber: no new token; of the reader: an empty cell
+READING_SHARE = 0.3  # of the loss of what stands in each cell
+EMPTY_CELL_WEIGHT = 0.1
 CTC_SHARE = 0.3  # Watanabe et al. 2017, "Hybrid CTC/attention architecture for end-to-end speech recognition"
 
 # A layer, its rows, the rotary cosines and sines, who sees whom -> rows.
@@ -26,12 +30,16 @@ ApplyLayer = Callable[[DecoderLayer, Tensor, tuple[Tensor, Tensor], Tensor], Ten
 
 
 class TrainingModel(nn.Module):
-    """`transcriber` hears tokens in the audio tower's positions; it is not part of the checkpoint."""
+    """`transcriber` hears tokens in the audio tower's positions and `reader` sees them in a picture's cells.
+
+    Both teach the towers and are not part of the checkpoint.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.decoder, self.fusion = build()
         self.transcriber = nn.Linear(SPEECH.hidden_size, TEXT.vocab_size + 1)
+        self.reader = nn.Linear(VISUAL_WIDTH, TEXT.vocab_size + 1)
         self._apply_layer: ApplyLayer = apply_layer
 
     def compile_parts(self) -> None:
@@ -43,7 +51,7 @@ class TrainingModel(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Returns the loss and the tokens predicted, (n,), where `batch.predicted` says."""
-        features, hearing_loss = self._features(batch)
+        features, towers_loss = self._features(batch)
         rows = functional.embedding(batch.token_ids, self.decoder.embed_tokens.weight)
         if features is not None:
             start, end = batch.media_start, batch.media_start + features.shape[1]
@@ -54,29 +62,53 @@ class TrainingModel(nn.Module):
         weights = batch.weights.flatten().index_select(0, batch.predicted)
         targets = batch.targets.flatten().index_select(0, batch.predicted)
         losses = functional.cross_entropy(logits, targets, reduction="none")
-        loss = (losses * weights).sum() / weights.sum() + CTC_SHARE * hearing_loss
+        loss = (losses * weights).sum() / weights.sum() + towers_loss
         return loss, logits.argmax(dim=-1)
 
     def _features(self, batch: Batch) -> tuple[Tensor | None, Tensor | float]:
+        """Returns the decoder's rows of the media, and the loss of what the towers themselves tell."""
         fusion = self.fusion
         if batch.media is None:
             return None, 0.0
+        assert batch.contents is not None
         if batch.kind != "recording":
             assert fusion.vision_tower is not None
             assert fusion.visual_projection is not None
-            return fusion.visual_projection(fusion.vision_tower(normalise(batch.media))), 0.0
+            # cuDNN's convolutions in 16 bits want the channels last
+            pictures = normalise(batch.media).contiguous(memory_format=torch.channels_last)
+            seen = fusion.vision_tower(pictures)
+            loss = reading_loss(self.reader(seen), batch.contents)
+            return fusion.visual_projection(seen), READING_SHARE * loss
         assert fusion.audio_tower is not None
         assert fusion.audio_projection is not None
-        assert batch.transcripts is not None
-        assert batch.transcript_lengths is not None
         heard = fusion.audio_tower.encode_positions(batch.media.float())
         features = fusion.audio_projection(heard.reshape(len(heard), -1, AUDIO_WIDTH))
-        scores = self.transcriber(heard).float().log_softmax(dim=-1).transpose(0, 1)
-        lengths = torch.full_like(batch.transcript_lengths, scores.shape[0])
-        loss = functional.ctc_loss(
-            scores, batch.transcripts, lengths, batch.transcript_lengths, blank=CTC_BLANK, zero_infinity=True
-        )
-        return features, loss
+        assert batch.transcript_lengths is not None
+        loss = hearing_loss(self.transcriber(heard), batch.contents, batch.transcript_lengths)
+        return features, CTC_SHARE * loss
+
+
+def hearing_loss(scores: Tensor, transcripts: Tensor, lengths: Tensor) -> Tensor:
+    """scores (rows, positions, vocab + 1), transcripts (rows, tokens), lengths (rows,) on the CPU."""
+    log_shares = scores.float().log_softmax(dim=-1).transpose(0, 1)
+    positions = torch.full_like(lengths, log_shares.shape[0])
+    return functional.ctc_loss(
+        log_shares, transcripts.clamp(min=0), positions, lengths, blank=BLANK, zero_infinity=True
+    )
+
+
+def reading_loss(scores: Tensor, cell_tokens: Tensor) -> Tensor:
+    """scores (rows, cells, vocab + 1), cell_tokens (rows, cells, tokens) with NOTHING behind them.
+
+    Cross-entropy with all tokens of a cell as equally right answers.
+    """
+    log_shares = scores.float().log_softmax(dim=-1)
+    is_token = cell_tokens != NOTHING
+    counts = is_token.sum(dim=-1)  # (rows, cells)
+    found = log_shares.gather(-1, cell_tokens.clamp(min=0)).masked_fill(~is_token, 0.0).sum(dim=-1)
+    losses = -torch.where(counts > 0, found / counts.clamp(min=1), log_shares[..., BLANK])
+    weights = torch.where(counts > 0, 1.0, EMPTY_CELL_WEIGHT)
+    return (losses * weights).sum() / weights.sum()
 
 
 def decode(decoder: Decoder, rows: Tensor, positions: Tensor, branches: Tensor, apply: ApplyLayer) -> Tensor:

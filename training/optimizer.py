@@ -30,7 +30,7 @@ class Optimizer:
             if id(parameter) in seen:
                 continue
             seen.add(id(parameter))
-            if "embed_tokens" in name or "transcriber.weight" in name:
+            if "embed_tokens" in name or name in ("transcriber.weight", "reader.weight"):
                 embeddings.append(parameter)
             elif parameter.dim() >= 2:
                 self._matrices[parameter.flatten(1).shape].append(parameter)

@@ -56,15 +56,29 @@ def rate_scale(share: float) -> float:
     return max(0.0, min(1.0, share / WARM_UP, (1 - share) / COOL_DOWN))
 
 
+def make_model(device: torch.device, is_eager: bool) -> TrainingModel:
+    torch.set_float32_matmul_precision("high")
+    torch._dynamo.config.cache_size_limit = 32  # pictures come in a dozen sizes
+    model = TrainingModel().to(device)
+    if device.type == "cuda" and not is_eager:
+        model.compile_parts()
+    return model
+
+
+def learn(model: TrainingModel, batch: Batch) -> Tensor:
+    """Adds a batch's gradients and returns its loss. In 16 bits on CUDA."""
+    device = batch.token_ids.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        loss, _ = model(batch)
+    loss.backward()
+    return loss.detach()  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+
 class Trainer:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.device = torch.device(options.device)
-        torch.set_float32_matmul_precision("high")
-        torch._dynamo.config.cache_size_limit = 32  # pictures come in a dozen sizes
-        self.model = TrainingModel().to(self.device)
-        if self.device.type == "cuda" and not options.eager:
-            self.model.compile_parts()
+        self.model = make_model(self.device, options.eager)
         self.optimizer = Optimizer(self.model)
         self.progress = Progress()
         self.packer = Packer()
@@ -98,7 +112,7 @@ class Trainer:
         while self.progress.seconds < until:
             scale = rate_scale(self.progress.seconds / budget)
             for kind in KINDS:
-                losses[kind] = self._learn(streams[kind].next())
+                losses[kind] = learn(self.model, streams[kind].next())
             self._step(scale)
             self.progress.step += 1
             self.progress.seconds = before + time.monotonic() - started
@@ -128,12 +142,6 @@ class Trainer:
             stream.close()
         self._save()
         self._note({"step": self.progress.step, "final": True, "grades": self.grades(held_out())})
-
-    def _learn(self, batch: Batch) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss, _ = self.model(batch)
-        loss.backward()
-        return loss.detach()  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
     def _step(self, scale: float) -> None:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)

@@ -30,7 +30,7 @@ def test_only_the_decoders_matrices_are_int8(trained: Path, tmp_path: Path) -> N
     assert {f"{name.removesuffix('weight')}SCB" for name in rounded} <= set(weights)
     towers = [tensor.dtype for name, tensor in weights.items() if "tower" in name or "visual" in name]
     assert set(towers) == {torch.float16}
-    assert not any("transcriber" in name for name in weights)
+    assert not any("transcriber" in name or "reader" in name for name in weights)
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from inference.modalities.image import resize
 from inference.types import Audio, Image, Message, Text
 from training.architecture import SPEECH, VISION
 from training.batches import Batch
+from training.cells import NOTHING
 from training.example import Turn, asked
 from training.forward import TrainingModel
 from training.packing import Branch, Packer, Row
@@ -86,12 +87,13 @@ def batch_of(row: Row, media: Image | Audio | None) -> Batch:
         for name in ("token_ids", "targets", "positions", "branches")
     }
     weights = torch.from_numpy(row.weights)[None]
-    cell, transcripts = VISION.cell_size, {}
+    cell, contents, lengths = VISION.cell_size, None, None
     if isinstance(media, Image):
         kind, values = "picture", resize(media.pixels, 3 * cell, 2 * cell)[None]
+        contents = torch.full((1, 6, 2), NOTHING)
     elif isinstance(media, Audio):
         kind, values = "recording", log_mel(media.samples, SPEECH.num_mels, SPEECH.frames_per_token)[None]
-        transcripts = {"transcripts": torch.tensor([[5]]), "transcript_lengths": torch.tensor([1])}
+        contents, lengths = torch.tensor([[5]]), torch.tensor([1])
     else:
         kind, values = "text", None
     predicted = weights.flatten().nonzero()[:, 0]
@@ -102,7 +104,8 @@ def batch_of(row: Row, media: Image | Audio | None) -> Batch:
         predicted=predicted,
         media=values,
         media_start=row.media_start,
-        **transcripts,
+        contents=contents,
+        transcript_lengths=lengths,
     )
 
 

@@ -35,13 +35,13 @@ SUBJECTS = {
     finish: 2,
     alarm: 10,
     clock: 7,
-    arithmetic: 10,
+    arithmetic: 16,
     repeat: 7,
-    identity: 8,
+    identity: 12,
     abilities: 7,
     small_talk: 5,
-    gateway_question: 18,
-    out_of_depth: 16,
+    gateway_question: 22,
+    out_of_depth: 20,
 }
 # Kinds whose answers are do(...) or finish(...).
 INTENT_KINDS = frozenset("launch type tap swipe back home wait long_press double_tap finish alarm".split())

@@ -61,7 +61,8 @@ def screen_example(
         rng.choices(list(SCREENS), list(SCREENS.values()))[0](sketch)
         if len(sketch.elements) >= 3:
             break
-    return Example(Questioner(sketch).turns(most_turns), _finish(rng, sketch.image))
+    turns = Questioner(sketch).turns(most_turns)
+    return Example(turns, _finish(rng, sketch.image), marks=tuple(sketch.marks))
 
 
 def shapes_example(
@@ -75,7 +76,8 @@ def shapes_example(
         if placed:
             break
     turns = ShapeQuestioner(rng, split, placed, units_of(size)).turns(most_turns)
-    return Example(turns, _finish(rng, image, jpeg_share=0.9))
+    marks = tuple(place.mark(units_of(size)) for place in placed)
+    return Example(turns, _finish(rng, image, jpeg_share=0.9), marks=marks)
 
 
 def label_example(
@@ -84,8 +86,8 @@ def label_example(
     native = choose_size(rng, PHOTOS[split], TURNED_PHOTO_SHARE)
     size = training_size(rng, native, scale) if split == "train" else native
     size = size[0], round(size[1] * rng.uniform(0.4, 1.0))  # a crop of a photo
-    image, turns = draw_sign(rng, split, size, fonts)
-    return Example(turns, _finish(rng, image, jpeg_share=0.9))
+    image, turns, mark = draw_sign(rng, split, size, fonts)
+    return Example(turns, _finish(rng, image, jpeg_share=0.9), marks=(mark,))
 
 
 def held_out(seed: int, kind: Kind, count: int, fonts: Path = SYSTEM_FONTS) -> Iterator[Example]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from training.example import Language
+from training.example import Language, Mark
 from training.vision.palette import Colour
 from training.vision.sizes import Size, units_of
 
@@ -60,6 +60,13 @@ class Placed:
     x: float
     y: float
     radius: float  # all in units
+
+    def mark(self, size: tuple[float, float]) -> Mark:
+        """size: of the picture, in units."""
+        (shape, colour), (width, height), radius = self.group, size, self.radius
+        left, top = (self.x - radius) / width, (self.y - radius) / height
+        right, bottom = (self.x + radius) / width, (self.y + radius) / height
+        return Mark(f"{colour} {shape}", (left, top, right, bottom), is_writing=False)
 
 
 def outline(shape: str) -> list[tuple[float, float]]:

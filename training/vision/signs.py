@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from training.example import Language, Split, Turn, asked
+from training.example import Language, Mark, Split, Turn, asked
 from training.vision import numbers
 from training.vision.backgrounds import muted_colour, photo_background
 from training.vision.fonts import choose_faces, measure, text_mask
@@ -21,8 +21,8 @@ TILT = 4.0  # degrees
 
 def draw_sign(
     rng: random.Random, split: Split, size: Size, fonts: Path
-) -> tuple[Image.Image, tuple[Turn, ...]]:
-    """Returns a picture of a size and questions about what is written in it."""
+) -> tuple[Image.Image, tuple[Turn, ...], Mark]:
+    """Returns a picture of a size, questions about what is written in it, and where that is."""
     is_number = rng.random() < NUMBER_SHARE
     language: Language = rng.choice(("en", "zh"))
     faces = choose_faces(rng, split, fonts, any_type=True)
@@ -37,7 +37,8 @@ def draw_sign(
             break
     em = rng.uniform(max(SMALLEST_EM, 0.4 * largest), largest)
     image = photo_background(rng, split, size)
-    sign, mask = _board(rng, split, text_mask(text, face, em * pixels), round(em * pixels))
+    writing = text_mask(text, face, em * pixels)
+    sign, mask = _board(rng, split, writing, round(em * pixels))
     angle = rng.uniform(-TILT, TILT) if rng.random() < 0.5 else 0.0
     if angle:
         sign = sign.rotate(angle, Image.Resampling.BILINEAR, expand=True)
@@ -45,7 +46,11 @@ def draw_sign(
     room = max(0, size[0] - sign.width), max(0, size[1] - sign.height)
     corner = round(room[0] * rng.random()), round(room[1] * rng.random())
     image.paste(sign, corner, mask)
-    return image, _ask(rng, split, text, "read.digits" if is_number else "read.sign")
+    turns = _ask(rng, split, text, "read.digits" if is_number else "read.sign")
+    x, y = corner[0] + sign.width / 2, corner[1] + sign.height / 2
+    half = writing.width / 2, em * pixels / 2
+    box = (x - half[0]) / size[0], (y - half[1]) / size[1], (x + half[0]) / size[0], (y + half[1]) / size[1]
+    return image, turns, Mark(text, box, is_writing=True)
 
 
 def _board(

@@ -10,7 +10,7 @@ from typing import Literal
 
 from PIL import Image, ImageDraw
 
-from training.example import Language, Split
+from training.example import Language, Mark, Split
 from training.vision.fonts import ASCENT, Face, Faces, measure, text_mask
 from training.vision.icons import ICON_NAMES, choose_icons, icon_mask
 from training.vision.palette import VIVID, Colour, Palette, mix
@@ -58,6 +58,7 @@ class Sketch:
     size: Size
     kind: str = ""
     elements: list[Element] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)  # what can be seen of all that was drawn
 
     def __post_init__(self) -> None:
         self.width, self.height = units_of(self.size)
@@ -118,11 +119,26 @@ class Sketch:
 
     # Drawing
 
+    def _shares(self, box: Box) -> Box:
+        left, top, right, bottom = box
+        return left / self.width, top / self.height, right / self.width, bottom / self.height
+
+    def _hide(self, box: Box) -> None:
+        """Forgets the marks whose middle is painted over."""
+        left, top, right, bottom = self._shares(box)
+
+        def is_seen(mark: Mark) -> bool:
+            x, y = (mark.box[0] + mark.box[2]) / 2, (mark.box[1] + mark.box[3]) / 2
+            return not (left <= x <= right and top <= y <= bottom)
+
+        self.marks = list(filter(is_seen, self.marks))
+
     def _scaled(self, box: Box) -> tuple[int, int, int, int]:
         left, top, right, bottom = (round(value * self.pixels) for value in box)
         return left, top, max(left, right - 1), max(top, bottom - 1)
 
     def fill(self, box: Box, colour: Colour, radius: float = 0.0, outline: Colour | None = None) -> None:
+        self._hide(box)
         scaled = self._scaled(box)
         width = max(1, round(1.2 * self.pixels))
         if radius:
@@ -156,7 +172,9 @@ class Sketch:
         baseline = y + CAP_HEIGHT / 2 * em
         corner = round(left * self.pixels), round((baseline - ASCENT * em) * self.pixels)
         self.image.paste(colour, corner, mask)
-        return left, y - em / 2, left + width, y + em / 2
+        box = left, y - em / 2, left + width, y + em / 2
+        self.marks.append(Mark(text, self._shares(box), is_writing=True))
+        return box
 
     def icon(self, name: str, x: float, y: float, side: float, colour: Colour) -> None:
         """Draws an icon round a point."""
@@ -164,9 +182,12 @@ class Sketch:
         mask = icon_mask(name, pixels, self.stroke, self.has_filled_icons)
         corner = round((x - side / 2) * self.pixels), round((y - side / 2) * self.pixels)
         self.image.paste(colour, corner, mask)
+        box = x - side / 2, y - side / 2, x + side / 2, y + side / 2
+        self.marks.append(Mark(ICON_NAMES[name]["en"], self._shares(box), is_writing=False))
 
     def picture(self, box: Box) -> None:
         """A stand-in for a photo: a smooth field of colour."""
+        self._hide(box)
         left, top, right, bottom = self._scaled(box)
         seeds = Image.new("RGB", (2, 2))
         seeds.putdata([self.vivid() for _ in range(4)])

@@ -9,8 +9,11 @@ import pytest
 
 from training.vision import examples, sizes
 from training.vision.examples import held_out, label_example, screen_example, shapes_example
+from training.vision.fonts import choose_faces
 from training.vision.labels import all_labels
+from training.vision.palette import choose_palette
 from training.vision.screens.lists import VALUES
+from training.vision.sketch import Sketch
 
 pytestmark = pytest.mark.slow
 
@@ -132,3 +135,41 @@ def test_held_out_screens_have_the_sizes_of_phones(fonts):
     for example in draw("screen", 4, fonts, "held_out"):
         height, width, _ = example.media.pixels.shape
         assert (width, height) in sizes.SCREENS["held_out"] or (height, width) in sizes.SCREENS["held_out"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_marks_lie_where_something_is_drawn(drawn, kind):
+    """Inside a mark the picture is rougher than a plain field."""
+    marks = 0
+    for example in drawn[kind]:
+        height, width = example.media.pixels.shape[:2]
+        for mark in example.marks:
+            left, top, right, bottom = mark.box
+            columns = slice(max(0, round(left * width)), round(right * width))
+            rows = slice(max(0, round(top * height)), round(bottom * height))
+            assert np.ptp(example.media.pixels[rows, columns].astype(int), axis=(0, 1)).max() > 25, mark
+            marks += 1
+    assert marks >= len(drawn[kind])
+
+
+def test_every_text_that_is_asked_for_at_a_place_is_marked(drawn):
+    read = [
+        (turn.answer, example)
+        for example in drawn["screen"]
+        for turn in example.turns
+        if turn.kind == "read.at"
+    ]
+    assert len(read) > 100
+    for answer, example in read:
+        assert answer in {mark.text for mark in example.marks}
+
+
+def test_what_is_painted_over_is_not_marked(fonts):
+    rng = random.Random(0)
+    faces = choose_faces(rng, "train", fonts)
+    sketch = Sketch(rng, "train", "en", choose_palette(rng, "train"), faces, (360, 780))
+    sketch.write("below", 50, 100, 16, (0, 0, 0))
+    sketch.write("beside", 50, 200, 16, (0, 0, 0))
+    sketch.fill((40, 80, 200, 120), (255, 255, 255))
+    sketch.write("above", 50, 100, 16, (0, 0, 0))
+    assert [mark.text for mark in sketch.marks] == ["beside", "above"]
