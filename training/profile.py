@@ -40,11 +40,11 @@ def main() -> None:
         f"{name}_ms": round(seconds_of(part, device, options.steps) * 1000, 2) for name, part in parts.items()
     }
     figures["step_ms"] = round(sum(figures.values()), 2)
-    rows = {f"{kind}_rows": ROW_COUNTS[kind] for kind in options.kinds}
-    print_figures(f"A training step on {device}", figures | rows)
+    rows: dict[str, object] = {f"{kind}_rows": ROW_COUNTS[kind] for kind in options.kinds}
+    print_figures(f"A training step on {device}", {**figures, **rows})
     for name, part in parts.items():
         print(f"\n{name}\n{longest(part, device, options.operations)}")
-    print(json.dumps(figures | rows | {"hardware": hardware_and_versions("torch")}))
+    print(json.dumps({**figures, **rows, "hardware": hardware_and_versions("torch")}))
 
 
 def learner(model: TrainingModel, kind: Kind, device: torch.device) -> Callable[[], object]:
