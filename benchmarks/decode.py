@@ -1,6 +1,6 @@
 """The engine beside transformers, on the same weights: `python -m benchmarks.decode` (about five minutes).
 
-A random GLM-4 decoder of 15.7 million parameters on the CPU, here in floats and in int8: one answer
+A GLM-4 decoder on the CPU, random or the embedded model's, here in floats and in int8: one answer
 alone; sixteen at once beside a static batch and beside continuous batching; the time that a step of
 sixteen spends outside the model. transformers computes in floats, which is faster there than its int8.
 All take turns, and medians of the rounds' ratios are given, so that a noisy neighbour hits everybody.
@@ -22,7 +22,7 @@ from torch import Tensor
 from benchmarks.continuous_batching import SIZES, ContinuousBatching, continuous_batching
 from benchmarks.figures import print_figures
 from benchmarks.hardware import hardware_and_versions
-from benchmarks.reference_decoder import SEED, ReferenceDecoder, random_prompt, request, to_tokens
+from benchmarks.reference_decoder import ReferenceDecoder, random_prompt, request, to_tokens
 from inference.backends.in_process import InProcessBackend, count_cores, threads_for
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
@@ -47,16 +47,19 @@ def main() -> None:
         action="store_true",
         help="continuous batching also as its defaults have it, from a cold start, once: takes most memory",
     )
+    parser.add_argument("--embedded", action="store_true", help="the embedded model's decoder, trained")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as directory:
-        decoder = ReferenceDecoder.write(Path(directory))
+        decoder = ReferenceDecoder.write(Path(directory), arguments.embedded)
         figures: dict[str, Any] = {"parameters": decoder.parameters, "equal_answers": check(decoder)}
         rates = asyncio.run(measure(decoder, arguments.rounds, arguments.threads, arguments.as_it_comes))
         figures |= summarise(rates)
         figures |= outside_the_model(decoder)
-    print_figures("The engine beside transformers, 15.7 M parameters, CPU", figures)
-    setting = {"rounds": arguments.rounds, "threads": arguments.threads, "seed": SEED}
+    print_figures(
+        f"The engine beside transformers, {decoder.parameters / 1e6:.1f} M parameters, CPU", figures
+    )
+    setting = {"rounds": arguments.rounds, "threads": arguments.threads, "embedded": arguments.embedded}
     print(json.dumps(figures | setting | {"hardware": hardware_and_versions(*PACKAGES)}))
 
 

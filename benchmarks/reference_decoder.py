@@ -1,17 +1,22 @@
-"""One random GLM-4 decoder of 15.7 million parameters, for transformers and for the engine alike.
+"""One GLM-4 decoder, for transformers and for the engine alike: 15.7 million random parameters, or the
+embedded model's 9.7 million.
 
 Prompts and answers are token ids: the engine's texts spell them as Chinese characters, one each, so
 that every token that is generated is streamed and can be compared.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from inference.backends.in_process import InProcessBackend
-from inference.config import EngineConfig
+from inference.config import EMBEDDED_MODEL, EngineConfig
+from inference.kernels.int8_linear import dequantize
 from inference.loading.registry import load_model
 from inference.loading.torchaudio_shim import import_torchaudio
 from inference.models.decoder import Decoder
@@ -25,6 +30,7 @@ from transformers import Glm4Config, Glm4ForCausalLM  # noqa: E402 - see above
 Quantization = Literal["int8", "none"]
 
 VOCABULARY = 8192
+EMBEDDED_VOCABULARY = 4096  # the smaller one: prompts are for both
 CONTEXT_LENGTH = 1024
 NO_TOKEN = VOCABULARY  # as the end of text: nothing ends by chance
 FIRST_CHARACTER = 0x4E00
@@ -34,7 +40,7 @@ SEED = 0
 class TokenModel:
     """A model whose text is its token ids."""
 
-    name = "glm4-15.7m"
+    name = "glm4"
     created = 0
     context_length = CONTEXT_LENGTH
     modalities = frozenset({"text"})
@@ -56,6 +62,44 @@ class TokenModel:
         return EncodedPrompt(tuple(to_tokens(part.text)))
 
 
+def random_decoder() -> Glm4ForCausalLM:
+    torch.manual_seed(SEED)
+    config = Glm4Config(
+        vocab_size=VOCABULARY,
+        hidden_size=384,
+        intermediate_size=1024,
+        num_hidden_layers=8,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        head_dim=64,
+        max_position_embeddings=CONTEXT_LENGTH,
+        pad_token_id=0,
+        eos_token_id=[NO_TOKEN],
+        initializer_range=0.2,  # wide enough that no two tokens are nearly equally likely
+        tie_word_embeddings=True,
+        architectures=["Glm4ForCausalLM"],
+    )
+    return Glm4ForCausalLM(config)
+
+
+def embedded_decoder() -> Glm4ForCausalLM:
+    """In floats, which become the same int8 again when they are quantised."""
+    weights = load_file(EMBEDDED_MODEL / "model.safetensors")
+    floats: dict[str, Tensor] = {}
+    for theirs, tensor in weights.items():
+        name = theirs.replace("text_embedding", "model.embed_tokens")
+        if not name.startswith("model.") or name.endswith(".SCB"):
+            continue
+        is_int8 = tensor.dtype == torch.int8
+        scales = weights[theirs.replace(".weight", ".SCB")].flatten() if is_int8 else None
+        floats[name] = tensor.float() if scales is None else dequantize(tensor, scales, torch.float32)
+    floats["lm_head.weight"] = floats["model.embed_tokens.weight"]
+    text_config = json.loads((EMBEDDED_MODEL / "config.json").read_text())["text_config"]
+    reference = Glm4ForCausalLM(Glm4Config(**text_config, pad_token_id=0, eos_token_id=[NO_TOKEN]))
+    reference.load_state_dict(floats)
+    return reference
+
+
 def to_text(token_ids: list[int]) -> str:
     return "".join(chr(FIRST_CHARACTER + token_id) for token_id in token_ids)
 
@@ -72,25 +116,9 @@ class ReferenceDecoder:
     reference: Glm4ForCausalLM
 
     @classmethod
-    def write(cls, directory: Path) -> "ReferenceDecoder":
-        torch.manual_seed(SEED)
-        config = Glm4Config(
-            vocab_size=VOCABULARY,
-            hidden_size=384,
-            intermediate_size=1024,
-            num_hidden_layers=8,
-            num_attention_heads=6,
-            num_key_value_heads=2,
-            head_dim=64,
-            max_position_embeddings=CONTEXT_LENGTH,
-            pad_token_id=0,
-            eos_token_id=[NO_TOKEN],
-            initializer_range=0.2,  # wide enough that no two tokens are nearly equally likely
-            tie_word_embeddings=True,
-            architectures=["Glm4ForCausalLM"],
-        )
-        reference = Glm4ForCausalLM(config).eval()
-        reference.save_pretrained(directory)
+    def write(cls, directory: Path, is_embedded: bool = False) -> "ReferenceDecoder":
+        reference = embedded_decoder() if is_embedded else random_decoder()
+        reference.eval().save_pretrained(directory)
         _write_tokenizer(directory)
         return cls(directory, reference)
 
@@ -118,7 +146,7 @@ def request(prompt: list[int], max_tokens: int, user: str = "") -> GenerationReq
 
 def random_prompt(length: int, seed: int) -> list[int]:
     generator = torch.Generator().manual_seed(seed)
-    tokens: list[int] = torch.randint(VOCABULARY, (length,), generator=generator).tolist()
+    tokens: list[int] = torch.randint(EMBEDDED_VOCABULARY, (length,), generator=generator).tolist()
     return tokens
 
 
