@@ -1,4 +1,4 @@
-"""The engine beside transformers, on the same weights: `python -m benchmarks.decode` (about five minutes).
+"""The engine beside transformers, on the same weights: `python -m benchmarks.decode` (about a minute).
 
 A GLM-4 decoder on the CPU, random or the embedded model's, here in floats and in int8: one answer
 alone; sixteen at once beside a static batch and beside continuous batching; the time that a step of

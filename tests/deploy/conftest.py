@@ -51,8 +51,9 @@ def compose_config(program: FindProgram) -> Callable[..., dict[str, Any]]:
     """docker-compose.yml as Docker Compose itself understands it; keywords are the shell's variables."""
 
     @cache
-    def config(*profiles: str, **variables: str) -> dict[str, Any]:
-        command = [program("docker-compose", "docker-compose"), "--file", str(ROOT / "docker-compose.yml")]
+    def config(*profiles: str, directory: Path = ROOT, **variables: str) -> dict[str, Any]:
+        file = directory / "docker-compose.yml"
+        command = [program("docker-compose", "docker-compose"), "--file", str(file)]
         for profile in profiles:
             command += ["--profile", profile]
         environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"} | variables

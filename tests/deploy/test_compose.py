@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -132,6 +133,20 @@ def test_gateways_are_given_settings_that_exist(
         monkeypatch.setenv("GATEWAY_SECRETS_DIR", str(tmp_path))
         assert unknown_variables() == []
         assert Settings(_env_file=None).log_level == "info"
+
+
+def test_nginx_can_be_given_what_its_document_lists(
+    compose_config: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    (tmp_path / "deploy").mkdir()
+    given = {"NGINX_TRUSTED_PROXIES": "192.0.2.0/24", "NGINX_READ_SECONDS": "125", "NGINX_REQUEST_BURST": "9"}
+    (tmp_path / "deploy" / "nginx.env").write_text(
+        "".join(f"{name}={each}\n" for name, each in given.items())
+    )
+    environment = compose_config(directory=tmp_path)["services"]["nginx"]["environment"]
+    assert environment.items() >= given.items()
+    assert "NGINX_TRUSTED_PROXIES" not in compose_config()["services"]["nginx"]["environment"]
 
 
 def test_addresses_that_are_believed_are_those_of_the_networks(
