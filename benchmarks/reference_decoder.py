@@ -21,6 +21,7 @@ from inference.loading.registry import load_model
 from inference.loading.torchaudio_shim import import_torchaudio
 from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
+from inference.models.stepwise import Stepwise
 from inference.types import GenerationRequest, Message, SamplingParams, Task, Text
 
 import_torchaudio()  # before transformers does
@@ -54,11 +55,12 @@ class TokenModel:
     def convert_ids_to_tokens(self, ids: int) -> str | None:
         return chr(FIRST_CHARACTER + ids)
 
-    def encode_prompt(
+    def encode_stepwise(
         self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
-    ) -> EncodedPrompt:
+    ) -> Stepwise[EncodedPrompt]:
         (part,) = messages[0].parts
         assert isinstance(part, Text)
+        yield from ()
         return EncodedPrompt(tuple(to_tokens(part.text)))
 
 

@@ -23,10 +23,13 @@ from inference.engine.sequence import Sequence
 from inference.engine.text_stream import TextStream
 from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull
 from inference.models.prompt import EncodedPrompt
+from inference.models.stepwise import Stepwise, finish
 from inference.types import Delta, FinishReason, GenerationRequest, Message, Task, Text, Usage
 
 logger = logging.getLogger(__name__)
 
+# How many of a decoder's operations take as long as one of a tower's. On the CPU the decoder's are int8's.
+TOWER_COSTS = {"cpu": 4.0, "cuda": 1.0}
 PROMPT_TAIL = 16  # tokens in which a template's opened <think> is looked for
 
 
@@ -48,9 +51,9 @@ class LoadedModel(Protocol):
     @property
     def tokenizer(self) -> Tokenizer: ...
 
-    def encode_prompt(
+    def encode_stepwise(
         self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
-    ) -> EncodedPrompt: ...
+    ) -> Stepwise[EncodedPrompt]: ...
 
 
 class Engine:
@@ -68,6 +71,7 @@ class Engine:
         block_size = config.block_size
         num_blocks = count_blocks(model.decoder, device, block_size, wanted_tokens, config.kv_cache_tokens)
         self._allocator = BlockAllocator(num_blocks)
+        self._flops_per_token = model.decoder.config.flops_per_token / TOWER_COSTS[device.type]
         self._runner = ModelRunner(model.decoder, device, num_blocks, block_size)
         self._scheduler = Scheduler(
             self._allocator, block_size, config.max_running_requests, config.chunk_tokens
@@ -75,7 +79,8 @@ class Engine:
         self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
         self._context_length = min(model.context_length, num_blocks * block_size)
         self._shared_prefixes = {text: self._encode_shared(text) for text in config.shared_system_prompts}
-        self._arrivals: dict[int, GenerationRequest] = {}
+        self._arrivals: dict[int, GenerationRequest] = {}  # the first may be under way
+        self._encoding: Stepwise[EncodedPrompt] | None = None  # the first arrival's
         self._sequences: dict[int, Sequence] = {}
         self._outcomes: list[Outcome] = []
 
@@ -110,8 +115,8 @@ class Engine:
         Raises only when the device is lost; what a single request causes becomes its own error.
         """
         self._end_overdue()
-        self._encode_arrivals()
-        chunks = self._scheduler.schedule()
+        encoded_tokens = self._encode_arrivals()
+        chunks = self._scheduler.schedule(encoded_tokens)
         for chunk in chunks:
             if not chunk.sequence.has_begun:
                 chunk.sequence.has_begun = True
@@ -125,24 +130,56 @@ class Engine:
 
     # Arrival
 
-    def _encode_arrivals(self) -> None:
-        """Encodes about one step's worth of tokens, so that a burst of arrivals does not stall streams."""
-        budget = self._config.chunk_tokens
+    def _encode_arrivals(self) -> int:
+        """Encodes about one step's worth, so that neither a burst of arrivals nor a picture stalls streams.
+
+        Returns the tokens whose prefill would have taken as long as the towers took.
+        """
+        budget = float(self._config.chunk_tokens)
+        tower_tokens = 0.0
         while self._arrivals and budget > 0:
             key, request = next(iter(self._arrivals.items()))
-            del self._arrivals[key]
             try:
-                sequence = self._encode(key, request)
+                prompt = self._encode_piece(request)
+                if isinstance(prompt, float):
+                    tokens = prompt / self._flops_per_token
+                    tower_tokens += tokens
+                    budget -= tokens
+                    continue
+                sequence = self._make_sequence(key, request, prompt)
             except Exception as error:
+                self._forget_arrival(key)
                 self._fail(key, error)
                 continue
+            self._forget_arrival(key)
             budget -= sequence.prompt_tokens
             self._sequences[key] = sequence
             self._scheduler.add(sequence)
+        return int(tower_tokens)
 
-    def _encode(self, key: int, request: GenerationRequest) -> Sequence:
-        with torch.inference_mode():
-            prompt = self._model.encode_prompt(request.messages, request.enable_thinking, request.task)
+    @torch.inference_mode()
+    def _encode_piece(self, request: GenerationRequest) -> float | EncodedPrompt:
+        """Returns the operations of one piece of the first arrival's encoding, or its result."""
+        if self._encoding is None:
+            self._encoding = self._model.encode_stepwise(
+                request.messages, request.enable_thinking, request.task
+            )
+        try:
+            return next(self._encoding)
+        except StopIteration as end:
+            prompt: EncodedPrompt = end.value
+            return prompt
+
+    def _forget_arrival(self, key: int) -> bool:
+        """Returns whether it was one. What was encoded of it is dropped."""
+        if key not in self._arrivals:
+            return False
+        if key == next(iter(self._arrivals)):
+            self._encoding = None
+        del self._arrivals[key]
+        return True
+
+    def _make_sequence(self, key: int, request: GenerationRequest, prompt: EncodedPrompt) -> Sequence:
         prompt_tokens = len(prompt.token_ids)
         if prompt_tokens + request.sampling_params.max_tokens > self._context_length:
             raise PromptTooLong(prompt_tokens, self._context_length)
@@ -158,7 +195,7 @@ class Engine:
     def _encode_shared(self, text: str) -> tuple[int, ...]:
         with torch.inference_mode():
             message = Message("system", (Text(text),))
-            return self._model.encode_prompt((message,), False, "chat").token_ids
+            return finish(self._model.encode_stepwise((message,), False, "chat")).token_ids
 
     def _count_shared_tokens(self, request: GenerationRequest, prompt: EncodedPrompt) -> int:
         """Returns how many leading tokens come from a system prompt that the operator calls public."""
@@ -236,7 +273,7 @@ class Engine:
 
     def _end(self, key: int, finish_reason: FinishReason) -> None:
         usage = Usage(0, 0)
-        if self._arrivals.pop(key, None) is None:
+        if not self._forget_arrival(key):
             sequence = self._sequences.pop(key, None)
             if sequence is None:
                 return

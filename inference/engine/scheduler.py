@@ -63,15 +63,20 @@ class Scheduler:
         else:
             self._queue(sequence).remove(sequence)
 
-    def schedule(self) -> list[Chunk]:
-        """Returns this step's work: one token of every decoding sequence, then chunks of prefills."""
+    def schedule(self, spent_tokens: int = 0) -> list[Chunk]:
+        """Returns this step's work: one token of every decoding sequence, then chunks of prefills.
+
+        `spent_tokens` of what a step may prefill are spent already; while nobody waits for a token it
+        does not matter.
+        """
         self._preempt_for_decodes()
         self._admit()
         decodes = [sequence for sequence in self.running if sequence.num_remaining == 1]
         prefills = [sequence for sequence in self.running if sequence.num_remaining > 1]
         chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]
         if prefills:
-            budget = max(1, self._chunk_tokens - len(decodes))
+            spent = len(decodes) + spent_tokens if decodes else 0
+            budget = max(1, self._chunk_tokens - spent)
             chunks += _divide(budget, prefills)
         return chunks
 

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from inference.errors import GenerationFailed, PromptTooLong, UnsupportedModality
@@ -13,6 +12,7 @@ from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder
 from inference.models.media_encoder import MediaEncoder
 from inference.models.prompt import EncodedPrompt, MediaSpan, multimodal_positions
+from inference.models.stepwise import Stepwise, finish
 from inference.types import Audio, Image, Message, Task, Text
 
 TRANSCRIBE = "Write down what is said in this recording."
@@ -47,7 +47,15 @@ class LoadedModel:
     def encode_prompt(
         self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
     ) -> EncodedPrompt:
-        """Raises `UnsupportedModality`, or `PromptTooLong` before any tower has worked."""
+        return finish(self.encode_stepwise(messages, enable_thinking, task))
+
+    def encode_stepwise(
+        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+    ) -> Stepwise[EncodedPrompt]:
+        """A piece is about a layer of a tower; a text is one piece.
+
+        Raises `UnsupportedModality`, or `PromptTooLong` before any tower has worked.
+        """
         if task == "transcribe":
             messages = _ask_for_transcript(messages)
         media = [part for message in messages for part in message.parts if not isinstance(part, Text)]
@@ -57,8 +65,12 @@ class LoadedModel:
         token_ids, starts = self._place_media(self._encode_text(messages, enable_thinking), media)
         if len(token_ids) >= self.context_length:
             raise PromptTooLong(len(token_ids), self.context_length)
-        spans = tuple(self._encode_media(part, start) for part, start in zip(media, starts, strict=True))
-        return EncodedPrompt(tuple(token_ids), spans, self._positions(len(token_ids), media, starts))
+        spans = []
+        for part, start in zip(media, starts, strict=True):
+            assert self.media_encoder is not None
+            features = yield from self.media_encoder.encode_stepwise(part)
+            spans.append(MediaSpan(start, features.shape[0], hash_media(part), features))
+        return EncodedPrompt(tuple(token_ids), tuple(spans), self._positions(len(token_ids), media, starts))
 
     def _encode_text(self, messages: tuple[Message, ...], enable_thinking: bool) -> list[int]:
         """With one placeholder per picture or recording: only the template can write one."""
@@ -95,12 +107,6 @@ class LoadedModel:
         placed = zip(starts, map(self.media_encoder.grid, media), strict=True)
         grids = [(start, *grid) for start, grid in placed if grid is not None]
         return multimodal_positions(length, grids) if grids else None
-
-    def _encode_media(self, part: Image | Audio, start: int) -> MediaSpan:
-        assert self.media_encoder is not None
-        with torch.inference_mode():
-            features = self.media_encoder.encode(part)
-        return MediaSpan(start, features.shape[0], hash_media(part), features)
 
 
 def hash_media(part: Image | Audio) -> bytes:

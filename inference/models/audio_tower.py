@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.models.stepwise import Stepwise, finish
 from inference.models.transformer import TransformerBlock, wave_features
 
 AUDIO_WIDTH = 512
@@ -44,18 +45,32 @@ class AudioTower(nn.Module):
 
     def forward(self, spectrograms: Tensor) -> Tensor:
         """(batch, num_mels, frames), frames a multiple of `frames_per_token` -> (batch, tokens, 512)."""
-        positions = self.encode_positions(spectrograms)
+        return finish(self.encode_stepwise(spectrograms))
+
+    def encode_stepwise(self, spectrograms: Tensor) -> Stepwise[Tensor]:
+        """As `forward`; a piece is a layer on a window."""
+        positions = yield from self._encode_positions(spectrograms)
         return positions.reshape(len(positions), -1, AUDIO_WIDTH)
 
     def encode_positions(self, spectrograms: Tensor) -> Tensor:
         """(batch, num_mels, frames) -> (batch, positions, hidden), one position each 40 ms."""
-        hidden = functional.gelu(self.conv1(spectrograms))
-        hidden = functional.gelu(self.conv2(hidden)).transpose(1, 2)
-        return torch.cat([self._encode(window) for window in torch.split(hidden, WINDOW, dim=1)], dim=1)
+        return finish(self._encode_positions(spectrograms))
 
-    def _encode(self, window: Tensor) -> Tensor:
+    def _encode_positions(self, spectrograms: Tensor) -> Stepwise[Tensor]:
+        hidden = functional.gelu(self.conv1(spectrograms))
+        yield 2.0 * hidden[:, 0].numel() * self.conv1.weight.numel()
+        hidden = functional.gelu(self.conv2(hidden)).transpose(1, 2)
+        yield 2.0 * hidden[..., 0].numel() * self.conv2.weight.numel()
+        encoded = []
+        for window in torch.split(hidden, WINDOW, dim=1):
+            encoded.append((yield from self._encode_window(window)))  # noqa: PERF401 - no comprehension yields
+        return torch.cat(encoded, dim=1)
+
+    def _encode_window(self, window: Tensor) -> Stepwise[Tensor]:
         places = torch.arange(window.shape[1], device=window.device)
         window = window + wave_features(places, window.shape[2], LONGEST_WAVE).to(window.dtype)
         for layer in self.layers:
+            assert isinstance(layer, TransformerBlock)
             window = layer(window)
+            yield layer.flops(window.shape[0], window.shape[1])
         return self.norm(window)  # type: ignore[no-any-return]  # Module.__call__ is untyped

@@ -21,3 +21,11 @@ class DecoderConfig:
     attention_bias: bool
     tie_word_embeddings: bool
     mrope_section: tuple[int, ...] | None = None  # rotary pairs of the time, height and width axes
+
+    @property
+    def flops_per_token(self) -> float:
+        """Of the layers' matrices, without attention to other tokens and without the output head."""
+        heads = self.num_attention_heads + self.num_key_value_heads  # q and o; k and v
+        attention = 2 * heads * self.head_dim * self.hidden_size
+        mlp = 3 * self.hidden_size * self.intermediate_size
+        return 2.0 * self.num_layers * (attention + mlp)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from inference.modalities.audio import HOP_SIZE, log_mel
 from inference.modalities.image import fit_grid, normalise, resize
 from inference.models.audio_tower import AUDIO_WIDTH, AudioConfig, AudioTower
+from inference.models.stepwise import Stepwise, finish
 from inference.models.vision_tower import VISUAL_WIDTH, VisionConfig, VisionTower
 from inference.types import Audio, Image
 
@@ -44,6 +45,9 @@ class Fusion(nn.Module):
 
     def encode(self, media: Image | Audio) -> Tensor:
         """Returns (count_tokens, hidden)."""
+        return finish(self.encode_stepwise(media))
+
+    def encode_stepwise(self, media: Image | Audio) -> Stepwise[Tensor]:
         match media:
             case Image(pixels):
                 assert self.vision_tower is not None
@@ -51,15 +55,17 @@ class Fusion(nn.Module):
                 config = self.vision_tower.config
                 height, width = (cells * config.cell_size for cells in self._image_cells(*pixels.shape[:2]))
                 picture = normalise(resize(pixels, height, width))
-                features = self.vision_tower(self._to_device(picture, self.visual_projection)[None])[0]
-                return self.visual_projection(features)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+                pictures = self._to_device(picture, self.visual_projection)[None]
+                features = yield from self.vision_tower.encode_stepwise(pictures)
+                return self.visual_projection(features[0])  # type: ignore[no-any-return]  # Module.__call__ is untyped
             case Audio(samples):
                 assert self.audio_tower is not None
                 assert self.audio_projection is not None
                 audio = self.audio_tower.config
                 spectrogram = log_mel(samples, audio.num_mels, audio.frames_per_token)
-                features = self.audio_tower(self._to_device(spectrogram, self.audio_projection)[None])[0]
-                return self.audio_projection(features)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+                spectrograms = self._to_device(spectrogram, self.audio_projection)[None]
+                features = yield from self.audio_tower.encode_stepwise(spectrograms)
+                return self.audio_projection(features[0])  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
     def _image_cells(self, height: int, width: int) -> tuple[int, int]:
         assert self.vision_tower is not None

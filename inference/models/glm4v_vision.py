@@ -1,14 +1,17 @@
 """Glm4v's vision tower: transformers' own module behind our interface.
 
-Nothing of a request stays on it: rotary positions are computed per prompt, elsewhere.
+Its forward runs in a greenlet, which hooks behind its blocks leave and which is entered again for the
+next block. Nothing of a request stays on it: the prompt's rotary positions are computed elsewhere.
 """
 
 import torch
+from greenlet import getcurrent, greenlet
 from torch import Tensor, nn
 
 from inference.errors import InvalidCheckpoint
 from inference.loading.torchaudio_shim import import_torchaudio
 from inference.modalities.glm4v_image import Glm4vImageConfig, fit_size, glm4v_patches
+from inference.models.stepwise import Stepwise
 from inference.types import Audio, Image
 
 
@@ -20,6 +23,8 @@ class Glm4vVision:
     def __init__(self, tower: nn.Module, config: Glm4vImageConfig) -> None:
         self._tower = tower
         self._config = config
+        for block in tower.get_submodule("blocks").children():
+            block.register_forward_hook(_pause)
 
     def count_tokens(self, media: Image | Audio) -> int:
         rows, columns = self.grid(media)
@@ -29,19 +34,40 @@ class Glm4vVision:
         height, width = self._size(media)
         return height // self._config.cell_size, width // self._config.cell_size
 
-    def encode(self, media: Image | Audio) -> Tensor:
+    def encode_stepwise(self, media: Image | Audio) -> Stepwise[Tensor]:
+        """As the module's own forward on one picture."""
         assert isinstance(media, Image)
         height, width = self._size(media)
         patches = glm4v_patches(media.pixels, height, width, self._config)
         weight = next(self._tower.parameters())
         patch = self._config.patch_size
         grid = torch.tensor([[1, height // patch, width // patch]], device=weight.device)
-        features = self._tower(patches.to(weight.device, weight.dtype), grid_thw=grid)
-        return features.pooler_output  # type: ignore[no-any-return]  # transformers' own
+        pixels = patches.to(weight.device, weight.dtype)
+        flops = block_flops(self._tower, len(patches))
+        forward = greenlet(lambda: self._tower(pixels, grid_thw=grid).pooler_output)
+        result = forward.switch()
+        while not forward.dead:  # one that is dropped ends where it stands
+            yield flops
+            result = forward.switch()
+        return result  # type: ignore[no-any-return]  # transformers' own
 
     def _size(self, media: Image | Audio) -> tuple[int, int]:
         assert isinstance(media, Image)
         return fit_size(media.pixels.shape[0], media.pixels.shape[1], self._config)
+
+
+def block_flops(tower: nn.Module, count: int) -> float:
+    """Of one of its blocks on so many patches."""
+    block = next(iter(tower.get_submodule("blocks").children()))
+    matrices = [each for each in block.parameters() if each.dim() > 1]
+    return 2.0 * count * (sum(each.numel() for each in matrices) + 2 * count * matrices[0].shape[1])
+
+
+def _pause(*_: object) -> None:
+    """Back to who drives the forward; without a driver it goes on."""
+    driver = getcurrent().parent
+    if driver is not None:
+        driver.switch()
 
 
 def build_tower(config: dict[str, object]) -> nn.Module:

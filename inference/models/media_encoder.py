@@ -4,6 +4,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from inference.models.stepwise import Stepwise
 from inference.types import Audio, Image
 
 
@@ -23,6 +24,6 @@ class MediaEncoder(Protocol):
         """Rows and columns of tokens, where rotary positions follow them; None: as in a text."""
         ...
 
-    def encode(self, media: Image | Audio) -> Tensor:
-        """Returns (count_tokens, hidden)."""
+    def encode_stepwise(self, media: Image | Audio) -> Stepwise[Tensor]:
+        """Results in (count_tokens, hidden). A piece is about a layer of a tower."""
         ...

@@ -25,6 +25,12 @@ class TransformerBlock(nn.Module):
         transformed: Tensor = self.down_proj(functional.gelu(self.up_proj(self.mlp_norm(rows))))
         return rows + transformed
 
+    def flops(self, batch: int, count: int) -> float:
+        """Of `forward` on (batch, count, hidden)."""
+        hidden, intermediate = self.up_proj.in_features, self.up_proj.out_features
+        per_row = 4 * hidden * hidden + 2 * hidden * intermediate + 2 * count * hidden
+        return 2.0 * batch * count * per_row
+
 
 def wave_features(places: Tensor, width: int, longest: float) -> Tensor:
     """places (n,) -> (n, width): sines, then cosines, with wavelengths from about 2π up to 2π · longest."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.models.stepwise import Stepwise, finish
 from inference.models.transformer import TransformerBlock, wave_features
 
 VISUAL_WIDTH = 768
@@ -52,15 +53,23 @@ class VisionTower(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(batch, 3, height, width), whole cells -> (batch, cells, 768), row by row."""
+        return finish(self.encode_stepwise(pictures))
+
+    def encode_stepwise(self, pictures: Tensor) -> Stepwise[Tensor]:
+        """As `forward`; a piece is a convolution or a layer."""
         features = pictures
         for number, convolution in enumerate(self.stem):
+            assert isinstance(convolution, nn.Conv2d)
             features = convolution(functional.gelu(features) if number else features)
+            yield 2.0 * features[:, 0].numel() * convolution.weight.numel()
         batch, width, rows, columns = features.shape
         merge = self.config.merge_size
         places = position_features(rows, columns, width, features.device)
         hidden = features.flatten(2).transpose(1, 2) + places.to(features.dtype).flatten(0, 1)
         for layer in self.layers:
+            assert isinstance(layer, TransformerBlock)
             hidden = layer(hidden)
+            yield layer.flops(batch, rows * columns)
         merged: Tensor = self.norm(hidden).view(batch, rows // merge, merge, columns // merge, merge, width)
         return merged.transpose(2, 3).reshape(batch, -1, VISUAL_WIDTH)
 

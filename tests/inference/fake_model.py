@@ -4,7 +4,7 @@ It reads every earlier token from the cache tensors, so a wrong slot, block or p
 answer. Bytes are tokens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from inference.errors import UnsupportedModality
 from inference.models.config import DecoderConfig
 from inference.models.forward_batch import ForwardBatch
 from inference.models.prompt import EncodedPrompt, MediaSpan
+from inference.models.stepwise import Stepwise
 from inference.types import Audio, Image, Message, Task, Text
 
 EOS, SEPARATOR, PLACEHOLDER, THINK, END_THINK = range(256, 261)
@@ -140,10 +141,22 @@ class FakeModel:
         self.decoder = decoder or EchoDecoder()
         self.tokenizer = FakeTokenizer()
         self.encoded = 0
+        self.tower_pieces: tuple[float, ...] = ()  # operations of each piece of a picture; < 0: an error
+        self.towers_at_work = 0
 
-    def encode_prompt(
+    def _tower(self) -> Iterator[float]:
+        self.towers_at_work += 1
+        try:
+            for operations in self.tower_pieces:
+                if operations < 0:
+                    raise ZeroDivisionError
+                yield operations
+        finally:
+            self.towers_at_work -= 1
+
+    def encode_stepwise(
         self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
-    ) -> EncodedPrompt:
+    ) -> Stepwise[EncodedPrompt]:
         """All texts behind each other, then the separator, then perhaps an opened <think>."""
         self.encoded += 1
         token_ids: list[int] = []
@@ -156,6 +169,7 @@ class FakeModel:
                             raise ZeroDivisionError
                         token_ids += text.encode()
                     case Image(pixels):
+                        yield from self._tower()
                         features = torch.full((TOKENS_PER_IMAGE, 2), float(pixels.sum() % 200))
                         features[:, 1] = 0
                         media.append(MediaSpan(len(token_ids), TOKENS_PER_IMAGE, pixels.tobytes(), features))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from inference.engine.engine import TOWER_COSTS
 from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull, UnsupportedModality
 from inference.types import Audio, Delta, Image, Message, Text, Usage
 
@@ -223,6 +224,83 @@ def test_a_request_can_end_at_every_stage(make_engine, make_request, ending: str
     assert engine.blocks_used == 0
 
 
+PICTURE = (Message("user", (Image(np.ones((2, 2, 3), dtype=np.uint8)), Text("look"))),)
+
+
+def piece_of(tokens: float, model, device: str) -> float:
+    """Operations that take as long as the prefill of so many tokens."""
+    return tokens * model.decoder.config.flops_per_token / TOWER_COSTS[torch.device(device).type]
+
+
+def test_a_picture_is_encoded_between_the_tokens_of_running_streams(
+    make_engine, make_model, make_request, device: str
+) -> None:
+    model = make_model()
+    model.tower_pieces = (piece_of(20, model, device),) * 12
+    engine = make_engine(model, chunk_tokens=64)
+    engine.add(0, make_request("abcdefghijklmnop"))
+    engine.step()
+    engine.add(1, make_request(messages=PICTURE))
+    said = {0: "", 1: ""}
+    while not said[1]:
+        before = len(said[0])
+        for key, event in engine.step():
+            said[key] += event.text
+        assert len(said[0]) == before + 1, "a step in which the stream stands still"
+    assert len(said[0]) == 3 + 1, "four pieces a step, then the prefill"
+
+
+@pytest.mark.parametrize("ending", ["deadline", "aborted", "error"])
+def test_a_request_can_end_while_its_picture_is_encoded(
+    make_engine, make_model, make_request, ending: str, device: str
+) -> None:
+    clock, model = Clock(), make_model()
+    model.tower_pieces = (
+        piece_of(64, model, device),
+        piece_of(64, model, device),
+        -1 if ending == "error" else 1.0,
+    )
+    engine = make_engine(model, clock)
+    engine.add(0, make_request(messages=PICTURE, deadline=5.0))
+    engine.add(1, make_request("hello"))
+    assert engine.step() == engine.step() == []
+    assert model.towers_at_work == 1
+    if ending == "deadline":
+        clock.now = 5.0
+    elif ending == "aborted":
+        engine.abort(0)
+    answers = {0: [], 1: []}
+    while engine.has_work:
+        for key, event in engine.step():
+            answers[key].append(event)
+        assert model.towers_at_work == 0
+    if ending == "error":
+        assert [type(event) for event in answers[0]] == [GenerationFailed]
+    else:
+        assert answers[0] == [Delta(finish_reason=ending, usage=Usage(0, 0))]
+    assert text_of(answers[1]) == "hello"
+    assert engine.blocks_used == 0
+
+
+def test_who_waits_behind_a_picture_can_leave_without_disturbing_it(
+    make_engine, make_model, make_request, device: str
+) -> None:
+    model = make_model()
+    model.tower_pieces = (piece_of(64, model, device),) * 3
+    engine = make_engine(model)
+    engine.add(0, make_request(messages=PICTURE))
+    engine.add(1, make_request("hello"))
+    engine.step()
+    engine.abort(1)
+    answers = {0: [], 1: []}
+    while engine.has_work:
+        for key, event in engine.step():
+            answers[key].append(event)
+    assert last_of(answers[1]).finish_reason == "aborted"
+    assert last_of(answers[0]).finish_reason == "stop"
+    assert model.encoded == 1
+
+
 def test_aborting_what_has_ended_or_never_was_does_nothing(make_engine, make_request, run_all) -> None:
     engine = make_engine()
     run_all(engine, [make_request()])
@@ -321,12 +399,13 @@ def test_errors_do_not_keep_the_prompt_alive(make_engine, make_request, run_all)
 
 @pytest.mark.slow
 def test_a_thousand_random_requests_with_random_ends_leave_nothing(
-    make_engine, make_model, make_request
+    make_engine, make_model, make_request, device: str
 ) -> None:
     chance = random.Random(0)
     clock = Clock()
     model = make_model("digest")
     model.decoder.before_forward = fail_now_and_then(chance)
+    model.tower_pieces = (piece_of(20, model, device),) * 5
     engine = make_engine(model, clock, kv_cache_tokens=800, chunk_tokens=32, max_running_requests=8)
     waiting_to_come = list(range(1000))
     live: set[int] = set()
@@ -346,11 +425,14 @@ def test_a_thousand_random_requests_with_random_ends_leave_nothing(
         clock.now += 1
     assert ended == dict.fromkeys(range(1000), 1)
     assert engine.blocks_used == 0
+    assert model.towers_at_work == 0
 
 
 def random_request(make_request, chance: random.Random, now: float):
+    text = Text("".join(chance.choices("abcdef ", k=chance.randrange(1, 120))))
+    parts = (*PICTURE[0].parts[:1], text) if chance.random() < 0.2 else (text,)
     return make_request(
-        "".join(chance.choices("abcdef ", k=chance.randrange(1, 120))),
+        messages=(Message("user", parts),),
         max_tokens=chance.randrange(1, 60),
         temperature=chance.choice([0.0, 1.0]),
         frequency_penalty=chance.choice([0.0, 0.5]),

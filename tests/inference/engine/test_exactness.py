@@ -15,6 +15,7 @@ from inference.errors import GenerationFailed
 from inference.loading.registry import load_model
 from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
+from inference.models.stepwise import Stepwise
 from inference.types import Audio, Delta, GenerationRequest, Image, Message, Task, Text
 
 from ..models.test_glm4v import message, reference_inputs
@@ -43,11 +44,12 @@ class Characters:
     def convert_ids_to_tokens(self, ids: int) -> str | None:
         return chr(FIRST_CHARACTER + ids) if ids < VOCAB_SIZE else None
 
-    def encode_prompt(
+    def encode_stepwise(
         self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
-    ) -> EncodedPrompt:
+    ) -> Stepwise[EncodedPrompt]:
         (part,) = messages[0].parts
         assert isinstance(part, Text)
+        yield from ()
         return EncodedPrompt(tuple(ord(character) - FIRST_CHARACTER for character in part.text))
 
 

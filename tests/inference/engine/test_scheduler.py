@@ -86,6 +86,21 @@ def test_a_long_prompt_is_cut_and_delays_decoding_by_no_more_than_a_chunk() -> N
     assert [step[1] for step in steps] == [7, 7, 7, 7, 2]
 
 
+def test_what_the_towers_took_of_a_step_is_not_prefilled_while_somebody_decodes() -> None:
+    simulation = Simulation(chunk_tokens=8)
+    simulation.add(make_sequence(0, [1], max_tokens=20))
+    simulation.step()
+    simulation.add(make_sequence(1, [2] * 30))
+    assert lengths(simulation.scheduler.schedule(spent_tokens=5)) == {0: 1, 1: 2}
+    assert lengths(simulation.scheduler.schedule(spent_tokens=50)) == {0: 1, 1: 1}
+
+
+def test_what_the_towers_took_does_not_matter_where_nobody_decodes() -> None:
+    simulation = Simulation(chunk_tokens=8)
+    simulation.add(make_sequence(0, [2] * 30))
+    assert lengths(simulation.scheduler.schedule(spent_tokens=50)) == {0: 8}
+
+
 def test_a_short_prompt_does_not_wait_for_a_long_one() -> None:
     simulation = Simulation(chunk_tokens=8, num_blocks=200)
     simulation.add(make_sequence(0, [1] * 300), make_sequence(1, [2] * 4))

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from inference.models.audio_tower import AUDIO_WIDTH, AudioConfig
 from inference.models.fusion import Fusion
+from inference.models.stepwise import finish
 from inference.models.vision_tower import VISUAL_WIDTH, VisionConfig
 from inference.types import Audio, Image
 
@@ -40,6 +43,30 @@ def test_a_picture_has_as_many_rows_as_were_counted(fusion: Fusion, height: int,
 def test_a_recording_has_as_many_rows_as_were_counted(fusion: Fusion, seconds: float) -> None:
     audio = recording(seconds)
     assert fusion.encode(audio).shape == (fusion.count_tokens(audio), HIDDEN)
+
+
+@pytest.mark.parametrize(("media", "pieces"), [(picture(60, 90), 3 + 1), (recording(21.0), 2 + 2)])
+def test_work_is_told_in_pieces_of_the_operations_that_they_took(
+    fusion: Fusion, media: Image | Audio, pieces: int
+) -> None:
+    """Convolutions and layers; of 21 seconds two windows. The first one comes after the preprocessing."""
+    told, counted = [], []
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        for operations in fusion.encode_stepwise(media):
+            told.append(operations)
+            counted.append(counter.get_total_flops())
+    assert len(told) == pieces
+    np.testing.assert_allclose(told[1:], np.diff(counted), rtol=0.1)
+
+
+def test_two_pictures_encoded_in_turns_are_as_each_alone(fusion: Fusion) -> None:
+    images = picture(60, 90), picture(90, 60, seed=1)
+    work = [fusion.encode_stepwise(image) for image in images]
+    for _ in range(2):
+        for each in work:
+            next(each)
+    for image, each in zip(images, work, strict=True):
+        assert torch.equal(finish(each), fusion.encode(image))
 
 
 def test_features_are_768_wide_for_pictures_and_512_for_recordings(fusion: Fusion) -> None:

@@ -114,6 +114,27 @@ def test_greedy_tokens_equal_those_of_generate_on_fifty_prompts(
     assert len(seen) > PROMPTS / 2, "the prompts hardly matter"
 
 
+def test_the_tower_pauses_after_each_block_and_says_what_its_own_forward_says(
+    checkpoint: tuple[Glm4vForConditionalGeneration, LoadedModel],
+) -> None:
+    reference, model = checkpoint
+    image = picture(112, 140)
+    height, width = fit_size(112, 140, CONFIG)
+    grid = torch.tensor([[1, height // 14, width // 14]])
+    tower = reference.model.visual
+    with torch.inference_mode():
+        expected = tower(glm4v_patches(image.pixels, height, width, CONFIG), grid_thw=grid).pooler_output
+        given_up = model.media_encoder.encode_stepwise(picture(200, 90))
+        next(given_up)
+        work = model.media_encoder.encode_stepwise(image)
+        told = [next(work) for _ in tower.blocks]
+        given_up.close()
+        with pytest.raises(StopIteration) as end:
+            next(work)
+    assert all(operations > 0 for operations in told)
+    torch.testing.assert_close(end.value.value.cpu(), expected)
+
+
 def test_positions_are_those_of_transformers(
     checkpoint: tuple[Glm4vForConditionalGeneration, LoadedModel],
 ) -> None:
