@@ -24,11 +24,11 @@ def dequantize(cb: Tensor, scb: Tensor, dtype: torch.dtype) -> Tensor:
     return (cb.float() * (scb / INT8_MAX)[:, None]).to(dtype)
 
 
-def int8_linear(rows: Tensor, cb: Tensor, scb: Tensor, bias: Tensor | None = None) -> Tensor:
-    """rows (n, in), cb (out, in) int8, scb (out,) float32 -> (n, out)."""
+def int8_linear(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
+    """rows (n, in), cb (out, in) int8, scale (out,) float32, which is SCB / 127 -> (n, out)."""
     if rounds_activations(rows):
-        return _multiply_rounded(rows, cb, scb, bias)
-    return _multiply_floats(rows, cb, scb, bias)
+        return _multiply_rounded(rows, cb, scale, bias)
+    return _multiply_floats(rows, cb, scale, bias)
 
 
 def rounds_activations(rows: Tensor) -> bool:
@@ -47,22 +47,22 @@ def has_exact_int8() -> bool:
     return bool((torch._int_mm(rows, rows.t()) == 256 * 127**2).all())
 
 
-def _multiply_rounded(rows: Tensor, cb: Tensor, scb: Tensor, bias: Tensor | None) -> Tensor:
-    peaks = rows.abs().amax(dim=-1, keepdim=True).clamp_min_(SMALLEST_PEAK)  # (n, 1)
-    levels = rows.div(peaks).mul_(INT8_MAX).round_().char()
+def _multiply_rounded(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
+    # A step is what a level stands for; (n, 1).
+    steps = rows.abs().amax(dim=-1, keepdim=True).clamp_min_(SMALLEST_PEAK).mul_(1 / INT8_MAX)
+    levels = rows.div(steps).round_().char()
     count = rows.shape[0]
     padding = -count % ROW_STEP if count > EXACT_ROWS else 0  # a compiled kernel is kept for each number
     if padding:
         levels = functional.pad(levels, (0, 0, 0, padding))
     products = torch._int_mm(levels, cb.t())[:count]  # (n, out) int32
-    scaled = products * peaks.mul_(1 / INT8_MAX**2)
-    return scaled.mul_(scb) if bias is None else torch.addcmul(bias, scaled, scb)
+    scaled = products * steps
+    return scaled.mul_(scale) if bias is None else torch.addcmul(bias, scaled, scale)
 
 
-def _multiply_floats(rows: Tensor, cb: Tensor, scb: Tensor, bias: Tensor | None) -> Tensor:
+def _multiply_floats(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
     """The reference: 16-bit floats hold the numbers of int8 exactly, so the scale can follow the product."""
     weight = cb.to(rows.dtype)
-    scale = scb / INT8_MAX
     if rows.dtype == torch.float16:  # 127 times larger, products would overflow it
         weight.mul_(FLOAT16_SCALE)
         scale = scale / FLOAT16_SCALE

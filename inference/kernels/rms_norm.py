@@ -4,6 +4,8 @@
 rows an operation costs what it costs to call it.
 """
 
+import functools
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -30,4 +32,11 @@ def _is_cheaper_by_hand(rows: Tensor) -> bool:
 def _inverse_root_mean_square(rows: Tensor, eps: float) -> Tensor:
     """(n, width) -> (n, 1)."""
     norm = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
-    return torch.addcmul(norm.new_full((), eps), norm, norm, value=1 / rows.shape[-1]).rsqrt_()
+    return torch.addcmul(_number(eps), norm, norm, value=1 / rows.shape[-1]).rsqrt_()
+
+
+@functools.cache
+def _number(value: float) -> Tensor:
+    """Made once: making it costs as much as adding it."""
+    with torch.inference_mode(False):
+        return torch.tensor(value, dtype=torch.float32)

@@ -43,16 +43,16 @@ class PackedLinear(nn.Module):
 
 
 class Int8Linear(nn.Module):
-    """bitsandbytes' `CB` (out, in) int8 and `SCB` (out,) float32."""
+    """Made of bitsandbytes' `CB` (out, in) int8 and `SCB` (out,) float32."""
 
     def __init__(self, cb: Tensor, scb: Tensor, bias: Tensor | None) -> None:
         super().__init__()
         self.cb = nn.Buffer(cb)
-        self.scb = nn.Buffer(scb)
+        self.scale = nn.Buffer(scb / INT8_MAX)
         self.bias = bias
 
     def forward(self, rows: Tensor) -> Tensor:
-        return int8_linear(rows, self.cb, self.scb, self.bias)
+        return int8_linear(rows, self.cb, self.scale, self.bias)
 
     def pad(self, rows: Tensor) -> Tensor:
         return rows if rounds_activations(rows) else pad_rows(rows)

@@ -24,7 +24,7 @@ def test_a_row_does_not_depend_on_how_many_there_are(kind: str, shape: tuple[int
     multiply = {
         "plain": lambda some: linear(some, weight, bias),
         "packed": lambda some: linear(some, packed, bias),
-        "int8": lambda some: int8_linear(some, cb, scb, bias),
+        "int8": lambda some: int8_linear(some, cb, scb / 127, bias),
     }[kind]
     expected = multiply(rows)
     for count in COUNTS:
@@ -54,7 +54,7 @@ def test_int8_weights_give_the_product_with_what_they_stand_for(dtype: torch.dty
     steps[:, 0] = 127  # each row's largest, so that none is rounded
     rows = steps / 64
     expected = functional.linear(rows, dequantize(cb, scb, torch.float32), bias)
-    found = int8_linear(rows.to(dtype), cb, scb, bias).float()
+    found = int8_linear(rows.to(dtype), cb, scb / 127, bias).float()
     torch.testing.assert_close(found, expected, rtol=0, atol=torch.finfo(dtype).eps * 200)
 
 
@@ -63,7 +63,7 @@ def test_activations_are_rounded_by_at_most_half_a_step() -> None:
     cb, scb = 127 * torch.eye(50, dtype=torch.int8), torch.ones(50)
     rows = torch.randn(7, 50) * torch.logspace(-6, 6, 7)[:, None]
     rows[3] = 0
-    error = (int8_linear(rows, cb, scb) - rows).abs()
+    error = (int8_linear(rows, cb, scb / 127) - rows).abs()
     half_a_step = 0.5 / 127 * rows.abs().amax(dim=1, keepdim=True) if has_exact_int8() else torch.zeros(7, 1)
     assert (error <= half_a_step * (1 + 1e-5)).all()
 
