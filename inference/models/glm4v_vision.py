@@ -38,11 +38,11 @@ class Glm4vVision:
         """As the module's own forward on one picture."""
         assert isinstance(media, Image)
         height, width = self._size(media)
-        patches = glm4v_patches(media.pixels, height, width, self._config)
         weight = next(self._tower.parameters())
+        patches = glm4v_patches(media.pixels, height, width, self._config, weight.device)
         patch = self._config.patch_size
         grid = torch.tensor([[1, height // patch, width // patch]], device=weight.device)
-        pixels = patches.to(weight.device, weight.dtype)
+        pixels = patches.to(weight.dtype)
         flops = block_flops(self._tower, len(patches))
         forward = greenlet(lambda: self._tower(pixels, grid_thw=grid).pooler_output)
         result = forward.switch()

@@ -250,6 +250,23 @@ def test_a_picture_is_encoded_between_the_tokens_of_running_streams(
     assert len(said[0]) == 3 + 1, "four pieces a step, then the prefill"
 
 
+def test_what_a_picture_took_of_a_step_is_not_prefilled_for_others(
+    make_engine, make_model, make_request, device: str
+) -> None:
+    model = make_model()
+    model.tower_pieces = (piece_of(64, model, device),) * 3
+    engine = make_engine(model, chunk_tokens=64)
+    engine.add(0, make_request("a stream that goes on"))
+    engine.step()
+    engine.add(1, make_request("x" * 400))
+    engine.add(2, make_request(messages=PICTURE))
+    engine.step()
+    before = model.decoder.computed_tokens
+    engine.step()
+    assert model.towers_at_work == 1
+    assert model.decoder.computed_tokens - before <= 3, "a token of the stream and hardly any of the prompt"
+
+
 @pytest.mark.parametrize("ending", ["deadline", "aborted", "error"])
 def test_a_request_can_end_while_its_picture_is_encoded(
     make_engine, make_model, make_request, ending: str, device: str

@@ -1,5 +1,8 @@
 """Glm4vForConditionalGeneration, with pictures of several sizes, against transformers."""
 
+import gc
+import logging
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from inference.backends.in_process import InProcessBackend
+from inference.config import EngineConfig
 from inference.loading.loaded_model import LoadedModel
 from inference.loading.registry import load_model
 from inference.modalities.glm4v_image import Glm4vImageConfig, fit_size, glm4v_patches
+from inference.models.glm4v_vision import Glm4vVision
 from inference.models.prompt import EncodedPrompt
-from inference.types import Image, Message, Text
+from inference.types import GenerationRequest, Image, Message, SamplingParams, Text
 
 from ..tiny_checkpoints import (
     Driver,
@@ -168,6 +174,49 @@ def test_patches_are_those_of_the_processor(size: tuple[int, int]) -> None:
     assert expected["image_grid_thw"].tolist() == [[1, height // 14, width // 14]]
     found = glm4v_patches(smooth.pixels, height, width, CONFIG)
     torch.testing.assert_close(found, expected["pixel_values"].float(), atol=2 / 255 / 0.26, rtol=0)
+
+
+class WorkerKilled(BaseException):
+    """Not an Exception, so that nothing inside the engine survives it."""
+
+
+def test_what_comes_behind_the_resizing_is_done_on_the_towers_device() -> None:
+    patches = glm4v_patches(picture(1080, 2400).pixels, 1092, 2408, CONFIG, torch.device("meta"))
+    assert (patches.device.type, patches.shape) == ("meta", (1092 * 2408 // 14**2, 3 * 2 * 14**2))
+
+
+@pytest.mark.anyio
+async def test_a_worker_killed_in_the_middle_of_a_picture_leaves_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL + 1, "inference")  # a captured record would hold the traceback
+    write_glm4v(tmp_path)
+    faults = iter([WorkerKilled])
+    seen: list[weakref.ref[torch.Tensor]] = []
+
+    def meet_fault(_: object, arguments: tuple[torch.Tensor]) -> None:
+        seen.append(weakref.ref(arguments[0]))
+        for fault in faults:
+            raise fault
+
+    def load(model: str, device: str, quantization: str, quantize_head: bool) -> LoadedModel:
+        loaded = load_model(model, device, "none", quantize_head)
+        assert isinstance(loaded.media_encoder, Glm4vVision)
+        loaded.media_encoder._tower.get_submodule("blocks.1").register_forward_pre_hook(meet_fault)
+        return loaded
+
+    config = EngineConfig(model=str(tmp_path), kv_cache_tokens=4096, chunk_tokens=1)
+    backend = InProcessBackend(config, load)
+    await backend.start()
+    request = GenerationRequest("request", message(1), SamplingParams(max_tokens=2))
+    deltas = [delta async for delta in backend.generate(request)]
+    assert deltas[-1].finish_reason in ("length", "stop")
+    (status,) = backend.status().workers
+    assert (status.running, status.waiting, status.kv_used) == (0, 0, 0)
+    await backend.aclose(0)
+    assert len(seen) == 2, "killed once, replayed once"
+    gc.collect()
+    assert [reference() for reference in seen] == [None, None]
 
 
 @given(height=st.integers(1, 20_000), width=st.integers(1, 20_000))
