@@ -28,8 +28,7 @@ from inference.types import Delta, FinishReason, GenerationRequest, Message, Tas
 
 logger = logging.getLogger(__name__)
 
-# How many of a decoder's operations take as long as one of a tower's. On the CPU the decoder's are int8's.
-TOWER_COSTS = {"cpu": 4.0, "cuda": 1.0}
+CPU_TOWER_COST = 4.0  # the decoder's operations, in int8, that take as long as one of a tower's, in floats
 PROMPT_TAIL = 16  # tokens in which a template's opened <think> is looked for
 
 
@@ -71,7 +70,7 @@ class Engine:
         block_size = config.block_size
         num_blocks = count_blocks(model.decoder, device, block_size, wanted_tokens, config.kv_cache_tokens)
         self._allocator = BlockAllocator(num_blocks)
-        self._flops_per_token = model.decoder.config.flops_per_token / TOWER_COSTS[device.type]
+        self._flops_per_token = model.decoder.config.flops_per_token / tower_cost(device)
         self._runner = ModelRunner(model.decoder, device, num_blocks, block_size)
         self._scheduler = Scheduler(
             self._allocator, block_size, config.max_running_requests, config.chunk_tokens
@@ -295,3 +294,8 @@ class Engine:
     def _say(self, sequence: Sequence, text: str, reasoning: str) -> None:
         if text or reasoning:
             self._outcomes.append((sequence.key, Delta(text, reasoning, None, sequence.usage)))
+
+
+def tower_cost(device: torch.device) -> float:
+    """Returns how many of the decoder's operations take as long as one of a tower's."""
+    return CPU_TOWER_COST if device.type == "cpu" else 1.0

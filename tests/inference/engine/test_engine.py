@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference.engine.engine import TOWER_COSTS
+from inference.engine.engine import tower_cost
 from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull, UnsupportedModality
 from inference.types import Audio, Delta, Image, Message, Text, Usage
 
@@ -229,7 +229,7 @@ PICTURE = (Message("user", (Image(np.ones((2, 2, 3), dtype=np.uint8)), Text("loo
 
 def piece_of(tokens: float, model, device: str) -> float:
     """Operations that take as long as the prefill of so many tokens."""
-    return tokens * model.decoder.config.flops_per_token / TOWER_COSTS[torch.device(device).type]
+    return tokens * model.decoder.config.flops_per_token / tower_cost(torch.device(device))
 
 
 def test_a_picture_is_encoded_between_the_tokens_of_running_streams(
