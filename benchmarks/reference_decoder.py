@@ -21,7 +21,7 @@ from inference.loading.registry import load_model
 from inference.loading.torchaudio_shim import import_torchaudio
 from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
-from inference.models.stepwise import Stepwise
+from inference.stepwise import Stepwise
 from inference.types import GenerationRequest, Message, SamplingParams, Task, Text
 
 import_torchaudio()  # before transformers does

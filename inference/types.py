@@ -4,7 +4,7 @@ Knows nothing of HTTP (the gateway builds these) and nothing of token ids (the e
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ AUDIO_SAMPLE_RATE = 16_000  # Hz; every Audio that reaches a backend has it
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "deadline", "aborted", "error"]
 Priority = Literal["interactive", "batch"]
+PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")  # first come first
 Task = Literal["chat", "transcribe"]
 
 

@@ -73,7 +73,9 @@ def print_table(results: Results) -> None:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", type=Path, action="append", default=[], help="default: the embedded one")
-    parser.add_argument("--quantization", nargs="*", default=["none"], choices=["none", "int8"])
+    parser.add_argument(
+        "--quantization", nargs="*", default=["none"], choices=["none", "int8"], help="none: as it is saved"
+    )
     parser.add_argument("--gateway", action="store_true", help="over HTTP, and with phones' file formats")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", type=int, default=500, help="questions of each group")

@@ -12,6 +12,7 @@ import torch
 
 from inference.backend import ModelCard
 from inference.config import EngineConfig
+from inference.engine.arrivals import Arrivals
 from inference.engine.detokenizer import Tokenizer, make_token_bytes
 from inference.engine.kv_cache import BlockAllocator
 from inference.engine.model_runner import Decoder, ModelRunner, count_blocks
@@ -23,7 +24,7 @@ from inference.engine.sequence import Sequence
 from inference.engine.text_stream import TextStream
 from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull
 from inference.models.prompt import EncodedPrompt
-from inference.models.stepwise import Stepwise, finish
+from inference.stepwise import Stepwise, finish
 from inference.types import Delta, FinishReason, GenerationRequest, Message, Task, Text, Usage
 
 logger = logging.getLogger(__name__)
@@ -78,8 +79,9 @@ class Engine:
         self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
         self._context_length = min(model.context_length, num_blocks * block_size)
         self._shared_prefixes = {text: self._encode_shared(text) for text in config.shared_system_prompts}
-        self._arrivals: dict[int, GenerationRequest] = {}  # the first may be under way
-        self._encoding: Stepwise[EncodedPrompt] | None = None  # the first arrival's
+        self._arrivals = Arrivals(  # without the engine, which shall be freed when it is dropped
+            lambda request: model.encode_stepwise(request.messages, request.enable_thinking, request.task)
+        )
         self._sequences: dict[int, Sequence] = {}
         self._outcomes: list[Outcome] = []
 
@@ -102,7 +104,7 @@ class Engine:
 
     def add(self, key: int, request: GenerationRequest) -> None:
         """`key` is the caller's own and unique; request ids are a client's and need not be."""
-        self._arrivals[key] = request
+        self._arrivals.add(key, request)
 
     def abort(self, key: int) -> None:
         """Ends a request now. Does nothing when it has ended already."""
@@ -115,7 +117,7 @@ class Engine:
         """
         self._end_overdue()
         encoded_tokens = self._encode_arrivals()
-        chunks = self._scheduler.schedule(encoded_tokens)
+        chunks = self._scheduler.schedule(int(encoded_tokens))
         for chunk in chunks:
             if not chunk.sequence.has_begun:
                 chunk.sequence.has_begun = True
@@ -129,54 +131,31 @@ class Engine:
 
     # Arrival
 
-    def _encode_arrivals(self) -> int:
+    def _encode_arrivals(self) -> float:
         """Encodes about one step's worth, so that neither a burst of arrivals nor a picture stalls streams.
 
-        Returns the tokens whose prefill would have taken as long as the towers took.
+        Returns the tokens whose prefill would have taken as long as the towers took: at most half a
+        chunk and a piece while others have work, so that prefills go on.
         """
-        budget = float(self._config.chunk_tokens)
-        tower_tokens = 0.0
-        while self._arrivals and budget > 0:
-            key, request = next(iter(self._arrivals.items()))
-            try:
-                prompt = self._encode_piece(request)
-                if isinstance(prompt, float):
-                    tokens = prompt / self._flops_per_token
-                    tower_tokens += tokens
-                    budget -= tokens
-                    continue
-                sequence = self._make_sequence(key, request, prompt)
-            except Exception as error:
-                self._forget_arrival(key)
-                self._fail(key, error)
+        most = self._config.chunk_tokens
+        most_of_towers = most / 2 if self._scheduler.has_work else most
+        text_tokens, tower_tokens = 0, 0.0
+        while self._arrivals and text_tokens < most and tower_tokens < most_of_towers:
+            arrival, result = self._arrivals.advance()
+            if isinstance(result, float):
+                tower_tokens += result / self._flops_per_token
                 continue
-            self._forget_arrival(key)
-            budget -= sequence.prompt_tokens
-            self._sequences[key] = sequence
+            try:
+                if isinstance(result, Exception):
+                    raise result
+                sequence = self._make_sequence(arrival.key, arrival.request, result)
+            except Exception as error:
+                self._fail(arrival.key, error)
+                continue
+            text_tokens += sequence.prompt_tokens
+            self._sequences[arrival.key] = sequence
             self._scheduler.add(sequence)
-        return int(tower_tokens)
-
-    @torch.inference_mode()
-    def _encode_piece(self, request: GenerationRequest) -> float | EncodedPrompt:
-        """Returns the operations of one piece of the first arrival's encoding, or its result."""
-        if self._encoding is None:
-            self._encoding = self._model.encode_stepwise(
-                request.messages, request.enable_thinking, request.task
-            )
-        try:
-            return next(self._encoding)
-        except StopIteration as end:
-            prompt: EncodedPrompt = end.value
-            return prompt
-
-    def _forget_arrival(self, key: int) -> bool:
-        """Returns whether it was one. What was encoded of it is dropped."""
-        if key not in self._arrivals:
-            return False
-        if key == next(iter(self._arrivals)):
-            self._encoding = None
-        del self._arrivals[key]
-        return True
+        return tower_tokens
 
     def _make_sequence(self, key: int, request: GenerationRequest, prompt: EncodedPrompt) -> Sequence:
         prompt_tokens = len(prompt.token_ids)
@@ -265,14 +244,14 @@ class Engine:
 
     def _end_overdue(self) -> None:
         now = self._clock()
-        overdue = [key for key, request in self._arrivals.items() if request.deadline <= now]
+        overdue = self._arrivals.overdue(now)
         overdue += [key for key, each in self._sequences.items() if each.request.deadline <= now]
         for key in overdue:
             self._end(key, "deadline")
 
     def _end(self, key: int, finish_reason: FinishReason) -> None:
         usage = Usage(0, 0)
-        if not self._forget_arrival(key):
+        if not self._arrivals.remove(key):
             sequence = self._sequences.pop(key, None)
             if sequence is None:
                 return

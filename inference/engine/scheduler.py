@@ -8,9 +8,7 @@ from typing import NamedTuple
 from inference.engine.fair_queue import FairQueue
 from inference.engine.kv_cache import BlockAllocator
 from inference.engine.sequence import Sequence, blocks_for
-from inference.types import Priority
-
-_PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
+from inference.types import PRIORITIES
 
 
 class Chunk(NamedTuple):
@@ -41,7 +39,7 @@ class Scheduler:
         self._block_size = block_size
         self._max_running = max_running
         self._chunk_tokens = chunk_tokens
-        self._queues = {priority: FairQueue() for priority in _PRIORITIES}
+        self._queues = {priority: FairQueue[Sequence]() for priority in PRIORITIES}
         self.running: list[Sequence] = []  # in order of admission
 
     @property
@@ -66,8 +64,8 @@ class Scheduler:
     def schedule(self, spent_tokens: int = 0) -> list[Chunk]:
         """Returns this step's work: one token of every decoding sequence, then chunks of prefills.
 
-        `spent_tokens` of what a step may prefill are spent already; while nobody waits for a token it
-        does not matter.
+        `spent_tokens` of what a step may prefill are spent already, on towers. Up to half counts, and
+        only while somebody waits for a token.
         """
         self._preempt_for_decodes()
         self._admit()
@@ -75,7 +73,7 @@ class Scheduler:
         prefills = [sequence for sequence in self.running if sequence.num_remaining > 1]
         chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]
         if prefills:
-            spent = len(decodes) + spent_tokens if decodes else 0
+            spent = len(decodes) + min(spent_tokens, self._chunk_tokens // 2) if decodes else 0
             budget = max(1, self._chunk_tokens - spent)
             chunks += _divide(budget, prefills)
         return chunks
@@ -92,7 +90,7 @@ class Scheduler:
                 self._allocator.publish(int(blocks[index]), hashes[index])
             sequence.num_published = full
 
-    def _queue(self, sequence: Sequence) -> FairQueue:
+    def _queue(self, sequence: Sequence) -> FairQueue[Sequence]:
         return self._queues[sequence.request.priority]
 
     def _preempt_for_decodes(self) -> None:

@@ -32,7 +32,8 @@ def int8_linear(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None = N
 
 
 def rounds_activations(rows: Tensor) -> bool:
-    return rows.device.type == "cpu" and rows.dtype == torch.float32 and has_exact_int8()
+    is_wide = rows.shape[1] > 1  # a column alone has no layout that torch._int_mm knows
+    return is_wide and rows.device.type == "cpu" and rows.dtype == torch.float32 and has_exact_int8()
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder
 from inference.models.media_encoder import MediaEncoder
 from inference.models.prompt import EncodedPrompt, MediaSpan, multimodal_positions
-from inference.models.stepwise import Stepwise, finish
+from inference.stepwise import Stepwise, finish
 from inference.types import Audio, Image, Message, Task, Text
 
 TRANSCRIBE = "Write down what is said in this recording."

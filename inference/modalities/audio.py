@@ -9,12 +9,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.loading.torchaudio_shim import import_torchaudio
+from inference.stepwise import Stepwise, finish
 from inference.types import AUDIO_SAMPLE_RATE
 
 FFT_SIZE = 400  # samples; 25 ms
 HOP_SIZE = 160  # samples; 10 ms
 DYNAMIC_RANGE = 8.0  # decades below the loudest point; what is quieter is noise
 SILENCE = 1e-10
+PIECE_FRAMES = 1000
+FRAME_OPERATIONS = 200_000  # of a tower, that take as long: it is bound by memory
 
 
 def log_mel(samples: NDArray[np.float32], num_mels: int, frame_multiple: int) -> Tensor:
@@ -22,14 +25,27 @@ def log_mel(samples: NDArray[np.float32], num_mels: int, frame_multiple: int) ->
 
     Silence is appended until the frames are a multiple of `frame_multiple`, at least once that many.
     """
+    return finish(log_mel_stepwise(samples, num_mels, frame_multiple))
+
+
+def log_mel_stepwise(samples: NDArray[np.float32], num_mels: int, frame_multiple: int) -> Stepwise[Tensor]:
+    """As `log_mel`; a piece is ten seconds."""
     step = HOP_SIZE * frame_multiple
     wave = torch.from_numpy(np.ascontiguousarray(samples))
     padding = step if not len(wave) else -len(wave) % step
     wave = functional.pad(wave, (0, padding))
+    frames = len(wave) // HOP_SIZE
+    wave = functional.pad(wave[None], (FFT_SIZE // 2, FFT_SIZE // 2), mode="reflect")[0]
     window = torch.hann_window(FFT_SIZE)
-    spectrum = torch.stft(wave, FFT_SIZE, HOP_SIZE, window=window, return_complex=True)
-    power = spectrum[:, :-1].abs().square()  # (FFT_SIZE / 2 + 1, frames)
-    decades = (mel_filters(num_mels).T @ power).clamp(min=SILENCE).log10()
+    pieces = []
+    for start in range(0, frames, PIECE_FRAMES):
+        end = min(start + PIECE_FRAMES, frames)
+        piece = wave[start * HOP_SIZE : (end - 1) * HOP_SIZE + FFT_SIZE]
+        spectrum = torch.stft(piece, FFT_SIZE, HOP_SIZE, window=window, center=False, return_complex=True)
+        power = spectrum.abs().square()  # (FFT_SIZE / 2 + 1, frames)
+        pieces.append((mel_filters(num_mels).T @ power).clamp(min=SILENCE).log10())
+        yield float((end - start) * FRAME_OPERATIONS)
+    decades = torch.cat(pieces, dim=1)
     decades = torch.maximum(decades, decades.max() - DYNAMIC_RANGE)
     return (decades + 4.0) / 4.0
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.models.stepwise import Stepwise, finish
 from inference.models.transformer import TransformerBlock, wave_features
+from inference.stepwise import Stepwise, finish
 
 AUDIO_WIDTH = 512
 CONVOLUTION_STRIDE = 4  # frames; two convolutions of stride 2

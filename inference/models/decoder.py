@@ -36,8 +36,9 @@ class Attention(nn.Module):
         num_turned = self.num_heads + self.num_key_value_heads
         rotate_(heads[:, :num_turned], factors)
         cache.flatten(1, 2).index_copy_(1, slots, heads[:, self.num_heads :].transpose(0, 1))
-        attended = paged_attention(heads[:, : self.num_heads], cache, groups)
-        return self.o_proj(self.o_proj.pad(attended.flatten(1)))  # type: ignore[no-any-return]  # Module.__call__ is untyped
+        attended = paged_attention(heads[:, : self.num_heads], cache, groups).flatten(1)
+        padding = hidden.shape[0] - tokens
+        return self.o_proj(functional.pad(attended, (0, 0, 0, padding)) if padding else attended)  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
 
 class MLP(nn.Module):

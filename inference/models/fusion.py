@@ -6,11 +6,11 @@ and rows, not messages or placeholders.
 
 from torch import Tensor, nn
 
-from inference.modalities.audio import HOP_SIZE, log_mel
+from inference.modalities.audio import HOP_SIZE, log_mel_stepwise
 from inference.modalities.image import fit_grid, normalise, resize
 from inference.models.audio_tower import AUDIO_WIDTH, AudioConfig, AudioTower
-from inference.models.stepwise import Stepwise, finish
 from inference.models.vision_tower import VISUAL_WIDTH, VisionConfig, VisionTower
+from inference.stepwise import Stepwise, finish
 from inference.types import Audio, Image
 
 
@@ -62,7 +62,7 @@ class Fusion(nn.Module):
                 assert self.audio_tower is not None
                 assert self.audio_projection is not None
                 audio = self.audio_tower.config
-                spectrogram = log_mel(samples, audio.num_mels, audio.frames_per_token)
+                spectrogram = yield from log_mel_stepwise(samples, audio.num_mels, audio.frames_per_token)
                 spectrograms = self._to_device(spectrogram, self.audio_projection)[None]
                 features = yield from self.audio_tower.encode_stepwise(spectrograms)
                 return self.audio_projection(features[0])  # type: ignore[no-any-return]  # Module.__call__ is untyped

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from inference.errors import InvalidCheckpoint
 from inference.loading.torchaudio_shim import import_torchaudio
 from inference.modalities.glm4v_image import Glm4vImageConfig, fit_size, glm4v_patches
-from inference.models.stepwise import Stepwise
+from inference.stepwise import Stepwise
 from inference.types import Audio, Image
 
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from inference.models.stepwise import Stepwise
+from inference.stepwise import Stepwise
 from inference.types import Audio, Image
 
 

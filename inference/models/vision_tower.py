@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.models.stepwise import Stepwise, finish
 from inference.models.transformer import TransformerBlock, wave_features
+from inference.stepwise import Stepwise, finish
 
 VISUAL_WIDTH = 768
 COORDINATES = 100.0  # the picture's height and width in units of position features

@@ -16,7 +16,7 @@ from inference.errors import UnsupportedModality
 from inference.models.config import DecoderConfig
 from inference.models.forward_batch import ForwardBatch
 from inference.models.prompt import EncodedPrompt, MediaSpan
-from inference.models.stepwise import Stepwise
+from inference.stepwise import Stepwise
 from inference.types import Audio, Image, Message, Task, Text
 
 EOS, SEPARATOR, PLACEHOLDER, THINK, END_THINK = range(256, 261)

@@ -14,9 +14,9 @@ from inference.models.fusion import Fusion
 from inference.models.prompt import EncodedPrompt
 from inference.types import Audio, Image, Message, Part, Text
 from training.architecture import build
+from training.unpack import unpack
 
 from .tiny_checkpoints import Driver
-from .unpacked_checkpoint import write_unpacked
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 TEXTS = (
@@ -130,7 +130,7 @@ def test_a_recording_reaches_the_logits(model: LoadedModel) -> None:
 
 
 def test_its_int8_is_close_to_floats(model: LoadedModel, tmp_path: Path) -> None:
-    write_unpacked(EMBEDDED_MODEL, tmp_path / "floats")
+    unpack(EMBEDDED_MODEL, tmp_path / "floats")
     exact = last_logits(load_model(str(tmp_path / "floats"), "cpu", "none"), image(0), Text("?"))
     error = (exact - last_logits(model, image(0), Text("?"))).square().mean().sqrt() / exact.std()
     assert error < 0.1

@@ -18,8 +18,7 @@ from training.evaluate import ask_all
 from training.held_out import Item, held_out_items
 from training.respondents import EngineRespondent
 from training.scoring import Score, is_right
-
-from .unpacked_checkpoint import write_unpacked
+from training.unpack import unpack
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +48,7 @@ def test_commands_become_actions_alone_and_in_a_batch_and_in_floats(tmp_path: Pa
     assert together.value >= 85
     answers = {id(item): answer for item, answer in together.wrong}
     assert [answers.get(id(item)) for item, answer in alone.wrong] == [answer for _, answer in alone.wrong]
-    write_unpacked(EMBEDDED_MODEL, tmp_path / "floats")
+    unpack(EMBEDDED_MODEL, tmp_path / "floats")
     assert ask(items, model=tmp_path / "floats").value >= 85
 
 

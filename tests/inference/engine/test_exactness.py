@@ -15,7 +15,7 @@ from inference.errors import GenerationFailed
 from inference.loading.registry import load_model
 from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
-from inference.models.stepwise import Stepwise
+from inference.stepwise import Stepwise
 from inference.types import Audio, Delta, GenerationRequest, Image, Message, Task, Text
 
 from ..models.test_glm4v import message, reference_inputs

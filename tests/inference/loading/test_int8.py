@@ -15,6 +15,7 @@ from inference.kernels.int8_linear import dequantize, has_exact_int8, int8_linea
 from inference.loading.int8 import quantize
 from inference.loading.registry import load_model
 from inference.models.layers import Int8Linear
+from training.unpack import unpack
 
 from ..tiny_checkpoints import Driver, edit_weights, random_sequences, whole, write_glm4
 
@@ -149,6 +150,40 @@ def test_saved_int8_weights_never_become_floats(tmp_path: Path, device: str) -> 
     matrices = [each for each in decoder.layers.buffers() if each.dim() > 1]
     assert {each.dtype for each in matrices} == {torch.int8}
     assert len(matrices) == 4 * LAYERS
+
+
+ATTENTION, OUTPUT, MLP = PROJECTIONS[:3], PROJECTIONS[3:4], PROJECTIONS[4:]
+
+
+@pytest.mark.parametrize("count", [1, 3, 17, 60])
+@pytest.mark.parametrize(
+    "rounded",
+    [
+        dict.fromkeys(range(LAYERS), ATTENTION + MLP),
+        dict.fromkeys(range(LAYERS), OUTPUT),
+        dict.fromkeys(range(LAYERS), MLP),
+        dict.fromkeys(range(1, LAYERS), PROJECTIONS),
+        {0: PROJECTIONS},
+    ],
+    ids=[
+        "but the output",
+        "the output alone",
+        "the MLP alone",
+        "but the first layer",
+        "the first layer alone",
+    ],
+)
+def test_parts_of_a_checkpoint_can_be_int8(
+    tmp_path: Path, rounded: dict[int, tuple[str, ...]], count: int, device: str
+) -> None:
+    names = tuple(f"model.layers.{layer}.{name}" for layer, names in rounded.items() for name in names)
+    save_in_int8(tmp_path, names, device)
+    sequences = random_sequences((count,))
+    found = Driver(load_model(str(tmp_path), device, "none").decoder).run(sequences, whole(sequences))[0]
+    unpack(tmp_path, tmp_path / "floats")
+    floats = load_model(str(tmp_path / "floats"), device, "none").decoder
+    exact = Driver(floats).run(sequences, whole(sequences))[0]
+    assert (exact - found).square().mean().sqrt() < LOGIT_ERROR * exact.std()
 
 
 LOAD_AND_COMPUTE = """

@@ -1,7 +1,7 @@
 """Work that stops between its pieces, so that others are not kept waiting: generators with a result.
 
 A piece is told in floating-point operations when it is done. Whoever drives the generator decides when
-the next one is; a generator that is closed or dropped leaves nothing behind.
+the next one is, always in one thread; a generator that is dropped there leaves nothing behind.
 """
 
 from collections.abc import Generator

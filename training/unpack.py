@@ -1,0 +1,35 @@
+"""A checkpoint in int8 as the floats that it stands for: `python -m training.unpack DIR [--model DIR]`.
+
+To put the answers of both beside each other: `python -m training.evaluate --model … --model DIR`.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from inference.config import EMBEDDED_MODEL
+from inference.kernels.int8_linear import dequantize
+
+WEIGHTS = "model.safetensors"
+
+
+def unpack(source: Path, directory: Path) -> None:
+    """In 32 bits: nothing is rounded. `directory` must not be there yet."""
+    shutil.copytree(source, directory)
+    weights = load_file(source / WEIGHTS)
+    for name in [name.removesuffix(".SCB") for name in weights if name.endswith(".SCB")]:
+        scb = weights.pop(f"{name}.SCB").flatten()
+        weights.pop(f"{name}.weight_format", None)
+        weights[f"{name}.weight"] = dequantize(weights[f"{name}.weight"], scb, torch.float32)
+    save_file(weights, directory / WEIGHTS, {"format": "pt"})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--model", type=Path, default=EMBEDDED_MODEL)
+    options = parser.parse_args()
+    unpack(options.model, options.directory)
