@@ -66,7 +66,7 @@ class TrainingModel(nn.Module):
         return loss, logits.argmax(dim=-1)
 
     def _features(self, batch: Batch) -> tuple[Tensor | None, Tensor | float]:
-        """Returns the decoder's rows of the media, and the loss of what the towers themselves tell."""
+        """Returns the decoder's rows of the media, (rows, media tokens, hidden), and the towers' own loss."""
         fusion = self.fusion
         if batch.media is None:
             return None, 0.0

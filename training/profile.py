@@ -54,6 +54,7 @@ def learner(model: TrainingModel, kind: Kind, device: torch.device) -> Callable[
 
 
 def seconds_of(part: Callable[[], object], device: torch.device, steps: int) -> float:
+    """Median, waiting for the device each time."""
     durations = []
     for _ in range(WARM_UP + steps):
         started = time.perf_counter()

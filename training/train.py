@@ -57,6 +57,7 @@ def rate_scale(share: float) -> float:
 
 
 def make_model(device: torch.device, is_eager: bool) -> TrainingModel:
+    """On the device, compiled unless that is a CPU or `is_eager`."""
     torch.set_float32_matmul_precision("high")
     torch._dynamo.config.cache_size_limit = 32  # pictures come in a dozen sizes
     model = TrainingModel().to(device)

@@ -24,7 +24,7 @@ class DecoderConfig:
 
     @property
     def flops_per_token(self) -> float:
-        """Of the layers' matrices, without attention to other tokens and without the output head."""
+        """Floating-point operations of the layers' matrices: no attention to others, no output head."""
         heads = self.num_attention_heads + self.num_key_value_heads  # q and o; k and v
         attention = 2 * heads * self.head_dim * self.hidden_size
         mlp = 3 * self.hidden_size * self.intermediate_size

@@ -44,7 +44,7 @@ class Glm4vVision:
         grid = torch.tensor([[1, height // patch, width // patch]], device=weight.device)
         pixels = patches.to(weight.dtype)
         flops = block_flops(self._tower, len(patches))
-        forward = greenlet(lambda: self._tower(pixels, grid_thw=grid).pooler_output)
+        forward = _Forward(lambda: self._tower(pixels, grid_thw=grid).pooler_output)
         result = forward.switch()
         while not forward.dead:  # one that is dropped ends where it stands
             yield flops
@@ -57,17 +57,21 @@ class Glm4vVision:
 
 
 def block_flops(tower: nn.Module, count: int) -> float:
-    """Of one of its blocks on so many patches."""
+    """Floating-point operations of one of a tower's blocks on so many patches."""
     block = next(iter(tower.get_submodule("blocks").children()))
     matrices = [each for each in block.parameters() if each.dim() > 1]
     return 2.0 * count * (sum(each.numel() for each in matrices) + 2 * count * matrices[0].shape[1])
 
 
+class _Forward(greenlet):  # type: ignore[misc]  # untyped
+    """A forward that stops behind each block. What else runs in greenlets does not stop."""
+
+
 def _pause(*_: object) -> None:
     """Back to who drives the forward; without a driver it goes on."""
-    driver = getcurrent().parent
-    if driver is not None:
-        driver.switch()
+    current = getcurrent()
+    if isinstance(current, _Forward):
+        current.parent.switch()
 
 
 def build_tower(config: dict[str, object]) -> nn.Module:

@@ -26,7 +26,7 @@ class TransformerBlock(nn.Module):
         return rows + transformed
 
     def flops(self, batch: int, count: int) -> float:
-        """Of `forward` on (batch, count, hidden)."""
+        """Floating-point operations of `forward` on (batch, count, hidden)."""
         hidden, intermediate = self.up_proj.in_features, self.up_proj.out_features
         per_row = 4 * hidden * hidden + 2 * hidden * intermediate + 2 * count * hidden
         return 2.0 * batch * count * per_row

@@ -58,7 +58,7 @@ class Sketch:
     size: Size
     kind: str = ""
     elements: list[Element] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)  # what can be seen of all that was drawn
+    marks: list[Mark] = field(default_factory=list)  # what is not painted over of all that was drawn
 
     def __post_init__(self) -> None:
         self.width, self.height = units_of(self.size)
