@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor
 
 from inference.backends.in_process import InProcessBackend
 from inference.config import EMBEDDED_MODEL, EngineConfig
-from inference.kernels.int8_linear import dequantize
 from inference.loading.registry import load_model
 from inference.loading.torchaudio_shim import import_torchaudio
 from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
 from inference.stepwise import Stepwise
 from inference.types import GenerationRequest, Message, SamplingParams, Task, Text
+from training.unpack import unpacked_weights
 
 import_torchaudio()  # before transformers does
 
@@ -45,11 +43,11 @@ class TokenModel:
     created = 0
     context_length = CONTEXT_LENGTH
     modalities = frozenset({"text"})
-    eos_token_ids = frozenset({NO_TOKEN})
     all_special_ids: list[int] = []  # noqa: RUF012 - as transformers has it
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, eos_token_id: int = NO_TOKEN) -> None:
         self.decoder = decoder
+        self.eos_token_ids = frozenset({eos_token_id})
         self.tokenizer = self
 
     def convert_ids_to_tokens(self, ids: int) -> str | None:
@@ -86,15 +84,9 @@ def random_decoder() -> Glm4ForCausalLM:
 
 def embedded_decoder() -> Glm4ForCausalLM:
     """In floats, which become the same int8 again when they are quantised."""
-    weights = load_file(EMBEDDED_MODEL / "model.safetensors")
-    floats: dict[str, Tensor] = {}
-    for theirs, tensor in weights.items():
-        name = theirs.replace("text_embedding", "model.embed_tokens")
-        if not name.startswith("model.") or name.endswith(".SCB"):
-            continue
-        is_int8 = tensor.dtype == torch.int8
-        scales = weights[theirs.replace(".weight", ".SCB")].flatten() if is_int8 else None
-        floats[name] = tensor.float() if scales is None else dequantize(tensor, scales, torch.float32)
+    weights = unpacked_weights(EMBEDDED_MODEL)
+    floats = {name: tensor for name, tensor in weights.items() if name.startswith("model.")}
+    floats["model.embed_tokens.weight"] = weights["text_embedding.weight"]
     floats["lm_head.weight"] = floats["model.embed_tokens.weight"]
     text_config = json.loads((EMBEDDED_MODEL / "config.json").read_text())["text_config"]
     reference = Glm4ForCausalLM(Glm4Config(**text_config, pad_token_id=0, eos_token_id=[NO_TOKEN]))

@@ -16,7 +16,7 @@ AUDIO_SAMPLE_RATE = 16_000  # Hz; every Audio that reaches a backend has it
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "deadline", "aborted", "error"]
 Priority = Literal["interactive", "batch"]
-PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")  # first come first
+PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")  # who is served first stands first
 Task = Literal["chat", "transcribe"]
 
 

@@ -69,12 +69,7 @@ class Packer:
         messages = turn.messages
         if media is not None:
             messages = (*messages[:-1], Message("user", (media, *messages[-1].parts)))
-        prompt: list[int] = []
-        for piece in self._template.render(messages, is_thinking):
-            if isinstance(piece, str):
-                prompt += self.tokenizer.encode_template(piece)
-            else:
-                prompt += self.tokenizer.encode_text(piece.text, piece.is_reply)
+        prompt = self.tokenizer.encode_rendered(self._template.render(messages, is_thinking))
         reply = f"<answer>{turn.answer}</answer>"
         if is_thinking:
             reply = f"<think>{turn.thinking}</think>{reply}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from inference.config import EMBEDDED_MODEL
 from inference.kernels.int8_linear import dequantize
@@ -19,12 +20,17 @@ WEIGHTS = "model.safetensors"
 def unpack(source: Path, directory: Path) -> None:
     """In 32 bits: nothing is rounded. `directory` must not be there yet."""
     shutil.copytree(source, directory)
+    save_file(unpacked_weights(source), directory / WEIGHTS, {"format": "pt"})
+
+
+def unpacked_weights(source: Path) -> dict[str, Tensor]:
+    """By name; what was int8 is in 32 bits."""
     weights = load_file(source / WEIGHTS)
     for name in [name.removesuffix(".SCB") for name in weights if name.endswith(".SCB")]:
         scb = weights.pop(f"{name}.SCB").flatten()
         weights.pop(f"{name}.weight_format", None)
         weights[f"{name}.weight"] = dequantize(weights[f"{name}.weight"], scb, torch.float32)
-    save_file(weights, directory / WEIGHTS, {"format": "pt"})
+    return weights
 
 
 if __name__ == "__main__":

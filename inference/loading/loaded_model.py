@@ -74,13 +74,7 @@ class LoadedModel:
 
     def _encode_text(self, messages: tuple[Message, ...], enable_thinking: bool) -> list[int]:
         """With one placeholder per picture or recording: only the template can write one."""
-        token_ids: list[int] = []
-        for piece in self.chat_template.render(messages, enable_thinking):
-            if isinstance(piece, str):
-                token_ids += self.tokenizer.encode_template(piece)
-            else:
-                token_ids += self.tokenizer.encode_text(piece.text, piece.is_reply)
-        return token_ids
+        return self.tokenizer.encode_rendered(self.chat_template.render(messages, enable_thinking))
 
     def _place_media(self, token_ids: list[int], media: list[Image | Audio]) -> tuple[list[int], list[int]]:
         """Repeats each placeholder as often as its part has rows; returns the ids and where parts start."""

@@ -5,10 +5,12 @@ A person who types `<|assistant|>` or `<|image|>` gets these characters, never t
 """
 
 import json
+from collections.abc import Iterable
 
 from tokenizers import Tokenizer
 
 from inference.errors import InvalidCheckpoint
+from inference.loading.chat_template import WrittenText
 from inference.loading.checkpoint import JSON, Checkpoint
 
 TOKENIZER = "tokenizer.json"
@@ -37,6 +39,16 @@ class TextTokenizer:
         """Special tokens stay text. In the model's own earlier reply its tags, such as <think>, do not."""
         tokenizer = self._reply if is_reply else self._plain
         return tokenizer.encode(text, add_special_tokens=False).ids
+
+    def encode_rendered(self, pieces: Iterable[str | WrittenText]) -> list[int]:
+        """What `ChatTemplate.render` returns: the template's own text is trusted, what a person wrote not."""
+        token_ids: list[int] = []
+        for piece in pieces:
+            if isinstance(piece, str):
+                token_ids += self.encode_template(piece)
+            else:
+                token_ids += self.encode_text(piece.text, piece.is_reply)
+        return token_ids
 
     def convert_ids_to_tokens(self, ids: int) -> str | None:
         """Returns the token in the vocabulary's own spelling, None for an id that it does not have."""

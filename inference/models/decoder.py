@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.kernels.int8_linear import rounds_activations
+from inference.kernels.linear import pad_rows
 from inference.kernels.paged_attention import AttentionGroup, paged_attention, plan_attention
 from inference.kernels.rotary import rotary_factors, rotate_
 from inference.models.config import DecoderConfig
 from inference.models.forward_batch import ForwardBatch, KVCache
-from inference.models.layers import Embedding, Linear, RMSNorm
+from inference.models.layers import Embedding, Int8Linear, Linear, RMSNorm
 
 
 class Attention(nn.Module):
@@ -102,10 +104,9 @@ class Decoder(nn.Module):
         return self.norm(hidden)[:count]  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
     def pad(self, hidden: Tensor) -> Tensor:
-        """Appends the rows of zeros that the layers' products want."""
-        first = self.layers[0]
-        assert isinstance(first, DecoderLayer)
-        return first.self_attn.qkv_proj.pad(hidden)
+        """Appends the rows of zeros that products of floats want, so that each need not do it."""
+        is_int8 = isinstance(self.get_submodule("layers.0.self_attn.qkv_proj"), Int8Linear)
+        return hidden if is_int8 and rounds_activations(hidden) else pad_rows(hidden)
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         """(rows, hidden) -> (rows, vocab)."""

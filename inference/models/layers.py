@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.kernels.int8_linear import INT8_MAX, int8_linear, rounds_activations
-from inference.kernels.linear import linear, pack_weight, pad_rows
+from inference.kernels.int8_linear import INT8_MAX, int8_linear
+from inference.kernels.linear import linear, pack_weight
 from inference.kernels.rms_norm import add_rms_norm, rms_norm
 
 
@@ -21,10 +21,6 @@ class Linear(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         return linear(rows, self.weight, self.bias)
-
-    def pad(self, rows: Tensor) -> Tensor:
-        """Appends rows of zeros where that saves each product from doing it."""
-        return pad_rows(rows)
 
 
 class PackedLinear(nn.Module):
@@ -38,9 +34,6 @@ class PackedLinear(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         return linear(rows, self.packed_weight, self.bias)
 
-    def pad(self, rows: Tensor) -> Tensor:
-        return pad_rows(rows)
-
 
 class Int8Linear(nn.Module):
     """Made of bitsandbytes' `CB` (out, in) int8 and `SCB` (out,) float32."""
@@ -53,9 +46,6 @@ class Int8Linear(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         return int8_linear(rows, self.cb, self.scale, self.bias)
-
-    def pad(self, rows: Tensor) -> Tensor:
-        return rows if rounds_activations(rows) else pad_rows(rows)
 
 
 class Embedding(nn.Module):
@@ -73,12 +63,11 @@ class Int8Embedding(nn.Module):
     def __init__(self, cb: Tensor, scb: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
         self.cb = nn.Buffer(cb)
-        self.scb = nn.Buffer(scb)
+        self.scale = nn.Buffer(scb / INT8_MAX)
         self.dtype = dtype
 
     def forward(self, token_ids: Tensor) -> Tensor:
-        scale = self.scb[token_ids] / INT8_MAX
-        return (self.cb[token_ids].float() * scale[:, None]).to(self.dtype)
+        return (self.cb[token_ids].float() * self.scale[token_ids][:, None]).to(self.dtype)
 
 
 class RMSNorm(nn.Module):

@@ -30,6 +30,12 @@ def last_of(events: list[Delta | InferenceError]) -> Delta:
     return events[-1]
 
 
+def step_to_the_end(engine, answers: dict[int, list[Delta | InferenceError]]) -> None:
+    while engine.has_work:
+        for key, event in engine.step():
+            answers[key].append(event)
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 0.0
@@ -216,9 +222,7 @@ def test_a_request_can_end_at_every_stage(make_engine, make_request, ending: str
         engine.abort(1)
     else:
         clock.now = 5.0
-    while engine.has_work:
-        for key, event in engine.step():
-            answers[key].append(event)
+    step_to_the_end(engine, answers)
     assert last_of(answers[1]).finish_reason == ending
     assert text_of(answers[0]) == "first"
     assert engine.blocks_used == 0
@@ -351,9 +355,7 @@ def test_who_waits_behind_a_picture_can_leave_without_disturbing_it(
     engine.abort(1)
     engine.add(2, make_request("there"))
     answers = {0: [], 1: [], 2: []}
-    while engine.has_work:
-        for key, event in engine.step():
-            answers[key].append(event)
+    step_to_the_end(engine, answers)
     assert last_of(answers[1]).finish_reason == "aborted"
     assert last_of(answers[0]).finish_reason == "stop"
     assert text_of(answers[2]) == "there"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.reference_decoder import TokenModel, to_text
 from inference.config import EMBEDDED_MODEL
 from inference.engine.detokenizer import Tokenizer, make_token_bytes
 from inference.engine.reasoning import TAGS
@@ -14,47 +15,19 @@ from inference.engine.text_stream import TextStream
 from inference.errors import GenerationFailed
 from inference.loading.registry import load_model
 from inference.models.decoder import Decoder
-from inference.models.prompt import EncodedPrompt
-from inference.stepwise import Stepwise
-from inference.types import Audio, Delta, GenerationRequest, Image, Message, Task, Text
+from inference.types import Audio, Delta, GenerationRequest, Image, Message, Text
 
 from ..models.test_glm4v import message, reference_inputs
-from ..tiny_checkpoints import EOS, VOCAB_SIZE, random_sequences, write_glm4, write_glm4v
+from ..tiny_checkpoints import EOS, random_sequences, write_glm4, write_glm4v
 
 pytestmark = pytest.mark.slow
 
-FIRST_CHARACTER = 0x4E00  # token ids travel as Chinese characters, so that texts compare token by token
 NEW_TOKENS = 24
 
 
-class Characters:
-    """A model whose text is its token ids."""
-
-    name = "characters"
-    created = 0
-    context_length = 1024
-    modalities = frozenset({"text"})
-    eos_token_ids = frozenset({EOS})
-    all_special_ids: list[int] = []  # noqa: RUF012 - as transformers has it
-
-    def __init__(self, decoder: Decoder) -> None:
-        self.decoder = decoder
-        self.tokenizer = self
-
-    def convert_ids_to_tokens(self, ids: int) -> str | None:
-        return chr(FIRST_CHARACTER + ids) if ids < VOCAB_SIZE else None
-
-    def encode_stepwise(
-        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
-    ) -> Stepwise[EncodedPrompt]:
-        (part,) = messages[0].parts
-        assert isinstance(part, Text)
-        yield from ()
-        return EncodedPrompt(tuple(ord(character) - FIRST_CHARACTER for character in part.text))
-
-
-def to_text(token_ids: list[int]) -> str:
-    return "".join(chr(FIRST_CHARACTER + token_id) for token_id in token_ids)
+def characters(decoder: Decoder) -> TokenModel:
+    """Token ids travel as Chinese characters, so that texts compare token by token."""
+    return TokenModel(decoder, EOS)
 
 
 def texts(answers: dict[int, list[Delta]]) -> list[str]:
@@ -65,7 +38,7 @@ def test_greedy_answers_equal_those_of_generate_on_fifty_prompts(
     tmp_path: Path, make_engine, make_request, run_all, device: str
 ) -> None:
     reference = write_glm4(tmp_path)
-    model = Characters(load_model(str(tmp_path), device, "none").decoder)
+    model = characters(load_model(str(tmp_path), device, "none").decoder)
     prompts = random_sequences(tuple(range(1, 101, 2)), seed=1)
     requests = [make_request(to_text(prompt), max_tokens=NEW_TOKENS) for prompt in prompts]
     ours = texts(run_all(make_engine(model, kv_cache_tokens=2000), requests))
@@ -107,8 +80,8 @@ def test_an_answer_is_the_same_in_any_company(
         make_request(to_text(prompt), max_tokens=40, seed=index, **samplings[index % 4])
         for index, prompt in enumerate(random_sequences((3, 20, 65, 130, 48, 31, 200, 7)))
     ]
-    alone = [texts(run_all(make_engine(Characters(decoder)), [request]))[0] for request in requests]
-    engine = make_engine(Characters(decoder), **({"kv_cache_tokens": 8192} | config))
+    alone = [texts(run_all(make_engine(characters(decoder)), [request]))[0] for request in requests]
+    engine = make_engine(characters(decoder), **({"kv_cache_tokens": 8192} | config))
     assert texts(run_all(engine, requests)) == alone
     assert texts(run_all(engine, requests)) == alone, "with all prefixes known"
     assert engine.blocks_used == 0
@@ -149,8 +122,8 @@ def test_what_a_failed_request_left_in_the_cache_reaches_nobody(
     with torch.inference_mode():
         decoder.embed_tokens.weight[poison[3]] = float("nan")
     fine = make_request(to_text([token for token in prompt if token != poison[3]]), max_tokens=12)
-    expected = texts(run_all(make_engine(Characters(decoder)), [fine]))
-    engine = make_engine(Characters(decoder), kv_cache_tokens=64, block_size=16)
+    expected = texts(run_all(make_engine(characters(decoder)), [fine]))
+    engine = make_engine(characters(decoder), kv_cache_tokens=64, block_size=16)
     assert isinstance(run_all(engine, [make_request(to_text(poison), max_tokens=8)])[0][-1], GenerationFailed)
     assert texts(run_all(engine, [fine])) == expected
 
