@@ -35,6 +35,8 @@ ROW_LENGTHS: dict[Kind, int] = {"picture": 768, "sign": 64, "recording": 192, "t
 ROW_COUNTS: dict[Kind, int] = {"picture": 48, "sign": 64, "recording": 64, "text": 32}
 AUDIO_LENGTHS = (1.6, 2.08, 2.56, 3.2, 4.0, 5.12)  # seconds; recordings wait in silence for the next one
 MAX_TRANSCRIPT = 48  # tokens
+# Most tokens that are predicted in a batch; a batch with fewer predicts others for nothing.
+MAX_PREDICTED: dict[Kind, int] = {"picture": 13_312, "sign": 1_280, "recording": 4_608, "text": 16_384}
 MAX_AHEAD = 32  # batches of a kind that wait on the device
 # Pictures of one size make a batch. Cameras' and screens' fill the model's grid; thumbnails do not.
 FULL_GRIDS = (
@@ -66,9 +68,9 @@ class Batch:
     """Rows of equal length.
 
     `media` are pictures (rows, 3, height, width) uint8 or spectrograms (rows, mels, frames) float16,
-    `predicted` where in the flattened rows something is to be predicted. `contents` are the tokens in
-    each cell of a picture (rows, cells, MOST_TOKENS), or of a transcript (rows, MAX_TRANSCRIPT), with
-    NOTHING behind them.
+    `predicted` where in the flattened rows something is to be predicted, always as many of a kind.
+    `contents` are the tokens in each cell of a picture (rows, cells, MOST_TOKENS), or of a transcript
+    (rows, MAX_TRANSCRIPT), with NOTHING behind them.
     """
 
     kind: Kind
@@ -84,16 +86,22 @@ class Batch:
     transcript_lengths: Tensor | None = None  # on the CPU, where they are asked for
     turns: tuple[tuple[Turn, ...], ...] = ()  # of each row; kept for evaluation alone
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Those that are on the device."""
+        values = {name: getattr(self, name) for name in self.__slots__ if name != "transcript_lengths"}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+
+    def with_tensors(self, tensors: dict[str, Any]) -> "Batch":
+        return replace(self, **tensors)
+
     def to(self, device: torch.device) -> "Batch":
-        moved: dict[str, Any] = {}
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if isinstance(value, Tensor) and name != "transcript_lengths":
-                moved[name] = value.clone() if device.type == "cpu" else value.to(device)
+        moved: dict[str, Tensor] = {}
+        for name, value in self.tensors().items():
+            moved[name] = value.clone() if device.type == "cpu" else value.to(device)
         for name in ("token_ids", "targets", "positions", "branches", "contents"):
             if name in moved:
                 moved[name] = moved[name].long()
-        return replace(self, **moved)
+        return self.with_tensors(moved)
 
 
 class Batches(IterableDataset[Batch]):
@@ -202,13 +210,18 @@ class Batches(IterableDataset[Batch]):
             positions=stacked("positions"),
             branches=stacked("branches"),
             weights=(weights := stacked("weights")),
-            predicted=weights.flatten().nonzero()[:, 0],
+            predicted=_weightiest(weights, MAX_PREDICTED[self._kind]),
             media=media,
             media_start=rows[0].media_start,
             contents=contents,
             transcript_lengths=lengths,
             turns=tuple(row.turns for row in rows) if self._keeps_turns else (),
         )
+
+
+def _weightiest(weights: Tensor, count: int) -> Tensor:
+    """Where in the flattened weights something is to be predicted, and behind that where nothing is."""
+    return torch.argsort(weights.flatten() == 0, stable=True)[:count]
 
 
 def _fitted(example: Example, grids: Sequence[tuple[int, int]]) -> tuple[Example, Tensor, int]:
@@ -250,8 +263,13 @@ class Stream:
         if self._fresh:
             batch = self._fresh.popleft()
             self._kept.append(batch)
-            return batch
-        return self._rng.choice(self._kept)
+        else:
+            batch = self._rng.choice(self._kept)
+        if self._device.type == "cuda":
+            stream = torch.cuda.current_stream(self._device)
+            for tensor in batch.tensors().values():
+                tensor.record_stream(stream)  # may still be read when it is kept no longer
+        return batch
 
     def close(self) -> None:
         self._is_closing.set()
@@ -259,7 +277,10 @@ class Stream:
 
     def _collect(self, loader: "DataLoader[Batch]") -> None:
         for batch in loader:
-            self._fresh.append(batch.to(self._device))
+            moved = batch.to(self._device)
+            if self._device.type == "cuda":
+                torch.cuda.current_stream(self._device).synchronize()  # this thread's, not the reader's
+            self._fresh.append(moved)
             self.num_made += 1
             self._has_some.set()
             while len(self._fresh) > MAX_AHEAD and not self._is_closing.wait(0.02):

@@ -51,7 +51,18 @@ class TrainingModel(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Returns the loss and the tokens predicted, (n,), where `batch.predicted` says."""
-        features, towers_loss = self._features(batch)
+        features: Tensor | None
+        towers_loss: Tensor | float
+        if batch.kind == "recording":
+            features, log_shares = self.hear(batch)
+            towers_loss = hearing_loss(log_shares, batch)
+        else:
+            features, towers_loss = self._see(batch)
+        loss, predicted = self.answer(batch, features)
+        return loss + towers_loss, predicted
+
+    def answer(self, batch: Batch, features: Tensor | None) -> tuple[Tensor, Tensor]:
+        """features: the decoder's rows of the media, (rows, media tokens, hidden). Returns as `forward`."""
         rows = functional.embedding(batch.token_ids, self.decoder.embed_tokens.weight)
         if features is not None:
             start, end = batch.media_start, batch.media_start + features.shape[1]
@@ -62,38 +73,45 @@ class TrainingModel(nn.Module):
         weights = batch.weights.flatten().index_select(0, batch.predicted)
         targets = batch.targets.flatten().index_select(0, batch.predicted)
         losses = functional.cross_entropy(logits, targets, reduction="none")
-        loss = (losses * weights).sum() / weights.sum() + towers_loss
+        loss = (losses * weights).sum() / weights.sum()
         return loss, logits.argmax(dim=-1)
 
-    def _features(self, batch: Batch) -> tuple[Tensor | None, Tensor | float]:
-        """Returns the decoder's rows of the media, (rows, media tokens, hidden), and the towers' own loss."""
+    def hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Returns the decoder's rows of recordings and the transcriber's log shares.
+
+        The latter are (positions, rows, vocab + 1).
+        """
         fusion = self.fusion
-        if batch.media is None:
-            return None, 0.0
-        assert batch.contents is not None
-        if batch.kind != "recording":
-            assert fusion.vision_tower is not None
-            assert fusion.visual_projection is not None
-            # cuDNN's convolutions in 16 bits want the channels last
-            pictures = normalise(batch.media).contiguous(memory_format=torch.channels_last)
-            seen = fusion.vision_tower(pictures)
-            loss = reading_loss(self.reader(seen), batch.contents)
-            return fusion.visual_projection(seen), READING_SHARE * loss
         assert fusion.audio_tower is not None
         assert fusion.audio_projection is not None
+        assert batch.media is not None
         heard = fusion.audio_tower.encode_positions(batch.media.float())
         features = fusion.audio_projection(heard.reshape(len(heard), -1, AUDIO_WIDTH))
-        assert batch.transcript_lengths is not None
-        loss = hearing_loss(self.transcriber(heard), batch.contents, batch.transcript_lengths)
-        return features, CTC_SHARE * loss
+        return features, self.transcriber(heard).float().log_softmax(dim=-1).transpose(0, 1)
+
+    def _see(self, batch: Batch) -> tuple[Tensor | None, Tensor | float]:
+        """Returns the decoder's rows of pictures and the vision tower's own loss."""
+        if batch.media is None:
+            return None, 0.0
+        fusion = self.fusion
+        assert fusion.vision_tower is not None
+        assert fusion.visual_projection is not None
+        assert batch.contents is not None
+        # cuDNN's convolutions in 16 bits want the channels last
+        pictures = normalise(batch.media).contiguous(memory_format=torch.channels_last)
+        seen = fusion.vision_tower(pictures)
+        loss = reading_loss(self.reader(seen), batch.contents)
+        return fusion.visual_projection(seen), READING_SHARE * loss
 
 
-def hearing_loss(scores: Tensor, transcripts: Tensor, lengths: Tensor) -> Tensor:
-    """scores (rows, positions, vocab + 1), transcripts (rows, tokens), lengths (rows,) on the CPU."""
-    log_shares = scores.float().log_softmax(dim=-1).transpose(0, 1)
-    positions = torch.full_like(lengths, log_shares.shape[0])
-    return functional.ctc_loss(
-        log_shares, transcripts.clamp(min=0), positions, lengths, blank=BLANK, zero_infinity=True
+def hearing_loss(log_shares: Tensor, batch: Batch) -> Tensor:
+    """log_shares as `hear` gives them -> the audio tower's own loss."""
+    lengths = batch.transcript_lengths
+    assert lengths is not None
+    assert batch.contents is not None
+    positions, transcripts = torch.full_like(lengths, len(log_shares)), batch.contents.clamp(min=0)
+    return CTC_SHARE * functional.ctc_loss(
+        log_shares, transcripts, positions, lengths, blank=BLANK, zero_infinity=True
     )
 
 

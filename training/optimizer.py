@@ -9,6 +9,8 @@ from collections import defaultdict
 import torch
 from torch import Tensor, nn
 
+from training.replay import Replayed
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 MOMENTUM = 0.95
@@ -16,10 +18,11 @@ MATRIX_RATE = 0.015
 OTHER_RATE = 2e-3
 EMBEDDING_RATE = 4e-3
 WEIGHT_DECAY = 0.05  # of matrices, times the rate
+CLIP_NORM = 1.0  # of all gradients together
 
 
 class Optimizer:
-    """`step(scale)` multiplies all rates by `scale`."""
+    """`step(scale)` multiplies all rates by `scale`. Gives all parameters gradients to add to."""
 
     def __init__(self, model: nn.Module) -> None:
         self._matrices: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
@@ -30,6 +33,7 @@ class Optimizer:
             if id(parameter) in seen:
                 continue
             seen.add(id(parameter))
+            parameter.grad = torch.zeros_like(parameter)
             if "embed_tokens" in name or name in ("transcriber.weight", "reader.weight"):
                 embeddings.append(parameter)
             elif parameter.dim() >= 2:
@@ -37,38 +41,49 @@ class Optimizer:
             else:
                 others.append(parameter)
         device = next(model.parameters()).device
+        self._parameters = list(model.parameters())
+        self._scale = torch.zeros((), device=device)
         self._momenta = {
             shape: torch.zeros((len(group), *shape), device=device) for shape, group in self._matrices.items()
         }
         self._adam = torch.optim.AdamW(
-            [{"params": others, "rate": OTHER_RATE}, {"params": embeddings, "rate": EMBEDDING_RATE}],
-            lr=OTHER_RATE,
+            [
+                {"params": group, "rate": rate, "lr": torch.zeros((), device=device)}
+                for group, rate in ((others, OTHER_RATE), (embeddings, EMBEDDING_RATE))
+            ],
             betas=(0.9, 0.98),
             weight_decay=0.0,
             fused=device.type == "cuda",
+            capturable=device.type == "cuda",
         )
+        is_replayed = device.type == "cuda"
+        self._update = Replayed(self._follow_gradients) if is_replayed else self._follow_gradients
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
         """Uses the gradients and clears them."""
+        self._scale.fill_(scale)
         for settings in self._adam.param_groups:
-            settings["lr"] = settings["rate"] * scale
-        self._adam.step()
-        self._adam.zero_grad()
-        for shape, group in self._matrices.items():
-            self._step_matrices(group, self._momenta[shape], MATRIX_RATE * scale)
+            settings["lr"].fill_(settings["rate"] * scale)
+        self._update()
 
-    def _step_matrices(self, group: list[nn.Parameter], momentum: Tensor, rate: float) -> None:
-        gradients = torch.stack(
-            [torch.zeros_like(each) if each.grad is None else each.grad for each in group]
-        ).flatten(2)
+    def _follow_gradients(self) -> None:
+        torch.nn.utils.clip_grad_norm_(self._parameters, CLIP_NORM)
+        self._adam.step()
+        for shape, group in self._matrices.items():
+            self._step_matrices(group, self._momenta[shape])
+        torch._foreach_zero_([gradient_of(each) for each in self._parameters])
+
+    def _step_matrices(self, group: list[nn.Parameter], momentum: Tensor) -> None:
+        gradients = torch.stack([gradient_of(each).flatten(1) for each in group])
         momentum.lerp_(gradients, 1 - MOMENTUM)
         updates = orthogonalise(gradients.lerp_(momentum, MOMENTUM))  # Nesterov's
         stretch = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
-        for parameter, update in zip(group, updates, strict=True):
-            parameter.mul_(1 - rate * WEIGHT_DECAY)
-            parameter.add_(update.view_as(parameter), alpha=-rate * stretch)
-            parameter.grad = None
+        rate = MATRIX_RATE * self._scale
+        values: list[Tensor] = [*group]
+        torch._foreach_mul_(values, 1 - rate * WEIGHT_DECAY)
+        steps = updates * (rate * stretch)
+        torch._foreach_sub_(values, [step.view_as(each) for step, each in zip(steps, group, strict=True)])
 
     def state_dict(self) -> dict[str, object]:
         return {"momenta": list(self._momenta.values()), "adam": self._adam.state_dict()}
@@ -80,6 +95,11 @@ class Optimizer:
         for ours, saved in zip(self._momenta.values(), momenta, strict=True):
             ours.copy_(saved)
         self._adam.load_state_dict(adam)
+
+
+def gradient_of(parameter: nn.Parameter) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:

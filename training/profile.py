@@ -9,16 +9,18 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.figures import print_figures
 from benchmarks.hardware import hardware_and_versions
-from training.batches import ROW_COUNTS, Batches, Kind
-from training.forward import TrainingModel
+from training.batches import ROW_COUNTS, Batches
+from training.learner import Learner, make_model
 from training.optimizer import Optimizer
-from training.train import KINDS, learn, make_model
+from training.replay import own_stream
+from training.train import KINDS
 
 WARM_UP = 3  # of each, compilation included
 
@@ -32,9 +34,17 @@ def main() -> None:
     parser.add_argument("--operations", type=int, default=12, help="that are listed, of each")
     options = parser.parse_args()
     device = torch.device(options.device)
+    with own_stream(device):
+        measure(device, options)
+
+
+def measure(device: torch.device, options: argparse.Namespace) -> None:
     model = make_model(device, options.eager)
-    optimizer = Optimizer(model)
-    parts = {kind: learner(model, kind, device) for kind in options.kinds}
+    optimizer, learner = Optimizer(model), Learner(model)
+    parts: dict[str, Callable[[], object]] = {
+        kind: partial(learner.learn, next(iter(Batches(kind, "train", 0))).to(device))
+        for kind in options.kinds
+    }
     parts["optimizer"] = lambda: optimizer.step(0.0)
     figures = {
         f"{name}_ms": round(seconds_of(part, device, options.steps) * 1000, 2) for name, part in parts.items()
@@ -45,12 +55,6 @@ def main() -> None:
     for name, part in parts.items():
         print(f"\n{name}\n{longest(part, device, options.operations)}")
     print(json.dumps({**figures, **rows, "hardware": hardware_and_versions("torch")}))
-
-
-def learner(model: TrainingModel, kind: Kind, device: torch.device) -> Callable[[], object]:
-    """Learns one batch again and again."""
-    batch = next(iter(Batches(kind, "train", 0))).to(device)
-    return lambda: learn(model, batch)
 
 
 def seconds_of(part: Callable[[], object], device: torch.device, steps: int) -> float:

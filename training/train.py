@@ -11,7 +11,7 @@ import functools
 import json
 import os
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -27,22 +27,24 @@ from tqdm import tqdm
 
 from training.architecture import SEED
 from training.batches import Batch, Batches, Kind, Stream
-from training.forward import TrainingModel
 from training.grading import Grades, grade
+from training.learner import Learner, make_model
 from training.optimizer import Optimizer
 from training.packing import Packer
+from training.replay import own_stream
 
 WARM_UP = 0.02  # shares of the whole time
 COOL_DOWN = 0.45  # the last part, in which rates fall to zero
-SAVE_SECONDS = 60.0
-CLIP_NORM = 1.0
+SAVE_SECONDS = 150.0
+MAX_STEPS_AHEAD = 2  # of the device
 WEIGHTS_FILE = "weights.safetensors"
 HEAD = "decoder.lm_head.weight"  # the embedding's own
 NUM_HELD_OUT = 8  # batches of each kind
 KINDS: tuple[Kind, ...] = ("picture", "sign", "recording", "text")
-WORKER_SHARES: dict[Kind, float] = {"picture": 0.54, "sign": 0.13, "recording": 0.27, "text": 0.06}
+GRADED: tuple[Kind, ...] = ("picture", "recording", "text")  # held-out signs are no close-ups
+WORKER_SHARES: dict[Kind, float] = {"picture": 0.45, "sign": 0.08, "recording": 0.41, "text": 0.06}
 # Batches that may be learned again.
-MAX_KEPT: dict[Kind, int] = {"picture": 250, "sign": 300, "recording": 900, "text": 300}
+MAX_KEPT: dict[Kind, int] = {"picture": 500, "sign": 600, "recording": 1500, "text": 600}
 
 
 @dataclass(slots=True)
@@ -56,33 +58,16 @@ def rate_scale(share: float) -> float:
     return max(0.0, min(1.0, share / WARM_UP, (1 - share) / COOL_DOWN))
 
 
-def make_model(device: torch.device, is_eager: bool) -> TrainingModel:
-    """On the device, compiled unless that is a CPU or `is_eager`."""
-    torch.set_float32_matmul_precision("high")
-    torch._dynamo.config.cache_size_limit = 32  # pictures come in a dozen sizes
-    model = TrainingModel().to(device)
-    if device.type == "cuda" and not is_eager:
-        model.compile_parts()
-    return model
-
-
-def learn(model: TrainingModel, batch: Batch) -> Tensor:
-    """Adds a batch's gradients and returns its loss. In 16 bits on CUDA."""
-    device = batch.token_ids.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-        loss, _ = model(batch)
-    loss.backward()
-    return loss.detach()  # type: ignore[no-any-return]  # Module.__call__ is untyped
-
-
 class Trainer:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.device = torch.device(options.device)
         self.model = make_model(self.device, options.eager)
         self.optimizer = Optimizer(self.model)
+        self.learner = Learner(self.model)
         self.progress = Progress()
         self.packer = Packer()
+        self._steps_ahead: deque[torch.cuda.Event] = deque()
         self.output: Path = options.output
         self.output.mkdir(parents=True, exist_ok=True)
         if (self.output / "state.pt").exists():
@@ -91,6 +76,10 @@ class Trainer:
             self._start_from(options.start_from)
 
     def run(self) -> None:
+        with own_stream(self.device):
+            self._run()
+
+    def _run(self) -> None:
         workers = max(3, options_workers(self.options))
         streams = {
             kind: Stream(
@@ -113,8 +102,9 @@ class Trainer:
         while self.progress.seconds < until:
             scale = rate_scale(self.progress.seconds / budget)
             for kind in KINDS:
-                losses[kind] = learn(self.model, streams[kind].next())
-            self._step(scale)
+                losses[kind] = self.learner.learn(streams[kind].next())
+            self.optimizer.step(scale)
+            self._wait_for_device()
             self.progress.step += 1
             self.progress.seconds = before + time.monotonic() - started
             if self.progress.seconds >= next_note:
@@ -144,14 +134,20 @@ class Trainer:
         self._save()
         self._note({"step": self.progress.step, "final": True, "grades": self.grades(held_out())})
 
-    def _step(self, scale: float) -> None:
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
-        self.optimizer.step(scale)
+    def _wait_for_device(self) -> None:
+        """Until it is at most MAX_STEPS_AHEAD steps behind."""
+        if self.device.type != "cuda":
+            return
+        event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        event.record()
+        self._steps_ahead.append(event)
+        if len(self._steps_ahead) > MAX_STEPS_AHEAD:
+            self._steps_ahead.popleft().synchronize()
 
     def _make_held_out(self) -> Callable[[], list[Batch]]:
         """Begins to make the batches that are graded, beside the training; the result waits for them."""
         makers = []
-        for kind in KINDS:
+        for kind in GRADED:
             is_heard = kind != "recording" or find_spec("av")  # held-out recordings go through real codecs
             batches = Batches(kind, "held_out" if is_heard else "train", -1, keeps_turns=True)
             loader = DataLoader(batches, batch_size=None, num_workers=1, multiprocessing_context="forkserver")
@@ -161,16 +157,14 @@ class Trainer:
             lambda: [next(maker).to(cpu) for maker in makers for _ in range(self.options.graded_batches)]
         )
 
-    @torch.no_grad()
     def grades(self, batches: list[Batch]) -> Grades:
+        """Of batches on the CPU. As in training, or else the forward pass would be compiled anew."""
         totals: dict[str, list[bool]] = defaultdict(list)
-        self.model.eval()
         for batch in batches:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
                 _, predicted = self.model(batch.to(self.device))
             for kind, is_right in grade(batch, predicted.cpu(), self.packer):
                 totals[kind].append(is_right)
-        self.model.train()
         return {kind: (round(sum(each) / len(each), 3), len(each)) for kind, each in sorted(totals.items())}
 
     def _note(self, note: dict[str, Any]) -> None:
@@ -238,7 +232,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--eager", action="store_true", help="compile nothing")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, help="processes that make examples; default: cores less two")
-    parser.add_argument("--grade-every", type=float, default=120.0, help="seconds between held-out grades")
+    parser.add_argument("--grade-every", type=float, default=240.0, help="seconds between held-out grades")
     parser.add_argument("--graded-batches", type=int, default=NUM_HELD_OUT)
     return parser.parse_args()
 

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from training.optimizer import Optimizer, orthogonalise
+from training.optimizer import Optimizer, gradient_of, orthogonalise
+from training.replay import own_stream
+
+from ..inference.conftest import DEVICES, require_cuda
 
 
 def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
@@ -24,9 +27,17 @@ def test_each_matrix_of_a_group_is_treated_alone() -> None:
     torch.testing.assert_close(together[1:2], orthogonalise(matrices[1:2]))
 
 
-def test_it_learns_and_resumes_where_it_was() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_it_learns_and_resumes_where_it_was(device: str) -> None:
+    if device != "cpu":
+        require_cuda(1)
+    with own_stream(torch.device(device)):
+        learn_and_resume(device)
+
+
+def learn_and_resume(device: str) -> None:
     torch.manual_seed(0)
-    inputs, model = torch.randn(64, 8), network()
+    inputs, model = torch.randn(64, 8, device=device), network().to(device)
     targets = inputs.flip(1)
     optimizer = Optimizer(model)
     first = train(model, optimizer, inputs, targets, 30)
@@ -35,7 +46,28 @@ def test_it_learns_and_resumes_where_it_was() -> None:
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     onwards = train(model, optimizer, inputs, targets, 5)
     assert onwards < first < float((inputs.flip(1) ** 2).mean())
-    assert train(other, resumed, inputs, targets, 5) == pytest.approx(onwards)
+    assert train(other, resumed, inputs, targets, 5) == pytest.approx(onwards, rel=1e-2)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_step_is_as_long_as_its_scale_and_uses_the_gradients_up(device: str) -> None:
+    if device != "cpu":
+        require_cuda(1)
+    with own_stream(torch.device(device)):
+        torch.manual_seed(0)
+        model = network().to(device)
+        optimizer = Optimizer(model)
+        lengths = []
+        for scale in (1.0, 0.5, 0.0, 0.25, 1.0):
+            before = torch.cat([each.detach().flatten().clone() for each in model.parameters()])
+            model(torch.ones(4, 8, device=device)).square().sum().backward()
+            optimizer.step(scale)
+            after = torch.cat([each.detach().flatten() for each in model.parameters()])
+            lengths.append(float((after - before).norm()))
+            assert not any(gradient_of(each).any() for each in model.parameters())
+    first, half, none, quarter, _ = lengths
+    assert none == 0
+    assert first > 1.3 * half > 2 * quarter > 0
 
 
 def network() -> nn.Module:
