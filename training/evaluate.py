@@ -10,6 +10,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from benchmarks.hardware import hardware_and_versions
@@ -37,8 +38,7 @@ async def ask_all(respondent: Respondent, items: Sequence[Item], concurrency: in
 
 
 async def evaluate(options: argparse.Namespace) -> Results:
-    items = held_out_items(options.count, options.seed, options.groups)
-    results: Results = {}
+    """One group after the other: the pictures of all together would not fit into memory."""
     respondents: list[Respondent] = [
         EngineRespondent(str(model), options.device, quantization)
         for model in options.model
@@ -46,11 +46,21 @@ async def evaluate(options: argparse.Namespace) -> Results:
     ]
     if options.gateway:
         respondents.append(GatewayRespondent(options.seed))
-    for respondent in respondents:
-        started = time.monotonic()
-        async with respondent:
-            results[respondent.name] = await ask_all(respondent, items, options.concurrency)
-        print(f"{respondent.name}: {len(items)} questions in {time.monotonic() - started:.0f} s", flush=True)
+    results: Results = {respondent.name: {} for respondent in respondents}
+    async with AsyncExitStack() as stack:
+        for respondent in respondents:
+            await stack.enter_async_context(respondent)
+        for group in options.groups:
+            items = held_out_items(options.count, options.seed, [group])
+            for respondent in respondents:
+                started = time.monotonic()
+                scores = await ask_all(respondent, items, options.concurrency)
+                results[respondent.name] |= scores
+                seconds = time.monotonic() - started
+                print(
+                    f"{respondent.name}, {group}: {scores[group].value:.1f} % in {seconds:.0f} s", flush=True
+                )
+            del items
     return results
 
 

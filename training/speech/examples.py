@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from inference.types import AUDIO_SAMPLE_RATE, Audio
 from training.example import Example, Language, Split, Turn, asked
+from training.speech.dictation import dictation
 from training.speech.espeak import SAMPLE_RATE as ESPEAK_SAMPLE_RATE
 from training.speech.espeak import speak
 from training.speech.pronunciation import as_spoken
@@ -15,39 +16,35 @@ from training.speech.questions import ORDERS, TRANSCRIBE, WORDS
 from training.speech.recordings import LONGEST, SILENCES, draw_conditions, record
 from training.speech.spectra import Samples, resample
 from training.speech.voices import draw_voice
-from training.text.commands import Command, spoken_command
+from training.text.commands import spoken_command
 
 TONES = (0.92, 1.08)  # what a voice's pitch and formants are multiplied with: about a head's size
 OTHER_LANGUAGE = 0.15  # questions in the language that is not spoken
+DICTATED = 0.5  # of the recordings to learn from: no commands
 _LONGEST_SPEECH = LONGEST - 2 * SILENCES[0]  # seconds
 
 
 def speech_example(rng: random.Random, split: Split, language: Language | None = None) -> Example:
-    """Its turns: the transcription as the gateway asks for it, no question at all, do it, what did I say."""
+    """Its turns: the transcription as the gateway asks for it, what did I say, no question at all, do it.
+
+    Of a dictation only the first two are asked.
+    """
     languages: tuple[Language, ...] = (language,) if language else ("en", "zh")
     spoken_language = rng.choice(languages)
-    command, speech = _spoken(rng, split, spoken_language)
+    sentence, answer, speech = _spoken(rng, split, spoken_language)
     recording = record(speech, draw_conditions(rng, split), split, seed=rng.getrandbits(32))
-    thinking = (
-        f"录音里说：{command.sentence}"
-        if spoken_language == "zh"
-        else f"The recording says: {command.sentence}"
-    )
-    return Example(
-        media=Audio(recording),
-        transcript=command.sentence,
-        turns=(
-            Turn("speech_transcription", asked(TRANSCRIBE), command.sentence),
-            Turn("speech_alone", asked(""), command.answer, thinking),
-            Turn(
-                "speech_order",
-                asked(_question(ORDERS, rng, split, spoken_language)),
-                command.answer,
-                thinking,
-            ),
-            Turn("speech_words", asked(_question(WORDS, rng, split, spoken_language)), command.sentence),
-        ),
-    )
+    turns = [
+        Turn("speech_transcription", asked(TRANSCRIBE), sentence),
+        Turn("speech_words", asked(_question(WORDS, rng, split, spoken_language)), sentence),
+    ]
+    if answer:
+        says = "录音里说：" if spoken_language == "zh" else "The recording says: "
+        order = asked(_question(ORDERS, rng, split, spoken_language))
+        turns += [
+            Turn("speech_alone", asked(""), answer, says + sentence),
+            Turn("speech_order", order, answer, says + sentence),
+        ]
+    return Example(media=Audio(recording), transcript=sentence, turns=tuple(turns))
 
 
 def held_out(seed: int, language: Language, count: int) -> Iterator[Example]:
@@ -56,15 +53,19 @@ def held_out(seed: int, language: Language, count: int) -> Iterator[Example]:
         yield speech_example(random.Random(f"{seed} {language} {index}"), "held_out", language)
 
 
-def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[Command, Samples]:
-    """A command, and its speech at 16 kHz that fits into a recording."""
+def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[str, str, Samples]:
+    """A sentence, what to do about it ("" of a dictation), and its speech at 16 kHz, which fits a recording."""
     while True:
-        command = spoken_command(rng, split, language)
+        if split == "train" and rng.random() < DICTATED:
+            sentence, answer = dictation(rng, language), ""
+        else:
+            command = spoken_command(rng, split, language)
+            sentence, answer = command.sentence, command.answer
         voice = draw_voice(rng, split, language)
-        said = speak(as_spoken(command.sentence), voice.name, voice.manner, seed=rng.getrandbits(31))
+        said = speak(as_spoken(sentence), voice.name, voice.manner, seed=rng.getrandbits(31))
         speech = resample(said, AUDIO_SAMPLE_RATE / ESPEAK_SAMPLE_RATE / rng.uniform(*TONES))
         if len(speech) <= _LONGEST_SPEECH * AUDIO_SAMPLE_RATE:
-            return command, speech
+            return sentence, answer, speech
 
 
 def _question(

@@ -54,7 +54,10 @@ def test_recordings_are_neither_long_nor_silent_nor_beyond_full_scale(split):
 @pytest.mark.parametrize("split", ["train", "held_out"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_words_are_asked_for_twice_and_what_to_do_twice(split, language):
-    example = speech_example(random.Random(6), split, language)
+    rng = random.Random(6)
+    example = next(
+        example for _ in range(50) if len((example := speech_example(rng, split, language)).turns) == 4
+    )
     assert question(example, "speech_transcription") == TRANSCRIBE
     assert question(example, "speech_alone") == ""
     assert question(example, "speech_order") in ORDERS[split, "en"] + ORDERS[split, "zh"]
@@ -63,6 +66,20 @@ def test_the_words_are_asked_for_twice_and_what_to_do_twice(split, language):
         is_action = turn.kind in ("speech_alone", "speech_order")
         assert (turn.answer != example.transcript) == is_action
         assert (example.transcript in turn.thinking) == is_action
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_of_dictations_the_words_are_asked_for_and_nothing_to_do(language):
+    rng = random.Random(9)
+    turns = [speech_example(rng, "train", language).turns for _ in range(16)]
+    dictated = [each for each in turns if len(each) == 2]
+    assert 3 < len(dictated) < 13
+    assert {turn.kind for each in dictated for turn in each} == {"speech_transcription", "speech_words"}
+
+
+def test_nothing_held_out_is_a_dictation():
+    rng = random.Random(10)
+    assert all(len(speech_example(rng, "held_out").turns) == 4 for _ in range(6))
 
 
 def test_both_languages_come_unasked():
