@@ -54,7 +54,7 @@ def held_out(seed: int, language: Language, count: int) -> Iterator[Example]:
 
 
 def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[str, str, Samples]:
-    """A sentence, what to do about it ("" of a dictation), and its speech at 16 kHz, which fits a recording."""
+    """A sentence, what to do about it ("" of a dictation), and its speech at 16 kHz, which fits."""
     while True:
         if split == "train" and rng.random() < DICTATED:
             sentence, answer = dictation(rng, language), ""
