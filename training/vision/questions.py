@@ -13,7 +13,7 @@ FRAME = 1000  # coordinates run from 0 to 999 across the width and down the heig
 TAPPED = ("button", "app", "tab", "key", "item", "switch")
 READ = ("button", "app", "tab", "item", "switch", "field", "text", "title")
 LISTED = (*READ, "number")  # in a description
-OFTEN = ("tap.label", "read.at")  # kinds that the others are made of
+OFTEN = ("tap.label", "read.at", "read.value")  # kinds that the others are made of
 DESCRIBED = 5  # labels in a description
 ROW_HEIGHT = 24.0  # units; things no further apart are read from left to right
 
@@ -107,7 +107,10 @@ class Questioner:
 
     def _inside(self, element: Element) -> tuple[int, int]:
         """A point near an element's middle."""
-        left, top, right, bottom = element.box
+        return self._near_middle(element.box)
+
+    def _near_middle(self, box: Box) -> tuple[int, int]:
+        left, top, right, bottom = box
         x = self._rng.uniform(0.35, 0.65) * (right - left) + left
         y = self._rng.uniform(0.35, 0.65) * (bottom - top) + top
         return self._place(x, y)
@@ -154,6 +157,9 @@ class Questioner:
         if element.value:
             kind = "read.price" if element.value[0] in "$¥" else "read.value"
             yield self._read("read.value", self._phrase(kind, language, name=name), element.value, language)
+        if element.value_box:
+            x, y = self._near_middle(element.value_box)
+            yield self._read("read.at", self._phrase("read.at", language, x=x, y=y), element.value, language)
 
     def _about_order(self, items: list[Element]) -> Iterator[Turn]:
         for index, item in enumerate(items[: len(ORDINALS["en"])]):

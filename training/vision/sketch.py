@@ -29,14 +29,15 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 class Element:
     """One thing that can be asked about. `name` is its text, or the English name of an icon.
 
-    `value` stands beside the name; `is_on` is a switch's state; `centre` is where to tap if that is
-    not the middle of `box`.
+    `value` stands beside the name, in `value_box`; `is_on` is a switch's state; `centre` is where to
+    tap if that is not the middle of `box`.
     """
 
     role: Role
     name: str
     box: Box
     value: str = ""
+    value_box: Box | None = None
     is_on: bool = False
     centre: tuple[float, float] | None = None
 
@@ -183,7 +184,11 @@ class Sketch:
         corner = round((x - side / 2) * self.pixels), round((y - side / 2) * self.pixels)
         self.image.paste(colour, corner, mask)
         box = x - side / 2, y - side / 2, x + side / 2, y + side / 2
-        self.marks.append(Mark(ICON_NAMES[name]["en"], self._shares(box), is_writing=False))
+        self.mark(ICON_NAMES[name]["en"], box)
+
+    def mark(self, text: str, box: Box) -> None:
+        """Says what a thing is that is no writing."""
+        self.marks.append(Mark(text, self._shares(box), is_writing=False))
 
     def picture(self, box: Box) -> None:
         """A stand-in for a photo: a smooth field of colour."""

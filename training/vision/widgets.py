@@ -130,6 +130,7 @@ def switch(sketch: Sketch, right: float, y: float, is_on: bool) -> tuple[float, 
     sketch.fill((left, y - height / 2, right, y + height / 2), track, height / 2)
     x = right - height / 2 if is_on else left + height / 2
     sketch.circle(x, y, height / 2 - 3, palette.on_accent if is_on else (250, 250, 250))
+    sketch.mark("on" if is_on else "off", (left, y - height / 2, right, y + height / 2))
     return (left + right) / 2, y
 
 

@@ -50,11 +50,11 @@ def draw_settings(sketch: Sketch) -> None:
         else:
             value = rng.choice((*VALUES[sketch.language], numbers.percentage(rng)))
             if kind < 0.75 and room > 5 * sketch.em:
-                sketch.write(value, right, y, sketch.small_em, palette.faint, anchor="right")
+                place = sketch.write(value, right, y, sketch.small_em, palette.faint, anchor="right")
+                sketch.add(Element("item", label, box, value=value, value_box=place))
             else:
-                value = ""
                 chevron(sketch, right, y)
-            sketch.add(Element("item", label, box, value=value))
+                sketch.add(Element("item", label, box))
         top += height
         if rng.random() < 0.1:
             top += 16
@@ -99,14 +99,15 @@ def draw_list(sketch: Sketch) -> None:
         sketch.write(label, start, line, sketch.em, palette.text, sketch.faces.bold)
         if has_print:
             sketch.write(sentence(sketch), start, y + 13, 13.0, palette.faint)
-        value = ""
+        value, place = "", None
         if has_prices:
-            value = numbers.price(rng)
-            sketch.write(value, right, line, sketch.small_em, palette.accent, sketch.faces.bold, "right")
+            value, bold = numbers.price(rng), sketch.faces.bold
+            place = sketch.write(value, right, line, sketch.small_em, palette.accent, bold, "right")
         elif rng.random() < 0.5:
             sketch.write(numbers.time(rng), right, line, 13.0, palette.faint, anchor="right")
         sketch.rule(start, sketch.width, top + height)
-        sketch.add(Element("item", label, (0, top, sketch.width, top + height), value=value))
+        box = (0.0, top, sketch.width, top + height)
+        sketch.add(Element("item", label, box, value=value, value_box=place))
         top += height
     if rng.random() < 0.3 and top < bottom - 80:
         floating_button(sketch, bottom)

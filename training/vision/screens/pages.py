@@ -46,8 +46,8 @@ def draw_shop(sketch: Sketch) -> None:
         sketch.picture((box[0], y, box[2], picture_bottom))
         sketch.write(label, left + 12, picture_bottom + 0.9 * sketch.em, sketch.em, palette.text)
         price = numbers.price(rng)
-        sketch.write(price, left + 12, line, sketch.small_em, palette.accent, sketch.faces.bold)
-        sketch.add(Element("item", label, box, value=price))
+        place = sketch.write(price, left + 12, line, sketch.small_em, palette.accent, sketch.faces.bold)
+        sketch.add(Element("item", label, box, value=price, value_box=place))
 
 
 def draw_number(sketch: Sketch) -> None:
