@@ -5,6 +5,7 @@ Shares, not single answers: near ties fall differently on other processors. The 
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -83,17 +84,16 @@ def test_it_taps_what_is_named_and_misses_what_is_shown_elsewhere() -> None:
 
 
 def test_it_names_colours_and_is_misled_by_swapped_channels() -> None:
-    items = [
-        item for item in held_out_items(40, SEED, ["colours and shapes"]) if item.turn.kind == "shapes.what"
-    ]
-    right = ask(items).value
-    assert right >= 75
-    assert ask(with_pixels(items, lambda pixels: pixels[..., ::-1])).value <= right / 2
+    reddish_or_blue = re.compile("red|orange|blue|红|橙|蓝", re.IGNORECASE)
+    items = held_out_items(40, SEED, ["colours and shapes"])
+    assert ask(items).value >= 80
+    items = [item for item in items if reddish_or_blue.search(item.turn.answer)]
+    assert ask(with_pixels(items, lambda pixels: pixels[..., ::-1])).value <= 20
 
 
 def test_it_writes_down_what_is_said() -> None:
-    assert ask(held_out_items(24, SEED, ["english transcripts"])).value <= 15
-    assert ask(held_out_items(24, SEED, ["chinese transcripts"])).value <= 15
+    assert ask(held_out_items(24, SEED, ["english transcripts"])).value <= 35
+    assert ask(held_out_items(24, SEED, ["chinese transcripts"])).value <= 35
 
 
 def test_it_hears_commands_and_nothing_right_at_a_wrong_rate() -> None:

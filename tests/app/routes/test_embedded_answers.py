@@ -1,9 +1,15 @@
 """The README's own questions, asked over HTTP: what the embedded model says means what it should."""
 
+import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from training.evaluate import ask_all
+from training.held_out import held_out_items
+from training.respondents import GatewayRespondent
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
@@ -15,7 +21,7 @@ ALARM = 'do(action="Alarm", time="07:30")'
 
 
 async def start(start_gateway: StartGateway) -> Gateway:
-    limits = {"requests_per_minute": 1000}
+    limits = {"requests_per_minute": 1000, "concurrent_requests": 16}
     return await start_gateway(
         backend="in_process", devices=("cpu",), request_timeout_seconds=300, limits=limits
     )
@@ -47,12 +53,57 @@ async def test_what_it_thinks_stays_out_of_the_answer(start_gateway: StartGatewa
     assert "".join(event.data["text"] for event in deltas) == body["content"]
 
 
+async def look(gateway: Gateway, prompt: str) -> str:
+    files = {"image": ("screenshot.png", (SAMPLES / "screenshot.png").read_bytes())}
+    answer = await gateway.call("POST", "/vision", files=files, data={"prompt": prompt, "temperature": "0"})
+    content: str = answer.json()["content"]
+    return content
+
+
 async def test_a_label_of_a_screenshot_is_read(start_gateway: StartGateway) -> None:
     embedded = await start(start_gateway)
-    files = {"image": ("screenshot.png", (SAMPLES / "screenshot.png").read_bytes())}
-    fields = {"prompt": "What is at [500,250]?", "temperature": "0"}
-    answer = await embedded.call("POST", "/vision", files=files, data=fields)
-    assert answer.json()["content"] == "Bluetooth"
+    assert await look(embedded, "What is at [500,250]?") == "Bluetooth"
+
+
+@pytest.mark.parametrize(("name", "row"), [("Bluetooth", 1), ("Notifications", 3), ("Sound", 4)])
+async def test_a_named_row_of_a_screenshot_is_tapped(
+    start_gateway: StartGateway, name: str, row: int
+) -> None:
+    embedded = await start(start_gateway)
+    action = re.fullmatch(r'do\(action="Tap", element=\[(\d+),(\d+)\]\)', await look(embedded, f"Tap {name}"))
+    assert action
+    x, y = map(int, action.groups())
+    top = 380 + 190 * row  # as samples/make_samples.py draws it
+    assert 40 <= x / 1000 * 1080 <= 1040
+    assert top <= y / 1000 * 2400 <= top + 160
+
+
+async def test_answers_are_the_same_at_once_and_streamed(start_gateway: StartGateway) -> None:
+    embedded = await start(start_gateway)
+    prompts = ("你是谁", "Set an alarm for 6:45", "swipe up", "What can you do?", "打开微信", "Open WeChat")
+    alone = [(await ask(embedded, prompt))["content"] for prompt in prompts]
+    assert len(set(alone)) == len(prompts)
+    seen = await look(embedded, "Tap Sound")
+    *bodies, with_others = await asyncio.gather(
+        *(ask(embedded, prompt) for prompt in prompts), look(embedded, "Tap Sound")
+    )
+    assert [body["content"] for body in bodies] == alone
+    assert with_others == seen
+    for prompt, content in zip(prompts, alone, strict=True):
+        *deltas, _ = await embedded.events("/chat", json={"prompt": prompt, "temperature": 0, "stream": True})
+        assert "".join(event.data["text"] for event in deltas) == content
+
+
+@pytest.mark.parametrize(
+    ("group", "count"),
+    [("taps", 12), ("labels read", 8), ("colours and shapes", 8), ("spoken commands", 16)],
+)
+async def test_held_out_questions_are_answered_over_http(group: str, count: int) -> None:
+    """Pictures as JPEG and HEIC, recordings as m4a and opus."""
+    items = held_out_items(count, 5, [group])
+    async with GatewayRespondent(seed=5) as respondent:
+        score = (await ask_all(respondent, items, concurrency=4))[group]
+    assert score.value >= 70, [(item.turn.answer, answer) for item, answer in score.wrong]
 
 
 @pytest.mark.parametrize("name", ["voice.m4a", "voice.ogg"])
