@@ -210,7 +210,7 @@ class Batches(IterableDataset[Batch]):
             positions=stacked("positions"),
             branches=stacked("branches"),
             weights=(weights := stacked("weights")),
-            predicted=_weightiest(weights, MAX_PREDICTED[self._kind]),
+            predicted=_predicted_positions(weights, MAX_PREDICTED[self._kind]),
             media=media,
             media_start=rows[0].media_start,
             contents=contents,
@@ -219,9 +219,11 @@ class Batches(IterableDataset[Batch]):
         )
 
 
-def _weightiest(weights: Tensor, count: int) -> Tensor:
-    """Where in the flattened weights something is to be predicted, and behind that where nothing is."""
-    return torch.argsort(weights.flatten() == 0, stable=True)[:count]
+def _predicted_positions(weights: Tensor, count: int) -> Tensor:
+    """`count` places in the flattened weights: all that weigh something, then others."""
+    is_weightless = weights.flatten() == 0
+    assert int((~is_weightless).sum()) <= count
+    return torch.argsort(is_weightless, stable=True)[:count]
 
 
 def _fitted(example: Example, grids: Sequence[tuple[int, int]]) -> tuple[Example, Tensor, int]:
@@ -255,8 +257,8 @@ class Stream:
         self._is_closing = Event()
         self._has_some = Event()
         self._thread = Thread(target=self._collect, args=(loader,), name=f"batches-{kind}", daemon=True)
-        self._thread.start()
         self.num_made = 0
+        self._thread.start()
 
     def next(self) -> Batch:
         self._has_some.wait()

@@ -10,7 +10,6 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 from benchmarks.hardware import hardware_and_versions
@@ -37,30 +36,31 @@ async def ask_all(respondent: Respondent, items: Sequence[Item], concurrency: in
     return {group: score(group, by_group[group]) for group in GROUPS if group in by_group}
 
 
-async def evaluate(options: argparse.Namespace) -> Results:
-    """One group after the other: the pictures of all together would not fit into memory."""
-    respondents: list[Respondent] = [
+def respondents(options: argparse.Namespace) -> list[Respondent]:
+    """New ones."""
+    engines: list[Respondent] = [
         EngineRespondent(str(model), options.device, quantization)
         for model in options.model
         for quantization in options.quantization
     ]
-    if options.gateway:
-        respondents.append(GatewayRespondent(options.seed))
-    results: Results = {respondent.name: {} for respondent in respondents}
-    async with AsyncExitStack() as stack:
-        for respondent in respondents:
-            await stack.enter_async_context(respondent)
-        for group in options.groups:
-            items = held_out_items(options.count, options.seed, [group])
-            for respondent in respondents:
-                started = time.monotonic()
+    return engines + ([GatewayRespondent(options.seed)] if options.gateway else [])
+
+
+async def evaluate(options: argparse.Namespace) -> Results:
+    """One group after the other: the pictures of all together would not fit into memory."""
+    results: Results = {respondent.name: {} for respondent in respondents(options)}
+    for group in options.groups:
+        items = held_out_items(options.count, options.seed, [group])
+        for respondent in respondents(options):  # tokens of the gateway live for minutes
+            started = time.monotonic()
+            async with respondent:
                 scores = await ask_all(respondent, items, options.concurrency)
-                results[respondent.name] |= scores
-                seconds = time.monotonic() - started
-                print(
-                    f"{respondent.name}, {group}: {scores[group].value:.1f} % in {seconds:.0f} s", flush=True
-                )
-            del items
+            seconds = time.monotonic() - started
+            for found in scores.values():
+                print(f"{respondent.name}, {group}: {found.value:.1f} % in {seconds:.0f} s", flush=True)
+                del found.wrong[options.errors :]  # with their pictures
+            results[respondent.name] |= scores
+        del items  # before the next group's are made
     return results
 
 

@@ -54,8 +54,8 @@ class TrainingModel(nn.Module):
         features: Tensor | None
         towers_loss: Tensor | float
         if batch.kind == "recording":
-            features, log_shares = self.hear(batch)
-            towers_loss = hearing_loss(log_shares, batch)
+            features, log_probs = self.hear(batch)
+            towers_loss = hearing_loss(log_probs, batch)
         else:
             features, towers_loss = self._see(batch)
         loss, predicted = self.answer(batch, features)
@@ -77,7 +77,7 @@ class TrainingModel(nn.Module):
         return loss, logits.argmax(dim=-1)
 
     def hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Returns the decoder's rows of recordings and the transcriber's log shares.
+        """Returns the decoder's rows of recordings and the transcriber's log probabilities.
 
         The latter are (positions, rows, vocab + 1).
         """
@@ -104,14 +104,14 @@ class TrainingModel(nn.Module):
         return fusion.visual_projection(seen), READING_SHARE * loss
 
 
-def hearing_loss(log_shares: Tensor, batch: Batch) -> Tensor:
-    """log_shares as `hear` gives them -> the audio tower's own loss."""
+def hearing_loss(log_probs: Tensor, batch: Batch) -> Tensor:
+    """log_probs as `hear` gives them -> the audio tower's own loss."""
     lengths = batch.transcript_lengths
     assert lengths is not None
     assert batch.contents is not None
-    positions, transcripts = torch.full_like(lengths, len(log_shares)), batch.contents.clamp(min=0)
+    positions, transcripts = torch.full_like(lengths, len(log_probs)), batch.contents.clamp(min=0)
     return CTC_SHARE * functional.ctc_loss(
-        log_shares, transcripts, positions, lengths, blank=BLANK, zero_infinity=True
+        log_probs, transcripts, positions, lengths, blank=BLANK, zero_infinity=True
     )
 
 
@@ -120,11 +120,11 @@ def reading_loss(scores: Tensor, cell_tokens: Tensor) -> Tensor:
 
     Cross-entropy with all tokens of a cell as equally right answers.
     """
-    log_shares = scores.float().log_softmax(dim=-1)
+    log_probs = scores.float().log_softmax(dim=-1)
     is_token = cell_tokens != NOTHING
     counts = is_token.sum(dim=-1)  # (rows, cells)
-    found = log_shares.gather(-1, cell_tokens.clamp(min=0)).masked_fill(~is_token, 0.0).sum(dim=-1)
-    losses = -torch.where(counts > 0, found / counts.clamp(min=1), log_shares[..., BLANK])
+    found = log_probs.gather(-1, cell_tokens.clamp(min=0)).masked_fill(~is_token, 0.0).sum(dim=-1)
+    losses = -torch.where(counts > 0, found / counts.clamp(min=1), log_probs[..., BLANK])
     weights = torch.where(counts > 0, 1.0, EMPTY_CELL_WEIGHT)
     return (losses * weights).sum() / weights.sum()
 
@@ -185,3 +185,13 @@ def _turn(heads: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     even, odd = heads[..., 0:width:2].float(), heads[..., 1:width:2].float()
     turned = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
     return torch.cat([turned.to(heads.dtype), heads[..., width:]], dim=-1)
+
+
+def make_model(device: torch.device, is_eager: bool) -> TrainingModel:
+    """On the device, compiled unless that is a CPU or `is_eager`."""
+    torch.set_float32_matmul_precision("high")
+    torch._dynamo.config.cache_size_limit = 32  # pictures come in a dozen sizes
+    model = TrainingModel().to(device)
+    if device.type == "cuda" and not is_eager:
+        model.compile_parts()
+    return model

@@ -103,7 +103,8 @@ def _recordings(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
     languages: dict[Language, str] = {"en": "english transcripts", "zh": "chinese transcripts"}
     items: list[Item] = []
     for language, transcripts in languages.items():
-        counts = {transcripts: count, "spoken commands": count // 2}
+        is_first = language == "en"
+        counts = {transcripts: count, "spoken commands": (count + is_first) // 2}
         goals = {group: number for group, number in counts.items() if group in groups}
         group_of = functools.partial(_recording_group, transcripts)
         items += _taken(held_out_recordings(seed, language, MAX_EXAMPLES), goals, group_of)
@@ -116,13 +117,13 @@ def _recording_group(transcripts: str, turn: Turn) -> str:
 
 def _taken(examples: Iterator[Example], goals: dict[str, int], group_of: Callable[[Turn], str]) -> list[Item]:
     """A few questions of each group, of any kind, from each example, until there are enough."""
-    left, rng = dict(goals), random.Random(len(goals))
+    left, rngs = dict(goals), {group: random.Random(1) for group in goals}
     items: list[Item] = []
     while any(left.values()):
         example = next(examples)
         for group in goals:
             turns = [turn for turn in example.turns if group_of(turn) == group]
-            for turn in rng.sample(turns, min(PER_EXAMPLE, left[group], len(turns))):
+            for turn in rngs[group].sample(turns, min(PER_EXAMPLE, left[group], len(turns))):
                 items.append(Item(group, turn, example.media))
                 left[group] -= 1
     return items

@@ -6,65 +6,51 @@ import torch
 from torch import Tensor
 
 from training.batches import Batch
+from training.cuda_graph import GraphedFunction
 from training.forward import TrainingModel, hearing_loss
-from training.replay import Replayed
-from training.speech.spec_augment import hide_parts
-
-
-def make_model(device: torch.device, is_eager: bool) -> TrainingModel:
-    """On the device, compiled unless that is a CPU or `is_eager`."""
-    torch.set_float32_matmul_precision("high")
-    torch._dynamo.config.cache_size_limit = 32  # pictures come in a dozen sizes
-    model = TrainingModel().to(device)
-    if device.type == "cuda" and not is_eager:
-        model.compile_parts()
-    return model
+from training.speech.spec_augment import mask_spectrograms
 
 
 class Learner:
     """Adds to the gradients of a model's parameters, which must exist. In 16 bits on CUDA.
 
-    There, batches of one shape are copied to where their shape's first one was, and the kernels replayed.
+    A batch is copied to where the first one of its shape lay, for which, if `is_captured`, there are
+    CUDA graphs.
     """
 
-    def __init__(self, model: TrainingModel) -> None:
+    def __init__(self, model: TrainingModel, is_captured: bool) -> None:
         self._model = model
-        self._device = next(model.parameters()).device
-        self._pool = torch.cuda.graph_pool_handle() if self._device.type == "cuda" else None
-        self._known: dict[tuple[object, ...], _Lesson] = {}
+        self._is_captured = is_captured
+        self._pool = torch.cuda.graph_pool_handle() if is_captured else None
+        self._graphs: dict[tuple[object, ...], _TrainingGraph] = {}
 
     def learn(self, batch: Batch) -> Tensor:
         """Returns the batch's loss."""
-        if self._device.type != "cuda":
-            return self._lesson(batch).learn(batch.transcript_lengths)
-        shape = (batch.kind, *(tuple(tensor.shape) for tensor in batch.tensors().values()))
-        if shape not in self._known:
-            own = {name: tensor.clone() for name, tensor in batch.tensors().items()}
-            self._known[shape] = self._lesson(batch.with_tensors(own))
-        lesson, given = self._known[shape], batch.tensors()
-        for name, tensor in lesson.batch.tensors().items():
+        given = batch.tensors()
+        shape = (batch.kind, batch.media_start, *(tuple(tensor.shape) for tensor in given.values()))
+        if shape not in self._graphs:
+            own = batch.with_tensors({name: tensor.clone() for name, tensor in given.items()})
+            kind = _RecordingGraph if batch.kind == "recording" else _TrainingGraph
+            self._graphs[shape] = kind(self._model, own, self._is_captured, self._pool)
+        graph = self._graphs[shape]
+        for name, tensor in graph.batch.tensors().items():
             tensor.copy_(given[name])
-        return lesson.learn(batch.transcript_lengths)
-
-    def _lesson(self, batch: Batch) -> "_Lesson":
-        kind = _HeardLesson if batch.kind == "recording" else _Lesson
-        return kind(self._model, batch, self._pool)
+        return graph.learn(batch.transcript_lengths)
 
 
-class _Lesson:
+class _TrainingGraph:
     """Learns what is in `batch` at the time."""
 
-    def __init__(self, model: TrainingModel, batch: Batch, pool: object) -> None:
+    def __init__(self, model: TrainingModel, batch: Batch, is_captured: bool, pool: object) -> None:
         self.batch = batch
         self._model = model
-        self._add_gradients = Replayed(self._forth_and_back, pool)
+        self._add_gradients = GraphedFunction(self._forward_backward, is_captured, pool)
 
-    def learn(self, lengths: Tensor | None) -> Tensor:
-        """lengths: of the batch's transcripts."""
+    def learn(self, transcript_lengths: Tensor | None) -> Tensor:
         loss: Tensor = self._add_gradients()
         return loss.clone()  # other graphs write over it
 
-    def _forth_and_back(self) -> Tensor:
+    def _forward_backward(self) -> Tensor:
         with self._in_16_bits():
             loss, _ = self._model(self.batch)
         loss.backward()
@@ -75,33 +61,38 @@ class _Lesson:
         return torch.autocast(device, torch.bfloat16, enabled=device == "cuda")
 
 
-class _HeardLesson(_Lesson):
-    """In two halves: CTC wants the lengths of transcripts on the CPU, where no graph reads them anew."""
+class _RecordingGraph(_TrainingGraph):
+    """In two halves, since CTC wants the lengths of transcripts on the CPU, where no graph reads them anew.
 
-    def __init__(self, model: TrainingModel, batch: Batch, pool: object) -> None:
-        super().__init__(model, batch, pool)
-        self._hear = Replayed(self._heard, pool)
-        self._features = self._log_shares = self._share_gradients = torch.empty(0)
+    The second half reads what the first has left; nothing else runs or is captured between them.
+    """
 
-    def learn(self, lengths: Tensor | None) -> Tensor:
-        log_shares = self._hear().detach().requires_grad_()
-        hearing = hearing_loss(log_shares, replace(self.batch, transcript_lengths=lengths))
-        hearing.backward()  # type: ignore[no-untyped-call]
-        assert log_shares.grad is not None
-        self._share_gradients.copy_(log_shares.grad)
-        total: Tensor = super().learn(lengths) + hearing.detach()
-        return total
+    _features: Tensor
+    _log_probs: Tensor
+    _log_prob_gradients: Tensor
 
-    def _heard(self) -> Tensor:
+    def __init__(self, model: TrainingModel, batch: Batch, is_captured: bool, pool: object) -> None:
+        super().__init__(model, batch, is_captured, pool)
+        self._hear = GraphedFunction(self._hear_masked, is_captured, pool)
+
+    def learn(self, transcript_lengths: Tensor | None) -> Tensor:
+        log_probs = self._hear().requires_grad_()
+        hearing = hearing_loss(log_probs, replace(self.batch, transcript_lengths=transcript_lengths))
+        (gradients,) = torch.autograd.grad(hearing, log_probs)
+        self._log_prob_gradients.copy_(gradients)
+        loss: Tensor = super().learn(None) + hearing.detach()
+        return loss
+
+    def _hear_masked(self) -> Tensor:
         assert self.batch.media is not None
-        media = hide_parts(self.batch.media)
+        masked = replace(self.batch, media=mask_spectrograms(self.batch.media))
         with self._in_16_bits():
-            self._features, self._log_shares = self._model.hear(replace(self.batch, media=media))
-        self._share_gradients = torch.empty_like(self._log_shares)
-        return self._log_shares.detach()
+            self._features, self._log_probs = self._model.hear(masked)
+        self._log_prob_gradients = torch.empty_like(self._log_probs)
+        return self._log_probs.detach()
 
-    def _forth_and_back(self) -> Tensor:
+    def _forward_backward(self) -> Tensor:
         with self._in_16_bits():
             loss, _ = self._model.answer(self.batch, self._features)
-        torch.autograd.backward([loss, self._log_shares], [None, self._share_gradients])
+        torch.autograd.backward([loss, self._log_probs], [None, self._log_prob_gradients])
         return loss.detach()

@@ -9,7 +9,7 @@ from collections import defaultdict
 import torch
 from torch import Tensor, nn
 
-from training.replay import Replayed
+from training.cuda_graph import GraphedFunction
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
@@ -24,7 +24,7 @@ CLIP_NORM = 1.0  # of all gradients together
 class Optimizer:
     """`step(scale)` multiplies all rates by `scale`. Gives all parameters gradients to add to."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, is_captured: bool) -> None:
         self._matrices: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
         others: list[nn.Parameter] = []
         embeddings: list[nn.Parameter] = []
@@ -56,8 +56,7 @@ class Optimizer:
             fused=device.type == "cuda",
             capturable=device.type == "cuda",
         )
-        is_replayed = device.type == "cuda"
-        self._update = Replayed(self._follow_gradients) if is_replayed else self._follow_gradients
+        self._update = GraphedFunction(self._update_parameters, is_captured)
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
@@ -67,7 +66,7 @@ class Optimizer:
             settings["lr"].fill_(settings["rate"] * scale)
         self._update()
 
-    def _follow_gradients(self) -> None:
+    def _update_parameters(self) -> None:
         torch.nn.utils.clip_grad_norm_(self._parameters, CLIP_NORM)
         self._adam.step()
         for shape, group in self._matrices.items():
@@ -86,7 +85,7 @@ class Optimizer:
         torch._foreach_sub_(values, [step.view_as(each) for step, each in zip(steps, group, strict=True)])
 
     def state_dict(self) -> dict[str, object]:
-        return {"momenta": list(self._momenta.values()), "adam": self._adam.state_dict()}
+        return {"momenta": list(self._momenta.values()), "adam": self._adam.state_dict()["state"]}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         momenta, adam = state["momenta"], state["adam"]
@@ -94,7 +93,8 @@ class Optimizer:
         assert isinstance(adam, dict)
         for ours, saved in zip(self._momenta.values(), momenta, strict=True):
             ours.copy_(saved)
-        self._adam.load_state_dict(adam)
+        groups = self._adam.state_dict()["param_groups"]  # how to step is ours, not the saved one's
+        self._adam.load_state_dict({"state": adam, "param_groups": groups})
 
 
 def gradient_of(parameter: nn.Parameter) -> Tensor:

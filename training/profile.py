@@ -17,18 +17,19 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.figures import print_figures
 from benchmarks.hardware import hardware_and_versions
 from training.batches import ROW_COUNTS, Batches
-from training.learner import Learner, make_model
+from training.cuda_graph import own_stream
+from training.forward import make_model
+from training.learner import Learner
 from training.optimizer import Optimizer
-from training.replay import own_stream
 from training.train import KINDS
 
-WARM_UP = 3  # of each, compilation included
+WARM_UP = 3  # of each, compilation and capture included
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--eager", action="store_true", help="compile nothing")
+    parser.add_argument("--eager", action="store_true", help="compile and capture nothing")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
     parser.add_argument("--steps", type=int, default=10, help="that are timed, of each")
     parser.add_argument("--operations", type=int, default=12, help="that are listed, of each")
@@ -40,7 +41,8 @@ def main() -> None:
 
 def measure(device: torch.device, options: argparse.Namespace) -> None:
     model = make_model(device, options.eager)
-    optimizer, learner = Optimizer(model), Learner(model)
+    is_captured = device.type == "cuda" and not options.eager
+    optimizer, learner = Optimizer(model, is_captured), Learner(model, is_captured)
     parts: dict[str, Callable[[], object]] = {
         kind: partial(learner.learn, next(iter(Batches(kind, "train", 0))).to(device))
         for kind in options.kinds

@@ -1,4 +1,4 @@
-"""Trains the embedded model on one GPU: `python -m training.train --seconds 1000 --output DIR`.
+"""Trains the embedded model on one GPU: `python -m training.train --output DIR`.
 
 Time is the budget: rates follow the share of it that has passed. DIR gets progress.jsonl, loss.png,
 state.pt (to resume from, with the same command) and weights.safetensors, which `python -m
@@ -27,11 +27,12 @@ from tqdm import tqdm
 
 from training.architecture import SEED
 from training.batches import Batch, Batches, Kind, Stream
+from training.cuda_graph import own_stream
+from training.forward import make_model
 from training.grading import Grades, grade
-from training.learner import Learner, make_model
+from training.learner import Learner
 from training.optimizer import Optimizer
 from training.packing import Packer
-from training.replay import own_stream
 
 WARM_UP = 0.02  # shares of the whole time
 COOL_DOWN = 0.45  # the last part, in which rates fall to zero
@@ -63,8 +64,9 @@ class Trainer:
         self.options = options
         self.device = torch.device(options.device)
         self.model = make_model(self.device, options.eager)
-        self.optimizer = Optimizer(self.model)
-        self.learner = Learner(self.model)
+        is_captured = self.device.type == "cuda" and not options.eager
+        self.optimizer = Optimizer(self.model, is_captured)
+        self.learner = Learner(self.model, is_captured)
         self.progress = Progress()
         self.packer = Packer()
         self._steps_ahead: deque[torch.cuda.Event] = deque()
@@ -162,7 +164,7 @@ class Trainer:
         totals: dict[str, list[bool]] = defaultdict(list)
         for batch in batches:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-                _, predicted = self.model(batch.to(self.device))
+                predicted = self.model(batch.to(self.device))[1]
             for kind, is_right in grade(batch, predicted.cpu(), self.packer):
                 totals[kind].append(is_right)
         return {kind: (round(sum(each) / len(each), 3), len(each)) for kind, each in sorted(totals.items())}
@@ -225,11 +227,11 @@ def options_workers(options: argparse.Namespace) -> int:
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=1000.0, help="of training in all")
+    parser.add_argument("--seconds", type=float, default=1115.0, help="of training in all")
     parser.add_argument("--stop-after", type=float, help="seconds of this run; go on with the same command")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--start-from", type=Path, help="weights.safetensors of another run")
-    parser.add_argument("--eager", action="store_true", help="compile nothing")
+    parser.add_argument("--eager", action="store_true", help="compile and capture nothing")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, help="processes that make examples; default: cores less two")
     parser.add_argument("--grade-every", type=float, default=240.0, help="seconds between held-out grades")

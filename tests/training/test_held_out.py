@@ -18,3 +18,11 @@ def test_each_group_has_as_many_questions_as_asked_and_the_same_ones_again() -> 
 
 def test_only_the_groups_asked_for_are_made() -> None:
     assert {item.group for item in held_out_items(3, 1, ["text actions"])} == {"text actions"}
+
+
+@pytest.mark.slow
+def test_a_groups_questions_do_not_depend_on_the_others() -> None:
+    together = held_out_items(4, 1, ["taps", "labels read", "spoken commands", "english transcripts"])
+    for group in ("taps", "spoken commands"):
+        alone = [item.turn for item in held_out_items(4, 1, [group])]
+        assert [item.turn for item in together if item.group == group] == alone

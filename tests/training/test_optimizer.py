@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from training.cuda_graph import own_stream
 from training.optimizer import Optimizer, gradient_of, orthogonalise
-from training.replay import own_stream
 
 from ..inference.conftest import DEVICES, require_cuda
 
@@ -39,14 +39,16 @@ def learn_and_resume(device: str) -> None:
     torch.manual_seed(0)
     inputs, model = torch.randn(64, 8, device=device), network().to(device)
     targets = inputs.flip(1)
-    optimizer = Optimizer(model)
+    optimizer = Optimizer(model, device != "cpu")
     first = train(model, optimizer, inputs, targets, 30)
     other = copy.deepcopy(model)
-    resumed = Optimizer(other)
+    resumed = Optimizer(other, device != "cpu")
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     onwards = train(model, optimizer, inputs, targets, 5)
     assert onwards < first < float((inputs.flip(1) ** 2).mean())
-    assert train(other, resumed, inputs, targets, 5) == pytest.approx(onwards, rel=1e-2)
+    assert train(other, resumed, inputs, targets, 5) == pytest.approx(
+        onwards, rel=1e-6 if device == "cpu" else 1e-2
+    )
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -56,16 +58,16 @@ def test_a_step_is_as_long_as_its_scale_and_uses_the_gradients_up(device: str) -
     with own_stream(torch.device(device)):
         torch.manual_seed(0)
         model = network().to(device)
-        optimizer = Optimizer(model)
+        optimizer = Optimizer(model, device != "cpu")
         lengths = []
-        for scale in (1.0, 0.5, 0.0, 0.25, 1.0):
+        for scale in (1.0, 0.5, 0.0, 0.25):
             before = torch.cat([each.detach().flatten().clone() for each in model.parameters()])
             model(torch.ones(4, 8, device=device)).square().sum().backward()
             optimizer.step(scale)
             after = torch.cat([each.detach().flatten() for each in model.parameters()])
             lengths.append(float((after - before).norm()))
             assert not any(gradient_of(each).any() for each in model.parameters())
-    first, half, none, quarter, _ = lengths
+    first, half, none, quarter = lengths
     assert none == 0
     assert first > 1.3 * half > 2 * quarter > 0
 

@@ -1,4 +1,4 @@
-"""Sentences that nobody says: pieces of commands and other words, one behind the other.
+"""Sentences that hardly anybody says: pieces of commands and other words, one behind the other.
 
 A model that has learned some thousand commands by heart writes down one of them for whatever sounds like
 it. These can only be written down by listening.

@@ -55,8 +55,9 @@ def held_out(seed: int, language: Language, count: int) -> Iterator[Example]:
 
 def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[str, str, Samples]:
     """A sentence, what to do about it ("" of a dictation), and its speech at 16 kHz, which fits."""
+    is_dictated = split == "train" and rng.random() < DICTATED
     while True:
-        if split == "train" and rng.random() < DICTATED:
+        if is_dictated:
             sentence, answer = dictation(rng, language), ""
         else:
             command = spoken_command(rng, split, language)

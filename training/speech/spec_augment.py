@@ -1,4 +1,4 @@
-"""Spectrograms with parts hidden, so that a recording that is learned again is not quite the same.
+"""Masks over parts of spectrograms, so that a recording that is learned again is not quite the same.
 
 Park et al. 2019, "SpecAugment: a simple data augmentation method for automatic speech recognition".
 """
@@ -6,23 +6,23 @@ Park et al. 2019, "SpecAugment: a simple data augmentation method for automatic 
 import torch
 from torch import Tensor
 
-BANDS = 2
-LONGEST_BAND = 10  # mels
-LONGEST_MOMENT = 12  # frames
+FREQUENCY_MASKS = 2
+MAX_FREQUENCY_MASK = 10  # mels
+MAX_TIME_MASK = 12  # frames
 
 
-def hide_parts(spectrograms: Tensor) -> Tensor:
-    """(rows, mels, frames) with BANDS bands and one moment of each row at the row's mean."""
+def mask_spectrograms(spectrograms: Tensor) -> Tensor:
+    """(rows, mels, frames), FREQUENCY_MASKS bands and one stretch of time of each row at the row's mean."""
     _, mels, frames = spectrograms.shape
-    is_hidden = _stretch(spectrograms, frames, LONGEST_MOMENT)[:, None, :]
-    for _ in range(BANDS):
-        is_hidden = is_hidden | _stretch(spectrograms, mels, LONGEST_BAND)[:, :, None]
-    return torch.where(is_hidden, spectrograms.mean(dim=(1, 2), keepdim=True), spectrograms)
+    mask = _random_mask(spectrograms, frames, MAX_TIME_MASK)[:, None, :]
+    for _ in range(FREQUENCY_MASKS):
+        mask = mask | _random_mask(spectrograms, mels, MAX_FREQUENCY_MASK)[:, :, None]
+    return torch.where(mask, spectrograms.mean(dim=(1, 2), keepdim=True), spectrograms)
 
 
-def _stretch(rows: Tensor, count: int, longest: int) -> Tensor:
+def _random_mask(rows: Tensor, count: int, longest: int) -> Tensor:
     """(len(rows), count): True in a random stretch of each row."""
     start, length = torch.rand(2, len(rows), 1, device=rows.device)
     places = torch.arange(count, device=rows.device)
-    is_inside: Tensor = (places >= start * count) & (places < start * count + length * longest)
-    return is_inside
+    mask: Tensor = (places >= start * count) & (places < start * count + length * longest)
+    return mask

@@ -13,7 +13,7 @@ FRAME = 1000  # coordinates run from 0 to 999 across the width and down the heig
 TAPPED = ("button", "app", "tab", "key", "item", "switch")
 READ = ("button", "app", "tab", "item", "switch", "field", "text", "title")
 LISTED = (*READ, "number")  # in a description
-OFTEN = ("tap.label", "read.at", "read.value")  # kinds that the others are made of
+OFTEN = ("tap.label", "read.at", "read.value")  # kinds of which twice as many are asked
 DESCRIBED = 5  # labels in a description
 ROW_HEIGHT = 24.0  # units; things no further apart are read from left to right
 
@@ -105,11 +105,8 @@ class Questioner:
     def _place(self, x: float, y: float) -> tuple[int, int]:
         return to_frame(x, self._sketch.width), to_frame(y, self._sketch.height)
 
-    def _inside(self, element: Element) -> tuple[int, int]:
-        """A point near an element's middle."""
-        return self._near_middle(element.box)
-
     def _near_middle(self, box: Box) -> tuple[int, int]:
+        """A point near a box's middle, in thousandths."""
         left, top, right, bottom = box
         x = self._rng.uniform(0.35, 0.65) * (right - left) + left
         y = self._rng.uniform(0.35, 0.65) * (bottom - top) + top
@@ -134,12 +131,12 @@ class Questioner:
             kind, action = self._rng.choice((("tap.long", "Long Press"), ("tap.double", "Double Tap")))
             yield self._tap(kind, self._phrase(kind, language, name=name), element, language, action)
         if role in READ:
-            x, y = self._inside(element)
+            x, y = self._near_middle(element.box)
             yield self._read("read.at", self._phrase("read.at", language, x=x, y=y), name, language)
         if role == "icon":
             shown = ICON_NAMES[name][language]
             yield self._tap("tap.icon", self._phrase("tap.icon", language, name=shown), element, language)
-            x, y = self._inside(element)
+            x, y = self._near_middle(element.box)
             answer = f"The {shown} icon." if language == "en" else f"{shown}图标。"
             yield self._read("read.icon", self._phrase("read.icon", language, x=x, y=y), answer, language)
         if role == "field":

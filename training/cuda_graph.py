@@ -27,24 +27,27 @@ def own_stream(device: torch.device) -> Iterator[None]:
         stream.synchronize()
 
 
-class Replayed:
+class GraphedFunction:
     """A function whose kernels are captured as a CUDA graph when it is called for the second time.
 
-    The first time they are compiled and chosen. The function must always read and write the same
-    tensors and never wait for the device. `pool`: memory shared with other graphs, which do not run
-    at the same time and hand each other nothing in it.
+    The first time they are compiled and chosen. The function must read and write the same tensors each
+    time and never wait for the device. Unless `is_captured`, it is just called.
+
+    Graphs of one `pool` share memory, so what one leaves there lasts until another runs. One that reads
+    what another left must be captured next to it, while that still lives, and run next to it.
     """
 
-    def __init__(self, function: Callable[[], Any], pool: Any = None) -> None:
+    def __init__(self, function: Callable[[], Any], is_captured: bool, pool: Any = None) -> None:
         self._function = function
+        self._is_captured = is_captured
         self._pool = pool
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Any = None
         self._is_known = False
 
     def __call__(self) -> Any:
-        """Returns what the function does: the same tensor each time, until another graph of the pool runs."""
-        if not self._is_known:
+        """Returns what the function does; from a graph, the same tensors each time."""
+        if not self._is_captured or not self._is_known:
             self._is_known = True
             return self._function()
         if self._graph is None:
