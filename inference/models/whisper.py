@@ -4,6 +4,7 @@ Its `generate` would hold the thread for a whole recording and could not be stop
 recording stays on the module.
 """
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,8 @@ class Whisper:
     def __init__(self, module: nn.Module, tokens: WhisperTokens) -> None:
         config: Any = module.config
         self._module: Any = module  # transformers' own, whose forward is not typed
+        parameters = inspect.signature(module.forward).parameters
+        self._cache_name = "cache" if "cache" in parameters else "past_key_values"  # before transformers 5.24
         self._tokens = tokens
         self._num_mels: int = config.num_mel_bins
         self._positions: int = config.max_source_positions
@@ -111,8 +114,8 @@ class Whisper:
         output = self._module(
             encoder_outputs=(states,),
             decoder_input_ids=torch.tensor([token_ids], device=states.device),
-            past_key_values=cache,
             use_cache=True,
+            **{self._cache_name: cache},
         )
         logits: Tensor = output.logits[0, -1].float()
         return logits

@@ -94,7 +94,7 @@ def ask(make_request: Callable[..., GenerationRequest], seed: int) -> Generation
     messages = (
         Message("user", (Image(pixels), Text("看图，listen: "), Audio(samples), Text("what is it?"))),
     )
-    return make_request(messages=messages, seed=seed, temperature=0.5, max_tokens=20)
+    return make_request(messages=messages, seed=seed, temperature=1.5, max_tokens=20)
 
 
 @pytest.mark.parametrize("config", [{"chunk_tokens": 512}, {"chunk_tokens": 19}, {"kv_cache_tokens": 640}])
