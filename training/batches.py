@@ -91,17 +91,24 @@ class Batch:
         values = {name: getattr(self, name) for name in self.__slots__ if name != "transcript_lengths"}
         return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
-    def with_tensors(self, tensors: dict[str, Any]) -> "Batch":
-        return replace(self, **tensors)
+    def clone(self) -> "Batch":
+        cloned: dict[str, Any] = {name: tensor.clone() for name, tensor in self.tensors().items()}
+        return replace(self, **cloned)
+
+    def copy_(self, batch: "Batch") -> None:
+        """Takes over the tensors of a batch of the same shape, where these lie."""
+        given = batch.tensors()
+        for name, tensor in self.tensors().items():
+            tensor.copy_(given[name])
 
     def to(self, device: torch.device) -> "Batch":
-        moved: dict[str, Tensor] = {}
+        moved: dict[str, Any] = {}
         for name, value in self.tensors().items():
             moved[name] = value.clone() if device.type == "cpu" else value.to(device)
         for name in ("token_ids", "targets", "positions", "branches", "contents"):
             if name in moved:
                 moved[name] = moved[name].long()
-        return self.with_tensors(moved)
+        return replace(self, **moved)
 
 
 class Batches(IterableDataset[Batch]):

@@ -48,7 +48,7 @@ def respondents(options: argparse.Namespace) -> list[Respondent]:
 
 async def evaluate(options: argparse.Namespace) -> Results:
     """One group after the other: the pictures of all together would not fit into memory."""
-    results: Results = {respondent.name: {} for respondent in respondents(options)}
+    results: Results = defaultdict(dict)
     for group in options.groups:
         items = held_out_items(options.count, options.seed, [group])
         for respondent in respondents(options):  # tokens of the gateway live for minutes

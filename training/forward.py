@@ -195,3 +195,8 @@ def make_model(device: torch.device, is_eager: bool) -> TrainingModel:
     if device.type == "cuda" and not is_eager:
         model.compile_parts()
     return model
+
+
+def precision(device: torch.device) -> torch.autocast:
+    """The context of a forward pass: 16 bits on CUDA, else 32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")

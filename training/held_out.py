@@ -101,10 +101,10 @@ def _picture_group(turn: Turn) -> str:
 
 def _recordings(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
     languages: dict[Language, str] = {"en": "english transcripts", "zh": "chinese transcripts"}
+    halves: dict[Language, int] = {"en": count - count // 2, "zh": count // 2}
     items: list[Item] = []
     for language, transcripts in languages.items():
-        is_first = language == "en"
-        counts = {transcripts: count, "spoken commands": (count + is_first) // 2}
+        counts = {transcripts: count, "spoken commands": halves[language]}
         goals = {group: number for group, number in counts.items() if group in groups}
         group_of = functools.partial(_recording_group, transcripts)
         items += _taken(held_out_recordings(seed, language, MAX_EXAMPLES), goals, group_of)

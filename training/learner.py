@@ -7,7 +7,7 @@ from torch import Tensor
 
 from training.batches import Batch
 from training.cuda_graph import GraphedFunction
-from training.forward import TrainingModel, hearing_loss
+from training.forward import TrainingModel, hearing_loss, precision
 from training.speech.spec_augment import mask_spectrograms
 
 
@@ -26,15 +26,13 @@ class Learner:
 
     def learn(self, batch: Batch) -> Tensor:
         """Returns the batch's loss."""
-        given = batch.tensors()
-        shape = (batch.kind, batch.media_start, *(tuple(tensor.shape) for tensor in given.values()))
+        sizes = (tuple(tensor.shape) for tensor in batch.tensors().values())
+        shape = (batch.kind, batch.media_start, *sizes)
         if shape not in self._graphs:
-            own = batch.with_tensors({name: tensor.clone() for name, tensor in given.items()})
             kind = _RecordingGraph if batch.kind == "recording" else _TrainingGraph
-            self._graphs[shape] = kind(self._model, own, self._is_captured, self._pool)
+            self._graphs[shape] = kind(self._model, batch.clone(), self._is_captured, self._pool)
         graph = self._graphs[shape]
-        for name, tensor in graph.batch.tensors().items():
-            tensor.copy_(given[name])
+        graph.batch.copy_(batch)
         return graph.learn(batch.transcript_lengths)
 
 
@@ -51,14 +49,10 @@ class _TrainingGraph:
         return loss.clone()  # other graphs write over it
 
     def _forward_backward(self) -> Tensor:
-        with self._in_16_bits():
+        with precision(self.batch.token_ids.device):
             loss, _ = self._model(self.batch)
         loss.backward()
         return loss.detach()  # type: ignore[no-any-return]  # Module.__call__ is untyped
-
-    def _in_16_bits(self) -> torch.autocast:
-        device = self.batch.token_ids.device.type
-        return torch.autocast(device, torch.bfloat16, enabled=device == "cuda")
 
 
 class _RecordingGraph(_TrainingGraph):
@@ -86,13 +80,13 @@ class _RecordingGraph(_TrainingGraph):
     def _hear_masked(self) -> Tensor:
         assert self.batch.media is not None
         masked = replace(self.batch, media=mask_spectrograms(self.batch.media))
-        with self._in_16_bits():
+        with precision(self.batch.token_ids.device):
             self._features, self._log_probs = self._model.hear(masked)
         self._log_prob_gradients = torch.empty_like(self._log_probs)
         return self._log_probs.detach()
 
     def _forward_backward(self) -> Tensor:
-        with self._in_16_bits():
+        with precision(self.batch.token_ids.device):
             loss, _ = self._model.answer(self.batch, self._features)
         torch.autograd.backward([loss, self._log_probs], [None, self._log_prob_gradients])
         return loss.detach()

@@ -28,11 +28,7 @@ class Optimizer:
         self._matrices: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
         others: list[nn.Parameter] = []
         embeddings: list[nn.Parameter] = []
-        seen: set[int] = set()
         for name, parameter in model.named_parameters():
-            if id(parameter) in seen:
-                continue
-            seen.add(id(parameter))
             parameter.grad = torch.zeros_like(parameter)
             if "embed_tokens" in name or name in ("transcriber.weight", "reader.weight"):
                 embeddings.append(parameter)

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from training.architecture import SEED
 from training.batches import Batch, Batches, Kind, Stream
 from training.cuda_graph import own_stream
-from training.forward import make_model
+from training.forward import make_model, precision
 from training.grading import Grades, grade
 from training.learner import Learner
 from training.optimizer import Optimizer
@@ -163,7 +163,7 @@ class Trainer:
         """Of batches on the CPU. As in training, or else the forward pass would be compiled anew."""
         totals: dict[str, list[bool]] = defaultdict(list)
         for batch in batches:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            with precision(self.device):
                 predicted = self.model(batch.to(self.device))[1]
             for kind, is_right in grade(batch, predicted.cpu(), self.packer):
                 totals[kind].append(is_right)

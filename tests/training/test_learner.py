@@ -9,13 +9,11 @@ from training.architecture import SPEECH, TEXT, VISION
 from training.batches import Batch, Kind
 from training.cells import NOTHING
 from training.cuda_graph import own_stream
-from training.forward import TrainingModel
+from training.forward import TrainingModel, precision
 from training.learner import Learner
 from training.optimizer import gradient_of
 from training.speech.spec_augment import mask_spectrograms
 from training.train import KINDS
-
-from ..inference.conftest import DEVICES, require_cuda
 
 ROWS, LENGTH, COLUMNS = 3, 64, 4
 
@@ -55,10 +53,9 @@ def random_batch(kind: Kind, seed: int, device: torch.device, columns: int = COL
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_batch_of_a_shape_gives_its_own_gradients(kind: Kind, device: str) -> None:
-    where = the(device)
+    where = torch.device(device)
     model = TrainingModel().to(where)
     learner = made(model)
     with own_stream(where):
@@ -72,10 +69,9 @@ def test_each_batch_of_a_shape_gives_its_own_gradients(kind: Kind, device: str) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", DEVICES)
 def test_gradients_of_all_kinds_and_shapes_add_up_in_turns(device: str) -> None:
     """On CUDA, graphs that share memory do not disturb each other."""
-    where = the(device)
+    where = torch.device(device)
     model = TrainingModel().to(where)
     learner = made(model)
     shapes = [(kind, columns) for columns in (2, COLUMNS) for kind in KINDS]
@@ -103,12 +99,6 @@ def test_a_recording_is_learned_with_parts_masked() -> None:
     assert torch.equal(batch.media, before)
 
 
-def the(device: str) -> torch.device:
-    if device != "cpu":
-        require_cuda(1)
-    return torch.device(device)
-
-
 def made(model: TrainingModel) -> Learner:
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -121,8 +111,7 @@ def learn_plainly(model: TrainingModel, batch: Batch, seed: int) -> float:
     if batch.kind == "recording":
         assert batch.media is not None
         batch = replace(batch, media=mask_spectrograms(batch.media))
-    device = batch.token_ids.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+    with precision(batch.token_ids.device):
         loss, _ = model(batch)
     loss.backward()
     return float(loss.detach())

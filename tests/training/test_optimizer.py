@@ -9,8 +9,6 @@ from torch import nn
 from training.cuda_graph import own_stream
 from training.optimizer import Optimizer, gradient_of, orthogonalise
 
-from ..inference.conftest import DEVICES, require_cuda
-
 
 def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
     torch.manual_seed(0)
@@ -27,10 +25,7 @@ def test_each_matrix_of_a_group_is_treated_alone() -> None:
     torch.testing.assert_close(together[1:2], orthogonalise(matrices[1:2]))
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_it_learns_and_resumes_where_it_was(device: str) -> None:
-    if device != "cpu":
-        require_cuda(1)
     with own_stream(torch.device(device)):
         learn_and_resume(device)
 
@@ -51,10 +46,7 @@ def learn_and_resume(device: str) -> None:
     )
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_a_step_is_as_long_as_its_scale_and_uses_the_gradients_up(device: str) -> None:
-    if device != "cpu":
-        require_cuda(1)
     with own_stream(torch.device(device)):
         torch.manual_seed(0)
         model = network().to(device)

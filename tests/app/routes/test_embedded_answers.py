@@ -34,6 +34,13 @@ async def ask(gateway: Gateway, prompt: str, **fields: Any) -> dict[str, Any]:
     return answer.json()  # type: ignore[no-any-return]  # JSON
 
 
+async def look(gateway: Gateway, prompt: str) -> str:
+    files = {"image": ("screenshot.png", (SAMPLES / "screenshot.png").read_bytes())}
+    answer = await gateway.call("POST", "/vision", files=files, data={"prompt": prompt, "temperature": "0"})
+    content: str = answer.json()["content"]
+    return content
+
+
 async def test_it_answers_in_the_language_of_the_question(start_gateway: StartGateway) -> None:
     embedded = await start(start_gateway)
     assert "AutoGLM-Phone" in (await ask(embedded, "Who are you?"))["content"]
@@ -51,13 +58,6 @@ async def test_what_it_thinks_stays_out_of_the_answer(start_gateway: StartGatewa
         "/chat", json={"prompt": "打开微信", "temperature": 0, "enable_thinking": True, "stream": True}
     )
     assert "".join(event.data["text"] for event in deltas) == body["content"]
-
-
-async def look(gateway: Gateway, prompt: str) -> str:
-    files = {"image": ("screenshot.png", (SAMPLES / "screenshot.png").read_bytes())}
-    answer = await gateway.call("POST", "/vision", files=files, data={"prompt": prompt, "temperature": "0"})
-    content: str = answer.json()["content"]
-    return content
 
 
 async def test_a_label_of_a_screenshot_is_read(start_gateway: StartGateway) -> None:
