@@ -36,7 +36,7 @@ ROW_COUNTS: dict[Kind, int] = {"picture": 48, "sign": 64, "recording": 64, "text
 AUDIO_LENGTHS = (1.6, 2.08, 2.56, 3.2, 4.0, 5.12)  # seconds; recordings wait in silence for the next one
 MAX_TRANSCRIPT = 48  # tokens
 # Most tokens that are predicted in a batch; a batch with fewer predicts others for nothing.
-MAX_PREDICTED: dict[Kind, int] = {"picture": 13_312, "sign": 1_280, "recording": 4_608, "text": 16_384}
+MAX_PREDICTED: dict[Kind, int] = {"picture": 13_824, "sign": 1_408, "recording": 4_608, "text": 16_384}
 MAX_AHEAD = 32  # batches of a kind that wait on the device
 # Pictures of one size make a batch. Cameras' and screens' fill the model's grid; thumbnails do not.
 FULL_GRIDS = (

@@ -75,7 +75,7 @@ def _any_text(speaker: Speaker, most_words: int) -> str:
     if draw < 0.42:
         return _number(speaker)
     if draw < 0.5:
-        return " ".join(_unknown_word(speaker) for _ in range(speaker.between(1, 3)))
+        return " ".join(unknown_word(speaker) for _ in range(speaker.between(1, 3)))
     if draw < 0.56:
         return _mixed(speaker)
     return _words(speaker, speaker.between(1, most_words))
@@ -119,7 +119,8 @@ def _number(speaker: Speaker) -> str:
     return digits if speaker.chance(0.7) else " ".join(digits)
 
 
-def _unknown_word(speaker: Speaker) -> str:
+def unknown_word(speaker: Speaker) -> str:
+    """One that is in no dictionary."""
     word = "".join(speaker.choose(SYLLABLES) for _ in range(speaker.between(2, 4)))
     return word.capitalize() if speaker.chance(0.2) else word
 

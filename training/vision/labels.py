@@ -1,10 +1,17 @@
-"""The words that stand on screens and signs: a closed list, so that a small model can learn to read it.
+"""The words that stand on screens and signs: mostly of a closed list, which a small model reads best.
 
-Held-out pictures use the same words. Numbers are not from a list: see numbers.py.
+Held-out pictures use the same list. Who knows nothing but a list reads one of it wherever something is
+written, so some labels are of other words, and no two splits share such a one. Numbers: see numbers.py.
 """
 
-from training.example import Language
+import random
+
+from training.example import Language, Split
 from training.text.apps import CHINESE, ENGLISH
+from training.text.copied_text import WORDS_EN, WORDS_ZH, unknown_word
+from training.text.speaker import Speaker
+
+UNKNOWN_SHARE = 0.4  # of English labels that are not on the list
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -111,3 +118,18 @@ GROUPS = (SETTINGS, APPS, ACTIONS, FIELDS, TABS, ITEMS, TITLES, BALANCES, SIGNS)
 def all_labels(language: Language) -> tuple[str, ...]:
     """Returns every label once."""
     return tuple(dict.fromkeys(label for group in GROUPS for label in group[language]))
+
+
+def unlisted_label(rng: random.Random, split: Split, language: Language) -> str:
+    """Returns one or two words that are on no list of labels, or a word that nobody knows."""
+    speaker = Speaker(rng, split, language)
+    while True:
+        count = speaker.between(1, 2)
+        if language == "zh":
+            label = "".join(speaker.choose(WORDS_ZH) for _ in range(count))
+        elif speaker.chance(UNKNOWN_SHARE):
+            label = unknown_word(speaker)
+        else:
+            label = " ".join(speaker.choose(WORDS_EN) for _ in range(count))
+        if speaker.may_say(label):
+            return label.capitalize()

@@ -9,13 +9,14 @@ from training.example import Language, Mark, Split, Turn, asked
 from training.vision import numbers
 from training.vision.backgrounds import muted_colour, photo_background
 from training.vision.fonts import choose_faces, measure, text_mask
-from training.vision.labels import all_labels
+from training.vision.labels import all_labels, unlisted_label
 from training.vision.palette import Colour, choose_palette, is_dark, vary
 from training.vision.questions import phrase
 from training.vision.sizes import Size, units_of
 
 SMALLEST_EM, LARGEST_EM = 18.0, 56.0  # units
 NUMBER_SHARE = 0.45
+UNLISTED_SHARE = 0.4  # of the other labels
 TILT = 4.0  # degrees
 
 
@@ -30,8 +31,12 @@ def draw_sign(
     width, height = units_of(size)
     pixels = size[0] / width
     while True:
-        writers = (numbers.number, numbers.number, numbers.code)
-        text = rng.choice(writers)(rng) if is_number else rng.choice(all_labels(language))
+        if is_number:
+            text = rng.choice((numbers.number, numbers.number, numbers.code))(rng)
+        elif rng.random() < UNLISTED_SHARE:
+            text = unlisted_label(rng, split, language)
+        else:
+            text = rng.choice(all_labels(language))
         largest = min(LARGEST_EM, 0.9 * width / (measure(text, face) + 0.6), 0.6 * height)
         if largest >= SMALLEST_EM:
             break

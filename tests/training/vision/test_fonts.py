@@ -1,8 +1,11 @@
 """Type that can be read where the model sees it, and typefaces that training does not show."""
 
+from string import ascii_letters
+
 import numpy as np
 import pytest
 
+from training.text.copied_text import WORDS_ZH
 from training.vision import sketch
 from training.vision.fonts import FAMILIES, Face, FontsMissing, find_fonts, measure, text_mask
 from training.vision.labels import all_labels
@@ -47,9 +50,8 @@ def test_the_smallest_chinese_is_fourteen_pixels_high(fonts):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_face_has_every_character(fonts, language):
-    characters = sorted(
-        set("".join(all_labels(language))) | set("0123456789$¥.:%" if language == "en" else "")
-    )
+    written = {"en": "0123456789$¥.:% " + ascii_letters, "zh": "".join(WORDS_ZH)}[language]
+    characters = sorted(set("".join(all_labels(language))) | set(written))
     for face in faces(fonts, language):
         missing = np.asarray(text_mask("\U000fffff", face, 40.0))
         for character in characters:
