@@ -69,6 +69,7 @@ class Batch:
 
     `media` are pictures (rows, 3, height, width) uint8 or spectrograms (rows, mels, frames) float16,
     `predicted` where in the flattened rows something is to be predicted, always as many of a kind.
+    `places` (rows, length, 4) int16 are where in a picture each target is found, in thousandths, or -1.
     `contents` are the tokens in each cell of a picture (rows, cells, MOST_TOKENS), or of a transcript
     (rows, MAX_TRANSCRIPT), with NOTHING behind them.
     """
@@ -82,6 +83,7 @@ class Batch:
     predicted: Tensor  # (n,) int64
     media: Tensor | None = None
     media_start: int = 0
+    places: Tensor | None = None
     contents: Tensor | None = None
     transcript_lengths: Tensor | None = None  # on the CPU, where they are asked for
     turns: tuple[tuple[Turn, ...], ...] = ()  # of each row; kept for evaluation alone
@@ -220,6 +222,7 @@ class Batches(IterableDataset[Batch]):
             predicted=_predicted_positions(weights, MAX_PREDICTED[self._kind]),
             media=media,
             media_start=rows[0].media_start,
+            places=stacked("places") if self._kind == "picture" else None,
             contents=contents,
             transcript_lengths=lengths,
             turns=tuple(row.turns for row in rows) if self._keeps_turns else (),

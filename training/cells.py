@@ -1,13 +1,19 @@
-"""What stands in each cell of a picture, as tokens: what the vision tower is taught beside the answers."""
+"""What stands in each cell of a picture, as tokens, and which cells a box covers.
+
+The one is taught to the vision tower, the other to the decoder's attention.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from inference.loading.tokenizer import TextTokenizer
-from training.example import Mark
+from training.architecture import VISION
+from training.example import FRAME, Mark
 
 MOST_TOKENS = 6  # of a cell; a cell is four letters wide
 NOTHING = -1
@@ -53,3 +59,20 @@ def _covered(mark: Mark, rows: int, columns: int) -> Iterator[Place]:
     for row in range(math.ceil(top * rows - 0.5), math.ceil(bottom * rows - 0.5)):
         for column in range(math.ceil(left * columns - 0.5), math.ceil(right * columns - 0.5)):
             yield (column + 0.5) / columns, (row + 0.5) / rows
+
+
+def cells_in_boxes(boxes: Tensor, height: int, width: int) -> Tensor:
+    """boxes (..., 4) in thousandths -> (..., cells): those whose middle lies in it, and its own.
+
+    None of NOWHERE.
+    """
+    is_inside = []
+    for first, last, side in ((1, 3, height), (0, 2, width)):
+        count = side // VISION.cell_size
+        low, high = boxes[..., first, None].float(), boxes[..., last, None].float()
+        cells = torch.arange(count, device=boxes.device)
+        middles = (cells + 0.5) * FRAME / count
+        own = ((low + high) / 2 * count / FRAME).floor()
+        is_inside.append(((low <= middles) & (middles <= high)) | (cells == own))
+    rows, columns = is_inside
+    return (rows[..., :, None] & columns[..., None, :]).flatten(-2)

@@ -10,6 +10,8 @@ from inference.types import Audio, Image, Message, Text
 
 Split = Literal["train", "held_out"]
 Language = Literal["en", "zh"]
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+FRAME = 1000  # coordinates run from 0 to 999 across the width and down the height
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +20,16 @@ class Turn:
 
     The example's media stand before the text of the last message. `thinking` is what it says inside
     `<think>` when it is asked to think; empty: this question is not used for that. `kind` groups results.
-    `box` is (left, top, right, bottom) of what a tap must hit, in thousandths of width and height, 0-999.
+    `box` is (left, top, right, bottom) of what a tap must hit, in thousandths of width and height, 0-999;
+    `place`, as such, is where in the picture another answer is found, if it is in one place.
     """
 
     kind: str
     messages: tuple[Message, ...]
     answer: str
     thinking: str = ""
-    box: tuple[int, int, int, int] | None = None
+    box: Box | None = None
+    place: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)

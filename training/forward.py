@@ -5,6 +5,7 @@ two forwards to the same numbers.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +18,30 @@ from inference.models.transformer import TransformerBlock
 from inference.models.vision_tower import VISUAL_WIDTH
 from training.architecture import SPEECH, TEXT, build
 from training.batches import Batch
-from training.cells import NOTHING
+from training.cells import NOTHING, cells_in_boxes
 from training.packing import PADDING, SHARED
 
 BLANK = TEXT.vocab_size  # of the transcriber: no new token; of the reader: an empty cell
 READING_SHARE = 0.3  # of the loss of what stands in each cell
 EMPTY_CELL_WEIGHT = 0.1
+# The layer in which answers about a place attend to it, by a head of each group. Liu et al. 2016, "Neural
+# machine translation with supervised attention".
+LOOKING_LAYER = 4
+LOOKING_SHARE = 0.3
 CTC_SHARE = 0.3  # Watanabe et al. 2017, "Hybrid CTC/attention architecture for end-to-end speech recognition"
 
 # A layer, its rows, the rotary cosines and sines, who sees whom -> rows.
 ApplyLayer = Callable[[DecoderLayer, Tensor, tuple[Tensor, Tensor], Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """`hidden` (batch, length, hidden) after the last norm, and what LOOKING_LAYER was given."""
+
+    hidden: Tensor
+    looking: Tensor  # (batch, length, hidden)
+    turn: tuple[Tensor, Tensor]
+    mask: Tensor
 
 
 class TrainingModel(nn.Module):
@@ -67,14 +82,34 @@ class TrainingModel(nn.Module):
         if features is not None:
             start, end = batch.media_start, batch.media_start + features.shape[1]
             rows = torch.cat([rows[:, :start], features.to(rows.dtype), rows[:, end:]], dim=1)
-        hidden = decode(self.decoder, rows, batch.positions, batch.branches, self._apply_layer)
-        rows = hidden.flatten(0, 1).index_select(0, batch.predicted)
+        decoded = decode(self.decoder, rows, batch.positions, batch.branches, self._apply_layer)
+        rows = decoded.hidden.flatten(0, 1).index_select(0, batch.predicted)
         logits = functional.linear(rows, self.decoder.embed_tokens.weight).float()
         weights = batch.weights.flatten().index_select(0, batch.predicted)
         targets = batch.targets.flatten().index_select(0, batch.predicted)
         losses = functional.cross_entropy(logits, targets, reduction="none")
         loss = (losses * weights).sum() / weights.sum()
+        if batch.places is not None:
+            loss = loss + LOOKING_SHARE * self._looking_loss(decoded, batch)
         return loss, logits.argmax(dim=-1)
+
+    def _looking_loss(self, decoded: Decoded, batch: Batch) -> Tensor:
+        """Cross-entropy of the attention to the cells where an answer is found, while it is given."""
+        assert batch.media is not None
+        assert batch.places is not None
+        layer = self.decoder.layers[LOOKING_LAYER]
+        assert isinstance(layer, DecoderLayer)
+        is_place = cells_in_boxes(batch.places, *batch.media.shape[-2:])  # (rows, length, cells)
+        query, key, _ = attention_inputs(layer, decoded.looking, decoded.turn)
+        shared = layer.self_attn.num_heads // layer.self_attn.num_key_value_heads
+        scores = (query[:, ::shared] @ key.mT).float() / query.shape[-1] ** 0.5
+        scores = scores.masked_fill(~decoded.mask, -torch.inf)
+        start, end = batch.media_start, batch.media_start + is_place.shape[-1]
+        found = scores[..., start:end].masked_fill(~is_place[:, None], -torch.inf)
+        is_known = is_place.any(dim=-1)[:, None]  # (rows, 1, length)
+        losses = scores.logsumexp(dim=-1) - found.where(is_known[..., None], 0.0).logsumexp(dim=-1)
+        loss: Tensor = losses.where(is_known, 0.0).sum() / (is_known.sum() * scores.shape[1]).clamp(min=1)
+        return loss
 
     def hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Returns the decoder's rows of recordings and the transcriber's log probabilities.
@@ -129,15 +164,19 @@ def reading_loss(scores: Tensor, cell_tokens: Tensor) -> Tensor:
     return (losses * weights).sum() / weights.sum()
 
 
-def decode(decoder: Decoder, rows: Tensor, positions: Tensor, branches: Tensor, apply: ApplyLayer) -> Tensor:
-    """rows (batch, length, hidden), positions and branches (batch, length) -> (batch, length, hidden)."""
+def decode(decoder: Decoder, rows: Tensor, positions: Tensor, branches: Tensor, apply: ApplyLayer) -> Decoded:
+    """rows (batch, length, hidden), positions and branches (batch, length)."""
     angles = positions[..., None].float() * decoder.frequencies  # (batch, length, pairs)
     turn = (angles.cos()[:, :, None], angles.sin()[:, :, None])
     mask = visibility(branches)
-    for layer in decoder.layers:
+    looking = rows
+    for index, layer in enumerate(decoder.layers):
         assert isinstance(layer, DecoderLayer)
+        looking = rows if index == LOOKING_LAYER else looking
         rows = apply(layer, rows, turn, mask)
-    return functional.rms_norm(rows, decoder.norm.weight.shape, decoder.norm.weight, decoder.norm.eps)
+    norm = decoder.norm
+    hidden = functional.rms_norm(rows, norm.weight.shape, norm.weight, norm.eps)
+    return Decoded(hidden, looking, turn, mask)
 
 
 def visibility(branches: Tensor) -> Tensor:
@@ -150,8 +189,11 @@ def visibility(branches: Tensor) -> Tensor:
     return (visible | itself)[:, None]
 
 
-def apply_layer(layer: DecoderLayer, rows: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-    attention, mlp = layer.self_attn, layer.mlp
+def attention_inputs(
+    layer: DecoderLayer, rows: Tensor, turn: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Query, key and value: (batch, heads, length, head_dim), the last two with fewer heads."""
+    attention = layer.self_attn
     batch, length, _ = rows.shape
     heads, shared = attention.num_heads, attention.num_key_value_heads
     projection = attention.qkv_proj
@@ -159,10 +201,16 @@ def apply_layer(layer: DecoderLayer, rows: Tensor, turn: tuple[Tensor, Tensor], 
     query, key, value = torch.split(
         fused.view(batch, length, -1, attention.head_dim), [heads, shared, shared], dim=2
     )
-    query, key = _turn(query, turn), _turn(key, turn)
-    key, value = (each.repeat_interleave(heads // shared, dim=2) for each in (key, value))
-    query, key, value = (each.transpose(1, 2) for each in (query, key.to(value.dtype), value))
-    attended = functional.scaled_dot_product_attention(query.to(value.dtype), key, value, attn_mask=mask)
+    query, key = (_turn(each, turn).to(value.dtype) for each in (query, key))
+    return query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+
+
+def apply_layer(layer: DecoderLayer, rows: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+    attention, mlp = layer.self_attn, layer.mlp
+    query, key, value = attention_inputs(layer, rows, turn)
+    repeats = attention.num_heads // attention.num_key_value_heads
+    key, value = (each.repeat_interleave(repeats, dim=1) for each in (key, value))
+    attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
     added = functional.linear(attended.transpose(1, 2).flatten(2), attention.o_proj.weight)
     rows = rows + _norm(layer.post_self_attn_layernorm, added)
     fused = functional.linear(_norm(layer.post_attention_layernorm, rows), mlp.gate_up_proj.weight)

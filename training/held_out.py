@@ -21,6 +21,7 @@ GROUPS = {
     "other text": "",
     "taps": ">= 90",
     "labels read": ">= 85",
+    "other words read": "",
     "colours and shapes": ">= 95",
     "other pictures": "",
     "english transcripts": "<= 10",
@@ -72,17 +73,23 @@ def _text_group(turn: Turn) -> str:
 
 
 def _pictures(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
-    """Of what is read, half stands on screens and half on signs."""
+    """Of the labels that are read, half stand on screens and half on signs; other words on signs alone."""
     sources: dict[PictureKind, dict[str, int]] = {
         "screen": {"taps": count, "labels read": count - count // 2, "other pictures": count},
         "shapes": {"colours and shapes": count},
         "label": {"labels read": count // 2},
+        "unlisted": {"other words read": count},
     }
     items: list[Item] = []
     for kind, counts in sources.items():
         goals = {group: number for group, number in counts.items() if group in groups}
-        items += _taken(held_out_pictures(seed, kind, MAX_EXAMPLES), goals, _picture_group)
+        group_of = _unlisted_group if kind == "unlisted" else _picture_group
+        items += _taken(held_out_pictures(seed, kind, MAX_EXAMPLES), goals, group_of)
     return items
+
+
+def _unlisted_group(turn: Turn) -> str:
+    return "other words read"
 
 
 def _picture_group(turn: Turn) -> str:

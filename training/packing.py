@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from inference.loading.chat_template import ChatTemplate
 from inference.loading.tokenizer import TextTokenizer
 from inference.types import Audio, Image, Message
-from training.example import Turn
+from training.example import Box, Turn
 from training.tokenizer import AUDIO, IMAGE, USER, read_text_tokenizer
 
 PADDING = -1  # branch of the positions behind the last one
 SHARED = 0  # branch of the beginning
 THINKING_SHARE = 0.3
+NOWHERE: Box = (-1, -1, -1, -1)
 QUESTION_WEIGHT = 0.1  # of predicting what the user writes, which teaches language
 
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
@@ -34,6 +35,7 @@ class Branch:
     token_ids: list[int]
     targets: list[int]
     weights: list[float]
+    places: list[Box]  # where in the picture each target is found, or NOWHERE
     turn: Turn
 
 
@@ -46,6 +48,7 @@ class Row:
     positions: NDArray[np.int32]
     branches: NDArray[np.int32]
     weights: NDArray[np.float32]
+    places: NDArray[np.int16]  # (length, 4)
     media_start: int
     turns: tuple[Turn, ...]
 
@@ -81,7 +84,8 @@ class Packer:
         num_asked = len(prompt) - start - 1
         weight = 0.0 if media is not None else QUESTION_WEIGHT
         weights = [weight] * num_asked + [1.0] * len(reply_ids)
-        return prompt[:start], Branch(token_ids[:-1], token_ids[1:], weights, turn)
+        places = [NOWHERE] * num_asked + [turn.box or turn.place or NOWHERE] * len(reply_ids)
+        return prompt[:start], Branch(token_ids[:-1], token_ids[1:], weights, places, turn)
 
     def row(self, beginning: list[int], media_length: int, branches: Iterable[Branch], length: int) -> Row:
         """Takes branches until the next one does not fit."""
@@ -89,7 +93,7 @@ class Packer:
         media_start = len(beginning) - 1 if beginning else 0
         shared = len(token_ids)
         targets, weights = [0] * shared, [0.0] * shared
-        positions, owners = list(range(shared)), [SHARED] * shared
+        positions, owners, places = list(range(shared)), [SHARED] * shared, [NOWHERE] * shared
         turns: list[Turn] = []
         for branch in branches:
             size = len(branch.token_ids)
@@ -99,6 +103,7 @@ class Packer:
             token_ids += branch.token_ids
             targets += branch.targets
             weights += branch.weights
+            places += branch.places
             positions += range(shared, shared + size)
             owners += [len(turns)] * size
         missing = length - len(token_ids)
@@ -108,6 +113,7 @@ class Packer:
             np.array(positions + [0] * missing, dtype=np.int32),
             np.array(owners + [PADDING] * missing, dtype=np.int32),
             np.array(weights + [0.0] * missing, dtype=np.float32),
+            np.array(places + [NOWHERE] * missing, dtype=np.int16),
             media_start,
             tuple(turns),
         )

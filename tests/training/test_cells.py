@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training.cells import MOST_TOKENS, NOTHING, tokens_in_cells
-from training.example import Mark
+from training.architecture import VISION
+from training.cells import MOST_TOKENS, NOTHING, cells_in_boxes, tokens_in_cells
+from training.example import FRAME, Mark
 from training.forward import BLANK, EMPTY_CELL_WEIGHT, reading_loss
 from training.tokenizer import read_text_tokenizer
 
@@ -69,3 +70,18 @@ def test_more_of_what_is_there_is_a_smaller_loss(cell: int) -> None:
     before = reading_loss(scores, contents)
     scores[0, cell, (9, 5, BLANK)[cell]] += 1
     assert reading_loss(scores, contents) < before
+
+
+@pytest.mark.parametrize(
+    "box", [(100, 300, 900, 450), (510, 510, 530, 520), (0, 0, 999, 999), (880, 0, 999, 60)]
+)
+def test_a_box_covers_the_cells_that_an_icon_there_would_be_seen_in(box: tuple[int, ...]) -> None:
+    rows, columns, cell = 4, 8, VISION.cell_size
+    left, top, right, bottom = (value / FRAME for value in box)
+    seen = cells([Mark("Home", (left, top, right, bottom), is_writing=False)], rows, columns)
+    covered = cells_in_boxes(torch.tensor([box]), rows * cell, columns * cell)
+    assert covered.view(rows, columns).tolist() == [[bool(said) for said in row] for row in seen]
+
+
+def test_what_is_nowhere_covers_no_cell() -> None:
+    assert not cells_in_boxes(torch.tensor([[-1, -1, -1, -1]]), 64, 96).any()

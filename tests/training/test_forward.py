@@ -1,6 +1,7 @@
 """What is trained is what the engine runs: the same numbers from rows of branches as from prompts."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from training.batches import Batch
 from training.cells import NOTHING
 from training.example import Turn, asked
 from training.forward import TrainingModel
-from training.packing import Branch, Packer, Row
+from training.packing import NOWHERE, Branch, Packer, Row
 
 from ..inference.tiny_checkpoints import Driver
 
@@ -104,9 +105,39 @@ def batch_of(row: Row, media: Image | Audio | None) -> Batch:
         predicted=predicted,
         media=values,
         media_start=row.media_start,
+        places=torch.from_numpy(row.places)[None] if isinstance(media, Image) else None,
         contents=contents,
         transcript_lengths=lengths,
     )
+
+
+@pytest.mark.slow
+def test_an_answer_learns_to_look_where_it_is_found(packer: Packer) -> None:
+    """And nothing is taught of where others are found."""
+    model = TrainingModel()
+    lower_right = replace(TURNS[1], place=(500, 667, 999, 999))  # of two columns and three rows
+    branches = [packer.branch(turn, IMAGE, False) for turn in (lower_right, TURNS[0])]
+    row = packer.row(branches[0][0], 6, [branch for _, branch in branches], LENGTH)
+    assert {tuple(place) for place in row.places[row.branches != 1].tolist()} == {NOWHERE}
+    batch = batch_of(row, IMAGE)
+    assert batch.places is not None
+    before = float(looking_loss(model, batch).detach())
+    for _ in range(4):
+        looking_loss(model, batch).backward()
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.data -= parameter.grad
+                parameter.grad = None
+    assert float(looking_loss(model, batch).detach()) < before / 2
+    elsewhere = replace(batch, places=batch.places.where(batch.places < 0, 0))
+    assert float(looking_loss(model, elsewhere).detach()) > before
+    nowhere = replace(batch, places=torch.full_like(batch.places, -1))
+    assert float(looking_loss(model, nowhere).detach()) == 0.0
+
+
+def looking_loss(model: TrainingModel, batch: Batch) -> Tensor:
+    loss: Tensor = model(batch)[0] - model(replace(batch, places=None))[0]
+    return loss
 
 
 def test_a_branch_is_the_prompt_that_the_engine_would_build_and_its_reply(packer: Packer) -> None:

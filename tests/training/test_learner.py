@@ -9,6 +9,7 @@ from training.architecture import SPEECH, TEXT, VISION
 from training.batches import Batch, Kind
 from training.cells import NOTHING
 from training.cuda_graph import own_stream
+from training.example import FRAME
 from training.forward import TrainingModel, precision
 from training.learner import Learner
 from training.optimizer import gradient_of
@@ -28,7 +29,10 @@ def random_batch(kind: Kind, seed: int, device: torch.device, columns: int = COL
     cell = VISION.cell_size
     media = integers(256, ROWS, 3, 2 * cell, columns * cell).to(torch.uint8)
     contents = integers(TEXT.vocab_size, ROWS, 2 * columns, 6)
-    lengths = None
+    places, lengths = None, None
+    if kind == "picture":
+        places = integers(FRAME, ROWS, LENGTH, 4).to(torch.int16)
+        places[:, ::3] = -1
     if kind == "recording":
         media = torch.rand(
             ROWS, SPEECH.num_mels, 2 * columns * SPEECH.frames_per_token, generator=generator
@@ -46,6 +50,7 @@ def random_batch(kind: Kind, seed: int, device: torch.device, columns: int = COL
         predicted=torch.arange(ROWS * LENGTH),
         media=None if kind == "text" else media,
         media_start=2,
+        places=places,
         contents=None if kind == "text" else contents,
         transcript_lengths=lengths,
     )

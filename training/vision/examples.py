@@ -22,7 +22,7 @@ from training.vision.questions import Questioner
 from training.vision.screens import SCREENS
 from training.vision.shape_questions import ShapeQuestioner
 from training.vision.shapes import draw_shapes
-from training.vision.signs import draw_sign
+from training.vision.signs import Subject, draw_sign, draw_subject
 from training.vision.sizes import (
     PHOTOS,
     TURNED_PHOTO_SHARE,
@@ -36,7 +36,7 @@ from training.vision.sizes import (
 )
 from training.vision.sketch import Sketch
 
-Kind = Literal["screen", "shapes", "label"]
+Kind = Literal["screen", "shapes", "label", "unlisted"]
 Scale = tuple[float, float]  # least and most pixels to a unit of training pictures
 
 SCREEN_SCALE: Scale = (1.0, 1.6)
@@ -81,12 +81,17 @@ def shapes_example(
 
 
 def label_example(
-    rng: random.Random, split: Split, scale: Scale = LABEL_SCALE, fonts: Path = SYSTEM_FONTS
+    rng: random.Random,
+    split: Split,
+    scale: Scale = LABEL_SCALE,
+    fonts: Path = SYSTEM_FONTS,
+    subject: Subject | None = None,
 ) -> Example:
+    """`subject` is drawn unless given."""
     native = choose_size(rng, PHOTOS[split], TURNED_PHOTO_SHARE)
     size = training_size(rng, native, scale) if split == "train" else native
     size = size[0], round(size[1] * rng.uniform(0.4, 1.0))  # a crop of a photo
-    image, turns, mark = draw_sign(rng, split, size, fonts)
+    image, turns, mark = draw_sign(rng, split, size, fonts, subject or draw_subject(rng, split))
     return Example(turns, _finish(rng, image, jpeg_share=0.9), marks=(mark,))
 
 
@@ -98,8 +103,10 @@ def held_out(seed: int, kind: Kind, count: int, fonts: Path = SYSTEM_FONTS) -> I
             yield screen_example(rng, "held_out", fonts=fonts)
         elif kind == "shapes":
             yield shapes_example(rng, "held_out")
-        else:
+        elif kind == "label":
             yield label_example(rng, "held_out", fonts=fonts)
+        else:
+            yield label_example(rng, "held_out", fonts=fonts, subject="unlisted")
 
 
 def _finish(rng: random.Random, image: Pictures.Image, jpeg_share: float = 0.7) -> Image:

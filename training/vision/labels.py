@@ -1,7 +1,8 @@
 """The words that stand on screens and signs: mostly of a closed list, which a small model reads best.
 
 Held-out pictures use the same list. Who knows nothing but a list reads one of it wherever something is
-written, so some labels are of other words, and no two splits share such a one. Numbers: see numbers.py.
+written, so some labels of the training are of other words; held-out ones of these are a group of their
+own, and no two splits share such a one. Numbers are not from a list: see numbers.py.
 """
 
 import random

@@ -3,13 +3,13 @@
 import random
 from collections.abc import Iterator
 
-from training.example import Language, Split, Turn, asked
+from training.example import FRAME, Language, Split, Turn, asked
+from training.example import Box as FrameBox
 from training.vision.icons import ICON_NAMES
 from training.vision.screens import NAMES
 from training.vision.sketch import Box, Element, Sketch
 from training.vision.templates import templates
 
-FRAME = 1000  # coordinates run from 0 to 999 across the width and down the height
 TAPPED = ("button", "app", "tab", "key", "item", "switch")
 READ = ("button", "app", "tab", "item", "switch", "field", "text", "title")
 LISTED = (*READ, "number")  # in a description
@@ -42,7 +42,7 @@ def to_frame(value: float, whole: float) -> int:
     return max(0, min(FRAME - 1, round(value / whole * FRAME)))
 
 
-def frame_box(box: Box, width: float, height: float) -> tuple[int, int, int, int]:
+def frame_box(box: Box, width: float, height: float) -> FrameBox:
     left, top, right, bottom = box
     return to_frame(left, width), to_frame(top, height), to_frame(right, width), to_frame(bottom, height)
 
@@ -95,12 +95,14 @@ class Questioner:
             seen = f"“{element.name}”"
         verb = VERBS[action][language]
         thought = f"I see {seen} and {verb} it." if language == "en" else f"我看到{seen}，{verb}它。"
-        box = frame_box(element.box, self._sketch.width, self._sketch.height)
-        return Turn(kind, asked(question), act(action, x, y), thought, box)
+        return Turn(kind, asked(question), act(action, x, y), thought, box=self._frame(element.box))
 
-    def _read(self, kind: str, question: str, answer: str, language: Language) -> Turn:
+    def _read(self, kind: str, question: str, answer: str, language: Language, box: Box) -> Turn:
         thought = "I read what is written there." if language == "en" else "我读出那里的文字。"
-        return Turn(kind, asked(question), answer, thought)
+        return Turn(kind, asked(question), answer, thought, place=self._frame(box))
+
+    def _frame(self, box: Box) -> FrameBox:
+        return frame_box(box, self._sketch.width, self._sketch.height)
 
     def _place(self, x: float, y: float) -> tuple[int, int]:
         return to_frame(x, self._sketch.width), to_frame(y, self._sketch.height)
@@ -132,13 +134,15 @@ class Questioner:
             yield self._tap(kind, self._phrase(kind, language, name=name), element, language, action)
         if role in READ:
             x, y = self._near_middle(element.box)
-            yield self._read("read.at", self._phrase("read.at", language, x=x, y=y), name, language)
+            words = self._phrase("read.at", language, x=x, y=y)
+            yield self._read("read.at", words, name, language, element.box)
         if role == "icon":
             shown = ICON_NAMES[name][language]
             yield self._tap("tap.icon", self._phrase("tap.icon", language, name=shown), element, language)
             x, y = self._near_middle(element.box)
             answer = f"The {shown} icon." if language == "en" else f"{shown}图标。"
-            yield self._read("read.icon", self._phrase("read.icon", language, x=x, y=y), answer, language)
+            words = self._phrase("read.icon", language, x=x, y=y)
+            yield self._read("read.icon", words, answer, language, element.box)
         if role == "field":
             words = self._phrase("tap.field", language, name=name, words=self._rng.choice(TYPED[language]))
             yield self._tap("tap.field", words, element, language)
@@ -146,17 +150,21 @@ class Questioner:
             kind = "tap.off" if element.is_on else "tap.on"
             yield self._tap("tap.switch", self._phrase(kind, language, name=name), element, language)
             answer = YES_NO[language][element.is_on]
-            yield self._read("read.state", self._phrase("read.state", language, name=name), answer, language)
+            words = self._phrase("read.state", language, name=name)
+            yield self._read("read.state", words, answer, language, element.box)
         if role == "title":
-            yield self._read("read.title", self._phrase("read.title", language), name, language)
+            words = self._phrase("read.title", language)
+            yield self._read("read.title", words, name, language, element.box)
         if role == "number":
-            yield self._read("read.number", self._phrase("read.number", language), name, language)
-        if element.value:
-            kind = "read.price" if element.value[0] in "$¥" else "read.value"
-            yield self._read("read.value", self._phrase(kind, language, name=name), element.value, language)
+            words = self._phrase("read.number", language)
+            yield self._read("read.number", words, name, language, element.box)
         if element.value_box:
+            kind = "read.price" if element.value[0] in "$¥" else "read.value"
+            words = self._phrase(kind, language, name=name)
+            yield self._read("read.value", words, element.value, language, element.value_box)
             x, y = self._near_middle(element.value_box)
-            yield self._read("read.at", self._phrase("read.at", language, x=x, y=y), element.value, language)
+            words = self._phrase("read.at", language, x=x, y=y)
+            yield self._read("read.at", words, element.value, language, element.value_box)
 
     def _about_order(self, items: list[Element]) -> Iterator[Turn]:
         for index, item in enumerate(items[: len(ORDINALS["en"])]):
@@ -164,7 +172,7 @@ class Questioner:
             ordinal = ORDINALS[language][index]
             yield self._tap("tap.item", self._phrase("tap.item", language, ordinal=ordinal), item, language)
             question = self._phrase("read.item", language, ordinal=ordinal)
-            yield self._read("read.item", question, item.name, language)
+            yield self._read("read.item", question, item.name, language, item.box)
 
     def _description(self) -> Turn:
         """What kind of screen it is and its first labels; also what a picture without a word gets."""

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image, ImageDraw
 
@@ -16,27 +17,35 @@ from training.vision.sizes import Size, units_of
 
 SMALLEST_EM, LARGEST_EM = 18.0, 56.0  # units
 NUMBER_SHARE = 0.45
-UNLISTED_SHARE = 0.4  # of the other labels
+UNLISTED_SHARE = 0.4  # of the other signs to learn from
 TILT = 4.0  # degrees
+
+Subject = Literal["number", "label", "unlisted"]
+
+
+def draw_subject(rng: random.Random, split: Split) -> Subject:
+    if rng.random() < NUMBER_SHARE:
+        return "number"
+    return "unlisted" if split == "train" and rng.random() < UNLISTED_SHARE else "label"
 
 
 def draw_sign(
-    rng: random.Random, split: Split, size: Size, fonts: Path
+    rng: random.Random, split: Split, size: Size, fonts: Path, subject: Subject
 ) -> tuple[Image.Image, tuple[Turn, ...], Mark]:
     """Returns a picture of a size, questions about what is written in it, and where that is."""
-    is_number = rng.random() < NUMBER_SHARE
     language: Language = rng.choice(("en", "zh"))
     faces = choose_faces(rng, split, fonts, any_type=True)
     face = rng.choice((faces.regular, faces.bold))
     width, height = units_of(size)
     pixels = size[0] / width
     while True:
-        if is_number:
-            text = rng.choice((numbers.number, numbers.number, numbers.code))(rng)
-        elif rng.random() < UNLISTED_SHARE:
-            text = unlisted_label(rng, split, language)
-        else:
-            text = rng.choice(all_labels(language))
+        match subject:
+            case "number":
+                text = rng.choice((numbers.number, numbers.number, numbers.code))(rng)
+            case "label":
+                text = rng.choice(all_labels(language))
+            case "unlisted":
+                text = unlisted_label(rng, split, language)
         largest = min(LARGEST_EM, 0.9 * width / (measure(text, face) + 0.6), 0.6 * height)
         if largest >= SMALLEST_EM:
             break
@@ -51,7 +60,7 @@ def draw_sign(
     room = max(0, size[0] - sign.width), max(0, size[1] - sign.height)
     corner = round(room[0] * rng.random()), round(room[1] * rng.random())
     image.paste(sign, corner, mask)
-    turns = _ask(rng, split, text, "read.digits" if is_number else "read.sign")
+    turns = _ask(rng, split, text, "read.digits" if subject == "number" else "read.sign")
     x, y = corner[0] + sign.width / 2, corner[1] + sign.height / 2
     half = writing.width / 2, em * pixels / 2
     box = (x - half[0]) / size[0], (y - half[1]) / size[1], (x + half[0]) / size[0], (y + half[1]) / size[1]
