@@ -11,6 +11,11 @@ from typing import Any
 import torch
 
 
+def may_capture(device: torch.device, is_eager: bool) -> bool:
+    """Whether work there is to be compiled and captured: on CUDA, unless it shall stay eager."""
+    return device.type == "cuda" and not is_eager
+
+
 @contextmanager
 def own_stream(device: torch.device) -> Iterator[None]:
     """Inside, the thread's work on CUDA has a stream of its own.

@@ -235,12 +235,12 @@ def _turn(heads: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([turned.to(heads.dtype), heads[..., width:]], dim=-1)
 
 
-def make_model(device: torch.device, is_eager: bool) -> TrainingModel:
-    """On the device, compiled unless that is a CPU or `is_eager`."""
+def make_model(device: torch.device, is_compiled: bool) -> TrainingModel:
+    """On the device."""
     torch.set_float32_matmul_precision("high")
     torch._dynamo.config.cache_size_limit = 32  # pictures come in a dozen sizes
     model = TrainingModel().to(device)
-    if device.type == "cuda" and not is_eager:
+    if is_compiled:
         model.compile_parts()
     return model
 

@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.figures import print_figures
 from benchmarks.hardware import hardware_and_versions
 from training.batches import ROW_COUNTS, Batches
-from training.cuda_graph import own_stream
+from training.cuda_graph import may_capture, own_stream
 from training.forward import make_model
 from training.learner import Learner
 from training.optimizer import Optimizer
@@ -40,8 +40,8 @@ def main() -> None:
 
 
 def measure(device: torch.device, options: argparse.Namespace) -> None:
-    model = make_model(device, options.eager)
-    is_captured = device.type == "cuda" and not options.eager
+    is_captured = may_capture(device, options.eager)
+    model = make_model(device, is_captured)
     optimizer, learner = Optimizer(model, is_captured), Learner(model, is_captured)
     parts: dict[str, Callable[[], object]] = {
         kind: partial(learner.learn, next(iter(Batches(kind, "train", 0))).to(device))

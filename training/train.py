@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from training.architecture import SEED
 from training.batches import Batch, Batches, Kind, Stream
-from training.cuda_graph import own_stream
+from training.cuda_graph import may_capture, own_stream
 from training.forward import make_model, precision
 from training.grading import Grades, grade
 from training.learner import Learner
@@ -63,8 +63,8 @@ class Trainer:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.device = torch.device(options.device)
-        self.model = make_model(self.device, options.eager)
-        is_captured = self.device.type == "cuda" and not options.eager
+        is_captured = may_capture(self.device, options.eager)
+        self.model = make_model(self.device, is_captured)
         self.optimizer = Optimizer(self.model, is_captured)
         self.learner = Learner(self.model, is_captured)
         self.progress = Progress()

@@ -151,7 +151,7 @@ class Questioner:
             yield self._tap("tap.switch", self._phrase(kind, language, name=name), element, language)
             answer = YES_NO[language][element.is_on]
             words = self._phrase("read.state", language, name=name)
-            yield self._read("read.state", words, answer, language, element.box)
+            yield self._read("read.state", words, answer, language, (*element.target, *element.target))
         if role == "title":
             words = self._phrase("read.title", language)
             yield self._read("read.title", words, name, language, element.box)
