@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from training.example import FRAME
 from training.vision import examples, sizes
 from training.vision.examples import held_out, label_example, screen_example, shapes_example
 from training.vision.fonts import choose_faces
@@ -128,6 +129,21 @@ def test_what_is_read_is_a_label_or_a_number_and_seldom_on_no_list(drawn):
             if turn.kind == "read.at":
                 assert is_number or turn.answer in labels | values or UNLISTED.fullmatch(turn.answer), turn
     assert listed > 2 * len(unlisted) > 0
+
+
+def test_what_is_read_on_a_screen_is_written_in_its_place(drawn):
+    kinds = set()
+    for example in drawn["screen"]:
+        for turn in example.turns:
+            if turn.kind.startswith("read.") and turn.kind not in ("read.icon", "read.state"):
+                left, top, right, bottom = (value / FRAME for value in turn.place)
+                places = [mark.box for mark in example.marks if mark.text == turn.answer]
+                assert any(
+                    left <= (x0 + x1) / 2 <= right + 0.001 and top <= (y0 + y1) / 2 <= bottom + 0.001
+                    for x0, y0, x1, y1 in places
+                ), turn
+                kinds.add(turn.kind)
+    assert kinds == {"read.at", "read.title", "read.item", "read.number", "read.value"}
 
 
 def test_a_screen_has_many_questions(drawn):
