@@ -103,10 +103,9 @@ def held_out(seed: int, kind: Kind, count: int, fonts: Path = SYSTEM_FONTS) -> I
             yield screen_example(rng, "held_out", fonts=fonts)
         elif kind == "shapes":
             yield shapes_example(rng, "held_out")
-        elif kind == "label":
-            yield label_example(rng, "held_out", fonts=fonts)
         else:
-            yield label_example(rng, "held_out", fonts=fonts, subject="unlisted")
+            subject: Subject | None = "unlisted" if kind == "unlisted" else None
+            yield label_example(rng, "held_out", fonts=fonts, subject=subject)
 
 
 def _finish(rng: random.Random, image: Pictures.Image, jpeg_share: float = 0.7) -> Image:

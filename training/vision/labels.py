@@ -5,6 +5,7 @@ written, so some labels of the training are of other words; held-out ones of the
 own, and no two splits share such a one. Numbers are not from a list: see numbers.py.
 """
 
+import functools
 import random
 
 from training.example import Language, Split
@@ -116,6 +117,7 @@ SIGNS: dict[Language, tuple[str, ...]] = {
 GROUPS = (SETTINGS, APPS, ACTIONS, FIELDS, TABS, ITEMS, TITLES, BALANCES, SIGNS)
 
 
+@functools.cache
 def all_labels(language: Language) -> tuple[str, ...]:
     """Returns every label once."""
     return tuple(dict.fromkeys(label for group in GROUPS for label in group[language]))
@@ -129,8 +131,8 @@ def unlisted_label(rng: random.Random, split: Split, language: Language) -> str:
         if language == "zh":
             label = "".join(speaker.choose(WORDS_ZH) for _ in range(count))
         elif speaker.chance(UNKNOWN_SHARE):
-            label = unknown_word(speaker)
+            label = unknown_word(speaker).capitalize()
         else:
-            label = " ".join(speaker.choose(WORDS_EN) for _ in range(count))
-        if speaker.may_say(label):
-            return label.capitalize()
+            label = " ".join(speaker.choose(WORDS_EN) for _ in range(count)).capitalize()
+        if speaker.may_say(label) and label not in all_labels(language):
+            return label

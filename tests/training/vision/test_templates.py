@@ -1,10 +1,11 @@
 """Held-out questions are other questions, in words that training teaches."""
 
+import random
 import re
 
 import pytest
 
-from training.vision.labels import all_labels
+from training.vision.labels import all_labels, unlisted_label
 from training.vision.templates import load_templates
 
 TEMPLATES = load_templates()
@@ -40,6 +41,17 @@ def test_every_held_out_word_is_trained_on(language):
         for split in ("train", "held_out")
     )
     assert held_out <= trained
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_unlisted_labels_are_on_no_list_and_in_one_split(language):
+    """Such as "Coffee", which is also a word to be typed."""
+    trained, held_out = (
+        {unlisted_label(random.Random(seed), split, language) for seed in range(500)}
+        for split in ("train", "held_out")
+    )
+    assert not (trained | held_out) & set(all_labels(language))
+    assert not trained & held_out
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
