@@ -9,10 +9,11 @@ from pathlib import Path
 from inference.config import EMBEDDED_MODEL
 from inference.types import Text
 from training.checkpoint import write_tokenizer_files
-from training.example import Turn
+from training.example import Language, Turn
 from training.speech.questions import ORDERS, WORDS
 from training.text.commands import spoken_command
 from training.text.examples import text_turn
+from training.text.speaker import Speaker
 from training.tokenizer import VOCAB_SIZE, train_tokenizer
 from training.vision.examples import label_example, screen_example, shapes_example
 
@@ -20,6 +21,7 @@ SEED = 20_260_101
 NUM_TEXTS = 150_000
 NUM_RECORDINGS = 30_000
 NUM_PICTURES = 4_000
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
 def training_texts() -> Iterator[str]:
@@ -34,9 +36,9 @@ def training_texts() -> Iterator[str]:
         ),
     )
     for _ in range(NUM_RECORDINGS):
-        yield spoken_command(rng, "train", rng.choice(("en", "zh"))).sentence
-    for (split, _), phrasings in (ORDERS | WORDS).items():
-        yield from phrasings if split == "train" else ()
+        language = rng.choice(LANGUAGES)
+        yield spoken_command(rng, "train", language).sentence
+        yield Speaker(rng, "train", language).say(rng.choice((ORDERS, WORDS)))
     for turn in turns:
         yield from (
             part.text for message in turn.messages for part in message.parts if isinstance(part, Text)

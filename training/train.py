@@ -149,7 +149,7 @@ class Trainer:
     def _make_held_out(self) -> Callable[[], list[Batch]]:
         """Begins to make the batches that are graded, beside the training; the result waits for them."""
         makers = []
-        for kind in GRADED:
+        for kind in GRADED if self.options.graded_batches else ():
             is_heard = kind != "recording" or find_spec("av")  # held-out recordings go through real codecs
             batches = Batches(kind, "held_out" if is_heard else "train", -1, keeps_turns=True)
             loader = DataLoader(batches, batch_size=None, num_workers=1, multiprocessing_context="forkserver")
@@ -227,15 +227,15 @@ def options_workers(options: argparse.Namespace) -> int:
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=1115.0, help="of training in all")
+    parser.add_argument("--seconds", type=float, default=1500.0, help="of training in all")
     parser.add_argument("--stop-after", type=float, help="seconds of this run; go on with the same command")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--start-from", type=Path, help="weights.safetensors of another run")
     parser.add_argument("--eager", action="store_true", help="compile and capture nothing")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, help="processes that make examples; default: cores less two")
-    parser.add_argument("--grade-every", type=float, default=240.0, help="seconds between held-out grades")
-    parser.add_argument("--graded-batches", type=int, default=NUM_HELD_OUT)
+    parser.add_argument("--grade-every", type=float, default=450.0, help="seconds between held-out grades")
+    parser.add_argument("--graded-batches", type=int, default=NUM_HELD_OUT, help="of each kind; may be none")
     return parser.parse_args()
 
 

@@ -17,6 +17,8 @@ from training.speech.recordings import LONGEST, SILENCES, draw_conditions, recor
 from training.speech.spectra import Samples, resample
 from training.speech.voices import draw_voice
 from training.text.commands import spoken_command
+from training.text.frames import Phrasings
+from training.text.speaker import ask
 
 TONES = (0.92, 1.08)  # what a voice's pitch and formants are multiplied with: about a head's size
 OTHER_LANGUAGE = 0.15  # questions in the language that is not spoken
@@ -69,11 +71,6 @@ def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[str, 
             return sentence, answer, speech
 
 
-def _question(
-    phrasings: dict[tuple[Split, Language], tuple[str, ...]],
-    rng: random.Random,
-    split: Split,
-    language: Language,
-) -> str:
+def _question(phrasings: Phrasings, rng: random.Random, split: Split, language: Language) -> str:
     other: Language = "en" if language == "zh" else "zh"
-    return rng.choice(phrasings[split, other if rng.random() < OTHER_LANGUAGE else language])
+    return ask(phrasings, rng, split, other if rng.random() < OTHER_LANGUAGE else language)

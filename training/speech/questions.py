@@ -1,120 +1,131 @@
 """What is written beside a recording: what was said, or do it. Training and held-out phrasings differ."""
 
-from training.example import Language, Split
+from training.text.frames import phrasings
 
 # As the gateway asks for a transcription: inference.loading.loaded_model.TRANSCRIBE, without its torch.
 TRANSCRIBE = "Write down what is said in this recording."
 
-WORDS: dict[tuple[Split, Language], tuple[str, ...]] = {
-    ("train", "en"): (
-        "What did I say?",
-        "what did i say",
-        "What did I just say?",
-        "What was said?",
-        "What is said here?",
-        "What does the recording say?",
-        "What do you hear?",
-        "What can you hear in this recording?",
-        "Transcribe this.",
-        "Transcribe the recording, please.",
-        "Please transcribe what I said.",
-        "Write down what I said.",
-        "Write this down for me.",
-        "Type out what you hear.",
-        "Turn this recording into text.",
-        "Give me the words of this recording.",
-        "Which words did I use?",
-        "Repeat what I said.",
-    ),
-    ("held_out", "en"): (
-        "Can you tell me what I said?",
-        "What am I saying in this recording?",
-        "Please write out the words that you hear.",
-        "Transcribe what is said here.",
-        "What did you hear me say?",
-    ),
-    ("train", "zh"): (
-        "我说了什么？",
-        "我说了什么",
-        "我刚才说了什么？",
-        "我刚刚说的是什么？",
-        "录音里说了什么？",
-        "这段录音说的是什么？",
-        "你听到了什么？",
-        "你听见我说什么了吗？",
-        "请写下录音里的话。",
-        "把我说的话写下来。",
-        "请把录音转成文字。",
-        "把这段话转成文字",
-        "语音转文字",
-        "请听写这段录音。",
-        "重复一遍我说的话。",
-        "这段语音的内容是什么？",
-        "录音的文字是什么？",
-        "请告诉我录音的内容。",
-    ),
-    ("held_out", "zh"): (
-        "我在录音里说了什么？",
-        "请写出你听到的话。",
-        "帮我把录音变成文字。",
-        "这段语音说了什么？",
-        "刚才我说的话是什么？",
-    ),
-}
+WORDS = phrasings(
+    train_en="""
+        what did i [just] say?
+        what (do|did) you hear[ in (it|this recording|the recording)]?
+        what can you hear[ in (it|this recording)]?
+        what (was|is) said[ here| in it]?
+        what (have i|was i|am i) (said|saying|telling you)?
+        what (does|did) (the recording|this recording|the voice|the speaker|the person) say?
+        (which|what) words (did i (use|say|speak)|do you hear|did you hear|were said|are spoken|can you make out)?
+        (what is|what's) (the text|the transcript|the wording|the sentence)[ of (this|this recording|the recording)]?
+        (what is|what's) (in|on) (this|the) recording?
+        how would you (write|spell|put down) (this|what i said|my words)?
+        (can|could) you (hear|understand|make out) what i (say|said)?
+        (do you|did you) (hear|understand|know) what i (say|said)?
+        *(write|note|put|take|jot) down (what i (say|said)|what (is|was) said|my words|every word|each word i said|the words|the sentence|the recording|this|it|what you heard)
+        *(write|type|spell) out (what i (say|said)|what you (hear|heard)|what was said|my words|every word|the sentence|the recording|this)
+        *(transcribe|type|put in writing) (this|it|the recording|this recording|what i said|what you hear|my words|my voice|the speech|the sentence|everything)
+        *(turn|change|convert) (this|my voice|the recording|this recording|the speech|what i said) (to|into) (text|words|writing|written words)
+        *(give|show|read|tell|send) me (the words|the text|the transcript|a transcript|the sentence|the exact words)[ of (this|this recording|the recording)]
+        *(tell|show) me what (i just said|was said|you heard|you hear|you understood)
+        *(repeat|quote|copy|echo) (what i said|what was said|what you hear|what you heard|my words|the words|the sentence)
+        *make (text|a text|a transcript|a sentence) (of|from) (this|the recording|what i said)
+        i (want|need|would like) (the text|the transcript|a transcript|the words|the wording)[ of (this|this recording|the recording)]
+        i (want|need|would like) to (read|see) (what i said|my words|the text|the words)
+        i (want|need|would like) (this|it|the recording|what i said) in (writing|words|text)
+        (just|only) the (words|text|transcript)[, please|, do nothing]
+        (text|words|transcript|wording)[ of the recording][, please]
+    """,
+    held_out_en="""
+        Can you tell me what I said?
+        What am I saying in this recording?
+        Please write out the words that you hear.
+        Transcribe what is said here.
+        What did you hear me say?
+    """,
+    train_zh="""
+        我[都|刚刚|到底]说了(什么|些什么|哪些话|什么话|哪些字)？
+        我刚才说了(什么|些什么|哪些话)？
+        我[刚才|刚刚](说的|讲的)是(什么|什么话|哪句话|哪些字)？
+        (录音|这段录音|这条录音|录音里|语音里|这条语音里)(说了什么|讲了什么|说的是什么|讲的是什么|说的是哪句话|说了哪些话|有哪些字)？
+        这段语音(讲了什么|说的是什么|讲的是什么)？
+        你(听到|听见|听出|听清)了(什么|哪些话|哪些字|哪几个字)？
+        你(听见|听清|听懂|听到)我说什么了吗？
+        (录音|语音|这段录音|这条语音|这段语音)的(内容|文字|原文|原话|文本)是什么？
+        (这句话|我的话|这段话)(怎么写|写出来是什么|是怎么说的|用文字怎么写)？
+        *(写下|记下|打出|抄下|写一下|记一下)(录音里的话|我说的话|我的话|这句话|录音的内容|听到的内容|我说的内容|每个字|听到的字)
+        *把(我说的话|我的话|录音里的话|这段话|这句话|录音内容|语音|这段语音|我说的|听到的)(写下来|记下来|转成文字|打成文字|变成文字|打出来|写成文字|转为文本|写出来|抄下来|转写出来)
+        *(转写|听写|记录|转录)(这段录音|这段语音|这句话|我的话|我说的话|一下|录音内容)
+        *(语音|录音|声音|说话)转(文字|文本|成文字|写)
+        *(重复|复述|引用)[一遍|一下](我说的话|我的话|录音里的话|我刚才说的|这句话)
+        *(告诉我|给我看|给出|显示|发给我)(录音的内容|录音的文字|录音的原文|我说的内容|原话|文字稿|这句话的文字)
+        *告诉我(我说了什么|我刚才说了什么|你听到了什么|录音里说了什么)
+        我(要|想要|需要)(这段话的文字|录音的文字|文字稿|原文|原话)
+        我想(看看|知道|看)(我说了什么|录音的文字|原话是什么|这句话怎么写)
+        (只要|我只要)(文字|原话|文字稿|内容)[，不用做|，不要执行]
+        (文字|原话|录音文字|文字稿)
+    """,
+    held_out_zh="""
+        我在录音里说了什么？
+        请写出你听到的话。
+        帮我把录音变成文字。
+        这段语音说了什么？
+        刚才我说的话是什么？
+    """,
+)
 
-ORDERS: dict[tuple[Split, Language], tuple[str, ...]] = {
-    ("train", "en"): (
-        "Do what is said.",
-        "do what i say",
-        "Do what I say.",
-        "Do what the recording says.",
-        "Please do what you hear.",
-        "Please do this.",
-        "Do it.",
-        "Do this for me.",
-        "Follow the instruction in the recording.",
-        "Follow my voice command.",
-        "Carry out this command.",
-        "Carry out what is said.",
-        "Listen and do it.",
-        "Listen to me and act.",
-        "Help me with this.",
-        "Execute the spoken command.",
-        "What should be done on the phone?",
-        "Answer what I say.",
-    ),
-    ("held_out", "en"): (
-        "Please follow what I say in the recording.",
-        "Do what you hear in this recording.",
-        "Carry out my spoken command, please.",
-        "Listen to the recording and do what it says.",
-        "Do as I say.",
-    ),
-    ("train", "zh"): (
-        "照录音里说的做",
-        "照录音里说的做。",
-        "照我说的做。",
-        "按我说的做。",
-        "请按录音里说的做。",
-        "按录音操作",
-        "请执行录音里的指令。",
-        "执行这条语音指令。",
-        "执行语音命令",
-        "听录音，然后去做。",
-        "请完成录音里的任务。",
-        "帮我做这件事。",
-        "帮我做一下。",
-        "请帮我完成。",
-        "做录音里说的事。",
-        "听我的话去做。",
-        "请听一下，然后操作手机。",
-        "回答我说的话。",
-    ),
-    ("held_out", "zh"): (
-        "请照我在录音里说的做。",
-        "按照录音里的话去做。",
-        "听一下录音，照着做。",
-        "请执行我说的指令。",
-        "帮我完成录音里说的事。",
-    ),
-}
+ORDERS = phrasings(
+    train_en="""
+        *(do|follow|carry out|execute|perform|obey|act on|complete|fulfil|finish) (what i (say|said|ask|asked for|tell you|want)|what (is said|is asked|is wanted|the recording says|the voice says|the speaker wants|you hear))
+        *(do|follow|carry out|execute|act on|complete) what (you hear|you heard|is said|is asked|i say|i said|i tell you|the voice says) (in it|on the recording|in the audio|in this voice message|in my message|there|on it)
+        *(do|carry out|perform) (everything|all|the thing|whatever) (you hear|that is said|i say|i ask)[ in it| on the recording| in the audio]
+        *(follow|carry out|execute|perform|obey|act on|complete|fulfil) (the|my|this|that) (command|instruction|order|request|voice command|task|recording)
+        *do (it|this|that|so|this for me|it for me|as told|as asked|as i ask|what you are told|the task|this task|your task)
+        *(listen|listen to me|listen to my voice|listen to this|hear me|hear this)[,] (and|then) (act|do it|do this|do that|act on it|carry it out|follow it|obey|help me|do what i ask|start)
+        *(follow|carry out|do) the (instruction|order|command|task) (in|of|from) (the|this) recording
+        *(take care of|see to|handle|deal with|go ahead with|start with|get going with) (this|it|that|my request|the request|what i want)
+        *help me with (this|it|that|my request|what i want)
+        *(make it happen|get it done|get this done|act on it|act accordingly|carry it out|act on my words|act)
+        *(execute|follow|carry out) the (spoken|recorded) (command|order|instruction|request)
+        *(answer|respond to|react to) (what i say|what i said|me|the recording|my request)
+        *use the phone (as i say|as i ask|as told|for me)
+        what (should|has to|is to|must) be done[ on the phone| now| next]?
+        what (should|would|will) you do[ now| next| on the phone| about it]?
+        what do i want you to do?
+        which action (do i want|is asked for|is needed|is meant|is right|comes next)?
+        what is (the|the right|your) (action|next step|next action)?
+        i (want|need|would like) you to (do|follow|carry out|perform) (this|it|what i say|what i said|my command)
+        (my voice|the recording|this recording) (tells|says|told) you what to do
+        (go ahead|go|go on|start|begin|ready)[ now][, do it]
+        (just|only) (do it|act|the action)[, no text]
+    """,
+    held_out_en="""
+        Please follow what I say in the recording.
+        Do what you hear in this recording.
+        Carry out my spoken command, please.
+        Listen to the recording and do what it says.
+        Do as I say.
+    """,
+    train_zh="""
+        *(照|按|按照|依照|根据)(我说的|我的话|录音|录音里说的|我的要求|我的指令|语音|语音里说的|听到的)(做|去做|操作|执行|来做|办|行动)
+        *(执行|完成|遵照|听从|落实|办理|照办)(这条|这个|录音里的|语音|我的|语音里的|录音里)(指令|命令|任务|要求|请求)
+        *帮我(做|完成|执行|办|处理|弄)(这件事|一下|这个|这件事情|这条指令|我要的事|这个任务)
+        *(听录音|听我说|听我的话|听这段录音|听完录音|听语音|听我的|听完)(，然后|，再|，|然后|再)(去做|操作|执行|照办|帮我做|行动|操作手机|去办)
+        *(做|去做|办)(录音里说的事|我说的事|我要你做的事|我说的|语音里说的事|我要的事)
+        *(完成|办好)(我说的事|我要的事|语音里说的事|这件事)
+        *听我的话去(做|办|操作)
+        *操作手机
+        (照办|去做吧|动手吧|开始吧|去办吧|执行吧|马上做|做吧|行动吧)
+        (应该|该|要|需要|接下来|下一步)(做什么|怎么操作|做哪个操作|怎么做|干什么)？
+        我(要|想|想让|希望)你做什么？
+        我(要|希望|想让)你(做这件事|这么做|照我说的做|执行这条指令|帮我做)
+        (是哪个操作|用哪个动作|对应什么操作|我要的操作是什么|要执行什么)？
+        *(回答|回应)(我说的话|我|录音里的要求|我的要求)
+        (录音|语音|我的声音)告诉你(做什么|要做什么|该做什么|怎么做)[了]
+        (只要|我只要)(动作|操作|做就行)[，不要文字]
+    """,
+    held_out_zh="""
+        请照我在录音里说的做。
+        按照录音里的话去做。
+        听一下录音，照着做。
+        请执行我说的指令。
+        帮我完成录音里说的事。
+    """,
+)

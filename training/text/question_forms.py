@@ -25,6 +25,9 @@ FORMS = {
     "能告诉我怎么|能说说怎么|能解释如何|讲讲怎么|我的应用怎么|我的应用要|我们怎么)",
     "<关于>": "(告诉我|说说|说一下|介绍一下|解释一下|讲讲|讲一下|我想知道|我想了解|我需要知道|我想问|我想问一下|能告诉我|能说说|"
     "能介绍|能解释|说明一下|你知道|给我讲讲|我要了解|我不清楚|我不知道|问一下|你能说说|你能告诉我|可以告诉我|想知道|想了解)",
+    # The name of something that is seen.
+    "<named>": "({name}|{name}|“{name}”|\"{name}\"|'{name}')",
+    "<名称>": "({name}|{name}|“{name}”|「{name}」)",
     # Two that only held-out questions use.
     "<curious>": "(i have always wanted to know|it would be nice to know|my question to you is|can i ask you to say|"
     "i would love to hear|can i hear from you|to begin with, tell me|before we start, tell me|one more question:|"

@@ -120,3 +120,10 @@ class Speaker:
             text = text[:at] + self.choose((second, first + first + second, second + first)) + text[at + 2 :]
         pieces[longest] = text
         return "".join(pieces)
+
+
+def ask(phrasings: Phrasings, rng: random.Random, split: Split, language: Language, **values: str) -> str:
+    """A question about media: in training with all that people put round it, held-out ones as they stand."""
+    if split == "held_out":
+        return phrasings.choose(rng, split, language).sample(rng).format_map(values)
+    return Speaker(rng, split, language).say(phrasings, **values)

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from training.example import FRAME, Language, Split, Turn, asked
 from training.example import Box as FrameBox
+from training.text.speaker import ask
 from training.vision.icons import ICON_NAMES
 from training.vision.screens import NAMES
 from training.vision.sketch import Box, Element, Sketch
-from training.vision.templates import templates
+from training.vision.templates import load_templates
 
 TAPPED = ("button", "app", "tab", "key", "item", "switch")
 READ = ("button", "app", "tab", "item", "switch", "field", "text", "title")
@@ -34,8 +35,8 @@ YES_NO: dict[Language, tuple[str, str]] = {"en": ("No.", "Yes."), "zh": ("没有
 OTHER_LANGUAGE_SHARE = 0.1  # of questions not asked in the screen's own language
 
 
-def phrase(rng: random.Random, kind: str, language: Language, split: Split, **words: object) -> str:
-    return rng.choice(templates(kind, language, split)).format(**words)
+def phrase(rng: random.Random, kind: str, language: Language, split: Split, **words: str) -> str:
+    return ask(load_templates()[kind], rng, split, language, **words)
 
 
 def to_frame(value: float, whole: float) -> int:
@@ -81,7 +82,7 @@ class Questioner:
         other: Language = "zh" if own == "en" else "en"
         return other if self._rng.random() < OTHER_LANGUAGE_SHARE else own
 
-    def _phrase(self, kind: str, language: Language, **words: object) -> str:
+    def _phrase(self, kind: str, language: Language, **words: str) -> str:
         return phrase(self._rng, kind, language, self._sketch.split, **words)
 
     def _tap(
@@ -134,14 +135,14 @@ class Questioner:
             yield self._tap(kind, self._phrase(kind, language, name=name), element, language, action)
         if role in READ:
             x, y = self._near_middle(element.box)
-            words = self._phrase("read.at", language, x=x, y=y)
+            words = self._phrase("read.at", language, place=f"[{x},{y}]")
             yield self._read("read.at", words, name, language, element.box)
         if role == "icon":
             shown = ICON_NAMES[name][language]
             yield self._tap("tap.icon", self._phrase("tap.icon", language, name=shown), element, language)
             x, y = self._near_middle(element.box)
             answer = f"The {shown} icon." if language == "en" else f"{shown}图标。"
-            words = self._phrase("read.icon", language, x=x, y=y)
+            words = self._phrase("read.icon", language, place=f"[{x},{y}]")
             yield self._read("read.icon", words, answer, language, element.box)
         if role == "field":
             words = self._phrase("tap.field", language, name=name, words=self._rng.choice(TYPED[language]))
@@ -163,7 +164,7 @@ class Questioner:
             words = self._phrase(kind, language, name=name)
             yield self._read("read.value", words, element.value, language, element.value_box)
             x, y = self._near_middle(element.value_box)
-            words = self._phrase("read.at", language, x=x, y=y)
+            words = self._phrase("read.at", language, place=f"[{x},{y}]")
             yield self._read("read.at", words, element.value, language, element.value_box)
 
     def _about_order(self, items: list[Element]) -> Iterator[Turn]:

@@ -61,7 +61,7 @@ class ShapeQuestioner:
         self._rng.shuffle(more)
         return tuple(first + more)[:limit]
 
-    def _turn(self, kind: str, language: Language, answer: str, **words: object) -> Turn:
+    def _turn(self, kind: str, language: Language, answer: str, **words: str) -> Turn:
         question = phrase(self._rng, kind, language, self._split, **words)
         return Turn(kind, asked(question), answer, THOUGHTS[language])
 

@@ -1,28 +1,28 @@
-"""How people ask about pictures: the phrasings of templates.txt by kind, language and split.
+"""How people ask about pictures: the phrasings of templates.txt by kind, in the notation of `text.frames`.
 
 Held-out phrasings are never trained on; each of their words is.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 
-from training.example import Language, Split
+from training.text.frames import Phrasings, phrasings
 
 _FILE = Path(__file__).with_name("templates.txt")
+_HEADING = re.compile(r"\[([a-z.]+) (en|zh) (train|held_out)\]")
 
 
 @cache
-def load_templates() -> dict[tuple[str, str, str], tuple[str, ...]]:
-    """Returns phrasings with {fields} by (kind, language, split)."""
-    sections: dict[tuple[str, str, str], list[str]] = {}
+def load_templates() -> dict[str, Phrasings]:
+    """Returns phrasings with {fields} by kind."""
+    sections: dict[str, dict[str, str]] = {}
     for line in _FILE.read_text("utf-8").splitlines():
-        if line.startswith("[") and line.endswith("]"):
-            kind, language, split = line[1:-1].split()
-            phrasings = sections.setdefault((kind, language, split), [])
+        if heading := _HEADING.fullmatch(line):
+            kind, language, split = heading.groups()
+            section = sections.setdefault(kind, {})
+            name = f"{split}_{language}"
+            section[name] = ""
         elif line:
-            phrasings.append(line)
-    return {key: tuple(phrasings) for key, phrasings in sections.items()}
-
-
-def templates(kind: str, language: Language, split: Split) -> tuple[str, ...]:
-    return load_templates()[kind, language, split]
+            section[name] += line + "\n"
+    return {kind: phrasings(**texts) for kind, texts in sections.items()}

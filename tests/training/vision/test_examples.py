@@ -1,6 +1,7 @@
 """What every example promises: the same for the same seed, right answers, targets that are unique."""
 
 import itertools
+import math
 import random
 import re
 
@@ -78,14 +79,24 @@ def test_every_tap_is_inside_its_box_and_every_box_inside_the_picture(drawn, kin
     assert taps > 100
 
 
-@pytest.mark.parametrize("kind", ["screen", "shapes"])
-def test_what_may_be_tapped_does_not_overlap(drawn, kind):
-    for example in drawn[kind]:
+def test_what_may_be_tapped_on_a_screen_does_not_overlap(drawn):
+    for example in drawn["screen"]:
         boxes = {turn.box for turn in example.turns if turn.box}
         for one, other in itertools.combinations(boxes, 2):
             is_beside = one[2] <= other[0] + 1 or other[2] <= one[0] + 1
             is_above = one[3] <= other[1] + 1 or other[3] <= one[1] + 1
             assert is_beside or is_above, (one, other)
+
+
+def test_shapes_do_not_overlap(drawn):
+    """The circles round them, that is; corners of their boxes may."""
+    for example in drawn["shapes"]:
+        circles = []
+        for left, top, right, bottom in (mark.box for mark in example.marks):
+            radius, height = (right - left) / 2, (bottom - top) / 2
+            circles.append(((left + right) / 2, (top + bottom) / 2 * radius / height, radius))
+        for (x, y, radius), (other_x, other_y, other_radius) in itertools.combinations(circles, 2):
+            assert math.hypot(x - other_x, y - other_y) > radius + other_radius
 
 
 @pytest.mark.parametrize("kind", KINDS)

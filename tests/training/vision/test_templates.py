@@ -5,42 +5,64 @@ import re
 
 import pytest
 
+from training.text.manners import MANNERS
 from training.vision.labels import all_labels, unlisted_label
 from training.vision.templates import load_templates
 
 TEMPLATES = load_templates()
-KINDS = sorted({(kind, language) for kind, language, _ in TEMPLATES})
+LANGUAGES = ("en", "zh")
 
 
-def words(phrasings, language):
+def sentences(kind, split, language):
+    """All that may be asked, its {fields} not filled in."""
+    return {text for frame in TEMPLATES[kind].frames[split, language] for text in frame.sentences()}
+
+
+def letters(text):
+    return re.sub(r"\W", "", text).lower()
+
+
+def words(texts, language):
     """English words in lower case, or Chinese characters; without fields and punctuation."""
-    text = re.sub(r"\{.*?\}", " ", " ".join(phrasings)).lower()
+    text = re.sub(r"\{.*?\}", " ", " ".join(texts)).lower()
     return set(re.findall(r"[a-z]+" if language == "en" else r"[\u4e00-\u9fff]", text))
 
 
-@pytest.mark.parametrize(("kind", "language"), KINDS)
-def test_every_kind_has_several_phrasings_in_each_split(kind, language):
-    assert len(TEMPLATES[kind, language, "train"]) >= 3
-    assert len(TEMPLATES[kind, language, "held_out"]) >= 2
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_every_kind_has_many_phrasings_to_learn_from(kind, language):
+    assert len(sentences(kind, "train", language)) >= 30
+    assert len(sentences(kind, "held_out", language)) >= 2
 
 
-@pytest.mark.parametrize(("kind", "language"), KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", TEMPLATES)
 def test_no_held_out_phrasing_is_trained_on(kind, language):
-    def plain(split):
-        return {re.sub(r"\W", "", phrasing).lower() for phrasing in TEMPLATES[kind, language, split]}
+    """Nor made of a trained one by the polite words that are put round it."""
+    manners = MANNERS["train", language]
+    polite = [letters(part) for part in ("", *manners.before, *manners.after)]
+    trained = {letters(text) for text in sentences(kind, "train", language)}
+    for text in map(letters, sentences(kind, "held_out", language)):
+        bare = {text.removeprefix(before).removesuffix(after) for before in polite for after in polite}
+        assert not bare & trained
 
-    assert not plain("train") & plain("held_out")
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_phrasings_of_a_kind_have_the_same_fields(kind, language):
+    everything = sentences(kind, "train", language) | sentences(kind, "held_out", language)
+    named = [set(re.findall(r"\{\w+\}", text)) - {"{words}"} for text in everything]
+    assert all(fields == named[0] for fields in named)
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_held_out_word_is_trained_on(language):
+    manners = MANNERS["train", language]
     trained, held_out = (
-        words(
-            [p for key, group in TEMPLATES.items() if key[1:] == (language, split) for p in group], language
-        )
+        words([text for kind in TEMPLATES for text in sentences(kind, split, language)], language)
         for split in ("train", "held_out")
     )
-    assert held_out <= trained
+    assert held_out <= trained | words((*manners.before, *manners.after), language)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
