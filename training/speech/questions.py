@@ -11,7 +11,7 @@ WORDS = phrasings(
         what (do|did) you hear[ in (it|this recording|the recording)]?
         what can you hear[ in (it|this recording)]?
         what (was|is) said[ here| in it]?
-        what (have i|was i|am i) (said|saying|telling you)?
+        what (have i said|was i saying|am i saying|am i telling you)[ there| here]?
         what (does|did) (the recording|this recording|the voice|the speaker|the person) say?
         (which|what) words (did i (use|say|speak)|do you hear|did you hear|were said|are spoken|can you make out)?
         (what is|what's) (the text|the transcript|the wording|the sentence)[ of (this|this recording|the recording)]?
@@ -34,11 +34,11 @@ WORDS = phrasings(
         (text|words|transcript|wording)[ of the recording][, please]
     """,
     held_out_en="""
-        Can you tell me what I said?
-        What am I saying in this recording?
-        Please write out the words that you hear.
-        Transcribe what is said here.
-        What did you hear me say?
+        I said a sentence, what was it?
+        Read to me what you hear in this.
+        My words as text, if you can.
+        Show me what I said as a sentence.
+        What is the sentence that I say here?
     """,
     train_zh="""
         我[都|刚刚|到底]说了(什么|些什么|哪些话|什么话|哪些字)？
@@ -63,11 +63,11 @@ WORDS = phrasings(
         (文字|原话|录音文字|文字稿)
     """,
     held_out_zh="""
-        我在录音里说了什么？
-        请写出你听到的话。
-        帮我把录音变成文字。
-        这段语音说了什么？
-        刚才我说的话是什么？
+        我说的那句话，用文字给我看。
+        听一听，然后写出我的原话。
+        录音里的人说的是哪句话，请写出来。
+        请把声音变成一句文字。
+        请让我看到我说了什么话。
     """,
 )
 
@@ -81,7 +81,7 @@ ORDERS = phrasings(
         *(listen|listen to me|listen to my voice|listen to this|hear me|hear this)[,] (and|then) (act|do it|do this|do that|act on it|carry it out|follow it|obey|help me|do what i ask|start)
         *(follow|carry out|do) the (instruction|order|command|task) (in|of|from) (the|this) recording
         *(take care of|see to|handle|deal with|go ahead with|start with|get going with) (this|it|that|my request|the request|what i want)
-        *help me with (this|it|that|my request|what i want)
+        help me with (this|it|that|my request|what i want)
         *(make it happen|get it done|get this done|act on it|act accordingly|carry it out|act on my words|act)
         *(execute|follow|carry out) the (spoken|recorded) (command|order|instruction|request)
         *(answer|respond to|react to) (what i say|what i said|me|the recording|my request)
@@ -97,16 +97,16 @@ ORDERS = phrasings(
         (just|only) (do it|act|the action)[, no text]
     """,
     held_out_en="""
-        Please follow what I say in the recording.
-        Do what you hear in this recording.
-        Carry out my spoken command, please.
-        Listen to the recording and do what it says.
-        Do as I say.
+        You heard me, so do it on the phone.
+        I have said what to do, please do it.
+        What I want is in the recording, do that.
+        Take what I say as a command.
+        My command is spoken, carry it out.
     """,
     train_zh="""
         *(照|按|按照|依照|根据)(我说的|我的话|录音|录音里说的|我的要求|我的指令|语音|语音里说的|听到的)(做|去做|操作|执行|来做|办|行动)
         *(执行|完成|遵照|听从|落实|办理|照办)(这条|这个|录音里的|语音|我的|语音里的|录音里)(指令|命令|任务|要求|请求)
-        *帮我(做|完成|执行|办|处理|弄)(这件事|一下|这个|这件事情|这条指令|我要的事|这个任务)
+        帮我(做|完成|执行|办|处理|弄)(这件事|一下|这个|这件事情|这条指令|我要的事|这个任务)
         *(听录音|听我说|听我的话|听这段录音|听完录音|听语音|听我的|听完)(，然后|，再|，|然后|再)(去做|操作|执行|照办|帮我做|行动|操作手机|去办)
         *(做|去做|办)(录音里说的事|我说的事|我要你做的事|我说的|语音里说的事|我要的事)
         *(完成|办好)(我说的事|我要的事|语音里说的事|这件事)
@@ -122,10 +122,10 @@ ORDERS = phrasings(
         (只要|我只要)(动作|操作|做就行)[，不要文字]
     """,
     held_out_zh="""
-        请照我在录音里说的做。
-        按照录音里的话去做。
-        听一下录音，照着做。
-        请执行我说的指令。
-        帮我完成录音里说的事。
+        要做的事我在录音里说了，请去做。
+        命令我说了，请你去完成。
+        听完了，按我要的去操作。
+        录音里有任务，请在手机上做。
+        你听，我要你做什么就做什么。
     """,
 )
