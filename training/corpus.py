@@ -9,7 +9,7 @@ from pathlib import Path
 from inference.config import EMBEDDED_MODEL
 from inference.types import Text
 from training.checkpoint import write_tokenizer_files
-from training.example import Language, Turn
+from training.example import LANGUAGES, Turn
 from training.speech.questions import ORDERS, WORDS
 from training.text.commands import spoken_command
 from training.text.examples import text_turn
@@ -21,7 +21,6 @@ SEED = 20_260_101
 NUM_TEXTS = 150_000
 NUM_RECORDINGS = 30_000
 NUM_PICTURES = 4_000
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
 def training_texts() -> Iterator[str]:

@@ -11,6 +11,7 @@ from inference.types import Audio, Image, Message, Text
 Split = Literal["train", "held_out"]
 Language = Literal["en", "zh"]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
+LANGUAGES: tuple[Language, Language] = ("en", "zh")
 FRAME = 1000  # coordinates run from 0 to 999 across the width and down the height
 
 

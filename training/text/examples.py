@@ -3,7 +3,7 @@
 import random
 
 from inference.types import Message, Role, Text
-from training.example import Language, Split, Turn
+from training.example import LANGUAGES, Language, Split, Turn
 from training.text.abilities import abilities
 from training.text.alarms import alarm
 from training.text.arithmetic import arithmetic
@@ -48,7 +48,6 @@ INTENT_KINDS = frozenset("launch type tap swipe back home wait long_press double
 
 WITH_SYSTEM_PROMPT = 0.15
 WITH_HISTORY = 0.1
-LANGUAGES: tuple[Language, Language] = ("en", "zh")
 _CHOICES, _WEIGHTS = list(SUBJECTS), list(SUBJECTS.values())
 
 

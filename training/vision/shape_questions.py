@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 
-from training.example import Language, Split, Turn, asked
+from training.example import LANGUAGES, Language, Split, Turn, asked
 from training.vision.questions import act, frame_box, phrase, to_frame
 from training.vision.shapes import COLOURS, SHAPES, Group, Placed
 
@@ -14,7 +14,6 @@ COUNTS: dict[Language, tuple[str, ...]] = {
 }
 ANY: dict[Language, str] = {"en": "shapes", "zh": "形状"}
 THOUGHTS: dict[Language, str] = {"en": "I look at the shapes.", "zh": "我看一下图形。"}
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
 def describe(counts: Counter[Group], language: Language) -> str:

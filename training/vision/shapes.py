@@ -169,9 +169,7 @@ def _draw(rng: random.Random, image: Image.Image, place: Placed, colour: Colour,
     corner = round((place.x - place.radius) * pixels), round((place.y - place.radius) * pixels)
     if rng.random() < 0.35:
         offset = max(1, round(place.radius * 0.09 * pixels))
-        shadow = mask.filter(ImageFilter.BoxBlur(offset * 0.6)).point(
-            [value * 2 // 5 for value in range(256)]
-        )
+        shadow = mask.filter(ImageFilter.BoxBlur(offset * 0.6)).point(SHADOW)
         image.paste((0, 0, 0), (corner[0] + offset, corner[1] + offset), shadow)
     image.paste(_shaded(rng, colour, mask.size), corner, mask)
 
