@@ -24,7 +24,8 @@ class Score:
 
 
 def is_right(item: Item, answer: str) -> bool:
-    return is_inside(answer, item.turn) if item.turn.box is not None else answer.strip() == item.turn.answer
+    answer = answer.strip()
+    return is_inside(answer, item.turn) if item.turn.box is not None else answer == item.turn.answer
 
 
 def score(group: str, answers: Sequence[tuple[Item, str]]) -> Score:

@@ -18,18 +18,37 @@ def test_an_answer_is_right_to_the_letter() -> None:
     assert [answer for _, answer in result.wrong] == ["pay", "Pay now"]
 
 
+TAP = 'do(action="Tap", element=[200,250])'
+
+
 @pytest.mark.parametrize(
     ("answer", "share"),
     [
         ('do(action="Tap", element=[100,200])', 100),
-        ('do(action="Tap", element=[300,400])', 100),
+        ('do(action="Tap", element=[300,400])\n', 100),
         ('do(action="Tap", element=[301,400])', 0),
         ('do(action="Tap", element=[200,99])', 0),
         ("The button.", 0),
     ],
 )
 def test_a_tap_is_right_inside_its_box(answer: str, share: float) -> None:
-    assert score("taps", [(item("", (100, 100, 300, 400)), answer)]).value == share
+    assert score("taps", [(item(TAP, (100, 100, 300, 400)), answer)]).value == share
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        'do(action="Long Press", element=[200,250])',
+        'do(action="Double Tap", element=[200,250])',
+        "element=[200,250]",
+        'do(action="Tap", element=[200,250]',
+        'do(action="Tap", element=[200,250]) now',
+        'I do(action="Tap", element=[200,250])',
+        'do(action="Tap", element=[2000,250])',
+    ],
+)
+def test_the_right_place_of_another_action_or_in_other_text_is_wrong(answer: str) -> None:
+    assert score("taps", [(item(TAP, (100, 100, 300, 400)), answer)]).value == 0
 
 
 def test_transcripts_count_wrong_words_or_characters() -> None:
