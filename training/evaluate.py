@@ -21,17 +21,21 @@ from training.scoring import Score, score
 Results = dict[str, dict[str, Score]]  # respondent -> group -> score
 
 
-async def ask_all(respondent: Respondent, items: Sequence[Item], concurrency: int) -> dict[str, Score]:
+async def answer_all(respondent: Respondent, items: Sequence[Item], concurrency: int) -> list[str]:
     """Asks everything at once, `concurrency` at a time."""
     gate = asyncio.Semaphore(concurrency)
 
-    async def ask(item: Item) -> tuple[Item, str]:
+    async def ask(item: Item) -> str:
         async with gate:
-            return item, await respondent.ask(item)
+            return await respondent.ask(item)
 
-    answered = await asyncio.gather(*(ask(item) for item in items))
+    return await asyncio.gather(*(ask(item) for item in items))
+
+
+async def ask_all(respondent: Respondent, items: Sequence[Item], concurrency: int) -> dict[str, Score]:
+    answers = await answer_all(respondent, items, concurrency)
     by_group: dict[str, list[tuple[Item, str]]] = defaultdict(list)
-    for item, answer in answered:
+    for item, answer in zip(items, answers, strict=True):
         by_group[item.group].append((item, answer))
     return {group: score(group, by_group[group]) for group in GROUPS if group in by_group}
 

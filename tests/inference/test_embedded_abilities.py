@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from inference.config import EMBEDDED_MODEL
 from inference.types import Audio, Image
-from training.evaluate import ask_all
+from training.evaluate import answer_all
 from training.held_out import Item, held_out_items
 from training.respondents import EngineRespondent
-from training.scoring import Score, is_right
+from training.scoring import is_right, score
 from training.unpack import unpack
 
 pytestmark = pytest.mark.slow
@@ -28,12 +28,28 @@ SEED = 3
 Pixels = NDArray[np.uint8]
 
 
-def ask(items: Sequence[Item], concurrency: int = 8, model: Path = EMBEDDED_MODEL) -> Score:
-    async def run() -> Score:
+def answers(items: Sequence[Item], concurrency: int = 8, model: Path = EMBEDDED_MODEL) -> list[str]:
+    async def run() -> list[str]:
         async with EngineRespondent(str(model), "cpu", "none") as respondent:
-            return (await ask_all(respondent, items, concurrency))[items[0].group]
+            return await answer_all(respondent, items, concurrency)
 
     return asyncio.run(run())
+
+
+def scored(items: Sequence[Item], answers: Sequence[str]) -> float:
+    """In per cent. Of transcripts, errors."""
+    return score(items[0].group, list(zip(items, answers, strict=True))).value
+
+
+def ask(items: Sequence[Item]) -> float:
+    return scored(items, answers(items))
+
+
+@pytest.fixture(scope="module")
+def floats(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("unpacked") / "floats"
+    unpack(EMBEDDED_MODEL, directory)
+    return directory
 
 
 def with_pixels(items: Sequence[Item], change: Callable[[Pixels], Pixels]) -> list[Item]:
@@ -53,38 +69,43 @@ def titles() -> list[Item]:
     return [item for item in held_out_items(60, SEED, ["labels read"]) if item.turn.kind in kinds][:16]
 
 
-def test_commands_become_actions_alone_and_in_a_batch_and_in_floats(tmp_path: Path) -> None:
-    items = held_out_items(40, SEED, ["text actions"])
-    together, alone = ask(items, concurrency=16), ask(items[:10], concurrency=1)
-    assert together.value >= 90
-    answers = {id(item): answer for item, answer in together.wrong}
-    assert [answers.get(id(item)) for item, answer in alone.wrong] == [answer for _, answer in alone.wrong]
-    unpack(EMBEDDED_MODEL, tmp_path / "floats")
-    assert ask(items, model=tmp_path / "floats").value >= 90
+@pytest.mark.parametrize(
+    ("group", "count", "least"),
+    [("text actions", 40, 92), ("labels read", 24, 85), ("spoken commands", 24, 75)],
+)
+def test_it_is_right_in_a_batch_and_alone_and_in_floats(
+    group: str, count: int, least: float, floats: Path
+) -> None:
+    items = held_out_items(count, SEED, [group])
+    together = answers(items)
+    assert scored(items, together) >= least
+    assert answers(items[:8], concurrency=1) == together[:8]
+    assert scored(items, answers(items, model=floats)) >= least
 
 
-def test_it_says_who_it_is_and_what_is_beyond_it() -> None:
-    assert ask(held_out_items(40, SEED, ["identity and out of depth"])).value >= 85
-
-
-def test_it_reads_labels_and_numbers() -> None:
-    assert ask(held_out_items(24, SEED, ["labels read"])).value >= 75
+@pytest.mark.parametrize(
+    ("group", "count", "least"),
+    [("identity and out of depth", 40, 92), ("other text", 40, 90), ("other pictures", 24, 85)],
+)
+def test_it_answers_other_questions(group: str, count: int, least: float) -> None:
+    """Who it is and what is beyond it; sums, times and the gateway; what a screen and its icons are."""
+    assert ask(held_out_items(count, SEED, [group])) >= least
 
 
 def test_it_reads_labels_and_reads_nothing_where_the_picture_is_spoilt() -> None:
     """A wrong resize, swapped axes or a mirrored picture would be noticed here."""
     items = titles()
-    right = ask(items).value
-    assert right >= 75
-    assert ask(with_pixels(items, lambda pixels: pixels[:, ::-1])).value <= right / 2
+    right = ask(items)
+    assert right >= 80
+    assert ask(with_pixels(items, lambda pixels: pixels[:, ::-1])) <= right / 2
     squeezed = with_pixels(items, lambda pixels: pixels[::16, ::16].repeat(16, 0).repeat(16, 1))
-    assert ask(squeezed).value <= right / 2
+    assert ask(squeezed) <= right / 2
 
 
 def test_it_taps_what_is_named_and_misses_what_is_shown_elsewhere() -> None:
     """A picture that does not fill the model's grid, as a wrong resize would have it."""
-    items = held_out_items(24, SEED, ["taps"])
-    assert ask(items).value >= 80
+    items = held_out_items(32, SEED, ["taps"])
+    assert ask(items) >= 84
 
     def shrunk(pixels: Pixels) -> Pixels:
         smaller = np.zeros_like(pixels)
@@ -92,20 +113,20 @@ def test_it_taps_what_is_named_and_misses_what_is_shown_elsewhere() -> None:
         smaller[: part.shape[0], : part.shape[1]] = part
         return smaller
 
-    assert ask(with_pixels(items, shrunk)).value <= 40
+    assert ask(with_pixels(items, shrunk)) <= 40
 
 
 def test_it_names_colours_and_is_misled_by_swapped_channels() -> None:
     reddish_or_blue = re.compile("red|orange|blue|红|橙|蓝", re.IGNORECASE)
     items = held_out_items(40, SEED, ["colours and shapes"])
-    assert ask(items).value >= 80
+    assert ask(items) >= 85
     items = [item for item in items if reddish_or_blue.search(item.turn.answer)]
-    assert ask(with_pixels(items, lambda pixels: pixels[..., ::-1])).value <= 20
+    assert ask(with_pixels(items, lambda pixels: pixels[..., ::-1])) <= 20
 
 
 def test_it_writes_down_what_is_said() -> None:
-    assert ask(held_out_items(24, SEED, ["english transcripts"])).value <= 35
-    assert ask(held_out_items(24, SEED, ["chinese transcripts"])).value <= 35
+    assert ask(held_out_items(24, SEED, ["english transcripts"])) <= 15
+    assert ask(held_out_items(24, SEED, ["chinese transcripts"])) <= 15
 
 
 def test_it_hears_commands_and_nothing_right_at_a_wrong_rate() -> None:
@@ -116,9 +137,9 @@ def test_it_hears_commands_and_nothing_right_at_a_wrong_rate() -> None:
         places = np.arange(0, len(media.samples) - 1, 0.625)
         return Audio(np.interp(places, np.arange(len(media.samples)), media.samples).astype(np.float32))
 
-    right = ask(items).value
+    right = ask(items)
     assert right >= 75
-    assert ask(with_media(items, slowed)).value <= right / 2
+    assert ask(with_media(items, slowed)) <= right / 2
 
 
 def test_an_answer_is_right_only_to_the_letter() -> None:
