@@ -12,11 +12,11 @@ import json
 import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import safe_open
@@ -59,9 +59,32 @@ def rate_scale(share: float) -> float:
     return max(0.0, min(1.0, share / WARM_UP, (1 - share) / COOL_DOWN))
 
 
+class BatchStream(Protocol):
+    """What is learned from. `num_made` counts batches, each once."""
+
+    num_made: int
+
+    def next(self) -> Batch: ...
+
+    def close(self) -> None: ...
+
+
+# From options, a seed and a device.
+MakeStreams = Callable[[argparse.Namespace, int, torch.device], Mapping[Kind, BatchStream]]
+
+
+def generated_streams(options: argparse.Namespace, seed: int, device: torch.device) -> dict[Kind, Stream]:
+    workers = max(3, options_workers(options))
+    return {
+        kind: Stream(kind, max(1, round(workers * WORKER_SHARES[kind])), seed, MAX_KEPT[kind], device)
+        for kind in KINDS
+    }
+
+
 class Trainer:
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, make_streams: MakeStreams = generated_streams) -> None:
         self.options = options
+        self._make_streams = make_streams
         self.device = torch.device(options.device)
         is_captured = may_capture(self.device, options.eager)
         self.model = make_model(self.device, is_captured)
@@ -82,17 +105,7 @@ class Trainer:
             self._run()
 
     def _run(self) -> None:
-        workers = max(3, options_workers(self.options))
-        streams = {
-            kind: Stream(
-                kind,
-                max(1, round(workers * WORKER_SHARES[kind])),
-                SEED + self.progress.step,
-                MAX_KEPT[kind],
-                self.device,
-            )
-            for kind in KINDS
-        }
+        streams = self._make_streams(self.options, SEED + self.progress.step, self.device)
         held_out = self._make_held_out()
         budget = self.options.seconds
         until = min(budget, self.progress.seconds + (self.options.stop_after or budget))
@@ -225,7 +238,7 @@ def options_workers(options: argparse.Namespace) -> int:
     return int(options.workers or (os.cpu_count() or 4) - 2)
 
 
-def parse_options() -> argparse.Namespace:
+def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1500.0, help="of training in all")
     parser.add_argument("--stop-after", type=float, help="seconds of this run; go on with the same command")
@@ -236,7 +249,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, help="processes that make examples; default: cores less two")
     parser.add_argument("--grade-every", type=float, default=450.0, help="seconds between held-out grades")
     parser.add_argument("--graded-batches", type=int, default=NUM_HELD_OUT, help="of each kind; may be none")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
