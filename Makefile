@@ -35,6 +35,7 @@ bench: $(VENV)/.installed-for-tests
 	$(BIN)/python -m benchmarks.gateway_overhead
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.serve_load
+	$(BIN)/python -m benchmarks.first_answers
 
 docs: $(VENV)/.installed
 	$(BIN)/gateway docs settings > docs/settings.md

@@ -1,4 +1,7 @@
-"""The servers under measurement: each a process of its own, pinned to one core, on a port of its own."""
+"""The servers under measurement: each a process of its own, on a port of its own, pinned to one core.
+
+Where all cores are asked for, as a model uses them, it is pinned to none.
+"""
 
 import contextlib
 import json
@@ -30,10 +33,11 @@ UNLIMITED = {
 }
 
 
-def pin_to(core: int) -> None:
-    """On a machine with one core, or where pinning is not allowed, nothing happens."""
-    with contextlib.suppress(OSError):
-        os.sched_setaffinity(0, {core})
+def pin_to(core: int | None) -> None:
+    """On a machine with one core, or where pinning is not allowed, nothing happens; nor with None."""
+    if core is not None:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {core})
 
 
 def free_port() -> int:
@@ -44,14 +48,16 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def _process(command: Sequence[str], environment: dict[str, str], log: Path) -> Iterator[int]:
+def _process(
+    command: Sequence[str], environment: dict[str, str], log: Path, core: int | None = SERVER_CORE
+) -> Iterator[int]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             env=os.environ | environment,
             stdout=output,
             stderr=output,
-            preexec_fn=lambda: pin_to(SERVER_CORE),
+            preexec_fn=lambda: pin_to(core),
         )
     try:
         yield process.pid
@@ -74,13 +80,30 @@ def bare_fastapi() -> Iterator[int]:
 @contextlib.contextmanager
 def gateway(scope: str = "chat", **settings: str) -> Iterator[tuple[int, int, str]]:
     """Yields port, process id and a token of a gateway with everything on but small limits."""
+    with started_gateway(scope, SERVER_CORE, **settings) as started:
+        yield started.port, started.process_id, started.token
+
+
+@dataclass(frozen=True, slots=True)
+class StartedGateway:
+    port: int
+    process_id: int
+    token: str
+    ready_seconds: float  # from the start of the process
+
+
+@contextlib.contextmanager
+def started_gateway(scope: str, core: int | None, **settings: str) -> Iterator[StartedGateway]:
+    """As `gateway`, pinned to `core`, in a new and empty data directory."""
     port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         environment = UNLIMITED | {"GATEWAY_DATA_DIR": directory} | settings
         command = [str(Path(sys.executable).with_name("gateway"))]
         log = Path(directory, "log")
-        with _process([*command, "serve", "--port", str(port)], environment, log) as process_id:
+        started = time.monotonic()
+        with _process([*command, "serve", "--port", str(port)], environment, log, core) as process_id:
             _wait_until_ready(port, log)
+            ready_seconds = time.monotonic() - started
             issued = subprocess.run(
                 [*command, "token", "issue", "--user", "benchmark", "--scope", scope],
                 env=os.environ | environment,
@@ -88,7 +111,7 @@ def gateway(scope: str = "chat", **settings: str) -> Iterator[tuple[int, int, st
                 text=True,
                 check=True,
             )
-            yield port, process_id, issued.stdout.strip()
+            yield StartedGateway(port, process_id, issued.stdout.strip(), ready_seconds)
 
 
 @dataclass(frozen=True, slots=True)
