@@ -4,6 +4,7 @@ Classes and users take turns as in the scheduler, so one user's burst of picture
 for more than the one that is under way. Used by the engine's thread alone.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ from inference.engine.fair_queue import FairQueue
 from inference.models.prompt import EncodedPrompt
 from inference.stepwise import Stepwise
 from inference.types import PRIORITIES, GenerationRequest
+
+logger = logging.getLogger(__name__)
+
+Begin = Callable[[GenerationRequest], Stepwise[EncodedPrompt]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,10 +30,13 @@ class Arrival:
 
 
 class Arrivals:
-    """Owned by the engine. `begin` starts to encode a request's prompt."""
+    """Owned by the engine. `begin` starts to encode a request's prompt; it is called once more for a
+    request that ran out of memory, after `release_memory`.
+    """
 
-    def __init__(self, begin: Callable[[GenerationRequest], Stepwise[EncodedPrompt]]) -> None:
+    def __init__(self, begin: Begin, release_memory: Callable[[], None]) -> None:
         self._begin = begin
+        self._release_memory = release_memory
         self._arrivals: dict[int, Arrival] = {}
         self._queues = {priority: FairQueue[Arrival]() for priority in PRIORITIES}
         self._under_way: tuple[Arrival, Stepwise[EncodedPrompt]] | None = None
@@ -64,7 +72,7 @@ class Arrivals:
         arrival = self._next()
         try:
             if self._under_way is None:
-                self._under_way = arrival, self._begin(arrival.request)
+                self._under_way = arrival, _encode(arrival.request, self._begin, self._release_memory)
             return arrival, next(self._under_way[1])
         except StopIteration as end:
             prompt: EncodedPrompt = end.value
@@ -79,3 +87,15 @@ class Arrivals:
         if self._under_way is not None:
             return self._under_way[0]
         return next(queue for queue in self._queues.values() if len(queue)).pop()
+
+
+def _encode(
+    request: GenerationRequest, begin: Begin, release_memory: Callable[[], None]
+) -> Stepwise[EncodedPrompt]:
+    """Not a method: a generator under way would keep `Arrivals` and the model alive, in a cycle."""
+    try:
+        return (yield from begin(request))
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        logger.warning("%s while a prompt was encoded; it is tried once more", type(error).__name__)
+    release_memory()  # only here: the error held what the tower had
+    return (yield from begin(request))

@@ -80,7 +80,8 @@ class Engine:
         self._context_length = min(model.context_length, num_blocks * block_size)
         self._shared_prefixes = {text: self._encode_shared(text) for text in config.shared_system_prompts}
         self._arrivals = Arrivals(  # without the engine, which shall be freed when it is dropped
-            lambda request: model.encode_stepwise(request.messages, request.enable_thinking, request.task)
+            lambda request: model.encode_stepwise(request.messages, request.enable_thinking, request.task),
+            self._runner.release_memory,
         )
         self._sequences: dict[int, Sequence] = {}
         self._outcomes: list[Outcome] = []
@@ -151,6 +152,8 @@ class Engine:
                 sequence = self._make_sequence(arrival.key, arrival.request, result)
             except Exception as error:
                 self._fail(arrival.key, error)
+                if not isinstance(error, InferenceError):
+                    self._runner.probe()
                 continue
             text_tokens += sequence.prompt_tokens
             self._sequences[arrival.key] = sequence

@@ -142,11 +142,13 @@ class FakeModel:
         self.tokenizer = FakeTokenizer()
         self.encoded = 0
         self.tower_pieces: tuple[float, ...] = ()  # operations of each piece of a picture; < 0: an error
+        self.before_tower: Callable[[], None] = lambda: None  # where tests interfere
         self.towers_at_work = 0
 
     def _tower(self) -> Iterator[float]:
         self.towers_at_work += 1
         try:
+            self.before_tower()
             for operations in self.tower_pieces:
                 if operations < 0:
                     raise ZeroDivisionError

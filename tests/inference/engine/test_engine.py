@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.engine.engine import tower_cost
+from inference.config import EngineConfig
+from inference.engine.engine import Engine, tower_cost
 from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull, UnsupportedModality
 from inference.types import Audio, Delta, Image, Message, Text, Usage
 
@@ -451,6 +452,38 @@ def test_a_batch_too_large_for_memory_is_computed_in_parts(
     model.decoder.before_forward = run_out
     answers = run_all(make_engine(model), [make_request(f"hi {key}") for key in range(8)])
     assert [text_of(answers[key]) for key in range(8)] == [f"hi {key}" for key in range(8)]
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_tower_that_runs_out_of_memory_gets_one_more_try(
+    make_engine, make_model, make_request, run_all, error: type[Exception], failures: int
+) -> None:
+    model = make_model()
+    to_come = iter([error] * failures)
+
+    def run_out() -> None:
+        for each in to_come:
+            raise each
+
+    model.before_tower = run_out
+    answers = run_all(make_engine(model), [make_request(messages=PICTURE), make_request("fine")])
+    if failures == 1:
+        assert last_of(answers[0]).finish_reason == "stop"
+    else:
+        assert [type(event) for event in answers[0]] == [GenerationFailed]
+    assert text_of(answers[1]) == "fine"
+    assert model.towers_at_work == 0
+
+
+def test_a_device_that_was_lost_while_a_picture_was_encoded_ends_the_engine(make_model, make_request) -> None:
+    """ "meta" is a device on which everything that a value is asked of fails."""
+    model = make_model()
+    model.tower_pieces = (-1,)
+    engine = Engine(model, torch.device("meta"), EngineConfig(kv_cache_tokens=64))
+    engine.add(0, make_request(messages=PICTURE))
+    with pytest.raises(RuntimeError, match="meta"):
+        engine.step()
 
 
 def test_errors_do_not_keep_the_prompt_alive(make_engine, make_request, run_all) -> None:
