@@ -179,7 +179,8 @@ class Pool:
             self._idle.set()
 
     def _worker_status(self, worker: Worker) -> WorkerStatus:
-        mine = [ticket for ticket in self._tickets.values() if ticket.worker is worker]
+        # Who waits for any worker to come back is counted once, with the first.
+        mine = [ticket for ticket in self._tickets.values() if (ticket.worker or self._workers[0]) is worker]
         running = sum(ticket.has_begun for ticket in mine)
         return WorkerStatus(
             worker=worker.name,

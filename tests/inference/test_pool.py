@@ -164,6 +164,23 @@ async def test_a_killed_worker_is_replaced_and_what_had_not_spoken_is_replayed(
         assert pool.status().workers[0].healthy
 
 
+async def test_what_waits_for_a_worker_to_come_back_is_counted(open_pool, make_request, gate) -> None:
+    may_load = threading.Event()
+    may_load.set()
+    async with open_pool(before_load=lambda device: may_load.wait(30)) as pool:
+        gate.is_open.clear()
+        tasks = [asyncio.create_task(collect(pool, make_request())) for _ in range(3)]
+        await until(lambda: pool.status().waiting == 3)
+        may_load.clear()
+        gate.kills = 1
+        gate.is_open.set()
+        await until(lambda: not pool.status().is_ready)
+        status = pool.status()
+        may_load.set()
+        assert [said(answer) for answer in await asyncio.gather(*tasks)] == ["hello"] * 3
+        assert (status.running, status.waiting) == (0, 3)
+
+
 async def test_a_killed_worker_fails_what_had_spoken(open_pool, make_request, gate) -> None:
     async with open_pool() as pool:
         answer = pool.generate(make_request("a long answer"))
