@@ -32,7 +32,8 @@ class Ticket:
         self.worker: Worker | None = None
         self.events: asyncio.Queue[Event] = asyncio.Queue()  # bounded by the request's max_tokens
         self.ended = asyncio.Event()
-        self.has_begun = False
+        self.has_begun = False  # at its present worker
+        self.is_announced = False
         self.has_spoken = False
         self.is_replay = False
         self.is_aborted = False
@@ -42,8 +43,9 @@ class Ticket:
         """Hands an event to the caller, who sees exactly one Delta without text, first."""
         if isinstance(event, Delta):
             is_beginning = not (event.text or event.reasoning or event.finish_reason)
-            if not self.has_begun:
-                self.has_begun = True
+            self.has_begun = True
+            if not self.is_announced:
+                self.is_announced = True
                 self.events.put_nowait(Delta(usage=event.usage))
             if is_beginning:
                 return
@@ -207,6 +209,7 @@ class Pool:
             if ticket.worker is not worker:
                 continue
             ticket.worker = None
+            ticket.has_begun = False
             if ticket.is_aborted:
                 self._finish(ticket, "aborted")
             elif ticket.has_spoken or ticket.is_replay:

@@ -24,17 +24,21 @@ class WorkerKilled(BaseException):
 
 
 class Gate:
-    """Holds every forward step until it is opened; may kill the worker instead."""
+    """Holds every forward step but the `free_steps` until it is opened; may kill the worker instead."""
 
     def __init__(self) -> None:
         self.is_open = threading.Event()
         self.is_open.set()
         self.entered = threading.Event()
+        self.free_steps = 0
         self.kills = 0
         self.steps = 0
 
     def __call__(self, *_: object) -> None:
         self.steps += 1
+        if self.free_steps:
+            self.free_steps -= 1
+            return
         self.entered.set()
         assert self.is_open.wait(30)
         if self.kills:
@@ -179,6 +183,24 @@ async def test_what_waits_for_a_worker_to_come_back_is_counted(open_pool, make_r
         may_load.set()
         assert [said(answer) for answer in await asyncio.gather(*tasks)] == ["hello"] * 3
         assert (status.running, status.waiting) == (0, 3)
+
+
+async def test_what_is_replayed_waits_again(open_pool, make_request, gate) -> None:
+    gate.free_steps = 1
+    async with open_pool(max_waiting_requests=1, before_load=lambda device: gate.is_open.clear()) as pool:
+        begun = asyncio.create_task(collect(pool, make_request("<answer")))  # says nothing for a while
+        await until(lambda: pool.status().running == 1)
+        gate.kills = 1
+        gate.is_open.set()
+        await until(lambda: gate.steps == 3)
+        status = pool.status()
+        assert (status.running, status.waiting) == (0, 1)
+        with pytest.raises(QueueFull):
+            await collect(pool, make_request())
+        gate.is_open.set()
+        answer = await begun
+        assert said(answer) == "<answer"
+        assert sum(map(is_beginning, answer)) == 1
 
 
 async def test_a_killed_worker_fails_what_had_spoken(open_pool, make_request, gate) -> None:
