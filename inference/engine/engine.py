@@ -270,12 +270,21 @@ class Engine:
             self._scheduler.remove(sequence)
         if not isinstance(error, InferenceError):
             logger.error("a request failed: %s", type(error).__name__, exc_info=error)
+            forget_frames(error)
             error = GenerationFailed(f"{type(error).__name__} while it was executed")
         self._outcomes.append((key, error.with_traceback(None)))  # frames would keep the prompt alive
 
     def _say(self, sequence: Sequence, text: str, reasoning: str) -> None:
         if text or reasoning:
             self._outcomes.append((sequence.key, Delta(text, reasoning, None, sequence.usage)))
+
+
+def forget_frames(error: BaseException) -> None:
+    """Frees what the frames hold, prompt and tensors: they hold the error as well, so nothing else would."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__context__
 
 
 def tower_cost(device: torch.device) -> float:

@@ -1,6 +1,8 @@
 """Requests, and engines over a fake model."""
 
-from collections.abc import Callable
+import gc
+import logging
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
@@ -49,6 +51,22 @@ def require_cuda(count: int) -> None:
         pytest.skip(f"needs {count} CUDA devices")
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     torch.backends.cudnn.conv.fp32_precision = "ieee"
+
+
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    """What is free in the end was in no cycle."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture
+def no_log_records() -> Iterator[None]:
+    """pytest keeps every record, with its traceback and all that the frames hold."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture

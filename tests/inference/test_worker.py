@@ -1,10 +1,7 @@
 """What a worker's thread leaves behind; requests and restarts are tested through the pool."""
 
 import asyncio
-import gc
-import logging
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,19 +32,9 @@ class Listener:
         self.has_died.set()
 
 
-@pytest.fixture
-def no_garbage_collection() -> Iterator[None]:
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("no_garbage_collection")
-async def test_a_dead_worker_has_freed_its_model_when_it_says_so(
-    tmp_path: Path, make_request, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_garbage_collection", "no_log_records")
+async def test_a_dead_worker_has_freed_its_model_when_it_says_so(tmp_path: Path, make_request) -> None:
     """The next one loads then, and a device has no room for two."""
-    monkeypatch.setattr(logging.getLogger("inference.worker"), "disabled", True)  # pytest keeps its records
     write_glm4(tmp_path)
     decoders: list[weakref.ref[Decoder]] = []
 

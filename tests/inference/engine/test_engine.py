@@ -1,6 +1,7 @@
 """Answers of the whole engine over a fake model: exact in any company, and every way to end."""
 
 import random
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -484,6 +485,33 @@ def test_a_device_that_was_lost_while_a_picture_was_encoded_ends_the_engine(make
     engine.add(0, make_request(messages=PICTURE))
     with pytest.raises(RuntimeError, match="meta"):
         engine.step()
+
+
+@pytest.mark.parametrize("where", ["a tower", "the decoder"])
+@pytest.mark.usefixtures("no_garbage_collection", "no_log_records")
+def test_a_failed_request_is_freed_at_once(make_engine, make_model, make_request, where: str) -> None:
+    """Its tensors may be large, and garbage is collected when Python likes."""
+    model = make_model()
+    held: list[weakref.ref[torch.Tensor]] = []
+
+    def fail(*_: object) -> None:
+        activations = torch.zeros(3)
+        held.append(weakref.ref(activations))
+        try:
+            _ = activations[3]
+        except IndexError:
+            raise RuntimeError("this one has a context, with frames of its own") from None
+
+    if where == "a tower":
+        model.before_tower = fail
+    else:
+        model.decoder.before_forward = fail
+    engine = make_engine(model)
+    engine.add(0, make_request(messages=PICTURE))
+    answers: dict[int, list[Delta | InferenceError]] = {0: []}
+    step_to_the_end(engine, answers)
+    assert isinstance(answers[0][-1], GenerationFailed)
+    assert [reference() for reference in held] == [None]
 
 
 def test_errors_do_not_keep_the_prompt_alive(make_engine, make_request, run_all) -> None:
