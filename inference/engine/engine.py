@@ -223,6 +223,7 @@ class Engine:
     def _advance(self, chunk: Chunk, token_id: int | None) -> None:
         sequence = chunk.sequence
         if token_id == NOT_FINITE:
+            self._scheduler.distrust(sequence)
             raise GenerationFailed("the logits are not finite")
         self._scheduler.advance(chunk)
         timeline = sequence.request.timeline

@@ -83,12 +83,16 @@ class BlockAllocator:
                 if self._hashes[block] is None:
                     self._free.move_to_end(block, last=False)
 
-    def _take_free(self) -> int:
-        block, _ = self._free.popitem(last=False)
+    def forget(self, block: int) -> None:
+        """From now on its content is not found."""
         content_hash = self._hashes[block]
         if content_hash is not None:
             del self._blocks[content_hash]
             self._hashes[block] = None
+
+    def _take_free(self) -> int:
+        block, _ = self._free.popitem(last=False)
+        self.forget(block)
         self._references[block] = 1
         return block
 

@@ -61,6 +61,11 @@ class Scheduler:
         else:
             self._queue(sequence).remove(sequence)
 
+    def distrust(self, sequence: Sequence) -> None:
+        """Lets nobody find the blocks of a running sequence any more: one of them may be computed wrong."""
+        for block in sequence.block_table.tolist():
+            self._allocator.forget(block)
+
     def schedule(self, spent_tokens: int = 0) -> list[Chunk]:
         """Returns this step's work: one token of every decoding sequence, then chunks of prefills.
 

@@ -1,6 +1,7 @@
 """The engine over the real decoder: what transformers says, to the token, in whatever company."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from inference.engine.text_stream import TextStream
 from inference.errors import GenerationFailed
 from inference.loading.registry import load_model
 from inference.models.decoder import Decoder
+from inference.timeline import Timeline
 from inference.types import Audio, Delta, GenerationRequest, Image, Message, Text
 
 from ..models.test_glm4v import message, reference_inputs
@@ -126,6 +128,27 @@ def test_what_a_failed_request_left_in_the_cache_reaches_nobody(
     engine = make_engine(characters(decoder), kv_cache_tokens=64, block_size=16)
     assert isinstance(run_all(engine, [make_request(to_text(poison), max_tokens=8)])[0][-1], GenerationFailed)
     assert texts(run_all(engine, [fine])) == expected
+
+
+def test_a_prompt_whose_beginning_was_computed_wrong_is_computed_again(
+    tmp_path: Path, make_engine, make_request, run_all, device: str
+) -> None:
+    write_glm4(tmp_path)
+    decoder = load_model(str(tmp_path), device, "none").decoder
+    faults = iter([True])
+
+    def spoil_once(_: object, arguments: tuple[torch.Tensor, ...]) -> None:
+        if next(faults, False):
+            arguments[0][5] = float("nan")
+
+    decoder.register_forward_pre_hook(spoil_once)
+    request = make_request(to_text(random_sequences((150,))[0]), max_tokens=4)
+    engine = make_engine(characters(decoder), block_size=16, chunk_tokens=64)
+    assert isinstance(run_all(engine, [request])[0][-1], GenerationFailed)
+    assert run_all(engine, [request])[0][-1].finish_reason is not None
+    timeline = Timeline()
+    assert run_all(engine, [replace(request, timeline=timeline)])[0][-1].finish_reason is not None
+    assert timeline.cached_tokens == 144, "what is right can be found again"
 
 
 def shown(tokens: list[int], tokenizer: Tokenizer) -> str:

@@ -140,6 +140,13 @@ class AllocatorMachine(RuleBasedStateMachine):
             self.contents[block] = content_hash
         self.allocator.publish(block, content_hash)
 
+    @precondition(lambda self: any(self.held))
+    @rule(data=st.data())
+    def forget(self, data: st.DataObject) -> None:
+        block = data.draw(st.sampled_from(sorted({block for blocks in self.held for block in blocks})))
+        self.contents.pop(block, None)
+        self.allocator.forget(block)
+
     @rule(hashes=st.lists(st.sampled_from([b"a", b"b", b"c"]), max_size=3, unique=True))
     def acquire_cached(self, hashes: list[bytes]) -> None:
         known = {content: block for block, content in self.contents.items()}
