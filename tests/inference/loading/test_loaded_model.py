@@ -14,6 +14,7 @@ from inference.loading.registry import load_model
 from inference.models.audio_tower import AudioConfig
 from inference.models.fusion import Fusion
 from inference.models.vision_tower import VisionConfig
+from inference.stepwise import Stepwise
 from inference.types import Audio, Image, Message, Part, Text
 
 from ..tiny_checkpoints import write_glm4
@@ -120,7 +121,7 @@ def test_hashes_tell_media_apart() -> None:
 
 
 class _Unusable(Fusion):
-    def encode(self, media: Image | Audio) -> torch.Tensor:
+    def encode_stepwise(self, media: Image | Audio) -> Stepwise[torch.Tensor]:
         raise AssertionError("a tower worked")
 
 
