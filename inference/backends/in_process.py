@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 import torch
@@ -17,7 +17,7 @@ from inference.errors import BackendUnavailable
 from inference.loading.recogniser import load_recogniser
 from inference.loading.registry import load_model
 from inference.pool import Pool
-from inference.types import GenerationRequest
+from inference.types import Delta, GenerationRequest
 
 LoadModel = Callable[[str, str, str, bool], LoadedModel]  # model, device, quantization, quantize_head
 LoadRecogniser = Callable[[str, str], LoadedRecogniser]  # model, device
@@ -40,6 +40,7 @@ class InProcessBackend:
         self._load = load
         self._load_speech = load_speech
         self._model_card: ModelCard | None = None
+        self._is_closing = False
         devices = resolve_devices(config.devices)
         self._pool = Pool(devices, self._make_engine, config.max_waiting_requests)
         self._speech: SpeechRecognition | None = None
@@ -67,6 +68,8 @@ class InProcessBackend:
         self._model_card = model_card
 
     def generate(self, request: GenerationRequest) -> DeltaStream:
+        if self._is_closing:
+            return _refuse()
         if self._speech is None or not has_recording(request):
             return self._pool.generate(request)
         if request.task == "transcribe":
@@ -84,7 +87,8 @@ class InProcessBackend:
         return tuple(load for load in loads if load is not None)
 
     async def aclose(self, drain_seconds: float) -> None:
-        """What is being transcribed goes on to the model, which is therefore closed last."""
+        """What is being heard goes on to the model, which is therefore closed last."""
+        self._is_closing = True
         started_at = time.monotonic()
         if self._speech is not None:
             await self._speech.aclose(drain_seconds)
@@ -102,6 +106,12 @@ class InProcessBackend:
         assert self._config.speech_recognition_model is not None
         prepare_thread(device)
         return SpeechEngine(self._load_speech(self._config.speech_recognition_model, device))
+
+
+async def _refuse() -> AsyncGenerator[Delta, None]:
+    """Not when it is made but when it is asked, as every answer does."""
+    raise BackendUnavailable("the backend is closing")
+    yield Delta()  # type: ignore[unreachable] # it makes this a generator
 
 
 def prepare_thread(device: str) -> None:

@@ -1,7 +1,9 @@
 """Recordings become words before a model that cannot hear sees them. No tensors: the pool has those."""
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -23,6 +25,9 @@ class SpeechRecognition:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._transcripts: WeakKeyDictionary[Audio, str] = WeakKeyDictionary()
+        self._listeners = 0  # requests that are not yet handed to the model
+        self._all_heard = asyncio.Event()
+        self._all_heard.set()
 
     async def start(self) -> None:
         await self._pool.start()
@@ -31,7 +36,12 @@ class SpeechRecognition:
         return self._pool.status()
 
     async def aclose(self, drain_seconds: float) -> None:
-        await self._pool.aclose(drain_seconds)
+        """Closes the pool once all that is to be answered is heard: a request may have several recordings."""
+        started_at = time.monotonic()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(drain_seconds):
+                await self._all_heard.wait()
+        await self._pool.aclose(max(0.0, drain_seconds - (time.monotonic() - started_at)))
 
     async def transcribe(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
         """The words of the request's only recording, as `Backend.generate` would say them."""
@@ -48,6 +58,24 @@ class SpeechRecognition:
 
     async def answer(self, request: GenerationRequest, pool: Pool) -> AsyncGenerator[Delta, None]:
         """Transcribes what is still unknown, and lets `pool` answer with words in the recordings' places."""
+        self._listeners += 1
+        self._all_heard.clear()
+        try:
+            heard, cut_off = await self._hear(request)
+        finally:
+            self._listeners -= 1
+            if not self._listeners:
+                self._all_heard.set()  # `aclose` goes on after the next await, when `pool` has the request
+        if cut_off is not None:
+            yield Delta(usage=heard)
+            yield replace(cut_off, usage=heard)
+            return
+        async with aclosing(pool.generate(self._write_out(request))) as deltas:
+            async for delta in deltas:
+                yield delta if delta.usage is None else replace(delta, usage=_add(heard, delta.usage))
+
+    async def _hear(self, request: GenerationRequest) -> tuple[Usage, Delta | None]:
+        """Returns what it took, and how it ended if its time was over or the backend was closing."""
         heard = Usage(0, 0)
         for recording in _recordings(request):
             if recording in self._transcripts:
@@ -55,13 +83,9 @@ class SpeechRecognition:
             async with aclosing(self.transcribe(_to_transcribe(request, recording))) as deltas:
                 last = [delta async for delta in deltas][-1]
             heard = _add(heard, last.usage or Usage(0, 0))
-            if recording not in self._transcripts:  # its time was over, or the backend is closing
-                yield Delta(usage=heard)
-                yield replace(last, usage=heard)
-                return
-        async with aclosing(pool.generate(self._write_out(request))) as deltas:
-            async for delta in deltas:
-                yield delta if delta.usage is None else replace(delta, usage=_add(heard, delta.usage))
+            if recording not in self._transcripts:
+                return heard, last
+        return heard, None
 
     def _write_out(self, request: GenerationRequest) -> GenerationRequest:
         messages = [replace(each, parts=tuple(map(self._to_words, each.parts))) for each in request.messages]

@@ -12,7 +12,7 @@ import pytest
 
 from inference.backends.in_process import InProcessBackend
 from inference.config import EngineConfig
-from inference.errors import GenerationFailed, InvalidCheckpoint
+from inference.errors import BackendUnavailable, GenerationFailed, InvalidCheckpoint
 from inference.types import Audio, Delta, Message, Text
 
 from ..fake_recogniser import LoadedFakeRecogniser, speak
@@ -147,6 +147,56 @@ async def test_a_passed_deadline_ends_before_the_model_is_asked(open_backend, ma
         deltas = await collect(backend, request)
         assert [delta.finish_reason for delta in deltas] == [None, "deadline"]
         assert is_idle(backend)
+
+
+async def test_closing_refuses_what_is_new_and_lets_what_is_being_heard_finish(
+    open_backend, make_request, ears
+) -> None:
+    is_listening, may_go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        is_listening.set()
+        assert may_go_on.wait(30)
+
+    ears.model.before_step = wait
+    messages = (Message("user", (speak("one "), speak("two"))),)
+    async with open_backend() as backend:
+        asking = asyncio.create_task(collect(backend, make_request(messages=messages)))
+        await asyncio.to_thread(is_listening.wait, 30)
+        closing = asyncio.create_task(backend.aclose(30))
+        await asyncio.sleep(0)
+        for request in (
+            make_request("new"),
+            make_request(messages=heard(speak("new"))),
+            make_request(messages=heard(speak("new")), task="transcribe"),
+        ):
+            with pytest.raises(BackendUnavailable):
+                await collect(backend, request)
+        may_go_on.set()
+        assert said(await asking) == "one two"
+        await closing
+        assert not backend.status().is_ready
+
+
+async def test_a_drain_that_is_too_short_aborts_what_is_being_heard(open_backend, make_request, ears) -> None:
+    is_listening, may_go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        is_listening.set()
+        assert may_go_on.wait(30)
+
+    ears.model.before_step = wait
+    messages = (Message("user", (speak("one "), speak("two"))),)
+    async with open_backend() as backend:
+        asking = asyncio.create_task(collect(backend, make_request(messages=messages)))
+        await asyncio.to_thread(is_listening.wait, 30)
+        closing = asyncio.create_task(backend.aclose(0))
+        for _ in range(20):  # until it has given up waiting; no thread has a part in that
+            await asyncio.sleep(0)
+        may_go_on.set()
+        assert (await asking)[-1].finish_reason == "aborted"
+        await closing
+    assert len(ears.model.windows) == 1
 
 
 @pytest.mark.parametrize("task", ["chat", "transcribe"])
