@@ -56,10 +56,18 @@ class InProcessBackend:
         return self._model_card
 
     async def start(self) -> None:
-        """The speech-recognition model first: the cache takes what memory is left."""
+        """The speech-recognition model first: the cache takes what memory is left.
+
+        Leaves nothing behind when it fails, as a pool does.
+        """
         if self._speech is not None:
             await self._speech.start()
-        model_card = await self._pool.start()
+        try:
+            model_card = await self._pool.start()
+        except BaseException:
+            if self._speech is not None:
+                await self._speech.aclose(0)
+            raise
         if self._speech is not None:
             if "audio" in model_card.modalities:
                 speech, self._speech = self._speech, None

@@ -7,6 +7,7 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import pytest
 
@@ -240,3 +241,14 @@ async def test_a_model_that_cannot_be_loaded_ends_the_start(open_backend) -> Non
     with pytest.raises(InvalidCheckpoint, match="ears is not a Whisper model"):
         async with open_backend(load):
             pass
+
+
+async def test_a_model_that_cannot_be_loaded_leaves_no_ears_behind(ears) -> None:
+    def load(*arguments: object) -> NoReturn:
+        raise InvalidCheckpoint("The model directory is empty.")
+
+    before = set(threading.enumerate())
+    backend = InProcessBackend(EngineConfig(speech_recognition_model="ears"), load, lambda *_: ears)
+    with pytest.raises(InvalidCheckpoint, match="empty"):
+        await backend.start()
+    assert set(threading.enumerate()) == before
