@@ -270,6 +270,23 @@ async def test_a_deadline_passes_while_no_worker_is_there(open_pool, make_reques
         may_load.set()
 
 
+async def test_leaving_while_no_worker_is_there_leaves_nothing(open_pool, make_request, gate) -> None:
+    may_load = threading.Event()
+    may_load.set()
+    async with open_pool(before_load=lambda device: may_load.wait(30)) as pool:
+        may_load.clear()
+        gate.kills = 1
+        asking = asyncio.create_task(collect(pool, make_request()))
+        await until(lambda: pool.status().waiting == 1 and not pool.status().is_ready)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert pool.status().waiting == 0
+        may_load.set()
+        await until(lambda: pool.status().is_ready)
+        assert gate.steps == 1, "what nobody waits for was replayed"
+
+
 async def test_an_abort_that_meets_a_dying_worker_leaves_nothing(open_pool, make_request, gate) -> None:
     async with open_pool() as pool:
         gate.is_open.clear()

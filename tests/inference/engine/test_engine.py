@@ -3,6 +3,7 @@
 import random
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import torch
 from inference.config import EngineConfig
 from inference.engine.engine import Engine, tower_cost
 from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull, UnsupportedModality
+from inference.models.forward_batch import ForwardBatch
+from inference.timeline import Timeline
 from inference.types import Audio, Delta, Image, Message, Text, Usage
 
 PROMPTS = [
@@ -230,6 +233,35 @@ def test_a_request_can_end_at_every_stage(make_engine, make_request, ending: str
     assert engine.blocks_used == 0
 
 
+@pytest.mark.parametrize("ending", ["deadline", "aborted"])
+def test_a_request_can_end_while_it_is_preempted(
+    make_engine, make_model, make_request, run_all, ending: str
+) -> None:
+    clock = Clock()
+    requests = [make_request(letter * 30, max_tokens=60, timeline=Timeline()) for letter in "qrstuv"]
+    alone = [text_of(run_all(make_engine(make_model("digest")), [each])[0]) for each in requests]
+    youngest = len(requests) - 1
+    requests[youngest] = replace(requests[youngest], deadline=5.0)
+    engine = make_engine(make_model("digest"), clock, kv_cache_tokens=280)
+    answers: dict[int, list[Delta | InferenceError]] = {key: [] for key in range(len(requests))}
+    for key, request in enumerate(requests):
+        engine.add(key, request)
+    while engine.has_work and not any(request.timeline.preemptions for request in requests):
+        for key, event in engine.step():
+            answers[key].append(event)
+    assert requests[youngest].timeline.preemptions
+    if ending == "aborted":
+        engine.abort(youngest)
+    else:
+        clock.now = 5.0
+    step_to_the_end(engine, answers)
+    assert last_of(answers[youngest]).finish_reason == ending
+    assert alone[youngest].startswith(text_of(answers[youngest]))
+    assert [text_of(answers[key]) for key in range(youngest)] == alone[:youngest]
+    assert engine.blocks_used == 0
+    assert list(run_all(engine, requests[:1])) == [0], "it came back"
+
+
 PICTURE = (Message("user", (Image(np.ones((2, 2, 3), dtype=np.uint8)), Text("look"))),)
 
 
@@ -405,6 +437,33 @@ def test_a_failure_while_decoding_keeps_what_was_said_before(
     assert text_of(answers[1]) == "well"
     assert isinstance(answers[1][-1], GenerationFailed)
     assert text_of(answers[0]) == "hello"
+
+
+def test_a_forward_step_that_fails_while_decoding_fails_one_request(
+    make_engine, make_model, make_request, run_all
+) -> None:
+    model = make_model()
+
+    def fail_in_decode(hidden: torch.Tensor, batch: ForwardBatch) -> None:
+        if batch.is_decode:
+            fail_on_poison(hidden)
+
+    model.decoder.before_forward = fail_in_decode
+    prompts = ["hello", f"{POISON}, which is said before it is read", "there"]
+    answers = run_all(make_engine(model), [make_request(prompt) for prompt in prompts])
+    assert text_of(answers[1]) == POISON
+    assert isinstance(answers[1][-1], GenerationFailed)
+    assert [text_of(answers[key]) for key in (0, 2)] == ["hello", "there"]
+
+
+def test_a_request_that_cannot_be_sampled_fails_alone(make_engine, make_model, make_request, run_all) -> None:
+    """The penalties of its batch were taken off already; that is computed again."""
+    fine = make_request(max_tokens=20, frequency_penalty=0.9)
+    alone = run_all(make_engine(make_model("digest")), [fine])[0]
+    broken = make_request(temperature="which the gateway would refuse")
+    answers = run_all(make_engine(make_model("digest")), [fine, broken, fine])
+    assert [type(event) for event in answers[1]] == [Delta, GenerationFailed]
+    assert text_of(answers[0]) == text_of(answers[2]) == text_of(alone)
 
 
 def test_logits_that_are_no_numbers_fail_one_request(make_engine, make_model, make_request, run_all) -> None:
