@@ -13,11 +13,13 @@ from torch import Tensor
 from inference.engine.sampler import count_token, sample
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence, blocks_for
+from inference.errors import InvalidCheckpoint
 from inference.models.config import DecoderConfig
 from inference.models.forward_batch import ForwardBatch, allocate_kv_cache
 
 CUDA_MEMORY_FRACTION = 0.85  # of what is free once the weights are loaded; the rest is for activations
 CPU_MEMORY_FRACTION = 0.125
+MIN_CONTEXT_TOKENS = 512  # a short conversation; with less room nearly every request is refused
 
 
 class Decoder(Protocol):
@@ -148,7 +150,10 @@ def embedding_dtype(decoder: Decoder, device: torch.device) -> torch.dtype:
 def count_blocks(
     decoder: Decoder, device: torch.device, block_size: int, wanted_tokens: int, given_tokens: int | None
 ) -> int:
-    """Returns how many blocks the cache gets: as set, or what is wanted as far as memory allows."""
+    """Returns how many blocks the cache gets: as set, or what is wanted as far as memory allows.
+
+    Raises `InvalidCheckpoint` where that is too little to serve anybody.
+    """
     if given_tokens is not None:
         return blocks_for(given_tokens, block_size)
     config = decoder.config
@@ -160,4 +165,11 @@ def count_blocks(
         memory = torch.cuda.mem_get_info(device)[0] * CUDA_MEMORY_FRACTION
     else:
         memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * CPU_MEMORY_FRACTION
-    return max(1, min(int(memory) // block_bytes, blocks_for(wanted_tokens, block_size)))
+    num_blocks = min(int(memory) // block_bytes, blocks_for(wanted_tokens, block_size))
+    needed_tokens = min(MIN_CONTEXT_TOKENS, wanted_tokens)
+    if num_blocks * block_size < needed_tokens:
+        raise InvalidCheckpoint(
+            f"The free memory of {device} holds a cache of {num_blocks * block_size} tokens, fewer than the"
+            f" {needed_tokens} of a short request: quantise the model, or take a device with more memory."
+        )
+    return num_blocks

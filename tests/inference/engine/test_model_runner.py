@@ -1,6 +1,7 @@
 """What the model runner tells the decoder, where no answer would show it."""
 
 import os
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from inference.engine.model_runner import CPU_MEMORY_FRACTION, count_blocks, mul
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
 from inference.engine.text_stream import TextStream
+from inference.errors import InvalidCheckpoint
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, SamplingParams
 
@@ -43,6 +45,16 @@ def test_the_cache_is_as_large_as_what_may_run_needs_or_as_was_set() -> None:
     cpu = torch.device("cpu")
     assert count_blocks(EchoDecoder(), cpu, 16, wanted_tokens=1000, given_tokens=None) == 63
     assert count_blocks(EchoDecoder(), cpu, 16, wanted_tokens=1000, given_tokens=100) == 7
+
+
+def test_a_cache_too_small_for_one_request_is_refused_unless_it_was_set() -> None:
+    decoder, cpu = EchoDecoder(), torch.device("cpu")
+    decoder.config = replace(decoder.config, num_layers=10**9)  # 16 gigabytes a token
+    with pytest.raises(
+        InvalidCheckpoint, match="memory of cpu holds a cache of 0 tokens, fewer than the 512"
+    ):
+        count_blocks(decoder, cpu, 16, wanted_tokens=1000, given_tokens=None)
+    assert count_blocks(decoder, cpu, 16, wanted_tokens=1000, given_tokens=16) == 1
 
 
 def test_the_cache_takes_a_part_of_free_memory_at_most() -> None:
