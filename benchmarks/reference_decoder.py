@@ -54,7 +54,12 @@ class TokenModel:
         return chr(FIRST_CHARACTER + ids)
 
     def encode_stepwise(
-        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+        self,
+        messages: tuple[Message, ...],
+        enable_thinking: bool,
+        task: Task,
+        max_tokens: int = 1,
+        context_length: int | None = None,
     ) -> Stepwise[EncodedPrompt]:
         (part,) = messages[0].parts
         assert isinstance(part, Text)

@@ -52,7 +52,12 @@ class LoadedModel(Protocol):
     def tokenizer(self) -> Tokenizer: ...
 
     def encode_stepwise(
-        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+        self,
+        messages: tuple[Message, ...],
+        enable_thinking: bool,
+        task: Task,
+        max_tokens: int = 1,
+        context_length: int | None = None,
     ) -> Stepwise[EncodedPrompt]: ...
 
 
@@ -79,8 +84,15 @@ class Engine:
         self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
         self._context_length = min(model.context_length, num_blocks * block_size)
         self._shared_prefixes = {text: self._encode_shared(text) for text in config.shared_system_prompts}
-        self._arrivals = Arrivals(  # without the engine, which shall be freed when it is dropped
-            lambda request: model.encode_stepwise(request.messages, request.enable_thinking, request.task),
+        context_length = self._context_length  # not the engine, which shall be freed when it is dropped
+        self._arrivals = Arrivals(
+            lambda request: model.encode_stepwise(
+                request.messages,
+                request.enable_thinking,
+                request.task,
+                request.sampling_params.max_tokens,
+                context_length,
+            ),
             self._runner.release_memory,
         )
         self._sequences: dict[int, Sequence] = {}

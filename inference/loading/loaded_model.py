@@ -50,12 +50,20 @@ class LoadedModel:
         return finish(self.encode_stepwise(messages, enable_thinking, task))
 
     def encode_stepwise(
-        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+        self,
+        messages: tuple[Message, ...],
+        enable_thinking: bool,
+        task: Task,
+        max_tokens: int = 1,
+        context_length: int | None = None,
     ) -> Stepwise[EncodedPrompt]:
         """A piece is about a layer of a tower; a text is one piece.
 
-        Raises `UnsupportedModality`, or `PromptTooLong` before any tower has worked.
+        `context_length` is what the engine has room for, where that is less than the model's. Raises
+        `UnsupportedModality`, or `PromptTooLong` before any tower has worked.
         """
+        if context_length is None:
+            context_length = self.context_length
         if task == "transcribe":
             messages = _ask_for_transcript(messages)
         media = [part for message in messages for part in message.parts if not isinstance(part, Text)]
@@ -63,8 +71,8 @@ class LoadedModel:
             if _modality(part) not in self.modalities:
                 raise UnsupportedModality(_modality(part))
         token_ids, starts = self._place_media(self._encode_text(messages, enable_thinking), media)
-        if len(token_ids) >= self.context_length:
-            raise PromptTooLong(len(token_ids), self.context_length)
+        if len(token_ids) + max_tokens > context_length:
+            raise PromptTooLong(len(token_ids), context_length)
         spans = []
         for part, start in zip(media, starts, strict=True):
             assert self.media_encoder is not None

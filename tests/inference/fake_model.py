@@ -157,7 +157,12 @@ class FakeModel:
             self.towers_at_work -= 1
 
     def encode_stepwise(
-        self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
+        self,
+        messages: tuple[Message, ...],
+        enable_thinking: bool,
+        task: Task,
+        max_tokens: int = 1,
+        context_length: int | None = None,
     ) -> Stepwise[EncodedPrompt]:
         """All texts behind each other, then the separator, then perhaps an opened <think>."""
         self.encoded += 1

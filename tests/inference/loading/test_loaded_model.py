@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from inference.config import EngineConfig
+from inference.engine.engine import Engine
 from inference.errors import GenerationFailed, PromptTooLong, UnsupportedModality
 from inference.loading.chat_template import ChatTemplate
 from inference.loading.loaded_model import TRANSCRIBE, LoadedModel, hash_media
@@ -90,6 +92,17 @@ def test_a_prompt_that_fills_the_context_is_refused_before_any_tower_works(model
             user(text, PICTURE), False, "chat"
         )
     assert caught.value.prompt_tokens > model.context_length
+
+
+def test_what_does_not_fit_into_the_engines_cache_is_refused_before_any_tower_works(
+    model: LoadedModel, make_request, run_all
+) -> None:
+    """Which may be smaller than the model's context; the answer has to fit as well."""
+    guarded = replace(model, media_encoder=_Unusable(8, VISION, None))
+    engine = Engine(guarded, torch.device("cpu"), EngineConfig(kv_cache_tokens=64))
+    (error,) = run_all(engine, [make_request(messages=user(Text("a"), PICTURE), max_tokens=60)])[0]
+    assert isinstance(error, PromptTooLong)
+    assert error.context_length == 64
 
 
 def test_transcribing_asks_for_the_words_of_the_recording_alone(model: LoadedModel) -> None:
