@@ -2,8 +2,8 @@
 
 A gateway on all cores of the processor, started a few times in an empty data directory: seconds until it
 is ready, then in turns the first token of `/chat` and whole answers of `/vision` and `/speech`, medians,
-beside the goals for two cores. Each picture and recording is one it has not met, so that nothing is known
-beforehand. What is asked first of each kind after a start counts apart.
+beside the goals for two cores. Each question, picture and recording is one it has not met, so that nothing
+is known beforehand. What is asked first of each kind after a start counts apart.
 """
 
 import argparse
@@ -41,6 +41,8 @@ PROMPTS = (
     "你能做什么？",
     "swipe up",
     "Open the camera app",
+    "早上好",
+    "Go back",
 )
 PACKAGES = ("torch", "transformers", "uvicorn", "av", "pillow")
 
@@ -48,7 +50,7 @@ PACKAGES = ("torch", "transformers", "uvicorn", "av", "pillow")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--starts", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=7, help="of questions after each start")
+    parser.add_argument("--rounds", type=int, default=7, help="of questions after each start, at most 7")
     options = parser.parse_args()
     measured: dict[str, list[float]] = defaultdict(list)
     for _ in range(options.starts):
@@ -73,7 +75,7 @@ def main() -> None:
 
 def answers(client: httpx.Client, number: int) -> Iterator[tuple[str, float]]:
     """Yields the name of each figure and its seconds."""
-    yield "chat_first_token_ms", first_token(client, PROMPTS[number % len(PROMPTS)])
+    yield "chat_first_token_ms", first_token(client, PROMPTS[number])
     screenshot, photo = picture("screenshot.png", "PNG", number), picture("photo.jpg", "JPEG", number)
     yield "screenshot_answer_ms", answer(client, "/vision", {"image": screenshot}, "Tap Sound")
     yield "photo_answer_ms", answer(client, "/vision", {"image": photo}, "What do you see?")
