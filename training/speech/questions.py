@@ -34,11 +34,14 @@ WORDS = phrasings(
         (text|words|transcript|wording)[ of the recording][, please]
     """,
     held_out_en="""
-        I said a sentence, what was it?
-        Read to me what you hear in this.
-        My words as text, if you can.
-        Show me what I said as a sentence.
-        What is the sentence that I say here?
+        Write down what I said in the recording.
+        Can you transcribe this recording for me?
+        What did I say in the voice message?
+        Please type out the words that I said.
+        Could you put my voice message into text?
+        Listen to the audio and write down every word.
+        Which words do you hear in this recording?
+        Tell me what I said, word for word
     """,
     train_zh="""
         我[都|刚刚|到底]说了(什么|些什么|哪些话|什么话|哪些字)？
@@ -63,11 +66,13 @@ WORDS = phrasings(
         (文字|原话|录音文字|文字稿)
     """,
     held_out_zh="""
-        我说的那句话，用文字给我看。
-        听一听，然后写出我的原话。
-        录音里的人说的是哪句话，请写出来。
-        请把声音变成一句文字。
-        请让我看到我说了什么话。
+        把我录音里说的话写下来
+        我在录音里说了什么？
+        我想要这段录音的文字稿
+        听一下录音，写出我说的每个字
+        麻烦记下我语音里的原话
+        这段语音说的是什么，写给我看
+        录音转文字，谢谢
     """,
 )
 
@@ -97,11 +102,12 @@ ORDERS = phrasings(
         (just|only) (do it|act|the action)[, no text]
     """,
     held_out_en="""
-        You heard me, so do it on the phone.
-        I have said what to do, please do it.
-        What I want is in the recording, do that.
-        Take what I say as a command.
-        My command is spoken, carry it out.
+        Please follow the instruction in my voice message.
+        Can you carry out what I asked for in the audio?
+        Listen to the recording and do it.
+        I told you what to do, please do it now.
+        Could you do the thing I asked for in the recording?
+        My recording says what I want, please do that.
     """,
     train_zh="""
         *(照|按|按照|依照|根据)(我说的|我的话|录音|录音里说的|我的要求|我的指令|语音|语音里说的|听到的)(做|去做|操作|执行|来做|办|行动)
@@ -122,10 +128,10 @@ ORDERS = phrasings(
         (只要|我只要)(动作|操作|做就行)[，不要文字]
     """,
     held_out_zh="""
-        要做的事我在录音里说了，请去做。
-        命令我说了，请你去完成。
-        听完了，按我要的去操作。
-        录音里有任务，请在手机上做。
-        你听，我要你做什么就做什么。
+        听一下录音，然后照做
+        我在语音里说了要做什么，帮我做吧
+        能按照我录音里的要求操作吗？
+        录音里让你干什么，你就干什么
+        我的要求都在录音里，请照办
     """,
 )
