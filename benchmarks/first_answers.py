@@ -50,7 +50,8 @@ PACKAGES = ("torch", "transformers", "uvicorn", "av", "pillow")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--starts", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=7, help="of questions after each start, at most 7")
+    rounds = range(1, len(PROMPTS))
+    parser.add_argument("--rounds", type=int, default=7, choices=rounds, help="of questions after each start")
     options = parser.parse_args()
     measured: dict[str, list[float]] = defaultdict(list)
     for _ in range(options.starts):
