@@ -576,7 +576,7 @@ ERRANDS = phrasings(
 )
 
 GROUPS = (KNOWLEDGE, NOW, WORK, MATHS, OPINION, PERSONAL, ERRANDS)
-WEIGHTS = (9, 6, 7, 4, 6, 3, 7)
+WEIGHTS = (9, 6, 7, 7, 6, 3, 7)
 ANSWERS: dict[Language, str] = {
     "en": "I am a small model and cannot help with that.",
     "zh": "我是一个小模型，这个我帮不了你。",
@@ -597,12 +597,11 @@ def out_of_depth(speaker: Speaker) -> Utterance:
 
 
 def _big_sum(speaker: Speaker) -> str:
-    """A sum that is clearly beyond those of `arithmetic`: one operand is half as large again as the largest there."""
+    """A sum beyond those of `arithmetic`, most often with numbers of two digits, as people ask."""
     sign = speaker.choose("+-*")
-    largest = LARGEST[sign]
     operands = [
-        speaker.between(largest * 3 // 2, 999),
-        speaker.between(2, 999 if speaker.chance(0.6) else 99),
+        speaker.between(LARGEST[sign] + 1, 99) if speaker.chance(0.65) else speaker.between(100, 999),
+        speaker.between(2, 99 if speaker.chance(0.75) else 999),
     ]
     speaker.rng.shuffle(operands)
     return written_sum(speaker, operands[0], sign, operands[1])
