@@ -281,7 +281,8 @@ class Settings(BaseSettings):
         ("auto",), description="one worker each, as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU"
     )
     quantization: Literal["int8", "none"] = Field(
-        "none", description="of weights that are floats; saved int8 stays int8"
+        "none",
+        description="of weights that are floats; saved int8 stays so, on CPUs with VNNI or if asked for",
     )
     speech_recognition_model: str | None = Field(
         None,
