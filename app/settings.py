@@ -282,7 +282,7 @@ class Settings(BaseSettings):
     )
     quantization: Literal["int8", "none"] = Field(
         "none",
-        description="of weights that are floats; saved int8 stays so, on CPUs with VNNI or if asked for",
+        description="of weights that are floats; saved int8 stays on GPUs, CPUs with VNNI, or if asked for",
     )
     speech_recognition_model: str | None = Field(
         None,
