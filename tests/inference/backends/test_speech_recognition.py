@@ -64,6 +64,18 @@ def heard(recording: Audio) -> tuple[Message, ...]:
     return (Message("user", (recording,)),)
 
 
+def hold(ears: LoadedFakeRecogniser) -> tuple[threading.Event, threading.Event]:
+    """It stops before each step. Returns what it then sets and what it waits for."""
+    is_listening, may_go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        is_listening.set()
+        assert may_go_on.wait(30)
+
+    ears.model.before_step = wait
+    return is_listening, may_go_on
+
+
 def is_idle(backend: InProcessBackend) -> bool:
     status = backend.status()
     blocks = [worker.kv_used for worker in (*status.workers, *status.speech_workers)]
@@ -153,13 +165,7 @@ async def test_a_passed_deadline_ends_before_the_model_is_asked(open_backend, ma
 async def test_closing_refuses_what_is_new_and_lets_what_is_being_heard_finish(
     open_backend, make_request, ears
 ) -> None:
-    is_listening, may_go_on = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        is_listening.set()
-        assert may_go_on.wait(30)
-
-    ears.model.before_step = wait
+    is_listening, may_go_on = hold(ears)
     messages = (Message("user", (speak("one "), speak("two"))),)
     async with open_backend() as backend:
         asking = asyncio.create_task(collect(backend, make_request(messages=messages)))
@@ -180,13 +186,7 @@ async def test_closing_refuses_what_is_new_and_lets_what_is_being_heard_finish(
 
 
 async def test_a_drain_that_is_too_short_aborts_what_is_being_heard(open_backend, make_request, ears) -> None:
-    is_listening, may_go_on = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        is_listening.set()
-        assert may_go_on.wait(30)
-
-    ears.model.before_step = wait
+    is_listening, may_go_on = hold(ears)
     messages = (Message("user", (speak("one "), speak("two"))),)
     async with open_backend() as backend:
         asking = asyncio.create_task(collect(backend, make_request(messages=messages)))
@@ -202,13 +202,7 @@ async def test_a_drain_that_is_too_short_aborts_what_is_being_heard(open_backend
 
 @pytest.mark.parametrize("task", ["chat", "transcribe"])
 async def test_leaving_while_it_listens_leaves_nothing(open_backend, make_request, ears, task: str) -> None:
-    is_listening, may_go_on = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        is_listening.set()
-        assert may_go_on.wait(30)
-
-    ears.model.before_step = wait
+    is_listening, may_go_on = hold(ears)
     async with open_backend() as backend:
         request = make_request(messages=heard(speak("hello")), task=task)
         asking = asyncio.create_task(collect(backend, request))

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 
 from inference.types import AUDIO_SAMPLE_RATE, Text
-from training.example import Example
+from training.example import LANGUAGES, Example
 from training.speech.espeak import read_aloud
 from training.speech.examples import held_out, speech_example
 from training.speech.questions import ORDERS, TRANSCRIBE, WORDS
 from training.text.commands import spoken_command
-
-LANGUAGES = ("en", "zh")
 
 
 def question(example: Example, kind: str) -> str:

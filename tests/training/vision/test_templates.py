@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from training.example import LANGUAGES
 from training.text.manners import MANNERS
 from training.vision.labels import all_labels, unlisted_label
 from training.vision.templates import load_templates
@@ -12,7 +13,6 @@ from training.vision.templates import load_templates
 from ..phrasing_distance import distance, trained_questions, words
 
 TEMPLATES = load_templates()
-LANGUAGES = ("en", "zh")
 
 
 def sentences(kind, split, language):
