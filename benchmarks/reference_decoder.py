@@ -6,6 +6,7 @@ that every token that is generated is streamed and can be compared.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -58,13 +59,14 @@ class TokenModel:
         messages: tuple[Message, ...],
         enable_thinking: bool,
         task: Task,
-        max_tokens: int = 1,
-        context_length: int | None = None,
+        admit: Callable[[int], None],
     ) -> Stepwise[EncodedPrompt]:
         (part,) = messages[0].parts
         assert isinstance(part, Text)
+        token_ids = to_tokens(part.text)
+        admit(len(token_ids))
         yield from ()
-        return EncodedPrompt(tuple(to_tokens(part.text)))
+        return EncodedPrompt(tuple(token_ids))
 
 
 def random_decoder() -> Glm4ForCausalLM:

@@ -6,6 +6,7 @@ Created, stepped and dropped by one thread, which also calls `add` and `abort`. 
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -56,8 +57,7 @@ class LoadedModel(Protocol):
         messages: tuple[Message, ...],
         enable_thinking: bool,
         task: Task,
-        max_tokens: int = 1,
-        context_length: int | None = None,
+        admit: Callable[[int], None],
     ) -> Stepwise[EncodedPrompt]: ...
 
 
@@ -84,14 +84,11 @@ class Engine:
         self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
         self._context_length = min(model.context_length, num_blocks * block_size)
         self._shared_prefixes = {text: self._encode_shared(text) for text in config.shared_system_prompts}
-        context_length = self._context_length  # not the engine, which shall be freed when it is dropped
+        # Knows not the engine, which shall be freed when it is dropped.
+        admit = partial(_admit, self._scheduler, self._context_length, config.max_waiting_prompt_tokens)
         self._arrivals = Arrivals(
             lambda request: model.encode_stepwise(
-                request.messages,
-                request.enable_thinking,
-                request.task,
-                request.sampling_params.max_tokens,
-                context_length,
+                request.messages, request.enable_thinking, request.task, partial(admit, request)
             ),
             self._runner.release_memory,
         )
@@ -173,12 +170,6 @@ class Engine:
         return tower_tokens
 
     def _make_sequence(self, key: int, request: GenerationRequest, prompt: EncodedPrompt) -> Sequence:
-        prompt_tokens = len(prompt.token_ids)
-        if prompt_tokens + request.sampling_params.max_tokens > self._context_length:
-            raise PromptTooLong(prompt_tokens, self._context_length)
-        waiting_tokens = self._scheduler.waiting_prompt_tokens
-        if waiting_tokens and waiting_tokens + prompt_tokens > self._config.max_waiting_prompt_tokens:
-            raise QueueFull(f"{waiting_tokens} prompt tokens are waiting")
         tail = b"".join(map(self._token_bytes, prompt.token_ids[-PROMPT_TAIL:]))
         is_reasoning = tail.rstrip().endswith(THINK.encode())
         stream = TextStream(self._token_bytes, request.sampling_params.stop, is_reasoning)
@@ -188,7 +179,9 @@ class Engine:
     def _encode_shared(self, text: str) -> tuple[int, ...]:
         with torch.inference_mode():
             message = Message("system", (Text(text),))
-            return finish(self._model.encode_stepwise((message,), False, "chat")).token_ids
+            return finish(
+                self._model.encode_stepwise((message,), False, "chat", lambda prompt_tokens: None)
+            ).token_ids
 
     def _count_shared_tokens(self, request: GenerationRequest, prompt: EncodedPrompt) -> int:
         """Returns how many leading tokens come from a system prompt that the operator calls public."""
@@ -290,6 +283,21 @@ class Engine:
     def _say(self, sequence: Sequence, text: str, reasoning: str) -> None:
         if text or reasoning:
             self._outcomes.append((sequence.key, Delta(text, reasoning, None, sequence.usage)))
+
+
+def _admit(
+    scheduler: Scheduler,
+    context_length: int,
+    max_waiting_prompt_tokens: int,
+    request: GenerationRequest,
+    prompt_tokens: int,
+) -> None:
+    """Refuses a prompt, `PromptTooLong` or `QueueFull`, before its pictures and recordings cost anything."""
+    if prompt_tokens + request.sampling_params.max_tokens > context_length:
+        raise PromptTooLong(prompt_tokens, context_length)
+    waiting_tokens = scheduler.waiting_prompt_tokens
+    if waiting_tokens and waiting_tokens + prompt_tokens > max_waiting_prompt_tokens:
+        raise QueueFull(f"{waiting_tokens} prompt tokens are waiting")
 
 
 def forget_frames(error: BaseException) -> None:

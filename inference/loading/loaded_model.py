@@ -1,11 +1,12 @@
 """A model in memory, and how messages become its prompts."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from inference.errors import GenerationFailed, PromptTooLong, UnsupportedModality
+from inference.errors import GenerationFailed, UnsupportedModality
 from inference.loading.chat_template import ChatTemplate
 from inference.loading.tokenizer import TextTokenizer
 from inference.models.config import DecoderConfig
@@ -47,23 +48,20 @@ class LoadedModel:
     def encode_prompt(
         self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
     ) -> EncodedPrompt:
-        return finish(self.encode_stepwise(messages, enable_thinking, task))
+        return finish(self.encode_stepwise(messages, enable_thinking, task, lambda prompt_tokens: None))
 
     def encode_stepwise(
         self,
         messages: tuple[Message, ...],
         enable_thinking: bool,
         task: Task,
-        max_tokens: int = 1,
-        context_length: int | None = None,
+        admit: Callable[[int], None],
     ) -> Stepwise[EncodedPrompt]:
         """A piece is about a layer of a tower; a text is one piece.
 
-        `context_length` is what the engine has room for, where that is less than the model's. Raises
-        `UnsupportedModality`, or `PromptTooLong` before any tower has worked.
+        `admit` is called with the prompt's tokens before any tower works, and may raise. Raises
+        `UnsupportedModality`.
         """
-        if context_length is None:
-            context_length = self.context_length
         if task == "transcribe":
             messages = _ask_for_transcript(messages)
         media = [part for message in messages for part in message.parts if not isinstance(part, Text)]
@@ -71,8 +69,7 @@ class LoadedModel:
             if _modality(part) not in self.modalities:
                 raise UnsupportedModality(_modality(part))
         token_ids, starts = self._place_media(self._encode_text(messages, enable_thinking), media)
-        if len(token_ids) + max_tokens > context_length:
-            raise PromptTooLong(len(token_ids), context_length)
+        admit(len(token_ids))
         spans = []
         for part, start in zip(media, starts, strict=True):
             assert self.media_encoder is not None

@@ -161,13 +161,12 @@ class FakeModel:
         messages: tuple[Message, ...],
         enable_thinking: bool,
         task: Task,
-        max_tokens: int = 1,
-        context_length: int | None = None,
+        admit: Callable[[int], None],
     ) -> Stepwise[EncodedPrompt]:
         """All texts behind each other, then the separator, then perhaps an opened <think>."""
         self.encoded += 1
         token_ids: list[int] = []
-        media: list[MediaSpan] = []
+        pictures: list[tuple[int, NDArray[np.uint8]]] = []
         for message in messages:
             for part in message.parts:
                 match part:
@@ -176,14 +175,18 @@ class FakeModel:
                             raise ZeroDivisionError
                         token_ids += text.encode()
                     case Image(pixels):
-                        yield from self._tower()
-                        features = torch.full((TOKENS_PER_IMAGE, 2), float(pixels.sum() % 200))
-                        features[:, 1] = 0
-                        media.append(MediaSpan(len(token_ids), TOKENS_PER_IMAGE, pixels.tobytes(), features))
+                        pictures.append((len(token_ids), pixels))
                         token_ids += [PLACEHOLDER] * TOKENS_PER_IMAGE
                     case Audio():
                         raise UnsupportedModality("audio")
         token_ids.append(SEPARATOR)
         if enable_thinking:
             token_ids.append(THINK)
+        admit(len(token_ids))
+        media: list[MediaSpan] = []
+        for start, pixels in pictures:
+            yield from self._tower()
+            features = torch.full((TOKENS_PER_IMAGE, 2), float(pixels.sum() % 200))
+            features[:, 1] = 0
+            media.append(MediaSpan(start, TOKENS_PER_IMAGE, pixels.tobytes(), features))
         return EncodedPrompt(tuple(token_ids), tuple(media))

@@ -192,6 +192,24 @@ def test_more_waiting_prompt_tokens_than_allowed_are_refused(make_engine, make_r
     assert text_of(answers[0]) == "x" * 64
 
 
+def test_a_prompt_too_many_is_refused_before_any_tower_works(
+    make_engine, make_model, make_request, run_all
+) -> None:
+    """`make_request`s with a picture are refused for the text that waits."""
+    model = make_model()
+    engine = make_engine(model, max_running_requests=1, max_waiting_prompt_tokens=120)
+    pictured = (Message("user", (Text("y" * 100), Image(np.zeros((2, 2, 3), np.uint8)))),)
+    requests = [make_request("x" * 100), make_request("x" * 100), make_request(messages=pictured)]
+
+    def work() -> None:
+        raise AssertionError("a tower worked for a request that is refused")
+
+    model.before_tower = work
+    answers = run_all(engine, requests)
+    assert isinstance(answers[2][-1], QueueFull)
+    assert text_of(answers[0]) == text_of(answers[1]) == "x" * 64
+
+
 def test_an_unsupported_part_is_refused_and_others_go_on(make_engine, make_request, run_all) -> None:
     recording = (Message("user", (Audio(np.zeros(4, np.float32)),)),)
     answers = run_all(make_engine(), [make_request(messages=recording), make_request("hi")])
@@ -540,7 +558,7 @@ def test_a_device_that_was_lost_while_a_picture_was_encoded_ends_the_engine(make
     """ "meta" is a device on which everything that a value is asked of fails."""
     model = make_model()
     model.tower_pieces = (-1,)
-    engine = Engine(model, torch.device("meta"), EngineConfig(kv_cache_tokens=64))
+    engine = Engine(model, torch.device("meta"), EngineConfig(kv_cache_tokens=128))
     engine.add(0, make_request(messages=PICTURE))
     with pytest.raises(RuntimeError, match="meta"):
         engine.step()

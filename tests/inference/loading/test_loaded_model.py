@@ -85,19 +85,10 @@ def test_a_modality_without_a_tower_is_refused(text_model: LoadedModel, part: Pa
     assert caught.value.modality == modality
 
 
-def test_a_prompt_that_fills_the_context_is_refused_before_any_tower_works(model: LoadedModel) -> None:
-    text = Text("x" * model.context_length)
-    with pytest.raises(PromptTooLong) as caught:
-        replace(model, media_encoder=_Unusable(8, VISION, None)).encode_prompt(
-            user(text, PICTURE), False, "chat"
-        )
-    assert caught.value.prompt_tokens > model.context_length
-
-
-def test_what_does_not_fit_into_the_engines_cache_is_refused_before_any_tower_works(
+def test_what_does_not_fit_is_refused_before_any_tower_works(
     model: LoadedModel, make_request, run_all
 ) -> None:
-    """Which may be smaller than the model's context; the answer has to fit as well."""
+    """Into the cache, which may be smaller than the model's context; the answer has to fit as well."""
     guarded = replace(model, media_encoder=_Unusable(8, VISION, None))
     engine = Engine(guarded, torch.device("cpu"), EngineConfig(kv_cache_tokens=64))
     (error,) = run_all(engine, [make_request(messages=user(Text("a"), PICTURE), max_tokens=60)])[0]
