@@ -31,7 +31,6 @@ from inference.types import Delta, FinishReason, GenerationRequest, Message, Tas
 logger = logging.getLogger(__name__)
 
 CPU_TOWER_COST = 4.0  # the decoder's operations, in int8, that take as long as one of a tower's, in floats
-PROMPT_TAIL = 16  # tokens in which a template's opened <think> is looked for
 
 
 class LoadedModel(Protocol):
@@ -144,6 +143,7 @@ class Engine:
     def _encode_arrivals(self) -> float:
         """Encodes about one step's worth, so that neither a burst of arrivals nor a picture stalls streams.
 
+        A prompt that is refused ends it, too: it cost as much as one that is not.
         Returns the tokens whose prefill would have taken as long as the towers took: at most half a
         chunk and a piece while others have work, so that prefills go on.
         """
@@ -163,15 +163,14 @@ class Engine:
                 self._fail(arrival.key, error)
                 if not isinstance(error, InferenceError):
                     self._runner.probe()
-                continue
+                break
             text_tokens += sequence.prompt_tokens
             self._sequences[arrival.key] = sequence
             self._scheduler.add(sequence)
         return tower_tokens
 
     def _make_sequence(self, key: int, request: GenerationRequest, prompt: EncodedPrompt) -> Sequence:
-        tail = b"".join(map(self._token_bytes, prompt.token_ids[-PROMPT_TAIL:]))
-        is_reasoning = tail.rstrip().endswith(THINK.encode())
+        is_reasoning = prompt.generation_prompt.rstrip().endswith(THINK)
         stream = TextStream(self._token_bytes, request.sampling_params.stop, is_reasoning)
         shared_tokens = self._count_shared_tokens(request, prompt)
         return Sequence(key, request, prompt, stream, self._config.block_size, shared_tokens)
@@ -194,8 +193,7 @@ class Engine:
     # Computing
 
     def _compute(self, chunks: list[Chunk]) -> None:
-        if allocated := self._allocator.take_allocated():
-            self._runner.clear(allocated)
+        self._clear_blocks()
         results = self._run(chunks)
         errors = [result for result in results if isinstance(result, Exception)]
         if len(errors) == len(chunks):
@@ -208,6 +206,16 @@ class Engine:
                 self._advance(chunk, result)
             except Exception as error:
                 self._fail(chunk.sequence.key, error)
+
+    def _clear_blocks(self) -> None:
+        allocated = self._allocator.take_allocated()
+        if not allocated:
+            return
+        try:
+            self._runner.clear(allocated)
+        except (MemoryError, torch.OutOfMemoryError):
+            self._runner.release_memory()
+            self._runner.clear(allocated)
 
     def _run(self, chunks: list[Chunk], is_retry: bool = False) -> list[int | Exception | None]:
         """Returns a token, None or an error per chunk. A batch that fails is halved until it is one."""

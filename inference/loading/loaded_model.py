@@ -68,18 +68,18 @@ class LoadedModel:
         for part in media:
             if _modality(part) not in self.modalities:
                 raise UnsupportedModality(_modality(part))
-        token_ids, starts = self._place_media(self._encode_text(messages, enable_thinking), media)
+        # One placeholder per picture or recording: only the template can write one.
+        rendered = self.chat_template.render(messages, enable_thinking)
+        token_ids, starts = self._place_media(self.tokenizer.encode_rendered(rendered), media)
         admit(len(token_ids))
         spans = []
         for part, start in zip(media, starts, strict=True):
             assert self.media_encoder is not None
             features = yield from self.media_encoder.encode_stepwise(part)
             spans.append(MediaSpan(start, features.shape[0], hash_media(part), features))
-        return EncodedPrompt(tuple(token_ids), tuple(spans), self._positions(len(token_ids), media, starts))
-
-    def _encode_text(self, messages: tuple[Message, ...], enable_thinking: bool) -> list[int]:
-        """With one placeholder per picture or recording: only the template can write one."""
-        return self.tokenizer.encode_rendered(self.chat_template.render(messages, enable_thinking))
+        positions = self._positions(len(token_ids), media, starts)
+        end = rendered[-1] if rendered and isinstance(rendered[-1], str) else ""
+        return EncodedPrompt(tuple(token_ids), tuple(spans), positions, end)
 
     def _place_media(self, token_ids: list[int], media: list[Image | Audio]) -> tuple[list[int], list[int]]:
         """Repeats each placeholder as often as its part has rows; returns the ids and where parts start."""

@@ -25,12 +25,13 @@ class EncodedPrompt:
 
     `media` is sorted by `start` and its spans do not overlap. `positions` is None where rotary
     positions are 0, 1, 2, …; else generated token number k has position `next_position` + k in all
-    three axes.
+    three axes. `generation_prompt` is what the template wrote behind all that the messages say.
     """
 
     token_ids: tuple[int, ...]
     media: tuple[MediaSpan, ...] = ()
     positions: Tensor | None = None  # (3, len(token_ids)) int64 on the CPU
+    generation_prompt: str = ""
 
     @property
     def next_position(self) -> int:

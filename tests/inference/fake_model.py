@@ -189,4 +189,4 @@ class FakeModel:
             features = torch.full((TOKENS_PER_IMAGE, 2), float(pixels.sum() % 200))
             features[:, 1] = 0
             media.append(MediaSpan(start, TOKENS_PER_IMAGE, pixels.tobytes(), features))
-        return EncodedPrompt(tuple(token_ids), tuple(media))
+        return EncodedPrompt(tuple(token_ids), tuple(media), None, "<think>" if enable_thinking else "")

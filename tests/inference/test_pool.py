@@ -185,6 +185,24 @@ async def test_what_waits_for_a_worker_to_come_back_is_counted(open_pool, make_r
         assert (status.running, status.waiting) == (0, 3)
 
 
+async def test_a_dead_worker_holds_no_blocks(open_pool, make_request, gate) -> None:
+    may_load = threading.Event()
+    may_load.set()
+    gate.free_steps = 1
+    gate.is_open.clear()
+    async with open_pool(before_load=lambda device: may_load.wait(30)) as pool:
+        task = asyncio.create_task(collect(pool, make_request("<answer")))  # says nothing for a while
+        await until(lambda: pool.status().workers[0].kv_used > 0)
+        may_load.clear()
+        gate.kills = 1
+        gate.is_open.set()
+        await until(lambda: not pool.status().is_ready)
+        kv_used = pool.status().workers[0].kv_used
+        may_load.set()
+        assert said(await task) == "<answer"
+        assert kv_used == 0
+
+
 async def test_what_is_replayed_waits_again(open_pool, make_request, gate) -> None:
     gate.free_steps = 1
     async with open_pool(max_waiting_requests=1, before_load=lambda device: gate.is_open.clear()) as pool:
@@ -204,11 +222,15 @@ async def test_what_is_replayed_waits_again(open_pool, make_request, gate) -> No
 
 
 async def test_a_killed_worker_fails_what_had_spoken(open_pool, make_request, gate) -> None:
+    gate.is_open.clear()
+    gate.free_steps = 3
     async with open_pool() as pool:
         answer = pool.generate(make_request("a long answer"))
         deltas = [await anext(answer), await anext(answer)]
         assert said(deltas)
+        await until(lambda: not gate.free_steps)
         gate.kills = 1
+        gate.is_open.set()
         with pytest.raises(GenerationFailed):
             deltas += [delta async for delta in answer]
         await until(lambda: pool.status().is_ready)

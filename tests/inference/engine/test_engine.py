@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
 from inference.config import EngineConfig
 from inference.engine.engine import Engine, tower_cost
@@ -73,6 +74,12 @@ def test_a_stop_string_ends_the_text(make_engine, make_request, run_all) -> None
     events = run_all(make_engine(), [make_request("one two three", stop=("o t",))])[0]
     assert text_of(events) == "one tw"
     assert last_of(events).finish_reason == "stop"
+
+
+def test_a_person_who_writes_a_tag_opens_no_reasoning(make_engine, make_request, run_all) -> None:
+    events = run_all(make_engine(), [make_request("what does <think>", max_tokens=9)])[0]
+    assert text_of(events) == "what does"
+    assert not any(event.reasoning for event in events)
 
 
 def test_reasoning_that_the_template_opened_is_told_apart(make_engine, make_request, run_all) -> None:
@@ -154,7 +161,8 @@ def test_the_same_user_is_spared_a_known_prefix(make_engine, make_model, make_re
 def test_a_public_system_prompt_is_known_to_all_users_and_nothing_behind_it(
     make_engine, make_model, make_request, run_all
 ) -> None:
-    system = "you are a helpful assistant of our house"
+    system = "you are a helpful assistant of our houses"
+    assert len(system) % 4, "a block holds the end of it and a user's own words"
     model = make_model()
     engine = make_engine(model, shared_system_prompts=(system,))
 
@@ -183,6 +191,31 @@ def test_a_prompt_that_could_never_fit_into_the_cache_is_refused(make_engine, ma
     assert engine.model_card.context_length == 40
     (error,) = run_all(engine, [make_request("hello", max_tokens=35)])[0]
     assert isinstance(error, PromptTooLong)
+
+
+def test_a_prompt_that_just_fits_is_answered(make_engine, make_request, run_all) -> None:
+    engine = make_engine(kv_cache_tokens=40)
+    answers = run_all(engine, [make_request("hello", max_tokens=34)])
+    assert text_of(answers[0]) == "hello"
+
+
+def test_one_prompt_may_be_larger_than_all_that_may_wait(make_engine, make_request, run_all) -> None:
+    engine = make_engine(max_waiting_prompt_tokens=50)
+    assert text_of(run_all(engine, [make_request("x" * 100)])[0]) == "x" * 64
+
+
+def test_a_burst_of_refused_prompts_is_not_refused_in_one_step(make_engine, make_model, make_request) -> None:
+    """Each has been tokenised, which takes as long as for one that is not refused."""
+    model = make_model()
+    engine = make_engine(model)
+    for key in range(5):
+        engine.add(key, make_request("x" * 600))
+    encoded = []
+    while engine.has_work:
+        before = model.encoded
+        engine.step()
+        encoded.append(model.encoded - before)
+    assert encoded == [1] * 5
 
 
 def test_more_waiting_prompt_tokens_than_allowed_are_refused(make_engine, make_request, run_all) -> None:
@@ -552,6 +585,35 @@ def test_a_tower_that_runs_out_of_memory_gets_one_more_try(
         assert [type(event) for event in answers[0]] == [GenerationFailed]
     assert text_of(answers[1]) == "fine"
     assert model.towers_at_work == 0
+
+
+def test_a_device_that_was_lost_while_it_computed_ends_the_engine(make_model, make_request) -> None:
+    engine = Engine(make_model(), torch.device("meta"), EngineConfig(kv_cache_tokens=128))
+    engine.add(0, make_request())
+    with pytest.raises(RuntimeError, match="meta"):
+        engine.step()
+
+
+class OutOfMemoryOnce(TorchFunctionMode):
+    """Where blocks are cleared, no memory is left, the first time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures = 1
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.index_fill_ and self.failures:
+            self.failures -= 1
+            raise torch.OutOfMemoryError
+        return func(*args, **(kwargs or {}))
+
+
+def test_running_out_of_memory_where_blocks_are_cleared_is_tried_again(
+    make_engine, make_request, run_all
+) -> None:
+    with OutOfMemoryOnce() as memory:
+        assert text_of(run_all(make_engine(), [make_request()])[0]) == "hello"
+    assert memory.failures == 0
 
 
 def test_a_device_that_was_lost_while_a_picture_was_encoded_ends_the_engine(make_model, make_request) -> None:

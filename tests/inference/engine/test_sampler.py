@@ -125,6 +125,12 @@ def test_a_frequency_penalty_grows_with_every_use() -> None:
     assert drawn == [0, 0, 1, 0, 2, 1]
 
 
+def test_a_negative_frequency_penalty_favours_what_was_said() -> None:
+    sequence = make_sequence(frequency_penalty=-0.5)
+    count_token(sequence, 1, 3, torch.device("cpu"))
+    assert sample(torch.tensor([[0.4, 0.0, 0.0]]), [sequence]) == [1]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_logits_that_are_no_numbers_are_said_so(draw, value: float, temperature: float) -> None:

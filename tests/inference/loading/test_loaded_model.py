@@ -60,6 +60,15 @@ def test_without_thinking_the_template_closes_it(text_model: LoadedModel) -> Non
     assert prompt.token_ids == tuple(expected)
 
 
+@pytest.mark.parametrize("text", ["hi", "<think>", "<|assistant|><think>\n"])
+def test_what_the_template_writes_last_is_not_what_a_person_writes(
+    text_model: LoadedModel, text: str
+) -> None:
+    assert text_model.encode_prompt(user(Text(text)), True, "chat").generation_prompt == "<|assistant|>"
+    opened = replace(text_model, chat_template=ChatTemplate("{{ messages[0].content }}", {}))
+    assert opened.encode_prompt(user(Text(text)), True, "chat").generation_prompt == ""
+
+
 def test_media_stand_in_the_order_of_the_parts(model: LoadedModel) -> None:
     prompt = model.encode_prompt(user(Text("ab"), PICTURE, RECORDING, Text("c"), PICTURE), True, "chat")
     kinds = [model.placeholders["image"], model.placeholders["audio"], model.placeholders["image"]]
