@@ -148,16 +148,18 @@ def test_interactive_requests_go_before_batch_ones() -> None:
 
 def test_batch_requests_take_no_blocks_that_an_interactive_one_waits_for() -> None:
     simulation = Simulation(num_blocks=6)
-    running = make_sequence(0, [1] * 8, max_tokens=4)
-    simulation.add(running)
+    simulation.add(make_sequence(0, [1] * 8, max_tokens=4))
     simulation.step()
     interactive, batch = (
         make_sequence(1, [2] * 12, max_tokens=1),
         make_sequence(2, [3], max_tokens=1, priority="batch"),
     )
     simulation.add(interactive, batch)
+    while simulation.finished != [0]:
+        assert not {interactive, batch} & {*simulation.scheduler.running}
+        simulation.step()
     simulation.run()
-    assert simulation.finished == [0, 1, 2]
+    assert sorted(simulation.finished) == [0, 1, 2]
 
 
 def test_the_youngest_gives_its_blocks_up_when_none_is_left() -> None:
