@@ -20,6 +20,7 @@ from app.schemas.problems import PROBLEM_JSON, FieldError, openai_error_of, prob
 from inference import (
     BackendUnavailable,
     InferenceError,
+    PromptRefused,
     PromptTooLong,
     QueueFull,
     UnsupportedModality,
@@ -70,11 +71,15 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
     match error:
         case errors.GatewayError():
             return error
-        case PromptTooLong(prompt_tokens=prompt_tokens, context_length=context_length):
+        case PromptTooLong(prompt_tokens=prompt, max_tokens=max_tokens, context_length=context_length):
             return errors.ContextLengthExceeded(
-                f"The prompt has {prompt_tokens} tokens; with max_tokens it does not fit into the model's "
-                f"context of {context_length}. Shorten one of them.",
+                f"The prompt has {prompt} tokens; with max_tokens = {max_tokens} it does not fit into the "
+                f"model's context of {context_length}. Shorten one of them.",
                 param="messages",
+            )
+        case PromptRefused(reason=reason):
+            return errors.PromptRefused(
+                f"The model's chat template makes no prompt of these messages: {reason}", param="messages"
             )
         case UnsupportedModality(modality=modality):
             return errors.ModalityNotSupported(f"The loaded model does not take {modality}.")

@@ -100,6 +100,12 @@ class ContextLengthExceeded(GatewayError):
     detail = "The prompt and max_tokens do not fit into the model's context; shorten one of them."
 
 
+class PromptRefused(GatewayError):
+    status_code = 422
+    code = "prompt_refused"
+    detail = "The model's chat template makes no prompt of these messages; mind the order of their roles."
+
+
 class ModalityNotSupported(GatewayError):
     status_code = 422
     code = "modality_not_supported"

@@ -11,10 +11,21 @@ class InferenceError(Exception):
 class PromptTooLong(InferenceError):
     """The prompt and `max_tokens` do not fit into the model's context."""
 
-    def __init__(self, prompt_tokens: int, context_length: int) -> None:
-        super().__init__(f"prompt of {prompt_tokens} tokens, context of {context_length}")
+    def __init__(self, prompt_tokens: int, max_tokens: int, context_length: int) -> None:
+        super().__init__(
+            f"prompt of {prompt_tokens} tokens, answer of {max_tokens}, context of {context_length}"
+        )
         self.prompt_tokens = prompt_tokens
+        self.max_tokens = max_tokens
         self.context_length = context_length
+
+
+class PromptRefused(InferenceError):
+    """The checkpoint's chat template makes no prompt of these messages. `reason` is the template's."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the chat template refuses the messages: {reason}")
+        self.reason = reason
 
 
 class UnsupportedModality(InferenceError):
@@ -35,6 +46,10 @@ class BackendUnavailable(InferenceError):
 
 class GenerationFailed(InferenceError):
     """This one request failed while it was executed; the others go on."""
+
+
+class InvalidConfiguration(InferenceError):
+    """A setting asks for what this machine does not have. The message is one sentence saying what to do."""
 
 
 class InvalidCheckpoint(InferenceError):

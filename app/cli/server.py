@@ -88,7 +88,7 @@ async def _serve(serving: Serving, listener: socket.socket) -> None:
         backlog=BACKLOG,
     )
     server = _Server(config)
-    with _start_stopped_by_signals(server), contextlib.suppress(asyncio.CancelledError):
+    with start_stopped_by_signals(server), contextlib.suppress(asyncio.CancelledError):
         typer.echo(f"Starting with {_describe_model(serving.settings)} ...")
         async with app.router.lifespan_context(app):
             server.start_words = await _start_words(serving, listener, app.state.services.database)
@@ -127,19 +127,29 @@ async def _start_words(serving: Serving, listener: socket.socket, database: Data
 
 
 @contextlib.contextmanager
-def _start_stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
+def start_stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
     """Cancels a start that takes long. While it serves, uvicorn has its own handlers; when it has
-    drained it raises the signal again, which must not end the process before everything is closed."""
+    drained it raises the signal again, which must not end the process before everything is closed.
+
+    A signal that came just before those were installed arrives here once it serves.
+    """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
 
     def stop() -> None:
-        if not server.started:
+        if server.started:
+            server.should_exit = True
+        else:
             task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
         loop.add_signal_handler(number, stop)
-    yield
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from inference.config import EngineConfig
 from inference.engine.device_load import measure_device
 from inference.engine.engine import Engine, LoadedModel
 from inference.engine.speech_engine import LoadedRecogniser, SpeechEngine
-from inference.errors import BackendUnavailable
+from inference.errors import BackendUnavailable, InvalidConfiguration
 from inference.loading.recogniser import load_recogniser
 from inference.loading.registry import load_model
 from inference.pool import Pool
@@ -131,10 +131,21 @@ def prepare_thread(device: str) -> None:
 
 
 def resolve_devices(devices: tuple[str, ...]) -> tuple[str, ...]:
-    """Replaces "auto" by every CUDA device, or the CPU where there is none, and "cuda" by the first one."""
-    if "auto" not in devices:
-        return tuple("cuda:0" if device == "cuda" else device for device in devices)
-    return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count())) or ("cpu",)
+    """Replaces "auto" by every CUDA device, or the CPU where there is none, and "cuda" by the first one.
+
+    Raises `InvalidConfiguration`.
+    """
+    cuda_devices = tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+    if "auto" in devices:
+        return cuda_devices or ("cpu",)
+    known = ("cpu", *cuda_devices)
+    resolved = tuple("cuda:0" if device == "cuda" else device for device in devices)
+    for device in resolved or ("",):
+        if device not in known:
+            raise InvalidConfiguration(
+                f"There is no device {device!r} for the model here; name {' or '.join(known)}, or auto."
+            )
+    return resolved
 
 
 def threads_for(cores: int) -> int:

@@ -51,7 +51,7 @@ class ScriptedBackend:
             raise QueueFull("the scripted queue is full")
         prompt_tokens = count_prompt_tokens(request)
         if prompt_tokens + request.sampling_params.max_tokens > CONTEXT_LENGTH:
-            raise PromptTooLong(prompt_tokens, CONTEXT_LENGTH)
+            raise PromptTooLong(prompt_tokens, request.sampling_params.max_tokens, CONTEXT_LENGTH)
         self._waiting += 1
         self._idle.clear()
         try:

@@ -23,7 +23,7 @@ from inference.engine.sampler import NOT_FINITE
 from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.sequence import Sequence
 from inference.engine.text_stream import TextStream
-from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull
+from inference.errors import GenerationFailed, InferenceError, PromptRefused, PromptTooLong, QueueFull
 from inference.models.prompt import EncodedPrompt
 from inference.stepwise import Stepwise, finish
 from inference.types import Delta, FinishReason, GenerationRequest, Message, Task, Text, Usage
@@ -302,7 +302,9 @@ def _admit(
 ) -> None:
     """Refuses a prompt, `PromptTooLong` or `QueueFull`, before its pictures and recordings cost anything."""
     if prompt_tokens + request.sampling_params.max_tokens > context_length:
-        raise PromptTooLong(prompt_tokens, context_length)
+        raise PromptTooLong(prompt_tokens, request.sampling_params.max_tokens, context_length)
+    if not prompt_tokens:
+        raise PromptRefused("it writes nothing for them")
     waiting_tokens = scheduler.waiting_prompt_tokens
     if waiting_tokens and waiting_tokens + prompt_tokens > max_waiting_prompt_tokens:
         raise QueueFull(f"{waiting_tokens} prompt tokens are waiting")

@@ -13,7 +13,7 @@ from torch import Tensor
 from inference.engine.sampler import count_token, sample
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence, blocks_for
-from inference.errors import InvalidCheckpoint
+from inference.errors import InvalidCheckpoint, InvalidConfiguration
 from inference.models.config import DecoderConfig
 from inference.models.forward_batch import ForwardBatch, allocate_kv_cache
 
@@ -152,19 +152,28 @@ def count_blocks(
 ) -> int:
     """Returns how many blocks the cache gets: as set, or what is wanted as far as memory allows.
 
-    Raises `InvalidCheckpoint` where that is too little to serve anybody.
+    Raises `InvalidCheckpoint` where that is too little to serve anybody, and `InvalidConfiguration` where
+    what is set is more than there is.
     """
-    if given_tokens is not None:
-        return blocks_for(given_tokens, block_size)
     config = decoder.config
     item_bytes = embedding_dtype(decoder, device).itemsize
     token_bytes = 2 * config.num_layers * config.num_key_value_heads * config.head_dim * item_bytes
     block_bytes = block_size * token_bytes
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what loading, or an engine that died, no longer needs
-        memory = torch.cuda.mem_get_info(device)[0] * CUDA_MEMORY_FRACTION
+        most = torch.cuda.mem_get_info(device)[0]
+        memory = most * CUDA_MEMORY_FRACTION
     else:
-        memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * CPU_MEMORY_FRACTION
+        page_bytes = os.sysconf("SC_PAGE_SIZE")
+        most = os.sysconf("SC_PHYS_PAGES") * page_bytes
+        memory = os.sysconf("SC_AVPHYS_PAGES") * page_bytes * CPU_MEMORY_FRACTION
+    if given_tokens is not None:
+        if blocks_for(given_tokens, block_size) * block_bytes > most:
+            raise InvalidConfiguration(
+                f"A cache of {given_tokens} tokens takes {given_tokens * token_bytes / 2**30:.1f} GiB, more "
+                f"than the {most / 2**30:.1f} of {device}; set fewer, or none for what fits."
+            )
+        return blocks_for(given_tokens, block_size)
     num_blocks = min(int(memory) // block_bytes, blocks_for(wanted_tokens, block_size))
     needed_tokens = min(MIN_CONTEXT_TOKENS, wanted_tokens)
     if num_blocks * block_size < needed_tokens:

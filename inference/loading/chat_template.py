@@ -12,7 +12,7 @@ from jinja2 import TemplateError
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from inference.errors import InvalidCheckpoint
+from inference.errors import InvalidCheckpoint, PromptRefused
 from inference.loading.checkpoint import Checkpoint
 from inference.types import Audio, Image, Message, Part, Text
 
@@ -34,20 +34,26 @@ class ChatTemplate:
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols], autoescape=False
         )
-        environment.globals["raise_exception"] = _raise_template_error
+        environment.globals["raise_exception"] = _refuse
         environment.globals["strftime_now"] = lambda pattern: datetime.now().astimezone().strftime(pattern)
         self._template = environment.from_string(source)
         self._special_tokens = special_tokens
 
     def render(self, messages: tuple[Message, ...], enable_thinking: bool) -> list[str | WrittenText]:
-        """Returns the template's own text, which is trusted, and between it what the messages say."""
+        """Returns the template's own text, which is trusted, and between it what the messages say.
+
+        Raises `PromptRefused` where the template raises an exception of its own.
+        """
         written: list[WrittenText] = []
-        rendered = self._template.render(
-            **self._special_tokens,
-            messages=[_describe(message, written) for message in messages],
-            add_generation_prompt=True,
-            enable_thinking=enable_thinking,
-        )
+        try:
+            rendered = self._template.render(
+                **self._special_tokens,
+                messages=[_describe(message, written) for message in messages],
+                add_generation_prompt=True,
+                enable_thinking=enable_thinking,
+            )
+        except _RefusedByTemplate as refusal:
+            raise PromptRefused(MARKER.sub("", str(refusal))) from None
         pieces = MARKER.split(rendered)  # template's text, index, template's text, …
         return [written[int(piece)] if odd else piece for piece, odd in _alternate(pieces) if piece]
 
@@ -97,5 +103,9 @@ def _alternate(pieces: list[str]) -> list[tuple[str, bool]]:
     return [(piece, index % 2 == 1) for index, piece in enumerate(pieces)]
 
 
-def _raise_template_error(message: str) -> None:
-    raise TemplateError(message)
+class _RefusedByTemplate(TemplateError):
+    pass
+
+
+def _refuse(reason: str) -> None:
+    raise _RefusedByTemplate(reason)

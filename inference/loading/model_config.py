@@ -13,11 +13,12 @@ def read_decoder_config(config: JSON, name: str) -> DecoderConfig:
     rope = {**config, **read_section(config, "rope_scaling"), **read_section(config, "rope_parameters")}
     rope_type = rope.get("rope_type", rope.get("type", "default"))
     activation = config.get("hidden_act", "silu")
-    if rope_type != "default" or activation != "silu":
+    if rope_type != "default":
         raise InvalidCheckpoint(
-            f"The checkpoint {name} scales its rotary positions or activates by {activation}; "
-            "only plain rotary positions and silu are served."
+            f"The checkpoint {name} scales its rotary positions ({rope_type}); only plain ones are served."
         )
+    if activation != "silu":
+        raise InvalidCheckpoint(f"The checkpoint {name} activates by {activation}; only silu is served.")
     hidden_size = _size(config, "hidden_size", name)
     num_heads = _size(config, "num_attention_heads", name)
     section = rope.get("mrope_section")

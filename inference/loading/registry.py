@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import nn
 
 from inference.errors import InvalidCheckpoint
-from inference.loading.chat_template import load_chat_template
+from inference.loading.chat_template import ChatTemplate, load_chat_template
 from inference.loading.checkpoint import JSON, Checkpoint, open_checkpoint, require_float
 from inference.loading.loaded_model import LoadedModel
 from inference.loading.model_config import (
@@ -23,6 +24,7 @@ from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder
 from inference.models.fusion import Fusion
 from inference.models.media_encoder import MediaEncoder
+from inference.types import Audio, Image, Message, Part, Text
 
 GLM4V_IMAGE_TOKEN_ID = 151_343  # where config.json leaves it to transformers' default
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj")}
@@ -156,6 +158,20 @@ def _placeholder(checkpoint: Checkpoint, tokenizer: TextTokenizer, modality: str
     return token_id
 
 
+def _check_placeholder(
+    checkpoint: Checkpoint, template: ChatTemplate, tokenizer: TextTokenizer, modality: str, token_id: int
+) -> None:
+    """Or every picture or recording would fail, and only then."""
+    image = Image(np.zeros((1, 1, 3), np.uint8))
+    part: Part = image if modality == "image" else Audio(np.zeros(1, np.float32))
+    rendered = template.render((Message("user", (part, Text("a"))),), enable_thinking=False)
+    if tokenizer.encode_rendered(rendered).count(token_id) != 1:
+        raise InvalidCheckpoint(
+            f"The chat template of the checkpoint {checkpoint.name} does not write the {modality} token "
+            f"{token_id} that config.json names; take template, tokenizer and config.json from one model."
+        )
+
+
 def _assemble(
     checkpoint: Checkpoint,
     name: str,
@@ -172,6 +188,9 @@ def _assemble(
         raise InvalidCheckpoint(
             f"The checkpoint {checkpoint.name} names no eos_token_id; add it to its generation_config.json."
         )
+    chat_template = load_chat_template(checkpoint)
+    for modality, token_id in placeholders.items():
+        _check_placeholder(checkpoint, chat_template, tokenizer, modality, token_id)
     return LoadedModel(
         name=name,
         created=checkpoint.created,
@@ -179,7 +198,7 @@ def _assemble(
         eos_token_ids=eos_token_ids,
         decoder=decoder,
         tokenizer=tokenizer,
-        chat_template=load_chat_template(checkpoint),
+        chat_template=chat_template,
         media_encoder=media_encoder,
         placeholders=placeholders,
     )

@@ -141,6 +141,7 @@ class FakeModel:
         self.decoder = decoder or EchoDecoder()
         self.tokenizer = FakeTokenizer()
         self.encoded = 0
+        self.separators = 1  # behind the texts
         self.tower_pieces: tuple[float, ...] = ()  # operations of each piece of a picture; < 0: an error
         self.before_tower: Callable[[], None] = lambda: None  # where tests interfere
         self.towers_at_work = 0
@@ -179,7 +180,7 @@ class FakeModel:
                         token_ids += [PLACEHOLDER] * TOKENS_PER_IMAGE
                     case Audio():
                         raise UnsupportedModality("audio")
-        token_ids.append(SEPARATOR)
+        token_ids += [SEPARATOR] * self.separators
         if enable_thinking:
             token_ids.append(THINK)
         admit(len(token_ids))

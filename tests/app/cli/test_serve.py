@@ -17,7 +17,9 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+import uvicorn
 
+from app.cli.server import start_stopped_by_signals
 from app.persistence.migrations import ADVISORY_LOCK_KEY
 from tests.app.cli.conftest import Run
 
@@ -176,6 +178,16 @@ def test_sigterm_lets_a_running_stream_finish(serve: Serve, run: Run, tmp_path: 
     assert "event: done" in rest
     assert server.process.wait(SECONDS) == 0
     assert count_usage(tmp_path / "data") == 1
+
+
+@pytest.mark.anyio
+async def test_a_signal_that_came_before_uvicorn_listened_for_it_stops_it() -> None:
+    server = uvicorn.Server(uvicorn.Config(app="unused", lifespan="off"))
+    with start_stopped_by_signals(server):
+        server.started = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        while not server.should_exit:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0)
 
 
 @pytest.mark.servers

@@ -5,7 +5,7 @@ import pytest
 from inference.backends import in_process
 from inference.backends.in_process import InProcessBackend, resolve_devices, threads_for
 from inference.config import EngineConfig
-from inference.errors import BackendUnavailable, UnsupportedModality
+from inference.errors import BackendUnavailable, InvalidConfiguration, UnsupportedModality
 from inference.types import Audio, Message
 
 pytestmark = pytest.mark.anyio
@@ -67,7 +67,20 @@ async def test_an_unstarted_backend_has_no_model_and_serves_nothing(backend_of, 
 def test_auto_means_every_gpu_or_the_cpu(monkeypatch, cuda_devices: int, expected: tuple[str, ...]) -> None:
     monkeypatch.setattr(in_process.torch.cuda, "device_count", lambda: cuda_devices)
     assert resolve_devices(("auto",)) == expected
-    assert resolve_devices(("cuda:1", "cuda")) == ("cuda:1", "cuda:0")
+
+
+def test_devices_are_taken_as_they_are_named(monkeypatch) -> None:
+    monkeypatch.setattr(in_process.torch.cuda, "device_count", lambda: 2)
+    assert resolve_devices(("cuda:1", "cuda", "cpu")) == ("cuda:1", "cuda:0", "cpu")
+
+
+@pytest.mark.parametrize("devices", [("cuda:0",), ("cuda",), ("gpu",), ("cpu", "mps"), ("",), ()])
+def test_a_device_that_is_not_there_is_said_so(monkeypatch, devices: tuple[str, ...]) -> None:
+    monkeypatch.setattr(in_process.torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(
+        InvalidConfiguration, match=r"There is no device '.*' for the model here; name cpu, or auto"
+    ):
+        resolve_devices(devices)
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (8, 4)])

@@ -12,7 +12,14 @@ from torch.overrides import TorchFunctionMode
 
 from inference.config import EngineConfig
 from inference.engine.engine import Engine, tower_cost
-from inference.errors import GenerationFailed, InferenceError, PromptTooLong, QueueFull, UnsupportedModality
+from inference.errors import (
+    GenerationFailed,
+    InferenceError,
+    PromptRefused,
+    PromptTooLong,
+    QueueFull,
+    UnsupportedModality,
+)
 from inference.models.forward_batch import ForwardBatch
 from inference.timeline import Timeline
 from inference.types import Audio, Delta, Image, Message, Text, Usage
@@ -197,6 +204,13 @@ def test_a_prompt_that_just_fits_is_answered(make_engine, make_request, run_all)
     engine = make_engine(kv_cache_tokens=40)
     answers = run_all(engine, [make_request("hello", max_tokens=34)])
     assert text_of(answers[0]) == "hello"
+
+
+def test_a_prompt_of_no_tokens_is_refused(make_engine, make_model, make_request, run_all) -> None:
+    model = make_model()
+    model.separators = 0
+    (error,) = run_all(make_engine(model), [make_request("")])[0]
+    assert isinstance(error, PromptRefused)
 
 
 def test_one_prompt_may_be_larger_than_all_that_may_wait(make_engine, make_request, run_all) -> None:

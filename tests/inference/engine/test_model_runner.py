@@ -11,7 +11,7 @@ from inference.engine.model_runner import CPU_MEMORY_FRACTION, count_blocks, mul
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
 from inference.engine.text_stream import TextStream
-from inference.errors import InvalidCheckpoint
+from inference.errors import InvalidCheckpoint, InvalidConfiguration
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, SamplingParams
 
@@ -54,7 +54,15 @@ def test_a_cache_too_small_for_one_request_is_refused_unless_it_was_set() -> Non
         InvalidCheckpoint, match="memory of cpu holds a cache of 0 tokens, fewer than the 512"
     ):
         count_blocks(decoder, cpu, 16, wanted_tokens=1000, given_tokens=None)
+    decoder.config = replace(decoder.config, num_layers=10**7)  # 160 megabytes a token: 80 gigabytes for 512
     assert count_blocks(decoder, cpu, 16, wanted_tokens=1000, given_tokens=16) == 1
+
+
+def test_a_cache_that_was_set_larger_than_the_memory_is_refused() -> None:
+    with pytest.raises(
+        InvalidConfiguration, match=r"A cache of 10+ tokens takes 1490116\.1 GiB, more than the"
+    ):
+        count_blocks(EchoDecoder(), torch.device("cpu"), 16, wanted_tokens=1000, given_tokens=10**14)
 
 
 def test_the_cache_takes_a_part_of_free_memory_at_most() -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 
+from inference.errors import PromptRefused
 from inference.loading.chat_template import ChatTemplate, WrittenText
 from inference.types import Audio, Image, Message, Text
 
@@ -39,8 +39,10 @@ def test_the_template_knows_whether_to_think(enable_thinking: bool) -> None:
 
 
 def test_a_template_may_refuse() -> None:
-    with pytest.raises(TemplateError, match="only users"):
-        ChatTemplate("{{ raise_exception('only users') }}", {}).render((), enable_thinking=False)
+    template = ChatTemplate("{{ raise_exception('only users, not ' ~ messages[0].content) }}", {})
+    with pytest.raises(PromptRefused) as caught:
+        template.render((Message("user", (Text("a secret"),)),), enable_thinking=False)
+    assert caught.value.reason == "only users, not "
 
 
 def test_a_template_cannot_reach_into_the_program() -> None:

@@ -13,7 +13,7 @@ import torch
 from inference.errors import InvalidCheckpoint
 from inference.loading.registry import load_model
 
-from ..tiny_checkpoints import edit_json, edit_weights, write_glm4
+from ..tiny_checkpoints import edit_json, edit_weights, write_glm4, write_glm4v
 
 NORM = "model.layers.1.mlp.down_proj.weight"
 
@@ -50,7 +50,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     ),
     "scaled positions": (
         lambda d: edit_json(d / "config.json", rope_parameters={"rope_type": "yarn", "rope_theta": 1e4}),
-        "scales its rotary positions",
+        r"scales its rotary positions \(yarn\)",
     ),
     "other activation": (lambda d: edit_json(d / "config.json", hidden_act="gelu"), "activates by gelu"),
     "heads that do not divide": (
@@ -122,6 +122,16 @@ def test_damage_is_one_sentence_that_says_what_to_do(tmp_path: Path, damage: str
         load_model(str(tmp_path), "cpu", "none")
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("image_token_id", [7, None])
+def test_an_image_token_that_the_template_does_not_write_is_said_at_the_start(
+    tmp_path: Path, image_token_id: int | None
+) -> None:
+    write_glm4v(tmp_path)
+    edit_json(tmp_path / "config.json", image_token_id=image_token_id)
+    with pytest.raises(InvalidCheckpoint, match=r"does not write the image token .* from one model"):
+        load_model(str(tmp_path), "cpu", "none")
 
 
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "no spaces allowed", "../etc", ""])
