@@ -5,7 +5,7 @@ ones that `app` may use.
 """
 
 from inference.backend import Backend, BackendStatus, DeltaStream, DeviceLoad, ModelCard, WorkerStatus
-from inference.build import build_backend
+from inference.build import build_backend, check_engine
 from inference.config import BackendConfig, EngineConfig, ScriptedConfig
 from inference.errors import (
     BackendUnavailable,
@@ -71,4 +71,5 @@ __all__ = [
     "Usage",
     "WorkerStatus",
     "build_backend",
+    "check_engine",
 ]

@@ -1,7 +1,19 @@
 """The one factory of backends. Imports late, so that the gateway runs without torch."""
 
 from inference.backend import Backend
-from inference.config import BackendConfig
+from inference.config import BackendConfig, EngineConfig
+
+
+def check_engine(config: EngineConfig) -> None:
+    """Looks at the devices and at the model's files without loading it. Needs torch.
+
+    Raises `InvalidConfiguration` or `InvalidCheckpoint`.
+    """
+    from inference.backends.in_process import resolve_devices
+    from inference.loading.registry import check_model
+
+    resolve_devices(config.devices)
+    check_model(config.model)
 
 
 def build_backend(config: BackendConfig) -> Backend:

@@ -19,7 +19,7 @@ from app.errors import DatabaseUnavailable
 from app.persistence.database import Database, sqlite_path
 from app.persistence.migrations import is_up_to_date
 from app.settings import Settings, unknown_variables
-from inference import EngineConfig
+from inference import EngineConfig, InferenceError, check_engine
 
 State = Literal["ok", "warning", "wrong"]
 REDIS_SECONDS: Final = 2.0
@@ -150,14 +150,14 @@ def _model(settings: Settings) -> Finding:
     if find_spec("torch") is None:
         return Finding("model", "wrong", "PyTorch is not installed; install autoglm-gateway[inference]")
     name = settings.model or EngineConfig().model
-    path = Path(name)
-    if path.is_dir() and not (path / "config.json").is_file():
-        return Finding("model", "wrong", f"{name} holds no model: there is no config.json")
-    if settings.model is None and not path.is_dir():
+    if settings.model is None and not Path(name).is_dir():
         return Finding("model", "wrong", "the embedded model is missing; install the package again")
-    if not path.exists():
-        return Finding("model", "ok", f"{name}, from the hub, on {', '.join(settings.devices)}")
-    return Finding("model", "ok", f"{name} on {', '.join(settings.devices)}")
+    try:
+        check_engine(EngineConfig(model=name, devices=settings.devices))
+    except InferenceError as error:
+        return Finding("model", "wrong", str(error))
+    where = "" if Path(name).exists() else ", from the hub,"
+    return Finding("model", "ok", f"{name}{where} on {', '.join(settings.devices)}")
 
 
 def _telemetry(settings: Settings) -> Finding:

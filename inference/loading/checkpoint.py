@@ -124,14 +124,19 @@ class Checkpoint:
 
 def open_checkpoint(path_or_hub_name: str) -> Checkpoint:
     """Opens a directory, or downloads what a hub name stands for."""
+    if is_on_hub(path_or_hub_name):
+        return Checkpoint(_download(path_or_hub_name), path_or_hub_name)
     directory = Path(path_or_hub_name)
-    if directory.is_dir():
-        return Checkpoint(directory, directory.resolve().name)
-    if directory.exists() or not HUB_NAME.fullmatch(path_or_hub_name):
+    if not directory.is_dir():
         raise InvalidCheckpoint(
             f"There is no model directory {path_or_hub_name}; give one, or a hub name such as owner/model."
         )
-    return Checkpoint(_download(path_or_hub_name), path_or_hub_name)
+    return Checkpoint(directory, directory.resolve().name)
+
+
+def is_on_hub(path_or_hub_name: str) -> bool:
+    """Whether it is a hub's name and nothing in this file system."""
+    return not Path(path_or_hub_name).exists() and HUB_NAME.fullmatch(path_or_hub_name) is not None
 
 
 def _download(hub_name: str) -> Path:

@@ -8,7 +8,7 @@ from torch import nn
 
 from inference.errors import InvalidCheckpoint
 from inference.loading.chat_template import ChatTemplate, load_chat_template
-from inference.loading.checkpoint import JSON, Checkpoint, open_checkpoint, require_float
+from inference.loading.checkpoint import JSON, Checkpoint, is_on_hub, open_checkpoint, require_float
 from inference.loading.loaded_model import LoadedModel
 from inference.loading.model_config import (
     read_audio_config,
@@ -31,6 +31,7 @@ FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj")}
 HEAD = ("embed_tokens", "lm_head")
 
 ShouldQuantize = Callable[[str], bool]  # asked with the path of one of the decoder's modules
+Load = Callable[[Checkpoint, torch.device, ShouldQuantize], LoadedModel]
 
 
 def load_model(
@@ -44,6 +45,27 @@ def load_model(
     Raises `InvalidCheckpoint`.
     """
     checkpoint = open_checkpoint(path_or_hub_name)
+    load = _loader_of(checkpoint)
+    kept = () if quantize_head else HEAD
+    model = load(checkpoint, torch.device(device), lambda path: quantization == "int8" and path not in kept)
+    refuse_foreign_weights(checkpoint)
+    return model
+
+
+def check_model(path_or_hub_name: str) -> None:
+    """Opens all files of a model directory, and reads them but for the weights. Asks no hub.
+
+    Raises `InvalidCheckpoint`.
+    """
+    if is_on_hub(path_or_hub_name):
+        return
+    checkpoint = open_checkpoint(path_or_hub_name)
+    _loader_of(checkpoint)
+    load_tokenizer(checkpoint)
+    load_chat_template(checkpoint)
+
+
+def _loader_of(checkpoint: Checkpoint) -> Load:
     architectures = checkpoint.config.get("architectures")
     architecture = str(architectures[0]) if isinstance(architectures, list) and architectures else "none"
     load = ARCHITECTURES.get(architecture)
@@ -52,10 +74,7 @@ def load_model(
             f"The checkpoint {checkpoint.name} has the architecture {architecture}; served are "
             f"{', '.join(ARCHITECTURES)}."
         )
-    kept = () if quantize_head else HEAD
-    model = load(checkpoint, torch.device(device), lambda path: quantization == "int8" and path not in kept)
-    refuse_foreign_weights(checkpoint)
-    return model
+    return load
 
 
 def _load_glm4(checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize) -> LoadedModel:
@@ -105,7 +124,7 @@ def _load_glm4v(checkpoint: Checkpoint, device: torch.device, should_quantize: S
     )
 
 
-ARCHITECTURES: dict[str, Callable[[Checkpoint, torch.device, ShouldQuantize], LoadedModel]] = {
+ARCHITECTURES: dict[str, Load] = {
     "Glm4ForCausalLM": _load_glm4,
     "Glm4vForConditionalGeneration": _load_glm4v,
     "AutoGLMFusionForConditionalGeneration": _load_fusion,

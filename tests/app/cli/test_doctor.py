@@ -74,6 +74,8 @@ def test_belief_in_every_proxy_is_found(run: Run, believed: str) -> None:
         ("redis", "GATEWAY_REDIS_URL", "redis://:s3cret@127.0.0.1:1/0"),
         ("data directory", "GATEWAY_DATA_DIR", "file/data"),
         ("model", "GATEWAY_MODEL", "."),
+        ("model", "GATEWAY_MODEL", "/nowhere/at/all"),
+        ("model", "GATEWAY_DEVICES", "gpu"),
     ],
 )
 def test_part_that_is_wrong_is_found_and_no_secret_shown(
