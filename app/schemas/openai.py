@@ -1,8 +1,20 @@
-"""OpenAI's shapes for the routes under `/v1`. Unknown fields are ignored, as its clients expect."""
+"""OpenAI's shapes for the routes under `/v1`. Unknown fields are ignored, as its clients expect.
+
+Those that would change the answer and cannot be honoured are refused, unless they ask for nothing.
+"""
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from app.schemas.generation import (
     MAX_MESSAGES,
@@ -68,6 +80,14 @@ def _as_list(value: Any) -> Any:  # Any: what JSON holds
     return [value] if isinstance(value, str) else value
 
 
+def _refuse(value: Any) -> None:
+    if value and value != {"type": "text"}:
+        raise ValueError("not supported here; leave it out")
+
+
+NotSupported = Annotated[Any, AfterValidator(_refuse), Field(None, description="not supported")]
+
+
 class ChatCompletionRequest(_Lenient):
     """`images`, `enable_thinking`, `return_reasoning` are ours; OpenAI's SDK sends them in `extra_body`."""
 
@@ -103,6 +123,12 @@ class ChatCompletionRequest(_Lenient):
     ] = None
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
     n: Literal[1] | None = Field(None, description="only one answer is made")
+    presence_penalty: NotSupported
+    logit_bias: NotSupported
+    logprobs: NotSupported
+    response_format: NotSupported
+    tools: NotSupported
+    functions: NotSupported
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     images: Base64Images | None = None

@@ -94,7 +94,13 @@ async def test_stream_without_include_usage_has_none(gateway: Gateway) -> None:
 
 
 async def test_unknown_fields_are_ignored(gateway: Gateway) -> None:
-    request = body("hi", logit_bias={}, user="someone", tools=[], parallel_tool_calls=False)
+    request = body("hi", user="someone", parallel_tool_calls=False, service_tier="auto")
+    assert (await gateway.call("POST", COMPLETIONS, json=request)).status_code == 200
+
+
+async def test_fields_that_ask_for_nothing_are_accepted(gateway: Gateway) -> None:
+    nothing = {"logit_bias": {}, "tools": [], "logprobs": False, "presence_penalty": 0, "functions": None}
+    request = body("hi", response_format={"type": "text"}, **nothing)
     assert (await gateway.call("POST", COMPLETIONS, json=request)).status_code == 200
 
 
@@ -111,6 +117,11 @@ async def test_null_means_absent(gateway: Gateway) -> None:
         (body("hi") | {"messages": []}, 422, "invalid_request", "messages"),
         (body("word " * 5000), 422, "context_length_exceeded", "messages"),
         (body("hi", n=2), 422, "invalid_request", "n"),
+        (body("hi", tools=[{"type": "function"}]), 422, "invalid_request", "tools"),
+        (body("hi", response_format={"type": "json_object"}), 422, "invalid_request", "response_format"),
+        (body("hi", logprobs=True), 422, "invalid_request", "logprobs"),
+        (body("hi", logit_bias={"50256": -100}), 422, "invalid_request", "logit_bias"),
+        (body("hi", presence_penalty=0.5), 422, "invalid_request", "presence_penalty"),
     ],
 )
 async def test_refusals_have_openai_shape(
