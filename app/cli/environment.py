@@ -1,6 +1,7 @@
 """What every command stands on: the settings, the database, and errors as sentences."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -37,10 +38,11 @@ def load_settings() -> Settings:
     except SettingsError as error:
         found = NAME_OF_SECTION.search(str(error))
         name = f"GATEWAY_{found[1].upper()}" if found else "A GATEWAY_ variable"
-        raise CommandFailed(
-            f"{name} is not valid: it is a section; set its parts one by one, as {name}__NAME.",
-            CALLED_WRONGLY,
-        ) from None
+        if name in map(str.upper, os.environ):
+            reason = f"it is a section; set its parts one by one, as {name}__NAME"
+        else:
+            reason = 'one of its parts is a list, which is written as ["one", "two"]'
+        raise CommandFailed(f"{name} is not valid: {reason}.", CALLED_WRONGLY) from None
     except (OSError, UnicodeDecodeError):
         raise CommandFailed(
             "A file in GATEWAY_SECRETS_DIR cannot be read: it must be text, and readable by this user."

@@ -36,6 +36,12 @@ def test_wrong_setting_is_found(run: Run) -> None:
     assert "s3cret" not in examined.out + examined.err
 
 
+def test_a_list_that_is_not_written_as_one_is_explained(run: Run) -> None:
+    examined = run("doctor", GATEWAY_ENGINE__SHARED_SYSTEM_PROMPTS="hello")
+    assert 'GATEWAY_ENGINE is not valid: one of its parts is a list, which is written as ["' in examined.out
+    assert "hello" not in examined.out
+
+
 @pytest.mark.parametrize("section", ["LIMITS", "AUTH"])
 def test_text_in_the_place_of_a_section_is_found(run: Run, section: str) -> None:
     examined = run("doctor", **{f"GATEWAY_{section}": "s3cret"})
