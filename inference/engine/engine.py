@@ -306,7 +306,7 @@ def _admit(
     if not prompt_tokens:
         raise PromptRefused("it writes nothing for them")
     waiting_tokens = scheduler.waiting_prompt_tokens
-    if waiting_tokens and waiting_tokens + prompt_tokens > max_waiting_prompt_tokens:
+    if scheduler.has_backlog and waiting_tokens + prompt_tokens > max_waiting_prompt_tokens:
         raise QueueFull(f"{waiting_tokens} prompt tokens are waiting")
 
 

@@ -41,6 +41,7 @@ class Scheduler:
         self._chunk_tokens = chunk_tokens
         self._queues = {priority: FairQueue[Sequence]() for priority in PRIORITIES}
         self.running: list[Sequence] = []  # in order of admission
+        self._left_somebody_waiting = False
 
     @property
     def has_work(self) -> bool:
@@ -49,6 +50,11 @@ class Scheduler:
     @property
     def waiting_prompt_tokens(self) -> int:
         return sum(queue.prompt_tokens for queue in self._queues.values())
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether somebody was left waiting by the last step, and somebody is."""
+        return self._left_somebody_waiting and any(map(len, self._queues.values()))
 
     def add(self, sequence: Sequence) -> None:
         self._queue(sequence).push(sequence)
@@ -74,6 +80,7 @@ class Scheduler:
         """
         self._preempt_for_decodes()
         self._admit()
+        self._left_somebody_waiting = any(map(len, self._queues.values()))
         decodes = [sequence for sequence in self.running if sequence.num_remaining == 1]
         prefills = [sequence for sequence in self.running if sequence.num_remaining > 1]
         chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]

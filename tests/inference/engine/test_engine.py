@@ -218,6 +218,12 @@ def test_one_prompt_may_be_larger_than_all_that_may_wait(make_engine, make_reque
     assert text_of(run_all(engine, [make_request("x" * 100)])[0]) == "x" * 64
 
 
+def test_who_runs_in_the_next_step_does_not_wait(make_engine, make_request, run_all) -> None:
+    engine = make_engine(max_waiting_prompt_tokens=250, chunk_tokens=512)
+    answers = run_all(engine, [make_request("x" * 100) for _ in range(5)])
+    assert [text_of(events) for events in answers.values()] == ["x" * 64] * 5
+
+
 def test_a_burst_of_refused_prompts_is_not_refused_in_one_step(make_engine, make_model, make_request) -> None:
     """Each has been tokenised, which takes as long as for one that is not refused."""
     model = make_model()
