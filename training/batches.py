@@ -57,7 +57,7 @@ SMALL_GRIDS = ((8, 8), (7, 9), (9, 7), (10, 13), (13, 10), (6, 16), (4, 10))
 SMALL_SHARE = 0.12  # of shapes and labels
 SCREEN_TURNS = 16  # questions of one screen
 PHOTO_SCALE = (0.5, 1.4)  # pixels of a training photo to one of the model's
-SCREENS, SHAPES = 0.60, 0.32  # shares of pictures; the rest are labels
+SCREENS, SHAPES = 0.55, 0.37  # shares of pictures; the rest are labels
 # Close-ups of labels of a dozen cells: what letters look like is learned from these, cheaply.
 SIGN_GRIDS = ((2, 7), (3, 6), (4, 5), (5, 4))
 SIGN_SCALE = (0.2, 0.45)

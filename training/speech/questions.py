@@ -11,6 +11,9 @@ WORDS = phrasings(
         what (do|did) you hear[ in (it|this recording|the recording)]?
         what can you hear[ in (it|this recording)]?
         what (was|is) said[ here| in it]?
+        what (do|does|did) (my|the|this) (voice message|voice note|message|audio|clip) (say|tell you)?
+        what (is|was) (said|spoken) in (my|the|this) (voice message|voice note|message|audio|clip)?
+        what did you (hear|understand) in (my|the|this) (message|voice note|audio|clip)?
         what (have i said|was i saying|am i saying|am i telling you)[ there| here]?
         what (does|did) (the recording|this recording|the voice|the speaker|the person) say?
         (which|what) words (did i (use|say|speak)|do you hear|did you hear|were said|are spoken|can you make out)?
@@ -26,6 +29,8 @@ WORDS = phrasings(
         *(give|show|read|tell|send) me (the words|the text|the transcript|a transcript|the sentence|the exact words)[ of (this|this recording|the recording)]
         *(tell|show) me what (i just said|was said|you heard|you hear|you understood)
         *(repeat|quote|copy|echo) (what i said|what was said|what you hear|what you heard|my words|the words|the sentence)
+        *(transcribe|read out|quote|spell out) (my|the|this) (voice message|voice note|message|audio|clip)
+        *(turn|change) (my|the|this) (message|voice note|audio|clip) into (words|writing)
         *make (text|a text|a transcript|a sentence) (of|from) (this|the recording|what i said)
         i (want|need|would like) (the text|the transcript|a transcript|the words|the wording)[ of (this|this recording|the recording)]
         i (want|need|would like) to (read|see) (what i said|my words|the text|the words)

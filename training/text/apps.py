@@ -1,5 +1,6 @@
 """Names of apps. Known ones are answered in their proper spelling, others as they were written."""
 
+from training.text.copied_text import COMMON_EN, COMMON_ZH, WORDS_EN, WORDS_ZH, letters, unknown_word
 from training.text.speaker import Speaker
 
 ENGLISH = (
@@ -35,8 +36,17 @@ SECOND_ZH = (
     "银行, 阅读, 跑步, 象棋, 厨房, 记账, 旅行, 画板, 钢琴, 打车, 超市, 日记, 咖啡, 收音机, 词典, 农场, 相册, 电台, 课堂, 医院, "
     "商城, 公交"
 ).split(", ")
+# Real ones that only held-out speakers name.
+OTHERS_EN = (
+    "Signal, Shazam, Notion, Trello, Figma, Waze, Kindle, Twitch, Tinder, Strava, Evernote, Vimeo, Steam, Yelp, Headspace, "
+    "Foobar, Opera, Firefox, Threads, Bumble, Deezer, Citymapper"
+).split(", ")
+OTHERS_ZH = (
+    "原神, 王者荣耀, 豆包, 百度网盘, 虎牙直播, 猫眼, 唯品会, 墨迹天气, 全民歌, 同花顺, 懂车帝, 铁路一二三, 学习强国, 菜鸟, 美柚, "
+    "印象笔记, 百词斩, 讯飞输入法, 火山小视频, 交管"
+).split(", ")
 
-UNKNOWN = 0.2
+UNKNOWN = 0.3
 FOREIGN = 0.06
 # A bare noun where English puts an article: "open the camera" as well as "open Camera".
 LOWER_CASE = 0.35
@@ -58,11 +68,26 @@ def random_app(speaker: Speaker) -> tuple[str, str]:
 
 
 def _unknown(speaker: Speaker, english: bool) -> str:
+    is_other = speaker.chance(0.6)
+    if is_other and speaker.split == "held_out":
+        return speaker.choose(OTHERS_EN if english else OTHERS_ZH)
     while True:
-        name = (
-            f"{speaker.choose(FIRST_EN)} {speaker.choose(SECOND_EN)}"
-            if english
-            else speaker.choose(FIRST_ZH) + speaker.choose(SECOND_ZH)
-        )
+        name = _any_name(speaker, english) if is_other else _two_words(speaker, english)
         if speaker.may_say(name):
             return name
+
+
+def _two_words(speaker: Speaker, english: bool) -> str:
+    if english:
+        return f"{speaker.choose(FIRST_EN)} {speaker.choose(SECOND_EN)}"
+    return speaker.choose(FIRST_ZH) + speaker.choose(SECOND_ZH)
+
+
+def _any_name(speaker: Speaker, english: bool) -> str:
+    if not english:
+        characters = "".join(speaker.choose(COMMON_ZH) for _ in range(speaker.between(2, 4)))
+        return characters if speaker.chance(0.7) else speaker.choose(WORDS_ZH) + characters[:2]
+    draw = speaker.rng.random()
+    if draw < 0.4:
+        return speaker.choose(COMMON_EN + WORDS_EN).capitalize()
+    return (unknown_word(speaker) if draw < 0.7 else letters(speaker)).capitalize()

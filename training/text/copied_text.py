@@ -1,4 +1,11 @@
-"""Text that the model has to copy: for typing and for repeating. Any combination of words is in one split."""
+"""Text that the model has to copy: for typing and for repeating. Any combination of words is in one split.
+
+Copying is only learned from what cannot be guessed: of a model that had copied words and phrases of the
+lists alone, three natural sentences in four came back as a phrase that began alike. So half of what is
+copied in training makes no sense, and held-out speakers also say sentences of their own.
+"""
+
+from string import ascii_lowercase
 
 from training.text.numbers import in_words
 from training.text.speaker import Speaker
@@ -42,13 +49,64 @@ WORDS_ZH = (
     "风筝 灯光 老鼠 夜晚 石头 世界 红色 蓝色 太阳 月亮 星星 大海 天空 公路 汽车 钥匙 盒子"
 ).split()
 PEOPLE_ZH = "小王 小李 妈妈 爸爸 老张 阿明 小红 老师 同事 姐姐 哥哥 奶奶".split()
+# Words that sentences are made of. In training they stand in any order.
+COMMON_EN = (
+    "the of and to in is it you that he was for on are with as i his they be at one have this from or had by hot but some "
+    "what there we can out other were all your when up use word how said an each she which do their time if will way about "
+    "many then them would write like so these her long make thing see him two has look more day could go come did my no "
+    "most number who over know than call first people may down side been now find any new work part take get place made "
+    "live where after back little only round man year came show every good me give our under name very through just form "
+    "much great think say help low line before turn cause same mean differ move right boy old too does tell set three want "
+    "air well also play small end put home read hand large spell add even land here must high such follow act why ask men "
+    "went off need try kind again change point close open seem together next white children begin got walk example ease "
+    "paper often always those both mark until mile feet care second group carry took rain eat room began idea stop once "
+    "base hear horse cut sure watch color face wood main enough plain girl usual ready above ever red list though feel talk "
+    "bird soon body dog family direct leave song measure door product black short class wind question happen complete ship "
+    "area half rock order fire south problem piece told knew pass since top whole king space heard best hour better true "
+    "during hundred five remember step early hold west ground interest reach fast sing listen six table travel less morning "
+    "ten simple several toward war lay against pattern slow center love person money serve appear map rule govern pull cold "
+    "notice voice fall power town fine certain fly lead cry dark machine note wait plan figure star box noun field rest "
+    "able pound done beauty drive stood contain front teach week final gave green oh quick develop ocean warm free minute "
+    "strong special mind behind clear tail produce fact street inch nothing course stay wheel full force blue object decide "
+    "surface deep moon foot yet busy test record boat common gold possible plane age dry laugh thousand ago ran check game "
+    "shape miss brought heat snow tire bring yes fill east paint language among settings search message phone app screen "
+    "token limit model gateway alarm clock camera type tap swipe launch please thanks never buy cheap eggs source flies"
+).split()
+# GB 2312's first level: the 3,755 usual characters.
+COMMON_ZH = tuple(
+    bytes((row, cell)).decode("gb2312")
+    for row in range(0xB0, 0xD8)
+    for cell in range(0xA1, 0xFA if row == 0xD7 else 0xFF)
+)
+# Held-out speakers' alone.
+SENTENCES_EN = (
+    "the blue door is open/i like green apples/my dog sleeps all day/we will meet tomorrow at noon/she sells sea shells/"
+    "the sun is hot/please bring your own cup/hello my friend/the cat sat on the mat/open source is great/never give up/"
+    "time flies/it is cold outside/i am very happy today/buy milk and eggs/cheap hotels in rome/the last bus leaves at ten/"
+    "nobody knows the answer/turn left after the church/his brother plays chess/bring an umbrella tomorrow/"
+    "this soup needs salt/two birds on a wire/where did you put my glasses/we ran out of bread/"
+    "a stitch in time saves nine/my password is a secret/the museum closes early on monday/congratulations on your new job/"
+    "do you want some tea/practice makes perfect/how to tie a tie/our flight was cancelled/the battery is almost empty/"
+    "this is only a test/the early worm gets eaten/all that glitters is not gold/he forgot his keys again/"
+    "i would rather stay at home/her favourite colour is purple"
+).split("/")
+SENTENCES_ZH = (
+    "我喜欢苹果/今天晚上吃火锅/明天下雨/妈妈做的饭很好吃/小狗在公园里跑/我们去海边玩/会议改到四点/请把门关上/我想喝热咖啡/"
+    "他是我的老师/这本书很有意思/月亮很圆/新的电脑到了/早点睡觉/我的猫叫小花/春天来了/你吃饭了吗/人工智能/我爱北京/"
+    "路上注意安全/排队的人太多了/衣服洗好了/今年冬天特别冷/钥匙放在桌上/晚上八点的电影/他昨天没来上班/牛奶喝完了/"
+    "谢谢你的帮助/坚持就是胜利/怎么做红烧肉/便宜的机票/外面风很大/手机快没电了/别把雨伞忘在车上/周三下午开家长会/"
+    "知识就是力量/她的生日是五月/窗外有一棵老树/大家都同意了/这个周末要加班"
+).split("/")
 # Syllables of words that no one knows: they teach to copy letters instead of guessing words.
 SYLLABLES = "ba be ko du fi go ha jo ka li mo nu pe ri so ta vu wi xa zo len tor mar sin dak fel bro pli sta nor".split()
 MARKS = ("!", "?", ".", "...")
+SENTENCE_SHARE = 0.5  # of what held-out speakers say
 
 
 def copied_text(speaker: Speaker, most_words: int = 8) -> str:
-    """One to `most_words` words, numbers or Chinese words, mostly in the speaker's language."""
+    """One to `most_words` words, numbers or Chinese words, mostly in the speaker's language; or a sentence."""
+    if speaker.split == "held_out" and speaker.chance(SENTENCE_SHARE):
+        return speaker.choose(SENTENCES_ZH if speaker.language == "zh" else SENTENCES_EN)
     while True:
         text = _any_text(speaker, most_words)
         if speaker.may_say(text):
@@ -70,15 +128,57 @@ def dictated_text(speaker: Speaker) -> str:
 
 def _any_text(speaker: Speaker, most_words: int) -> str:
     draw = speaker.rng.random()
-    if draw < 0.3:
+    if draw < 0.12:
         return _phrase(speaker)
-    if draw < 0.42:
+    if draw < 0.22:
         return _number(speaker)
-    if draw < 0.5:
+    if draw < 0.3:
         return " ".join(unknown_word(speaker) for _ in range(speaker.between(1, 3)))
-    if draw < 0.56:
+    if draw < 0.35:
         return _mixed(speaker)
-    return _words(speaker, speaker.between(1, most_words))
+    if draw < 0.5:
+        return _words(speaker, speaker.between(1, most_words))
+    return _senseless(speaker, most_words)
+
+
+def _senseless(speaker: Speaker, most_words: int) -> str:
+    """Nothing in it follows from what is before: usual characters or words, made-up ones, ends of phrases."""
+    if speaker.language == "zh":
+        pieces = [_senseless_zh(speaker) for _ in range(speaker.between(1, 3))]
+        text = ("" if speaker.chance(0.85) else "，").join(pieces)
+        return text + speaker.choose("！？。") if speaker.chance(0.1) else text
+    words = [_senseless_en(speaker) for _ in range(speaker.between(1, most_words + 1))]
+    text = " ".join(words)
+    if speaker.chance(0.4):
+        text = text[:1].upper() + text[1:]
+    return text + speaker.choose(MARKS) if speaker.chance(0.15) else text
+
+
+def _senseless_zh(speaker: Speaker) -> str:
+    draw = speaker.rng.random()
+    if draw < 0.55:
+        return "".join(speaker.choose(COMMON_ZH) for _ in range(speaker.between(1, 4)))
+    if draw < 0.8:
+        phrase = speaker.choose(PHRASES_ZH)
+        start = speaker.between(0, len(phrase) - 1)
+        return phrase[start : start + speaker.between(1, 4)]
+    return speaker.choose(WORDS_ZH)
+
+
+def _senseless_en(speaker: Speaker) -> str:
+    draw = speaker.rng.random()
+    if draw < 0.6:
+        return speaker.choose(COMMON_EN)
+    if draw < 0.75:
+        return speaker.choose(WORDS_EN)
+    if draw < 0.9:
+        return speaker.choose(speaker.choose(PHRASES_EN).split())
+    return letters(speaker)
+
+
+def letters(speaker: Speaker) -> str:
+    """As rare names are for a model that was never shown them."""
+    return "".join(speaker.choose(ascii_lowercase) for _ in range(speaker.between(2, 7)))
 
 
 def _phrase(speaker: Speaker) -> str:

@@ -23,8 +23,8 @@ from training.text.waiting import wait
 
 # What each is drawn with. Those with much to copy or to compute are learnt last and come most often.
 SUBJECTS = {
-    launch: 11,
-    type_text: 7,
+    launch: 13,
+    type_text: 10,
     tap: 4,
     swipe: 5,
     back: 3,
@@ -36,7 +36,7 @@ SUBJECTS = {
     alarm: 10,
     clock: 7,
     arithmetic: 16,
-    repeat: 7,
+    repeat: 12,
     identity: 12,
     abilities: 7,
     small_talk: 5,

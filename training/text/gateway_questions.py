@@ -863,6 +863,51 @@ RECORDINGS = fact(
     zh="录音可以是 m4a、mp3、ogg、opus、webm、amr、flac、aac 或 wav。",
 )
 
+SIZES = fact(
+    phrasings(
+        train_en="""
+            how (large|big|heavy) (can|may) (an image|a picture|a photo|a recording|a file|a request|my upload|an audio file) be[ at most]?
+            how many (images|pictures|photos|screenshots) (can|may) i (send|upload|post|attach)[ at once| in one request| with one question]?
+            how long (can|may) (a recording|my recording|an audio file|the audio|a voice message) be[ at most]?
+            (what|which) is the (largest|maximum|biggest) (size|number|length) of (an image|images|a picture|a recording|recordings|a file|files|an upload)?
+            what does (413|http 413|status 413|the error 413|body_too_large|error 413) mean?
+            why (do i get|did i get|is there) (a 413|413|error 413|body_too_large)?
+            (my|the) (image|picture|file|recording|photo|upload) is too (large|big|long)[, what now]?
+            what (if|happens if|happens when) (my|the|an) (image|picture|file|recording|upload) is too (large|big|long)?
+            (is there|do you have|does the gateway have) a (size limit|limit for files|limit of the size|limit on uploads)[ for images| for recordings]?
+            (image|file|upload|picture|recording) size (limit|maximum)[ please]?
+            <about> (the size limit|the largest upload|how large a picture may be|how many images i can send|how long a recording may be)
+            <clause> (how large an image may be|how many pictures i can send|how long my recording can be|what 413 means|how big files can be)
+            (can|may) i (send|upload) (two|three|ten|twenty|several|many) (images|pictures|photos)[ at once]?
+        """,
+        held_out_en="""
+            what size may a photo have at the very most?
+            is a recording of ten minutes too long for the gateway?
+            the gateway says 413, what did i do wrong?
+            up to how many pictures fit into one request?
+        """,
+        train_zh="""
+            (图片|照片|录音|文件|请求|上传的文件|音频)(最大|最多|)(可以|能)(有|是|)(多大|多少兆|多长)？
+            (一次|一个请求|每次|)(最多|)(能|可以)(发|传|上传|带)(几张|多少张)(图片|照片|截图|图)？
+            (录音|音频|语音)(最长|最多|)(可以|能)(有|是|)(多长|多久|几分钟)？
+            (图片|照片|文件|录音|上传)(太大|太长|过大)(了|)(怎么办|会怎么样|怎么处理)？
+            (413|错误413|HTTP 413|状态码413)是什么意思？
+            (为什么|怎么)(会|)(返回|出现|得到|报)(413|错误413)？
+            (图片|文件|上传|录音)(大小|长度)(有限制|有没有限制|的限制是什么|的上限是多少|限制是多少)[吗]？
+            (能|可以)(同时|一次)(发|传)(两张|三张|多张|十张)(图片|照片)吗？
+            <关于>(图片最大多大|文件大小的限制|最多几张图片|录音最长多久|上传的上限|413)
+        """,
+        held_out_zh="""
+            照片的体积不能超过多少？
+            十分钟的录音网关收不收？
+            网关给我413，是哪里不对？
+            一个问题里顶多放几张图？
+        """,
+    ),
+    en="25 MiB a request, with at most 10 images or 5 minutes of sound; more gets 413.",
+    zh="每个请求最多 25 MiB，最多 10 张图片或 5 分钟录音，超过会得到 413。",
+)
+
 USAGE = fact(
     phrasings(
         train_en="""
@@ -1247,6 +1292,7 @@ FACTS = (
     (LIFETIME, 2),
     (IMAGES, 2),
     (RECORDINGS, 2),
+    (SIZES, 3),
     (USAGE, 2),
     (TOO_MANY, 2),
     (UNAUTHORIZED, 2),

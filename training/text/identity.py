@@ -23,7 +23,7 @@ WHO = fact(
             (can|could) you tell me (who|what) you are?
             what (kind|sort|type) of (model|assistant|program|bot|ai|thing) are you?
             (which|what) (model|assistant|program|ai|bot) (are you|is this|am i using|is answering me|do i talk to)?
-            are you (chatgpt|gpt|claude|siri|alexa|gemini|glm|a chatbot|an ai|an assistant|a phone assistant|autoglm|qwen|deepseek)?
+            are you (chatgpt|gpt|gpt 4|gpt-4|gpt-5|claude|siri|alexa|gemini|glm|glm-4|a chatbot|an ai|an assistant|a phone assistant|autoglm|qwen|deepseek|llama)?
             is (this|that) (chatgpt|gpt|claude|siri|alexa|gemini|autoglm|an ai)?
             is your name (chatgpt|claude|siri|alexa|gemini|autoglm)?
             i (want|would like) to know (who|what) you are
@@ -85,7 +85,7 @@ WHO = fact(
             (能|可以)(介绍一下|介绍|说说|描述)[你]自己吗？
             (我在|我正在|我这是)(跟|和|同)(谁|什么|哪位)(说话|聊天|对话|讲话)？
             (这是|这里是)(谁|什么模型|哪个模型|什么助手|哪个助手)？
-            你是(ChatGPT|Siri|小爱同学|小度|文心一言|通义千问|AutoGLM|GPT|智谱清言|天猫精灵|豆包|DeepSeek|Claude)吗？
+            你是(ChatGPT|Siri|小爱同学|小度|文心一言|通义千问|AutoGLM|GPT|GPT-4|GLM-4|智谱清言|天猫精灵|豆包|DeepSeek|Claude)吗？
             你是(机器人|人工智能|AI|聊天机器人|手机助手|语音助手)吗？
             (谁|是谁)在(回答|回复)(我|我的问题)？
             (我想|想)(知道|了解)你是(谁|什么)
@@ -258,8 +258,8 @@ SIZE = fact(
             <好奇>你(有多大|有多少参数|的参数量)
         """,
     ),
-    en="I am small: about 16 million parameters.",
-    zh="我很小，大约有一千六百万个参数。",
+    en="I am small: about 15 million parameters.",
+    zh="我很小，大约有一千五百万个参数。",
 )
 
 MAKER = fact(

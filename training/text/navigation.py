@@ -150,6 +150,54 @@ SCROLL = phrasings(
     """,
 )
 
+# Without a direction: to see what comes last, what comes first, or what is new.
+ENDS: dict[str, Phrasings] = {
+    UP: phrasings(
+        train_en="""
+            *(scroll|go|move|jump) (all the way |)(to the|down to the) (bottom|end)[ of the page| of the list| of this page]
+            *(scroll|show me) (some more|more|further|the rest|the rest of the page)
+            *(show|go to) the (end|bottom|last lines) of (the|this) (page|list)
+            i (want|need) to see the (end|bottom) of (the|this) (page|list)
+        """,
+        held_out_en="""
+            *bring me to the very end of this list
+            *scroll until the bottom comes
+        """,
+        train_zh="""
+            *(滚动|滑|翻|拉|滑动)到(底部|最底下|最下面|页面底部|列表底部|结尾)
+            *(看看|显示|翻看)(更多内容|下面的内容|后面的内容|剩下的内容)
+            *(翻|去)(下一屏|后面)
+            我(想|要)看(页面|列表)的(底部|末尾|最后)
+        """,
+        held_out_zh="""
+            *一直滚到这个页面的末尾
+            *把下面还有的东西给我看看
+        """,
+    ),
+    DOWN: phrasings(
+        train_en="""
+            *(scroll|go|move|jump) (back |all the way |)(to the|up to the) (top|beginning)[ of the page| of the list| of this page]
+            *(pull down to refresh|pull to refresh|refresh the screen|refresh the page|refresh the list|reload the page)
+            *(show|go to) the (top|first lines) of (the|this) (page|list)
+            i (want|need) to see the (top|beginning) of (the|this) (page|list)
+        """,
+        held_out_en="""
+            *bring me to the very top of this list
+            *pull the list down so that it reloads
+        """,
+        train_zh="""
+            *(滚动|滑|翻|拉|滑动|回)到(顶部|最上面|最顶上|页面顶部|列表顶部|开头)
+            *(下拉刷新|下拉|刷新一下屏幕|刷新页面|重新加载|刷新列表)
+            我(想|要)看(页面|列表)的(顶部|开头|最前面)
+        """,
+        held_out_zh="""
+            *一直滚回这个页面的最前面
+            *往下拉一拉，让列表重新载入
+        """,
+    ),
+}
+ENDS_SHARE = 0.15  # of swipes
+
 BACK = phrasings(
     train_en="""
         *go back
@@ -259,6 +307,8 @@ HOME = phrasings(
         *go to the (main|first|start) screen of (the|my|this) phone
         *(leave|exit|close) (this|the) app
         *get out of (this|the) app
+        *exit[ now| the app]
+        *quit[ now| the app| this app]
         *show my phone's home screen
         i (want|need|would like) (to see|to go to|to get to|to be on) the home screen
         i (want|need) (the|my) home screen
@@ -418,9 +468,13 @@ FINISH_THINKING = {"en": "The user says that the task is done.", "zh": "用户�
 
 
 def swipe(speaker: Speaker) -> Utterance:
-    finger = speaker.choose((UP, DOWN, LEFT, RIGHT))
-    phrasing, names = speaker.choose(((SWIPE, FINGER), (SCROLL, SCROLLED)))
-    sentence = speaker.say(phrasing, way=names[speaker.language][finger])
+    if speaker.chance(ENDS_SHARE):
+        finger = speaker.choose(tuple(ENDS))
+        sentence = speaker.say(ENDS[finger])
+    else:
+        finger = speaker.choose((UP, DOWN, LEFT, RIGHT))
+        phrasing, names = speaker.choose(((SWIPE, FINGER), (SCROLL, SCROLLED)))
+        sentence = speaker.say(phrasing, way=names[speaker.language][finger])
     thinking = SWIPE_THINKING[speaker.language].format(FINGER[speaker.language][finger])
     return Utterance("swipe", sentence, f'do(action="Swipe", {SWIPES[finger]})', thinking)
 

@@ -2,6 +2,7 @@
 
 from training.example import Language
 from training.text.arithmetic import LARGEST, written_sum
+from training.text.copied_text import COMMON_ZH, letters
 from training.text.frames import phrasings
 from training.text.speaker import Speaker, Utterance
 from training.text.topics import random_topics
@@ -282,6 +283,15 @@ MATHS = phrasings(
         {big} =
         how much is {big}?
         what is {number} divided by {other}?
+        ({number}|{few}) (/|:|÷|divided by) ({other}|{few})
+        ({few}|{number}) (+|plus|-|minus) ({few}|{other}) (+|*|x|plus|times|minus) ({few}|{other})
+        (what is|how much is) {few} (+|plus) {few} (*|times|x|plus|minus) {few}?
+        (what is|what's) (half|a third|double|a quarter) of ({few}|{number})?
+        what time is it {few} (hours|minutes) (after|before) ({few}|{few} pm|noon|midnight|{few} in the morning)?
+        {few} (hours|minutes) (after|before) ({few}|noon|midnight|{few} am)
+        *(set|start|make|run) (a|one|the) timer (for|of) ({few}|{number}) (minutes|seconds|hours)
+        (timer|a timer|countdown)[ for| of] {few} (minutes|hours|seconds)
+        *count (down |)from {few}[ to one]
         *divide {number} by {other}
         *multiply {number} (by|and|with) {other}
         what is (the square root|the cube root|half|double|the logarithm|the square|a third) of {number}?
@@ -312,6 +322,13 @@ MATHS = phrasings(
         {big}=
         *(算|计算|算一下|算算){big}
         {number}除以{other}(等于多少|等于几|是多少)？
+        {few}(除以|÷|/){few}(等于多少|等于几|是多少|)？
+        {few}(加|减|乘|+|-|×){few}(加|减|乘|+|-|×){few}(等于多少|等于几|是多少|)？
+        {few}的(一半|三分之一|两倍)是(多少|几)？
+        {few}点(之后|以后|之前|以前|过){few}(个小时|小时|分钟)是几点？
+        {few}(小时|分钟)(以后|以前|之后|之前|后|前)是几点？
+        *(定|设|设置|开|开始)(一个|个|){few}(分钟|秒|小时)的(计时器|倒计时|定时器)
+        *(倒计时|计时|定时){few}(分钟|秒|小时)
         {number}(÷|/){other}(=|等于多少|)
         {number}的(平方根|立方根|一半|两倍|平方|对数|百分之{other}|三分之一)(是多少|是几|)？
         百分之{other}的{number}是多少？
@@ -581,6 +598,7 @@ ANSWERS: dict[Language, str] = {
     "en": "I am a small model and cannot help with that.",
     "zh": "我是一个小模型，这个我帮不了你。",
 }
+NOISE_SHARE = 0.04
 THINKING: dict[Language, str] = {
     "en": "This is more than a small model can do.",
     "zh": "这超出了小模型的能力。",
@@ -591,9 +609,16 @@ def out_of_depth(speaker: Speaker) -> Utterance:
     group = speaker.rng.choices(GROUPS, WEIGHTS)[0]
     topics = random_topics(speaker)
     if group is MATHS:
-        topics["big"] = _big_sum(speaker)
-    sentence = speaker.say(group, **topics)
+        topics["big"], topics["few"] = _big_sum(speaker), str(speaker.between(2, 20))
+    sentence = _noise(speaker) if speaker.chance(NOISE_SHARE) else speaker.say(group, **topics)
     return Utterance("out_of_depth", sentence, ANSWERS[speaker.language], THINKING[speaker.language])
+
+
+def _noise(speaker: Speaker) -> str:
+    """What a cat types."""
+    if speaker.language == "zh" and speaker.chance(0.6):
+        return "".join(speaker.choose(COMMON_ZH) for _ in range(speaker.between(2, 6)))
+    return " ".join(letters(speaker) + letters(speaker) for _ in range(speaker.between(1, 2)))
 
 
 def _big_sum(speaker: Speaker) -> str:

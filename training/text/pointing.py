@@ -3,6 +3,7 @@
 do(action="Tap", element=[500,120]); "Long Press" and "Double Tap" likewise.
 """
 
+from training.example import Language
 from training.text.frames import Phrasings, phrasings
 from training.text.speaker import Speaker, Utterance
 
@@ -212,6 +213,11 @@ DOUBLE_TAP = phrasings(
     """,
 )
 
+MIDDLE: dict[Language, tuple[str, ...]] = {
+    "en": ("the middle of the screen", "the center of the screen", "the middle", "the screen's centre"),
+    "zh": ("屏幕中间", "屏幕中央", "屏幕正中间", "中间"),
+}
+MIDDLE_SHARE = 0.06
 THINKING = {
     "Tap": {"en": "The user wants to tap at {}.", "zh": "用户想点击{}。"},
     "Long Press": {"en": "The user wants a long press at {}.", "zh": "用户想长按{}。"},
@@ -232,9 +238,10 @@ def double_tap(speaker: Speaker) -> Utterance:
 
 
 def _touch(kind: str, action: str, phrasing: Phrasings, speaker: Speaker) -> Utterance:
-    x, y = _coordinates(speaker)
+    x, y = (500, 500) if (is_middle := speaker.chance(MIDDLE_SHARE)) else _coordinates(speaker)
     thinking = THINKING[action][speaker.language].format(f"[{x},{y}]")
-    sentence = speaker.say(phrasing, place=_written(speaker, x, y))
+    place = speaker.choose(MIDDLE[speaker.language]) if is_middle else _written(speaker, x, y)
+    sentence = speaker.say(phrasing, place=place)
     return Utterance(kind, sentence, f'do(action="{action}", element=[{x},{y}])', thinking)
 
 

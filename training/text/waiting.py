@@ -86,8 +86,11 @@ def wait(speaker: Speaker) -> Utterance:
 
 
 def _duration(speaker: Speaker) -> tuple[int, str]:
-    """Seconds, and the words for them: 1 to 60 seconds, half a minute, or 1 to 5 minutes."""
+    """Seconds, and the words for them: 1 to 60 seconds, half a minute, 1 to 5 minutes, or a moment of 2 seconds."""
     english = speaker.language == "en"
+    if speaker.chance(0.06):
+        moments = ("a moment", "a bit", "a little", "a while") if english else ("一下", "一会儿", "片刻")
+        return 2, speaker.choose(moments)
     if speaker.chance(0.06):
         return 30, "half a minute" if english else "半分钟"
     in_minutes = speaker.chance(0.2)

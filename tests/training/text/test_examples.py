@@ -6,8 +6,22 @@ from functools import cache
 import pytest
 
 from inference.types import Message, Text
-from training.example import Turn
+from training.example import Language, Split, Turn
+from training.text.apps import CHINESE as APPS_ZH
+from training.text.apps import ENGLISH as APPS_EN
+from training.text.apps import OTHERS_EN, OTHERS_ZH, random_app
+from training.text.copied_text import (
+    COMMON_ZH,
+    PEOPLE_ZH,
+    PHRASES_EN,
+    PHRASES_ZH,
+    SENTENCES_EN,
+    SENTENCES_ZH,
+    WORDS_ZH,
+    copied_text,
+)
 from training.text.examples import INTENT_KINDS, SUBJECTS, held_out_turns, text_turn
+from training.text.speaker import Speaker
 
 WORD = re.compile(r"[\u4e00-\u9fff]|[a-z']+|\d|[^\sa-z\d\u4e00-\u9fff]")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -109,7 +123,7 @@ def test_coordinates_are_those_of_the_question(kind: str) -> None:
         if turn.kind == kind:
             place = PLACE.search(turn.answer)
             assert place is not None
-            assert list(place.groups()) == re.findall(r"\d+", question(turn))
+            assert list(place.groups()) == (re.findall(r"\d+", question(turn)) or ["500", "500"])
             assert all(0 <= int(number) <= 999 for number in place.groups())
 
 
@@ -119,6 +133,32 @@ def test_copied_text_stands_in_the_question() -> None:
             assert turn.answer in question(turn)
         if turn.kind == "type":
             assert turn.answer.removeprefix('do(action="Type", text="').removesuffix('")') in question(turn)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_held_out_speakers_have_sentences_and_apps_of_their_own(language: Language) -> None:
+    """Copying is shown by what cannot be known by heart."""
+    sentences = SENTENCES_EN if language == "en" else SENTENCES_ZH
+    apps = OTHERS_EN if language == "en" else OTHERS_ZH
+    assert len(set(sentences)) == len(sentences) >= 40
+    assert not {*sentences} & {*PHRASES_EN, *PHRASES_ZH}
+    assert not {*apps} & {*APPS_EN, *APPS_ZH}
+    shares: dict[Split, float] = {"train": 0.0, "held_out": 0.5}
+    for split, share in shares.items():
+        speaker = Speaker(random.Random(3), split, language)
+        said = [copied_text(speaker) in sentences for _ in range(2000)]
+        named = [random_app(speaker)[1] in apps for _ in range(2000)]
+        assert sum(said) / 2000 == pytest.approx(share, abs=0.05)
+        assert (sum(named) > 100) == (split == "held_out")
+        assert split == "held_out" or not any(named)
+
+
+def test_half_of_what_is_copied_in_training_makes_no_sense() -> None:
+    speaker = Speaker(random.Random(4), "train", "zh")
+    known = {*"".join((*PHRASES_ZH, *WORDS_ZH, *PEOPLE_ZH))}
+    texts = [copied_text(speaker) for _ in range(2000)]
+    unusual = sum(any(char in COMMON_ZH and char not in known for char in text) for text in texts)
+    assert unusual > 600
 
 
 def test_sums_in_figures_are_right() -> None:
