@@ -45,7 +45,7 @@ class Scheduler:
 
     @property
     def has_work(self) -> bool:
-        return bool(self.running) or any(map(len, self._queues.values()))
+        return bool(self.running) or self._has_waiting
 
     @property
     def waiting_prompt_tokens(self) -> int:
@@ -54,7 +54,11 @@ class Scheduler:
     @property
     def has_backlog(self) -> bool:
         """Whether somebody was left waiting by the last step, and somebody is."""
-        return self._left_somebody_waiting and any(map(len, self._queues.values()))
+        return self._left_somebody_waiting and self._has_waiting
+
+    @property
+    def _has_waiting(self) -> bool:
+        return any(map(len, self._queues.values()))
 
     def add(self, sequence: Sequence) -> None:
         self._queue(sequence).push(sequence)
@@ -80,7 +84,7 @@ class Scheduler:
         """
         self._preempt_for_decodes()
         self._admit()
-        self._left_somebody_waiting = any(map(len, self._queues.values()))
+        self._left_somebody_waiting = self._has_waiting
         decodes = [sequence for sequence in self.running if sequence.num_remaining == 1]
         prefills = [sequence for sequence in self.running if sequence.num_remaining > 1]
         chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]

@@ -56,14 +56,22 @@ def gate() -> Gate:
 
 
 @pytest.fixture
-def open_pool(make_model, gate: Gate):
+def may_load() -> threading.Event:
+    """No worker is loaded while a test has cleared it."""
+    event = threading.Event()
+    event.set()
+    return event
+
+
+@pytest.fixture
+def open_pool(make_model, gate: Gate, may_load: threading.Event):
     """Opens a pool over fake models, all of which pass the gate."""
 
     @asynccontextmanager
     async def open_it(
         devices: tuple[str, ...] = ("cpu",),
         max_waiting_requests: int = 64,
-        before_load: Callable[[str], None] = lambda device: None,
+        before_load: Callable[[str], object] = lambda device: may_load.wait(30),
         **config: object,
     ) -> AsyncIterator[Pool]:
         def make_engine(device: str) -> Engine:
@@ -168,10 +176,10 @@ async def test_a_killed_worker_is_replaced_and_what_had_not_spoken_is_replayed(
         assert pool.status().workers[0].healthy
 
 
-async def test_what_waits_for_a_worker_to_come_back_is_counted(open_pool, make_request, gate) -> None:
-    may_load = threading.Event()
-    may_load.set()
-    async with open_pool(before_load=lambda device: may_load.wait(30)) as pool:
+async def test_what_waits_for_a_worker_to_come_back_is_counted(
+    open_pool, make_request, gate, may_load
+) -> None:
+    async with open_pool() as pool:
         gate.is_open.clear()
         tasks = [asyncio.create_task(collect(pool, make_request())) for _ in range(3)]
         await until(lambda: pool.status().waiting == 3)
@@ -185,12 +193,10 @@ async def test_what_waits_for_a_worker_to_come_back_is_counted(open_pool, make_r
         assert (status.running, status.waiting) == (0, 3)
 
 
-async def test_a_dead_worker_holds_no_blocks(open_pool, make_request, gate) -> None:
-    may_load = threading.Event()
-    may_load.set()
+async def test_a_dead_worker_holds_no_blocks(open_pool, make_request, gate, may_load) -> None:
     gate.free_steps = 1
     gate.is_open.clear()
-    async with open_pool(before_load=lambda device: may_load.wait(30)) as pool:
+    async with open_pool() as pool:
         task = asyncio.create_task(collect(pool, make_request("<answer")))  # says nothing for a while
         await until(lambda: pool.status().workers[0].kv_used > 0)
         may_load.clear()
@@ -246,10 +252,8 @@ async def test_a_request_that_kills_worker_after_worker_is_given_up(open_pool, m
         assert gate.kills == 0
 
 
-async def test_other_workers_take_over_from_a_dead_one(open_pool, make_request, gate) -> None:
+async def test_other_workers_take_over_from_a_dead_one(open_pool, make_request, gate, may_load) -> None:
     loads: list[str] = []
-    may_load = threading.Event()
-    may_load.set()
 
     def before_load(device: str) -> None:
         loads.append(device)
@@ -280,10 +284,8 @@ async def test_a_request_whose_worker_cannot_come_back_is_told(open_pool, make_r
         assert said(await collect(pool, make_request())) == "hello"
 
 
-async def test_a_deadline_passes_while_no_worker_is_there(open_pool, make_request, gate) -> None:
-    may_load = threading.Event()
-    may_load.set()
-    async with open_pool(before_load=lambda device: may_load.wait(30)) as pool:
+async def test_a_deadline_passes_while_no_worker_is_there(open_pool, make_request, gate, may_load) -> None:
+    async with open_pool() as pool:
         may_load.clear()
         gate.kills = 1
         answer = await collect(pool, make_request(deadline=time.monotonic() + 0.05))
@@ -292,10 +294,10 @@ async def test_a_deadline_passes_while_no_worker_is_there(open_pool, make_reques
         may_load.set()
 
 
-async def test_leaving_while_no_worker_is_there_leaves_nothing(open_pool, make_request, gate) -> None:
-    may_load = threading.Event()
-    may_load.set()
-    async with open_pool(before_load=lambda device: may_load.wait(30)) as pool:
+async def test_leaving_while_no_worker_is_there_leaves_nothing(
+    open_pool, make_request, gate, may_load
+) -> None:
+    async with open_pool() as pool:
         may_load.clear()
         gate.kills = 1
         asking = asyncio.create_task(collect(pool, make_request()))

@@ -1,6 +1,6 @@
 """Names of apps. Known ones are answered in their proper spelling, others as they were written."""
 
-from training.text.copied_text import COMMON_EN, COMMON_ZH, WORDS_EN, WORDS_ZH, letters, unknown_word
+from training.text.copied_text import COMMON_EN, WORDS_EN, WORDS_ZH, characters, letters, unknown_word
 from training.text.speaker import Speaker
 
 ENGLISH = (
@@ -85,8 +85,8 @@ def _two_words(speaker: Speaker, english: bool) -> str:
 
 def _any_name(speaker: Speaker, english: bool) -> str:
     if not english:
-        characters = "".join(speaker.choose(COMMON_ZH) for _ in range(speaker.between(2, 4)))
-        return characters if speaker.chance(0.7) else speaker.choose(WORDS_ZH) + characters[:2]
+        name = characters(speaker, speaker.between(2, 4))
+        return name if speaker.chance(0.7) else speaker.choose(WORDS_ZH) + name[:2]
     draw = speaker.rng.random()
     if draw < 0.4:
         return speaker.choose(COMMON_EN + WORDS_EN).capitalize()

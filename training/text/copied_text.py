@@ -157,7 +157,7 @@ def _senseless(speaker: Speaker, most_words: int) -> str:
 def _senseless_zh(speaker: Speaker) -> str:
     draw = speaker.rng.random()
     if draw < 0.55:
-        return "".join(speaker.choose(COMMON_ZH) for _ in range(speaker.between(1, 4)))
+        return characters(speaker, speaker.between(1, 4))
     if draw < 0.8:
         phrase = speaker.choose(PHRASES_ZH)
         start = speaker.between(0, len(phrase) - 1)
@@ -174,6 +174,11 @@ def _senseless_en(speaker: Speaker) -> str:
     if draw < 0.9:
         return speaker.choose(speaker.choose(PHRASES_EN).split())
     return letters(speaker)
+
+
+def characters(speaker: Speaker, count: int) -> str:
+    """Usual Chinese ones, drawn one by one."""
+    return "".join(speaker.choose(COMMON_ZH) for _ in range(count))
 
 
 def letters(speaker: Speaker) -> str:

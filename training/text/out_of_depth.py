@@ -2,7 +2,7 @@
 
 from training.example import Language
 from training.text.arithmetic import LARGEST, written_sum
-from training.text.copied_text import COMMON_ZH, letters
+from training.text.copied_text import characters, letters
 from training.text.frames import phrasings
 from training.text.speaker import Speaker, Utterance
 from training.text.topics import random_topics
@@ -617,7 +617,7 @@ def out_of_depth(speaker: Speaker) -> Utterance:
 def _noise(speaker: Speaker) -> str:
     """What a cat types."""
     if speaker.language == "zh" and speaker.chance(0.6):
-        return "".join(speaker.choose(COMMON_ZH) for _ in range(speaker.between(2, 6)))
+        return characters(speaker, speaker.between(2, 6))
     return " ".join(letters(speaker) + letters(speaker) for _ in range(speaker.between(1, 2)))
 
 

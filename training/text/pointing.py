@@ -238,11 +238,18 @@ def double_tap(speaker: Speaker) -> Utterance:
 
 
 def _touch(kind: str, action: str, phrasing: Phrasings, speaker: Speaker) -> Utterance:
-    x, y = (500, 500) if (is_middle := speaker.chance(MIDDLE_SHARE)) else _coordinates(speaker)
+    x, y, place = _place(speaker)
     thinking = THINKING[action][speaker.language].format(f"[{x},{y}]")
-    place = speaker.choose(MIDDLE[speaker.language]) if is_middle else _written(speaker, x, y)
     sentence = speaker.say(phrasing, place=place)
     return Utterance(kind, sentence, f'do(action="{action}", element=[{x},{y}])', thinking)
+
+
+def _place(speaker: Speaker) -> tuple[int, int, str]:
+    """Returns where it is, and how that is said."""
+    if speaker.chance(MIDDLE_SHARE):
+        return 500, 500, speaker.choose(MIDDLE[speaker.language])
+    x, y = _coordinates(speaker)
+    return x, y, _written(speaker, x, y)
 
 
 def _coordinates(speaker: Speaker) -> tuple[int, int]:

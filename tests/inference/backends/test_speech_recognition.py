@@ -14,7 +14,7 @@ import pytest
 from inference.backends.in_process import InProcessBackend
 from inference.config import EngineConfig
 from inference.errors import BackendUnavailable, GenerationFailed, InvalidCheckpoint
-from inference.types import Audio, Delta, Message, Text
+from inference.types import Audio, Delta, GenerationRequest, Message, Text
 
 from ..fake_recogniser import LoadedFakeRecogniser, speak
 
@@ -64,16 +64,27 @@ def heard(recording: Audio) -> tuple[Message, ...]:
     return (Message("user", (recording,)),)
 
 
-def hold(ears: LoadedFakeRecogniser) -> tuple[threading.Event, threading.Event]:
-    """It stops before each step. Returns what it then sets and what it waits for."""
-    is_listening, may_go_on = threading.Event(), threading.Event()
+@pytest.fixture
+def while_heard(open_backend, ears):
+    """Gives the backend, a task that is being heard, and what lets the recogniser go on."""
 
-    def wait() -> None:
-        is_listening.set()
-        assert may_go_on.wait(30)
+    @asynccontextmanager
+    async def hear(
+        request: GenerationRequest,
+    ) -> AsyncIterator[tuple[InProcessBackend, asyncio.Task[list[Delta]], threading.Event]]:
+        is_listening, may_go_on = threading.Event(), threading.Event()
 
-    ears.model.before_step = wait
-    return is_listening, may_go_on
+        def wait() -> None:
+            is_listening.set()
+            assert may_go_on.wait(30)
+
+        ears.model.before_step = wait
+        async with open_backend() as backend:
+            asking = asyncio.create_task(collect(backend, request))
+            await asyncio.to_thread(is_listening.wait, 30)
+            yield backend, asking, may_go_on
+
+    return hear
 
 
 def is_idle(backend: InProcessBackend) -> bool:
@@ -163,13 +174,10 @@ async def test_a_passed_deadline_ends_before_the_model_is_asked(open_backend, ma
 
 
 async def test_closing_refuses_what_is_new_and_lets_what_is_being_heard_finish(
-    open_backend, make_request, ears
+    while_heard, make_request
 ) -> None:
-    is_listening, may_go_on = hold(ears)
     messages = (Message("user", (speak("one "), speak("two"))),)
-    async with open_backend() as backend:
-        asking = asyncio.create_task(collect(backend, make_request(messages=messages)))
-        await asyncio.to_thread(is_listening.wait, 30)
+    async with while_heard(make_request(messages=messages)) as (backend, asking, may_go_on):
         closing = asyncio.create_task(backend.aclose(30))
         await asyncio.sleep(0)
         for request in (
@@ -185,12 +193,9 @@ async def test_closing_refuses_what_is_new_and_lets_what_is_being_heard_finish(
         assert not backend.status().is_ready
 
 
-async def test_a_drain_that_is_too_short_aborts_what_is_being_heard(open_backend, make_request, ears) -> None:
-    is_listening, may_go_on = hold(ears)
+async def test_a_drain_that_is_too_short_aborts_what_is_being_heard(while_heard, make_request, ears) -> None:
     messages = (Message("user", (speak("one "), speak("two"))),)
-    async with open_backend() as backend:
-        asking = asyncio.create_task(collect(backend, make_request(messages=messages)))
-        await asyncio.to_thread(is_listening.wait, 30)
+    async with while_heard(make_request(messages=messages)) as (backend, asking, may_go_on):
         closing = asyncio.create_task(backend.aclose(0))
         for _ in range(20):  # until it has given up waiting; no thread has a part in that
             await asyncio.sleep(0)
@@ -201,12 +206,9 @@ async def test_a_drain_that_is_too_short_aborts_what_is_being_heard(open_backend
 
 
 @pytest.mark.parametrize("task", ["chat", "transcribe"])
-async def test_leaving_while_it_listens_leaves_nothing(open_backend, make_request, ears, task: str) -> None:
-    is_listening, may_go_on = hold(ears)
-    async with open_backend() as backend:
-        request = make_request(messages=heard(speak("hello")), task=task)
-        asking = asyncio.create_task(collect(backend, request))
-        await asyncio.to_thread(is_listening.wait, 30)
+async def test_leaving_while_it_listens_leaves_nothing(while_heard, make_request, task: str) -> None:
+    request = make_request(messages=heard(speak("hello")), task=task)
+    async with while_heard(request) as (backend, asking, may_go_on):
         asking.cancel()
         may_go_on.set()
         with pytest.raises(asyncio.CancelledError):
