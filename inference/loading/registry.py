@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from inference.errors import InvalidCheckpoint
+from inference.errors import InvalidCheckpoint, PromptRefused
 from inference.loading.chat_template import ChatTemplate, load_chat_template
 from inference.loading.checkpoint import JSON, Checkpoint, is_on_hub, open_checkpoint, require_float
 from inference.loading.loaded_model import LoadedModel
@@ -180,10 +180,13 @@ def _placeholder(checkpoint: Checkpoint, tokenizer: TextTokenizer, modality: str
 def _check_placeholder(
     checkpoint: Checkpoint, template: ChatTemplate, tokenizer: TextTokenizer, modality: str, token_id: int
 ) -> None:
-    """Or every picture or recording would fail, and only then."""
+    """Or every picture or recording would fail, and only then. A template may refuse to be asked so."""
     image = Image(np.zeros((1, 1, 3), np.uint8))
     part: Part = image if modality == "image" else Audio(np.zeros(1, np.float32))
-    rendered = template.render((Message("user", (part, Text("a"))),), enable_thinking=False)
+    try:
+        rendered = template.render((Message("user", (part, Text("a"))),), enable_thinking=False)
+    except PromptRefused:
+        return
     if tokenizer.encode_rendered(rendered).count(token_id) != 1:
         raise InvalidCheckpoint(
             f"The chat template of the checkpoint {checkpoint.name} does not write the {modality} token "

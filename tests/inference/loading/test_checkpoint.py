@@ -134,6 +134,12 @@ def test_an_image_token_that_the_template_does_not_write_is_said_at_the_start(
         load_model(str(tmp_path), "cpu", "none")
 
 
+def test_a_template_that_wants_another_conversation_is_no_reason_not_to_start(tmp_path: Path) -> None:
+    write_glm4v(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text("{{ raise_exception('the system first') }}")
+    assert load_model(str(tmp_path), "cpu", "none").modalities == {"text", "image"}
+
+
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "no spaces allowed", "../etc", ""])
 def test_what_is_neither_a_directory_nor_a_hub_name_is_not_asked_for(name: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidCheckpoint, match="There is no model directory"):
