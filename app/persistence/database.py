@@ -3,14 +3,18 @@
 Knows how to connect and how to commit; knows no table.
 """
 
+import asyncio
 import os
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import aiosqlite
 from sqlalchemy import Connection, event, text
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import (
@@ -26,6 +30,7 @@ from app.errors import DatabaseUnavailable
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 10
 BUSY_TIMEOUT_MS = 5_000  # how long one SQLite writer waits for another
+WAL_RETRY_SECONDS = 0.01
 READ_ONLY = {"gateway_read_only": True, "postgresql_readonly": True}
 _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
@@ -129,13 +134,29 @@ def _create_sqlite_file(url: URL) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # -wal and -shm inherit the mode
 
 
-def _configure_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")  # with WAL, a killed process loses nothing
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+def _configure_sqlite(connection: AsyncAdapt_aiosqlite_connection, record: ConnectionPoolEntry) -> None:
+    connection.run_async(_set_pragmas)
+
+
+async def _set_pragmas(connection: aiosqlite.Connection) -> None:
+    await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    await _write_ahead(connection)
+    await connection.execute("PRAGMA synchronous = NORMAL")  # with WAL, a killed process loses nothing
+    await connection.execute("PRAGMA foreign_keys = ON")
+
+
+async def _write_ahead(connection: aiosqlite.Connection) -> None:
+    """SQLite does not wait for others that switch the same new file: its busy timeout is not asked."""
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            await connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
+                raise
+            await asyncio.sleep(WAL_RETRY_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

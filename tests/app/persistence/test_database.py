@@ -1,8 +1,10 @@
 """Transactions that behave alike on SQLite and PostgreSQL."""
 
 import asyncio
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -152,6 +154,20 @@ async def test_sqlite_files_are_readable_by_their_owner_alone(tmp_path: Path, ma
     await engine.dispose()
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert modes == {"gateway.db": 0o600, "gateway.db-wal": 0o600, "gateway.db-shm": 0o600}
+
+
+async def test_new_sqlite_file_waits_for_another_that_writes_it(tmp_path: Path) -> None:
+    """As several processes do that start together on a file that none has made a database of yet."""
+    path = tmp_path / "gateway.db"
+    database = Database(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ping = asyncio.create_task(database.ping())
+        done, _ = await asyncio.wait({ping}, timeout=0.2)
+        other.rollback()
+    await ping
+    assert not done
+    await database.aclose()
 
 
 async def test_server_that_does_not_answer_makes_the_database_unavailable() -> None:
