@@ -879,12 +879,17 @@ SIZES = fact(
             <about> (the size limit|the largest upload|how large a picture may be|how many images i can send|how long a recording may be)
             <clause> (how large an image may be|how many pictures i can send|how long my recording can be|what 413 means|how big files can be)
             (can|may) i (send|upload) (two|three|ten|twenty|several|many) (images|pictures|photos)[ at once]?
+            (i get|it says|there is|my app gets|the answer is) (a |error |status |)413, (why|what is wrong|what do i do|what now)?
+            is (an image|a picture|a recording|a file) of (five|thirty|100|fifty) (megabytes|mb|minutes) (too large|too long|too big|ok|allowed)?
+            how many (images|pictures|photos) (fit|go|are allowed) (in|into) (a|one|each) (request|question|message)?
+            (up to|at most) how (many images|large a file|long a recording) (do you take|is allowed|may it be)?
         """,
         held_out_en="""
             what size may a photo have at the very most?
             is a recording of ten minutes too long for the gateway?
             the gateway says 413, what did i do wrong?
             up to how many pictures fit into one request?
+            does the gateway take a photo of 30 mb?
         """,
         train_zh="""
             (图片|照片|录音|文件|请求|上传的文件|音频)(最大|最多|)(可以|能)(有|是|)(多大|多少兆|多长)？
@@ -896,12 +901,16 @@ SIZES = fact(
             (图片|文件|上传|录音)(大小|长度)(有限制|有没有限制|的限制是什么|的上限是多少|限制是多少)[吗]？
             (能|可以)(同时|一次)(发|传)(两张|三张|多张|十张)(图片|照片)吗？
             <关于>(图片最大多大|文件大小的限制|最多几张图片|录音最长多久|上传的上限|413)
+            (我|应用|接口|网关)(收到|得到|返回|报)(了|)413，(怎么办|怎么回事|为什么)？
+            (五|二十|半小时|三十)(分钟的|兆的|)(录音|音频|图片|文件)(太大了|太长了|可以|行不行|能传)吗？
+            (一次|一条消息|一个请求)(里|)(放得下|能放|能带)(几张|多少张)(图|图片|照片)？
         """,
         held_out_zh="""
             照片的体积不能超过多少？
             十分钟的录音网关收不收？
             网关给我413，是哪里不对？
             一个问题里顶多放几张图？
+            三十兆的照片发得出去吗？
         """,
     ),
     en="25 MiB a request, with at most 10 images or 5 minutes of sound; more gets 413.",
@@ -1091,6 +1100,8 @@ OVERLOAD = fact(
             why is (the service|it|the gateway) (unavailable|busy|too busy|overloaded|full)[ now]?
             (why|how come) (was|is|did i get) 503[ the answer| as an answer| as the answer| back]?
             what (if|happens if) (the gateway|the server) (is too busy|is full|has no time|has too many requests)?
+            (for what reason|how come|why) (was|is) (my request|it|my question) (answered|refused|rejected) with (a |)503?
+            (my request|it) (was|is) (refused|rejected|answered) with 503
         """,
         held_out_en="""
             the gateway answers 503, what now?

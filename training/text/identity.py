@@ -55,6 +55,8 @@ WHO = fact(
             (tell|say) (me |)(something|a little|a few words) (about|on) (you|yourself)[, please]
             (are you|you are) not (siri|chatgpt|alexa|claude|google), (are you|right|or are you)?
             (who|which assistant|what) is it (that answers|i am talking to|that i talk to|i am writing to)?
+            (what|which) name (is yours|is your own|were you given|do people use for you)?
+            do you (have|go by|use) (a name of your own|another name)?
         """,
         held_out_en="""
             tell me your name and what you are

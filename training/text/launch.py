@@ -57,6 +57,9 @@ LAUNCH = phrasings(
         i (have|need) to (look at|check|use) {app}
         *(open|start) (my|our|this) {app}
         the app i (need|would like|want to open|want to see|mean) is {app}
+        let's (open|use|start|go to|see) {app} (now|right away|first|next)
+        (we|you) (want|have|need) to (use|see|check) {app}[ now]
+        (could|can) (we|i) (open|use|see) {app} (now|first|next)?
     """,
     held_out_en="""
         *get {app} started
@@ -75,6 +78,7 @@ LAUNCH = phrasings(
         i need to look something up in {app}
         could we go to {app} now?
         is it possible to open {app}?
+        it is {app} that i need now
     """,
     train_zh="""
         *(打开|启动|开启|运行|开一下|打开一下|启动一下){app}
@@ -114,6 +118,9 @@ LAUNCH = phrasings(
         *把{app}(开|打开|启动)一(下|次)
         我(接下来|现在|马上|等会)要(用|看|进){app}
         我需要(用|使用|打开一下|看){app}
+        *(启动|运行|点开|进入)(应用程序|软件|手机应用){app}
+        *(打开|开启)(软件|手机软件|程序){app}
+        我们(现在|马上|先)(打开|用|进|看){app}
     """,
     held_out_zh="""
         *把{app}给打开来
@@ -130,6 +137,7 @@ LAUNCH = phrasings(
         可以帮忙打开{app}吗？
         我接下来要用{app}这个应用
         能把{app}打开吗？
+        *替我把{app}点开
     """,
 )
 

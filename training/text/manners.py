@@ -33,7 +33,8 @@ MANNERS: dict[tuple[Split, Language], Manners] = {
         fillers="um,/uh,/hey,/ok,/okay,/well,/so,/hi,/hello,/right,/alright,/hey there,/listen,/hm,/now,/yes,/oh,/"
         "so um,/good,/all right,/hi there,",
         before_questions="excuse me,/tell me,/quick question:/by the way,/um,/hey,/so,/hi,/please tell me,/"
-        "one question:/i wonder,/ok,/hello,/sorry,/question:/i have a question:/just asking,/well,",
+        "one question:/i wonder,/ok,/hello,/sorry,/question:/i have a question:/just asking,/well,/tell me this:/"
+        "a question for you:/please answer this:/here is my question:/can i ask you this:/could you tell me:/answer me:",
         blank=" ",
     ),
     ("held_out", "en"): _manners(
@@ -51,7 +52,7 @@ MANNERS: dict[tuple[Split, Language], Manners] = {
         after="吧/好吗/，谢谢/可以吗/行吗/，谢谢你/，好吗/，麻烦了/，快点/，可以吗/呗/，好不好/，行不行/啊/哦",
         fillers="嗯，/那个，/你好，/喂，/呃，/好的，/好，/嘿，/那，/哎，/对了，/然后，/您好，/啊，/这个，/行，/来，",
         before_questions="请问，/请问/我想问一下，/问一下，/对了，/你好，/那个，/嗯，/顺便问一下，/我想知道，/告诉我，/"
-        "请告诉我，/您好，请问/想请问一下，/哎，/不好意思，",
+        "请告诉我，/您好，请问/想请问一下，/哎，/不好意思，/有个问题：/请回答：/问题是：/问你：/请问：",
         blank="",
     ),
     ("held_out", "zh"): _manners(

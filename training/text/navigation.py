@@ -158,20 +158,28 @@ ENDS: dict[str, Phrasings] = {
             *(scroll|show me) (some more|more|further|the rest|the rest of the page)
             *(show|go to) the (end|bottom|last lines) of (the|this) (page|list)
             i (want|need) to see the (end|bottom) of (the|this) (page|list)
+            *(go on|scroll|swipe|keep going) (until|till) (you see|you reach|there is|i see) the (end|last line|last entry|footer)
+            *(show|let me see) what (is|comes|there is) (below|further below|underneath|at the end)
+            *(take|carry|get) me (down |)to the (end|bottom|last entry|last line)[ of it| of the page]
         """,
         held_out_en="""
             *bring me to the very end of this list
             *scroll until the bottom comes
+            i would like to see how this page ends
         """,
         train_zh="""
             *(滚动|滑|翻|拉|滑动)到(底部|最底下|最下面|页面底部|列表底部|结尾)
             *(看看|显示|翻看)(更多内容|下面的内容|后面的内容|剩下的内容)
             *(翻|去)(下一屏|后面)
             我(想|要)看(页面|列表)的(底部|末尾|最后)
+            *(一口气|直接|一下子)(翻|滑|拉|滚)到(最后|底|页尾|最下面|底部)
+            *(让我|给我)看(下面|后面|底下)(还有什么|剩下的|的东西)
+            *(翻|滑|拉)(完|到)(整个|这个|)(页面|列表)(，看最后|的底|的尾部)
         """,
         held_out_zh="""
             *一直滚到这个页面的末尾
             *把下面还有的东西给我看看
+            这个页面最后有什么，滚过去看看
         """,
     ),
     DOWN: phrasings(
@@ -180,19 +188,29 @@ ENDS: dict[str, Phrasings] = {
             *(pull down to refresh|pull to refresh|refresh the screen|refresh the page|refresh the list|reload the page)
             *(show|go to) the (top|first lines) of (the|this) (page|list)
             i (want|need) to see the (top|beginning) of (the|this) (page|list)
+            *(pull|drag) (the page|this|the screen|the feed) down (to|and) (refresh|reload|update)[ it]
+            *(refresh|reload|update) (it|this|the feed|everything)[ by pulling down| with a pull]
+            *(go|scroll|swipe) (back |)up (until|till) (you see|you reach|there is) the (first line|start|title|first entry)
+            *(take|carry|get) me (up |back |)to the (top|start|first line|first entry)[ of it| of the page]
         """,
         held_out_en="""
             *bring me to the very top of this list
             *pull the list down so that it reloads
+            *take this list back to where it starts
         """,
         train_zh="""
             *(滚动|滑|翻|拉|滑动|回)到(顶部|最上面|最顶上|页面顶部|列表顶部|开头)
             *(下拉刷新|下拉|刷新一下屏幕|刷新页面|重新加载|刷新列表)
             我(想|要)看(页面|列表)的(顶部|开头|最前面)
+            *(一口气|直接|一下子)(翻|滑|拉|滚)(回|到)(最前|页首|第一行|最上边|顶部)
+            *(刷新|更新|重新载入)[一下](这个页面|这个列表|内容|当前页面)
+            *(往下|向下)(拉|拽)(着|)(刷新|更新)[一下][页面|内容|列表]
+            *(翻|滑|拉)(回|到)(整个|这个|)(页面|列表)的(第一行|头|开始)
         """,
         held_out_zh="""
             *一直滚回这个页面的最前面
             *往下拉一拉，让列表重新载入
+            *把页面拉回到开头的地方
         """,
     ),
 }
@@ -233,6 +251,11 @@ BACK = phrasings(
         i (want|need|would like) to (return|go) to (the page before|the previous page|the last screen)
         let's (return|go back) to the (previous|last) (page|screen|one)
         *(bring|take|get) me (to|back to) (the previous|the last|the earlier) (page|screen)
+        *(shut|close|quit) (this|the) (screen|window|view) and (return to|go to) (the earlier one|what i saw before|the one i came from)
+        i want (to see|back to) the (screen|page) (i came from|from before|behind this one)
+        (one|a) (page|step) backwards[, thanks|, that is what i want| please]
+        (it|this) is (the wrong|not the right) (one|app page|screen|menu), (return|go back|take me back)
+        it would be (nice|good|great) to go back[ one page| a step| to the last page]
     """,
     held_out_en="""
         *get me back to the page before
@@ -250,6 +273,8 @@ BACK = phrasings(
         i did not want this (page|screen), (go back|take me back)
         one (step|page|screen) back would be (good|great|nice)
         (that|this) was the wrong (button|icon|page), back (please|one step|to the last page)
+        *bring the previous screen up again
+        let me look at the last page once more
     """,
     train_zh="""
         *(返回|后退|退回|退回去|倒回去|退出去)[一下]
@@ -276,6 +301,8 @@ BACK = phrasings(
         *(回到|返回|看|打开)(之前|前面|刚才)(那|的)一(页|步)
         我(想|要)(看|回|退回)(之前|刚才|前面)的(页面|界面|画面)
         (能|可以)(往回|往后|)(退|倒)一(页|步|下)吗？
+        *(关了|退出)(这里|这一页)，(回|返回|看)(前面的|刚才的)(页面|界面)
+        (这里|这页|这一页)(不对|错了)，(退出|后退|回去|返回)
     """,
     held_out_zh="""
         *退回到刚才的界面
@@ -291,6 +318,7 @@ BACK = phrasings(
         *(倒|退)回(我刚才看的|刚刚那个)(页面|界面)
         这(不是|不是我要的)(页面|界面)，(返回|退回去|后退)
         (麻烦|请)(退|后退|返回)(到前面|到前一个|回前一个)(页面|界面)
+        *上一个界面再给我看一下
     """,
 )
 
@@ -331,6 +359,9 @@ HOME = phrasings(
         i (have|want|wish) to (go|get|be) (home|on the home screen|back home)[ now]
         (can|may|could) i (go|get) (home|back home)[ now]?
         *(show|give) (me|us) the (start|main|home) (page|screen)
+        (what|the screen) i (want|need|would like to see) is the (home|main|start) (screen|page)
+        it is the (home|main|start) screen (that i want|that i need|i am looking for)
+        *(take|bring) me away from here, to the (home|main|start) screen
     """,
     held_out_en="""
         *get back to my main screen
@@ -347,6 +378,7 @@ HOME = phrasings(
         *(get|bring) the (home|start|main) screen (back|up)[ for me]
         we are done with this app, (home|go home|back to the home screen)
         the (home|main|start) screen is (what i want|where i want to be|what i need)
+        *put the main screen back in front of me
     """,
     train_zh="""
         *(回到|返回|回|去|到|切到|退到|跳到|进入|切换到)(主屏幕|桌面|主页|首页|手机桌面|主界面|手机主屏幕)
@@ -369,6 +401,9 @@ HOME = phrasings(
         *(退|退出|跳)(回|到|回到)(桌面|主屏幕|主界面|首页)[去]
         我(想|要)(看看|看一下|去)(桌面|手机桌面|主屏幕|首页)
         (可以|能)(去|退到|看看)(桌面|主页|首页)吗？
+        (桌面|主屏幕|主页)(就是|才是)(我要的|我想看的|我要去的地方)
+        *手机(显示|切到|跳到)(桌面|主屏幕|主页)
+        不用这个(应用|软件)了，(去|看)(桌面|主屏幕)
     """,
     held_out_zh="""
         *退出软件，去主屏幕
@@ -384,6 +419,7 @@ HOME = phrasings(
         *(把|让)手机(回到|退到)(桌面|主屏幕|主界面|主页)
         这个应用用完了，(回桌面|回主屏幕|去主页)
         我要看的是(桌面|主屏幕|主界面)
+        *把软件收起来，给我看桌面
     """,
 )
 
@@ -413,6 +449,8 @@ FINISH = phrasings(
         the (last step|goal) is (done|reached)
         there are no (more|other) (tasks|things|steps)[ now| left| for you]
         *(mark|set|close) (the|this) (job|work) as (done|complete|over)
+        (you see|look|see|well), (it is done|we are done|that was everything|the task is over)
+        that was the (final|last) (thing|one|action)[, thanks|, we are done]
     """,
     held_out_en="""
         *end it here, the task is done
@@ -429,6 +467,7 @@ FINISH = phrasings(
         there is no (work|task|step) left[ for you| for us| here]
         *(stop|end) the task (here|now), (it is done|all is ready|everything is complete)
         the (goal|task|work) (was reached|was completed|was done) (just now|this morning|today)
+        that is enough, the whole job is done
     """,
     train_zh="""
         (任务|这个任务|工作|操作|事情|这件事)(完成|结束|做完|搞定|已经完成|已经结束|已经做完|都完成|办完)了

@@ -39,6 +39,12 @@ KNOWLEDGE = phrasings(
         what (causes|caused|prevents|cures) {thing}?
         what about {thing}?
         (history|meaning|definition|origin) of {thing}
+        (which|what) (language|languages) (is|are) (spoken|used|written|taught) in {place}?
+        (what|which) language do (people|the people|children|most people|you need to) (speak|learn|use) in {place}?
+        do (people|they|many people) in {place} (speak|understand|learn) {tongue}?
+        is {tongue} (spoken|understood|an official language) in {place}?
+        do you know (how big|how old|how rich|how far away|what) {place} is?
+        (can|could) you (say|tell me) (where|in which country) {place} (is|lies)?
     """,
     held_out_en="""
         could you tell me a few facts about {thing}?
@@ -54,6 +60,7 @@ KNOWLEDGE = phrasings(
         who was the first president of {place}?
         do you know where {place} is?
         what is so important about {thing}?
+        which people speak {tongue} besides those in {place}?
     """,
     train_zh="""
         (什么是|啥是|何为){thing}？
@@ -83,6 +90,9 @@ KNOWLEDGE = phrasings(
         {thing}(的定义|的意思|的来历)
         (哪一年|什么时候)(发现|发明|有)了{thing}？
         那{thing}呢？
+        {place}(讲|用|通行|说的是)(什么|哪种|几种)(语言|话|文字)？
+        在{place}(要|应该|可以|需要)(讲|说|用)(什么语言|哪种话|{tongue}吗)？
+        {place}(人|那边的人)(会讲|懂|讲|学|听得懂){tongue}吗？
     """,
     held_out_zh="""
         能给我科普一下{thing}吗？
@@ -97,6 +107,7 @@ KNOWLEDGE = phrasings(
         你听说过{person}的故事吗？
         {thing}到底有什么意义？
         关于{person}，你了解多少？
+        会说{tongue}的人在{place}多不多？
     """,
 )
 
@@ -215,6 +226,10 @@ WORK = phrasings(
         *(compare|rank|rate|review) {thing} and {thing}
         *convert {number} (miles|pounds|dollars|euros|degrees|inches|feet|kilometers|kilos) (to|into) (kilometers|kilos|yuan|meters|celsius|grams|pounds)
         how many (miles|grams|yuan|inches|feet|liters|ounces|days|hours|seconds) (is|are|make) {number} (kilometers|pounds|dollars|meters|gallons|years|weeks|cups)?
+        there is (a bug|an error|a mistake|something wrong) in my (code|script|website|function|java program)[, fix it| and i can't find it|, can you help|, what is it]
+        my (code|script|function|website|python code) (does not work|crashes|is too slow|has an error|gives wrong results)[, why|, can you help|, repair it|, what can i do]?
+        *(help me|help us) (debug|program|code|test|compile) (my game|a website|this function|my script|{thing})
+        (who|how) (can|could) (repair|test|improve) (my code|my script|my website)?
     """,
     held_out_en="""
         could you help me to write an essay about {thing}?
@@ -230,6 +245,7 @@ WORK = phrasings(
         help me with my homework about {thing}
         how can i learn to play {thing}?
         make a plan for a trip to {place} {day}
+        my website shows an error, could you repair its code?
     """,
     train_zh="""
         *(翻译|翻译一下|译)[一下]{thing}
@@ -257,6 +273,9 @@ WORK = phrasings(
         {number}(公里|英里|磅|美元|欧元|英尺|斤|米|小时|年)(等于|是|换算成)多少(英里|公里|公斤|人民币|米|克|厘米|秒|天)？
         (背|背一首|朗诵)(古诗|唐诗|李白的诗|课文)[给我听]
         *(写|出|想)(一副对联|一个灯谜|一句祝福语|几道题|一个口号)
+        我的(代码|脚本|网站|函数|算法)(跑不起来|报错了|出错了|崩溃了|太慢了)[，怎么办|，帮我改改|，哪里错了|，你会修吗]
+        *(帮忙|)找(出|一下|一找)(代码|脚本|函数|网页)(里的|的|里面的)(错误|毛病|漏洞)
+        我(写的|的)(代码|脚本|函数)(有|里有)(错|问题|漏洞)(，你来改|，怎么修|，帮我看看|吧)
     """,
     held_out_zh="""
         我需要把“{thing}”翻成{tongue}
@@ -271,6 +290,7 @@ WORK = phrasings(
         我怎么才能学会{thing}？
         帮忙安排一次{place}旅行
         编一段处理{thing}的代码
+        我的网页出了错，你能修好代码吗？
     """,
 )
 
@@ -387,6 +407,11 @@ OPINION = phrasings(
         (i'm|i am) (bored|sad|hungry|tired|lonely|sick|angry|in love|afraid|nervous|drunk|lost|thirsty|cold)[ {day}]
         my (dog|cat|mother|boss|car|computer|friend|son|leg|back|head|tooth) (is ill|is broken|hurts|is sad|is angry|died|is late|is lost)[ {day}]
         (i feel|i have) (pain|ill|a headache|a fever|a cold|bad|dizzy|a problem|a question about {thing})
+        (what|which) (colour|animal|music|film|season|sport|book|drink|country|song) do you (like|love|prefer|hate|enjoy)[ most| more| the most]?
+        what (do|would) you (like|love|want) to (eat|drink|read|watch|wear|play|listen to)[ most| {day}]?
+        do you (have|have got) a favourite (colour|dish|song|film|place|animal|team)?
+        how (useful|good|bad|nice|boring|dangerous|interesting) (is|do you find|would you call) {thing}[ for you| for me| in your opinion]?
+        (does|do|would) {thing} (matter|mean much|seem good|seem strange) to (you|most people)?
     """,
     held_out_en="""
         would you say that {thing} is a good thing?
@@ -401,6 +426,8 @@ OPINION = phrasings(
         how important is {thing} to you?
         how will the world look in {number}?
         i have lost my cat in {place}
+        which of all animals is dearest to you?
+        is there a song that you could hear all day?
     """,
     train_zh="""
         你(觉得|认为|感觉|怎么看|如何看待){thing}(怎么样|好不好|如何|好吗|)？
@@ -430,6 +457,10 @@ OPINION = phrasings(
         我(好无聊|很难过|饿了|好累|好孤单|生病了|很生气|恋爱了|害怕|很紧张|失眠了|迷路了|渴了|冷)
         我的(狗|猫|妈妈|老板|车|电脑|朋友|儿子|腿|头|牙)(病了|坏了|疼|不开心|生气了|死了|丢了|迟到了)
         我(头疼|发烧|感冒|肚子疼|不舒服|失恋|咳嗽|牙疼)(怎么办|吃什么药|要去医院吗|了)？
+        你(平常|一般|经常|最)(喜欢|爱)(喝|看|听|玩|穿|读)(什么|些什么|哪种)？
+        你有(最爱|喜欢|讨厌)的(菜|歌|电影|颜色|动物|球队)吗？
+        (依你看|你看|依我看|照你的想法|说实话)，{thing}(值得吗|怎么样|有意思吗|行不行)？
+        {thing}(值不值得|行不行|好玩吗)，你(说呢|看呢|怎么想)？
     """,
     held_out_zh="""
         在你看来{thing}好不好？
@@ -444,6 +475,7 @@ OPINION = phrasings(
         {number}年世界会变成什么样？
         我在{place}丢了我的猫
         你说我应该怎么选择？
+        所有动物里你最喜欢哪一种？
     """,
 )
 
@@ -467,6 +499,9 @@ PERSONAL = phrasings(
         (what|how much) (do i weigh|do i earn|tax do i pay|rent do i pay)?
         (is|does) my (wife|boss|girlfriend|husband|friend|mother) (angry|at home|love me|hate me|asleep|happy)?
         what am i (thinking|doing|wearing|holding|feeling)[ right now]?
+        (did|has) (anybody|anyone|someone|my mother|{person}) (call|write to|visit|ask for|look for) me {day}?
+        where (have i put|can i find|did i hide|are) my (phone|wallet|glasses|umbrella|passport|shoes)[ again]?
+        (when|at what time|on which day) (must|should|do) i (go to work|go to school|be at the airport|meet {person}|get up|see the dentist)?
     """,
     held_out_en="""
         do you have an idea who i am?
@@ -533,6 +568,14 @@ ERRANDS = phrasings(
         how (do i|can i|to) (get|renew|apply for|lose|find|win|buy|change) (a passport|a visa|a driving license|a job|weight|money|a girlfriend|a house|a loan|a bank account|my password|a new phone)?
         *(cancel|change|move) my (appointment|flight|meeting|reservation|order|subscription)[ {day}]
         *(show|find|look at) (my photos of {thing}|pictures of {thing}|videos about {thing}|my last email)
+        *make (the|my) (phone|display|sound|music|ringtone|letters|text|picture) (louder|quieter|darker|bigger|smaller|dimmer)[ a bit| again]
+        the (screen|display|sound|music|room) is too (dark|bright|loud|quiet|cold|warm)[, change it|, can you help|, do something]
+        it is (too|so) (dark|loud|quiet|cold|hot|bright) (here|in here|in this room)[, change that|, do something]
+        *(tell|inform|ask|remind) (my father|my sister|my boss|the teacher|{person}|everybody) (that i am (ill|here|at home|on the way)|to (come|wait|call back|buy {thing}))
+        *(close|lock|open|clean) (the garage|the curtains|the gate|the balcony) and (feed the cat|make coffee|call {person}|turn off the heating)
+        *(pause|start) the (video|radio|movie|song) and (turn|switch) (on|off) the (light|heating|fan|oven)
+        (how|where) (can|do|could|should) i (find|get|look for) (a flat|a girlfriend|cheap {thing}|a good doctor|work|new friends)[ in {place}]?
+        *(find|look for) (the cheapest|a good|a direct) (train|hotel|bus|ticket|connection) to {place}
     """,
     held_out_en="""
         could you make the screen brighter?
@@ -548,6 +591,9 @@ ERRANDS = phrasings(
         put {thing} on the shopping list
         how could i find a new job?
         close the window and wash the dishes
+        the letters on my phone are too small for me
+        *text my brother that dinner is ready
+        *lower the blinds and put the heating on
     """,
     train_zh="""
         *(打电话|拨电话|打个电话|发消息|发短信|发微信|发邮件|视频通话|发个信息)给({person}|妈妈|老板|医生|警察|老婆|客服|{number}|朋友)[，{day}]
@@ -575,6 +621,14 @@ ERRANDS = phrasings(
         (怎么|如何)(办|申请|换|找|赚|减|买|改)(护照|签证|驾照|工作|钱|肥|房子|贷款|银行卡|身份证|手机密码)？
         *(取消|改|推迟)[一下]我的(预约|航班|会议|订单|订阅|酒店)
         *(找|看看|显示)[一下](我的照片|{thing}的图片|{thing}的视频|最近的邮件)
+        *(让|把)(音乐|声音|字体|画面|铃声)(弄|调|变)(大|小|响|暗|清楚)一(点|些)
+        (屏幕|画面|声音|房间|字)太(暗|亮|吵|小|冷|热)了[，调一下|，怎么办|，改一改]
+        *(跟|和|对)({person}|爸爸|同事|老师)说(一声|一下|)(我到了|我不来了|我生病了|我在家|要开会)
+        *(通知|转告|提醒)({person}|爸爸|同事|大家)(来开会|我到了|明天不上班|买{thing})
+        *(关上|锁好|打开|擦擦)(车库|窗帘|大门|阳台)，(再|然后|还要)(喂猫|煮咖啡|关灯|拖地)
+        *把(灯|门|窗帘|风扇|收音机)(关了|开了|关上)，(再煮咖啡|再喂猫|空调也打开|灯也关掉)
+        (到哪里|去哪儿|怎样|在哪)(能|可以|才能)(找到|买到|租到)(房子|女朋友|便宜的{thing}|好医生|新朋友)？
+        *(找|查|看看)(去|到){place}(最便宜的|直飞的|明天的|好一点的)(车票|酒店|航班|船票)
     """,
     held_out_zh="""
         能不能让屏幕亮一点？
@@ -589,6 +643,9 @@ ERRANDS = phrasings(
         购物清单上加上{thing}
         我怎么才能找到新工作？
         关上窗户然后去洗碗
+        手机上的字太小，我看不清
+        *跟我弟弟讲一声饭好了
+        *拉上窗帘，顺便把灯关了
     """,
 )
 
@@ -616,7 +673,7 @@ def out_of_depth(speaker: Speaker) -> Utterance:
 
 def _noise(speaker: Speaker) -> str:
     """What a cat types."""
-    if speaker.language == "zh" and speaker.chance(0.6):
+    if speaker.language == "zh":
         return characters(speaker, speaker.between(2, 6))
     return " ".join(letters(speaker) + letters(speaker) for _ in range(speaker.between(1, 2)))
 

@@ -19,12 +19,15 @@ FORMS = {
     "<clause>": "(tell me|say|can you tell me|could you tell me|can you say|i want to know|i would like to know|"
     "i wonder|please tell me|do you know|explain|explain to me|let me know|may i ask|can i ask|could i ask|"
     "would you tell me|i forgot|i need to know|please say|please explain|i'd like to know|i want to hear|"
-    "i have no idea|i am not sure|i ask myself|can you explain|just tell me|will you tell me)",
+    "i have no idea|i am not sure|i ask myself|can you explain|just tell me|will you tell me|i am curious|what interests me is|"
+    "i always wanted to hear|it would help me to know|one thing i want to know is|first of all, say|before anything else, say|"
+    "can you answer me|it matters to me|what i ask is|let me hear)",
     "<怎么>": "(怎么|如何|怎样|要怎么|该怎么|应该怎么|怎么才能|怎样才能|有什么办法|有没有办法|能不能|我可以|我能|我要怎么|我该怎么|"
     "我应该如何|我想|我要|我需要|告诉我怎么|告诉我如何|教我怎么|说明怎么|说说怎么|我不知道怎么|我想知道怎么|我想知道如何|"
     "能告诉我怎么|能说说怎么|能解释如何|讲讲怎么|我的应用怎么|我的应用要|我们怎么)",
     "<关于>": "(告诉我|说说|说一下|介绍一下|解释一下|讲讲|讲一下|我想知道|我想了解|我需要知道|我想问|我想问一下|能告诉我|能说说|"
-    "能介绍|能解释|说明一下|你知道|给我讲讲|我要了解|我不清楚|我不知道|问一下|你能说说|你能告诉我|可以告诉我|想知道|想了解)",
+    "能介绍|能解释|说明一下|你知道|给我讲讲|我要了解|我不清楚|我不知道|问一下|你能说说|你能告诉我|可以告诉我|想知道|想了解|"
+    "我好奇|我有点好奇|再告诉我|先讲一讲|最想知道的是|另外说说|麻烦讲讲|有件事想问，|回答我|给我说说)",
     # The name of something that is seen.
     "<named>": "({name}|{name}|“{name}”|\"{name}\"|'{name}')",
     "<名称>": "({name}|{name}|“{name}”|「{name}」)",

@@ -29,6 +29,9 @@ GREETING = fact(
             is (someone|somebody|anyone) (listening|awake|online|ready)[ there| here| now]?
             (hello|hi|hey)[ there], is (someone|anybody|anyone) (there|here|listening|awake)?
             assistant, (are you there|are you listening|are you ready|hello|can you hear me|good morning)[ now]?
+            (it's|it is) (only |)me[, hello|, good morning]
+            (glad|happy|good) that you are (there|around|back|awake)
+            (a good|good|a lovely|a nice) (evening|weekend|sunday|start) to (you all|everyone|my friend|the assistant)
         """,
         held_out_en="""
             hi assistant, nice to see you again
@@ -41,6 +44,7 @@ GREETING = fact(
             pleased to see you, hello
             (hello|hi|good morning), (here i am|it is me again|nice that you are here)
             a (very |)(good|nice) (morning|day|afternoon) to (you|my phone|my assistant)
+            hello you, i am glad to be here
         """,
         train_zh="""
             (你好|您好|嗨|哈喽|你好啊|你好呀|嘿|哈啰|大家好|喂)[，小助手|，助手|，朋友|，手机助手|，AutoGLM|！]
@@ -94,6 +98,8 @@ WELLBEING = fact(
             (you|u) (ok|okay|alright|good)?
             (is|was) your (day|morning|week|night) (good|nice|ok|fine)[ so far| today]?
             (are|do) (you|things) (doing|going|feel) (well|fine|good|ok)[ today| now| lately]?
+            (is|are) (everything|it|things) (well|fine|good) (there|on your side|at your place|over there)[ today]?
+            hopefully you (are|feel) (fine|good|well|better)[ today| now]
         """,
         held_out_en="""
             is your evening good so far?
@@ -116,6 +122,7 @@ WELLBEING = fact(
             (心情|状态)(怎么样|好吗)？
             (希望|祝)你(一切都好|今天开心|过得好)
             我(今天|最近|)(很好|不错|也很好|还行)，(你|那你)(呢|好吗|怎么样)？
+            你(今天|最近|)(累不累|忙不忙|开不开心|辛苦吗)(，还行吗|，一切都好吗|)？
         """,
         held_out_zh="""
             你今天一切都顺利吗？
@@ -148,6 +155,8 @@ THANKS = fact(
             (good|great|nice|excellent|amazing|perfect) (job|work|answer|one)[ thank you| thanks]
             (awesome|excellent|perfect|wonderful|brilliant|fantastic|amazing|great|nice)
             i (like|love) (it|that|you|your answer|your work)
+            you (are|were) (a big|a real|a true|such a) help[, thanks|, thank you| to me]
+            what a (good|great|nice|clear|quick) (reply|job|help|idea)[, thanks|, thank you]
         """,
         held_out_en="""
             thank you, you have been so helpful
@@ -159,6 +168,7 @@ THANKS = fact(
             perfect answer, i appreciate that
             (you are a great help|what a useful answer|you did that so well), (thanks|thank you)[ again| my friend]
             (oh |)(thank you|thanks) for (doing this|your nice work|all the help)
+            without your help i would be lost, thanks
         """,
         train_zh="""
             (谢谢|多谢|感谢|非常感谢|谢谢你|谢谢您|谢啦|谢了|十分感谢|太感谢了|辛苦了|谢谢啦|感谢你|万分感谢)[，助手|，小助手|，再见面聊|你的帮助|了|，很有用|，辛苦了]
@@ -229,6 +239,8 @@ GOODBYE = fact(
             (今天|这次)(就|先)(这样|到这里|聊到这里|到这)[了|吧]，(再见|拜拜|晚安)
             (跟你|和你|说)(说|)(再见|拜拜|晚安)
             (谢谢|谢谢你|多谢|感谢)，(我们|)(下次|改天|明天|回头)(再见|见|再聊)
+            (明天|改天|有空|以后)(跟|和|找)你(聊|说)[，再见|，先走了|，拜拜]
+            (我们|咱们)(明天|晚点|改天|以后)(接着|再|继续)(聊|说)[吧|，拜拜]
         """,
         held_out_zh="""
             我要去忙了，下次再聊

@@ -37,6 +37,8 @@ TYPE = phrasings(
         *(fill in|put) the (words|text) {text}
         *(have|get) "{text}" (typed|written) in the (box|field|search box)
         *(key in|type in|put in) (the following|this): {text}
+        (the|this) (field|form|box|message|line) (should|must|has to|shall) (say|contain|have|read): {text}
+        (the|this) (search box|form|text box) gets (this|these words|the following): {text}
     """,
     held_out_en="""
         *get "{text}" into the text field
@@ -48,6 +50,7 @@ TYPE = phrasings(
         let us write "{text}"
         could you write down in the box: {text}
         type the following words for me: {text}
+        *put these letters into the form: {text}
     """,
     train_zh="""
         *(输入|打字|键入|写|写上|填写|填|填入|打|打上|敲){text}
@@ -72,6 +75,7 @@ TYPE = phrasings(
         *把“{text}”(打|写|填|输入)(上|上去|进来|出来|在框里)
         *(键入|打上|写下|打)(下面的|这几个|以下|这些)(文字|字|内容)：{text}
         要(打|键入|用键盘打)的(字|内容|文字)是：{text}
+        (表单|文本框|聊天框|这一栏)(里|)(应该|需要|要)(有|填|写)(这些字|下面的字|)：{text}
     """,
     held_out_zh="""
         *在搜索栏里面填上：{text}
@@ -82,6 +86,7 @@ TYPE = phrasings(
         输入框里要写：{text}
         用键盘打的内容是：{text}
         我需要你把“{text}”填写进去
+        *在表格里面写下这句：{text}
     """,
 )
 # Said aloud there are no quotation marks: what is typed comes last, or stands where nothing else can.

@@ -31,6 +31,8 @@ WAIT = phrasings(
         hold on for {duration}
         stand by for {duration}
         just wait {duration}
+        *(wait|stay|stop) (here|on this page|right here|where you are) [for ]{duration}
+        *(stop|wait) {duration}[, then go on| and continue then]
     """,
     held_out_en="""
         *wait another {duration} for the page
@@ -42,6 +44,7 @@ WAIT = phrasings(
         the app is loading, give it {duration}
         let's take a break of {duration}
         could you hold everything for {duration}?
+        *stay as you are for {duration}
     """,
     train_zh="""
         *(等|等待|等一等|等上|等个|稍等|停|暂停|停顿|休息|停留){duration}
@@ -60,6 +63,10 @@ WAIT = phrasings(
         让(它|页面|应用)加载{duration}
         (需要|得|要)等{duration}
         保持不动{duration}
+        *(停|等|待|留)在(这|这个页面|这一页|原地){duration}
+        *{duration}(后|之后|过后)(接着|继续)(来|做|)
+        我要你(停|歇|等|停下来){duration}
+        *先(歇|停下来|等着){duration}
     """,
     held_out_zh="""
         *在这里停{duration}
@@ -70,6 +77,7 @@ WAIT = phrasings(
         我需要你暂停一下，等{duration}
         我们先等待{duration}
         可以先等{duration}吗？
+        *停下来等够{duration}
     """,
 )
 THINKING = {"en": "The user wants to wait {} seconds.", "zh": "用户想等待{}秒。"}
