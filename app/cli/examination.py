@@ -153,7 +153,13 @@ def _model(settings: Settings) -> Finding:
     if settings.model is None and not Path(name).is_dir():
         return Finding("model", "wrong", "the embedded model is missing; install the package again")
     try:
-        check_engine(EngineConfig(model=name, devices=settings.devices))
+        check_engine(
+            EngineConfig(
+                model=name,
+                devices=settings.devices,
+                speech_recognition_model=settings.speech_recognition_model,
+            )
+        )
     except InferenceError as error:
         return Finding("model", "wrong", str(error))
     where = "" if Path(name).exists() else ", from the hub,"

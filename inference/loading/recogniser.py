@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from inference.errors import InvalidCheckpoint
-from inference.loading.checkpoint import JSON, Checkpoint, open_checkpoint
+from inference.loading.checkpoint import JSON, Checkpoint, is_on_hub, open_checkpoint
 from inference.loading.model_config import read_section, read_token_ids
 from inference.loading.tokenizer import TextTokenizer, load_tokenizer
 from inference.loading.weights import WeightLoader, refuse_foreign_weights
@@ -25,15 +25,21 @@ class LoadedRecogniser:
     tokenizer: TextTokenizer
 
 
+def check_recogniser(path_or_hub_name: str) -> None:
+    """Opens all files of a model directory, and reads them but for the weights. Asks no hub.
+
+    Raises `InvalidCheckpoint`.
+    """
+    if is_on_hub(path_or_hub_name):
+        return
+    checkpoint = _open_whisper(path_or_hub_name)
+    _read_tokens(checkpoint)
+    load_tokenizer(checkpoint)
+
+
 def load_recogniser(path_or_hub_name: str, device: str) -> LoadedRecogniser:
     """Loads a model directory or a hub name. Raises `InvalidCheckpoint`."""
-    checkpoint = open_checkpoint(path_or_hub_name)
-    architectures = checkpoint.config.get("architectures")
-    if architectures != [ARCHITECTURE]:
-        raise InvalidCheckpoint(
-            f"The speech recognition model {checkpoint.name} is not a Whisper model; name one that has the "
-            f"architecture {ARCHITECTURE}."
-        )
+    checkpoint = _open_whisper(path_or_hub_name)
     tokens = _read_tokens(checkpoint)
     module = build_whisper(checkpoint.config)
     dtype = torch.float32 if device == "cpu" else torch.float16
@@ -43,6 +49,16 @@ def load_recogniser(path_or_hub_name: str, device: str) -> LoadedRecogniser:
     refuse_foreign_weights(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     return LoadedRecogniser(checkpoint.name, checkpoint.created, Whisper(module, tokens), tokenizer)
+
+
+def _open_whisper(path_or_hub_name: str) -> Checkpoint:
+    checkpoint = open_checkpoint(path_or_hub_name)
+    if checkpoint.config.get("architectures") != [ARCHITECTURE]:
+        raise InvalidCheckpoint(
+            f"The speech recognition model {checkpoint.name} is not a Whisper model; name one that has the "
+            f"architecture {ARCHITECTURE}."
+        )
+    return checkpoint
 
 
 def _read_tokens(checkpoint: Checkpoint) -> WhisperTokens:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inference.errors import InvalidCheckpoint
-from inference.loading.recogniser import load_recogniser
+from inference.loading.recogniser import check_recogniser, load_recogniser
 
 from ..tiny_checkpoints import edit_json, edit_weights, write_glm4
 from ..tiny_whisper import VOCAB_SIZE, write_whisper
@@ -74,6 +74,20 @@ def test_damage_is_one_sentence(copy: Path, damage: Callable[[Path], object], se
     assert message.endswith(".")
     assert "\n" not in message
     assert ". " not in message
+
+
+def test_a_sound_model_passes_the_check(whisper: Path) -> None:
+    check_recogniser(str(whisper))
+
+
+@pytest.mark.parametrize(
+    "name", ["a chat model", "no weights", "weights cut off", "no special tokens", "no tokenizer"]
+)
+def test_the_check_finds_damage_without_loading(copy: Path, name: str) -> None:
+    damage, sentence = DAMAGES[name]
+    damage(copy)
+    with pytest.raises(InvalidCheckpoint, match=sentence):
+        check_recogniser(str(copy))
 
 
 def test_a_real_chat_model_is_refused(tmp_path: Path) -> None:
