@@ -3,12 +3,15 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import NoReturn, TypeVar
 
 import pytest
 
 from .servers import MissingServer, PostgresServer, RedisServer, server_directory
+
+Server = TypeVar("Server", RedisServer, PostgresServer)
 
 SLOW_FOLDERS = (
     *("inference/", "scripts/", "deploy/", "test_servers.py", "test_conftest.py"),
@@ -41,16 +44,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def _redis_session_server() -> Iterator[RedisServer]:
-    with server_directory() as directory:
-        try:
-            server = RedisServer(directory)
-        except MissingServer as error:
-            leave_out(error)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    yield from run_server(RedisServer)
 
 
 @pytest.fixture
@@ -69,16 +63,7 @@ def redis_url(redis_server: RedisServer) -> str:
 
 @pytest.fixture(scope="session")
 def _postgres_session_server() -> Iterator[PostgresServer]:
-    with server_directory() as directory:
-        try:
-            server = PostgresServer(directory)
-        except MissingServer as error:
-            leave_out(error)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    yield from run_server(PostgresServer)
 
 
 @pytest.fixture
@@ -97,7 +82,20 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
-def leave_out(error: MissingServer) -> None:
+def run_server(kind: Callable[[Path], Server]) -> Iterator[Server]:
+    with server_directory() as directory:
+        try:
+            server = kind(directory)
+        except MissingServer as error:
+            leave_out(error)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+def leave_out(error: MissingServer) -> NoReturn:
     """Skips the test, except in continuous integration, where nothing may be left out unseen."""
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(str(error), pytrace=False)

@@ -20,31 +20,13 @@ from app.persistence.database import Database
 from app.persistence.tables import Base, RevocationRow, UserRow
 
 from ...servers import PostgresServer
+from ..fake_sleep import FakeSleep
 from .conftest import FakeClock, Process
 
 pytestmark = pytest.mark.anyio
 
 MakeProcess = Callable[..., Awaitable[Process]]
 SECONDS = 10.0
-
-
-class Ticks:
-    """Stands in for `asyncio.sleep`: the poll comes round when the test says so, and is over after that."""
-
-    def __init__(self) -> None:
-        self._asleep = asyncio.Event()
-        self._wake = asyncio.Event()
-
-    async def sleep(self, seconds: float) -> None:
-        self._asleep.set()
-        await self._wake.wait()
-        self._wake.clear()
-
-    async def poll(self) -> None:
-        await self._asleep.wait()
-        self._asleep.clear()
-        self._wake.set()
-        await self._asleep.wait()
 
 
 async def change_user(database: Database, **values: Any) -> None:
@@ -61,12 +43,12 @@ async def test_other_process_refuses_after_its_next_poll(
     clock: FakeClock,
     kind: str,
 ) -> None:
-    ticks = Ticks()
-    other = await make_process(sleep=ticks.sleep)
+    pause = FakeSleep()
+    other = await make_process(sleep=pause.sleep)
     issued = await process.sign_in(user)
     assert issued.family_id is not None
     principal = other.access_tokens.verify(issued.access_token)
-    await ticks.poll()
+    await pause.pass_round()
     assert not other.account_changes.is_revoked(principal)
     async with database.session() as db_session:
         match kind:
@@ -79,7 +61,7 @@ async def test_other_process_refuses_after_its_next_poll(
             case "disabled":
                 await db_session.execute(update(UserRow).values(is_disabled=True))
     assert not other.account_changes.is_revoked(principal)
-    await ticks.poll()
+    await pause.pass_round()
     assert other.account_changes.is_revoked(principal)
     assert (await make_process()).account_changes.is_revoked(principal)
 
@@ -196,12 +178,12 @@ async def test_revocation_is_forgotten_when_its_tokens_have_expired(
 async def test_poll_notices_a_new_signing_key(
     make_process: MakeProcess, keys: SigningKeys, load_keys: Callable[..., SigningKeys]
 ) -> None:
-    ticks = Ticks()
-    await make_process(sleep=ticks.sleep)
+    pause = FakeSleep()
+    await make_process(sleep=pause.sleep)
     new = load_keys().rotate()
     async with asyncio.timeout(SECONDS):
         while keys.find(new) is None:  # the directory is read beside the poll
-            await ticks.poll()
+            await pause.pass_round()
 
 
 async def test_hung_key_directory_does_not_stop_revocations(
@@ -211,18 +193,18 @@ async def test_hung_key_directory_does_not_stop_revocations(
     database: Database,
     key_directory: Path,
 ) -> None:
-    ticks = Ticks()
-    other = await make_process(sleep=ticks.sleep)
+    pause = FakeSleep()
+    other = await make_process(sleep=pause.sleep)
     issued = await process.sign_in(user)
     principal = other.access_tokens.verify(issued.access_token)
     hung = key_directory / "hung.json"
     os.mkfifo(hung, 0o600)  # opening it waits for a writer
     try:
         async with asyncio.timeout(SECONDS):
-            await ticks.poll()
+            await pause.pass_round()
             async with database.session() as db_session:
                 await revoke_token(db_session, issued.token_id)
-            await ticks.poll()
+            await pause.pass_round()
         assert other.account_changes.is_revoked(principal)
     finally:
         writer = os.open(hung, os.O_RDWR)
@@ -248,21 +230,21 @@ async def test_poll_goes_on_after_an_unforeseen_error(
     database: Database,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    ticks = Ticks()
-    other = await make_process(sleep=ticks.sleep)
+    pause = FakeSleep()
+    other = await make_process(sleep=pause.sleep)
     issued = await process.sign_in(user)
     principal = other.access_tokens.verify(issued.access_token)
     async with database.engine.begin() as connection:
         await connection.run_sync(lambda sync: RevocationRow.__table__.drop(sync))
     with caplog.at_level(logging.WARNING):
-        await ticks.poll()
-        await ticks.poll()
+        await pause.pass_round()
+        await pause.pass_round()
     assert caplog.records
     async with database.engine.begin() as connection:
         await connection.run_sync(lambda sync: RevocationRow.__table__.create(sync))
     async with database.session() as db_session:
         await revoke_token(db_session, issued.token_id)
-    await ticks.poll()
+    await pause.pass_round()
     assert other.account_changes.is_revoked(principal)
 
 
@@ -277,8 +259,8 @@ async def test_last_view_stays_while_the_database_is_away_and_comes_back_by_itse
     database = Database(postgres_url)
     async with database.engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
-    ticks = Ticks()
-    changes = AccountChanges(database, keys, clock=clock, sleep=ticks.sleep)
+    pause = FakeSleep()
+    changes = AccountChanges(database, keys, clock=clock, sleep=pause.sleep)
     async with database.session() as db_session:
         db_session.add(UserRow(id="usr_1", name="ada", is_disabled=True))
         db_session.add(UserRow(id="usr_2", name="bob"))
@@ -291,8 +273,8 @@ async def test_last_view_stays_while_the_database_is_away_and_comes_back_by_itse
     )
     postgres_server.stop()
     with caplog.at_level(logging.WARNING):
-        await ticks.poll()
-        await ticks.poll()
+        await pause.pass_round()
+        await pause.pass_round()
     assert caplog.text.count("database is away") == 1
     assert postgres_url.split("@")[0].split(":")[-1] not in caplog.text
     assert [changes.is_revoked(principal) for principal in (ada, bob, eve)] == [True, False, True]
@@ -301,7 +283,7 @@ async def test_last_view_stays_while_the_database_is_away_and_comes_back_by_itse
     async with database.session() as db_session:  # as if an older copy had come back
         await db_session.execute(delete(RevocationRow))
     with caplog.at_level(logging.WARNING):
-        await ticks.poll()
+        await pause.pass_round()
     assert "database is back" in caplog.text
     assert [changes.is_revoked(principal) for principal in (ada, bob, eve)] == [False, True, True]
     await changes.aclose()

@@ -8,6 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.limits.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisAway
 
+from ..fake_sleep import FakeSleep
 from .conftest import eventually
 
 pytestmark = pytest.mark.anyio
@@ -30,36 +31,18 @@ class FakeRedis(Redis):
         """Has no connection to close."""
 
 
-class Seconds:
-    """Stands in for `asyncio.sleep`: each `pass_one` ends one sleep and waits for the next."""
-
-    def __init__(self) -> None:
-        self.asleep = asyncio.Event()
-        self._wake = asyncio.Event()
-
-    async def sleep(self, seconds: float) -> None:
-        self.asleep.set()
-        await self._wake.wait()
-        self._wake.clear()
-
-    async def pass_one(self) -> None:
-        await self.asleep.wait()
-        self.asleep.clear()
-        self._wake.set()
-
-
 @pytest.fixture
 def redis() -> FakeRedis:
     return FakeRedis()
 
 
 @pytest.fixture
-def seconds() -> Seconds:
-    return Seconds()
+def seconds() -> FakeSleep:
+    return FakeSleep()
 
 
 @pytest.fixture
-async def breaker(redis: FakeRedis, seconds: Seconds) -> AsyncIterator[CircuitBreaker]:
+async def breaker(redis: FakeRedis, seconds: FakeSleep) -> AsyncIterator[CircuitBreaker]:
     breaker = CircuitBreaker(redis, timeout_seconds=0.01, sleep=seconds.sleep)
     yield breaker
     await breaker.aclose()
@@ -101,28 +84,28 @@ async def test_while_open_redis_is_not_asked(breaker: CircuitBreaker):
 
 
 async def test_it_closes_when_redis_answers_the_probe(
-    breaker: CircuitBreaker, redis: FakeRedis, seconds: Seconds
+    breaker: CircuitBreaker, redis: FakeRedis, seconds: FakeSleep
 ):
     with pytest.raises(RedisAway):
         await breaker.call(failure)
-    await seconds.pass_one()
+    await seconds.end()
     await seconds.asleep.wait()  # the probe failed: it waits for the next second
     assert breaker.is_open
     redis.is_there = True
-    await seconds.pass_one()
+    await seconds.end()
     await eventually(lambda: not breaker.is_open)
     assert redis.pings == 2
     assert await breaker.call(answer) == 7
 
 
 async def test_each_change_is_logged_once_and_without_the_address(
-    breaker: CircuitBreaker, redis: FakeRedis, seconds: Seconds, caplog: pytest.LogCaptureFixture
+    breaker: CircuitBreaker, redis: FakeRedis, seconds: FakeSleep, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)
     for _ in range(5):
         await asyncio.gather(*(breaker.call(failure) for _ in range(5)), return_exceptions=True)
     redis.is_there = True
-    await seconds.pass_one()
+    await seconds.end()
     await eventually(lambda: not breaker.is_open)
     assert [record.getMessage() for record in caplog.records] == [
         "Redis is away (ConnectionError); limits are no longer shared",

@@ -15,6 +15,7 @@ from app.limits.policy import LimitPolicy
 from app.limits.redis_limiter import RedisLimiter
 from app.limits.redis_slots import LEASE_SECONDS, RENEW_SECONDS
 
+from ..fake_sleep import FakeSleep
 from .conftest import PATIENT_SECONDS, FakeClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
@@ -22,33 +23,13 @@ pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 ADMITTING_PROCESS = Path(__file__).with_name("admitting_process.py")
 
 
-class Ticks:
-    """Stands in for `asyncio.sleep`: a sleeper wakes when the test says so."""
-
-    def __init__(self) -> None:
-        self._asleep = asyncio.Event()
-        self._wake = asyncio.Event()
-
-    async def sleep(self, seconds: float) -> None:
-        self._asleep.set()
-        await self._wake.wait()
-        self._wake.clear()
-
-    async def tick(self) -> None:
-        """Wakes the sleeper and waits until it has done its work and sleeps again."""
-        await self._asleep.wait()
-        self._asleep.clear()
-        self._wake.set()
-        await self._asleep.wait()
-
-
 class GatewayProcess:
     """One process's limiter over the shared Redis."""
 
     def __init__(self, client: Redis, clock: FakeClock) -> None:
-        self.ticks = Ticks()
+        self.pause = FakeSleep()
         self.breaker = CircuitBreaker(client, PATIENT_SECONDS)
-        self.limiter = RedisLimiter(client, self.breaker, clock, sleep=self.ticks.sleep)
+        self.limiter = RedisLimiter(client, self.breaker, clock, sleep=self.pause.sleep)
 
     async def aclose(self) -> None:
         await self.limiter.aclose()
@@ -120,7 +101,7 @@ async def test_a_slot_in_use_is_renewed(one: GatewayProcess, other: GatewayProce
     admission = await one.limiter.admit("usr_a", policy)
     for _ in range(12):
         clock.advance(RENEW_SECONDS)
-        await one.ticks.tick()
+        await one.pause.pass_round()
     with pytest.raises(ConcurrencyLimitExceeded):
         await other.limiter.admit("usr_a", policy)
     await admission.release()
@@ -133,7 +114,7 @@ async def test_renewing_does_not_bring_back_a_slot_that_is_gone(
     overdue = await one.limiter.admit("usr_a", policy)
     clock.advance(LEASE_SECONDS + 1)  # the process was too busy to renew
     await (await other.limiter.admit("usr_a", policy)).release()
-    await one.ticks.tick()
+    await one.pause.pass_round()
     await (await other.limiter.admit("usr_a", policy)).release()
     await overdue.release()
 
