@@ -1,7 +1,8 @@
 """eSpeak NG in this process: a sentence, a voice and a manner of speaking to samples. Knows no noise.
 
-The library keeps the state of its noise and flutter generators in static variables. It is therefore
-loaded anew for each utterance (about a millisecond), so that equal arguments give equal samples.
+The library keeps the state of its noise and flutter generators in static variables, and its Klatt voices
+breathe with C's `rand`. It is therefore loaded anew for each utterance (about a millisecond) and `rand`
+seeded, so that equal arguments give equal samples.
 """
 
 import ctypes
@@ -68,6 +69,7 @@ def speak(
     with _opened(installation or Installation.of_package(), voice) as library:
         library.espeak_SetSynthCallback(callback)
         library.espeak_ng_SetRandSeed(ctypes.c_long(seed & 0x7FFF_FFFF))
+        ctypes.CDLL(None).srand(ctypes.c_uint(seed & 0x7FFF_FFFF))
         for parameter, value in (
             (_RATE, manner.rate),
             (_PITCH, manner.pitch),

@@ -22,7 +22,7 @@ def question(example: Example, kind: str) -> str:
 @pytest.mark.parametrize("split", ["train", "held_out"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_example_repeats_with_its_seed_whatever_was_made_between(split, language):
-    seeds = range(8 if split == "train" else 3)  # some voices breathe at random
+    seeds = range(8 if split == "train" else 3)
     first, again = ([speech_example(random.Random(seed), split, language) for seed in seeds] for _ in "12")
     for one, other in zip(first, again, strict=True):
         assert (one.transcript, one.turns) == (other.transcript, other.turns)
