@@ -5,7 +5,7 @@ ones that `app` may use.
 """
 
 from inference.backend import Backend, BackendStatus, DeltaStream, DeviceLoad, ModelCard, WorkerStatus
-from inference.build import build_backend, check_engine
+from inference.build import build_backend, check_engine, check_speech_recognition_model
 from inference.config import BackendConfig, EngineConfig, ScriptedConfig
 from inference.errors import (
     BackendUnavailable,
@@ -72,4 +72,5 @@ __all__ = [
     "WorkerStatus",
     "build_backend",
     "check_engine",
+    "check_speech_recognition_model",
 ]

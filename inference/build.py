@@ -5,18 +5,22 @@ from inference.config import BackendConfig, EngineConfig
 
 
 def check_engine(config: EngineConfig) -> None:
-    """Looks at the devices and at the models' files without loading them. Needs torch.
+    """Looks at the devices and at the model's files without loading it. Needs torch.
 
     Raises `InvalidConfiguration` or `InvalidCheckpoint`.
     """
     from inference.backends.in_process import resolve_devices
-    from inference.loading.recogniser import check_recogniser
     from inference.loading.registry import check_model
 
     resolve_devices(config.devices)
     check_model(config.model)
-    if config.speech_recognition_model is not None:
-        check_recogniser(config.speech_recognition_model)
+
+
+def check_speech_recognition_model(path_or_hub_name: str) -> None:
+    """Looks at its files without loading it. Needs torch. Raises `InvalidCheckpoint`."""
+    from inference.loading.recogniser import check_recogniser
+
+    check_recogniser(path_or_hub_name)
 
 
 def build_backend(config: BackendConfig) -> Backend:

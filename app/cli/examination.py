@@ -19,7 +19,7 @@ from app.errors import DatabaseUnavailable
 from app.persistence.database import Database, sqlite_path
 from app.persistence.migrations import is_up_to_date
 from app.settings import Settings, unknown_variables
-from inference import EngineConfig, InferenceError, check_engine
+from inference import EngineConfig, InferenceError, check_engine, check_speech_recognition_model
 
 State = Literal["ok", "warning", "wrong"]
 REDIS_SECONDS: Final = 2.0
@@ -55,6 +55,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _signing_keys(settings),
         await _redis(settings),
         _model(settings),
+        _speech_recognition(settings),
         _telemetry(settings),
     ]
 
@@ -153,17 +154,24 @@ def _model(settings: Settings) -> Finding:
     if settings.model is None and not Path(name).is_dir():
         return Finding("model", "wrong", "the embedded model is missing; install the package again")
     try:
-        check_engine(
-            EngineConfig(
-                model=name,
-                devices=settings.devices,
-                speech_recognition_model=settings.speech_recognition_model,
-            )
-        )
+        check_engine(EngineConfig(model=name, devices=settings.devices))
     except InferenceError as error:
         return Finding("model", "wrong", str(error))
     where = "" if Path(name).exists() else ", from the hub,"
     return Finding("model", "ok", f"{name}{where} on {', '.join(settings.devices)}")
+
+
+def _speech_recognition(settings: Settings) -> Finding:
+    name = settings.speech_recognition_model
+    if name is None:
+        return Finding("speech recognition", "ok", "not configured: recordings go to the model itself")
+    if settings.backend == "scripted" or find_spec("torch") is None:
+        return Finding("speech recognition", "warning", f"{name} is not looked at")
+    try:
+        check_speech_recognition_model(name)
+    except InferenceError as error:
+        return Finding("speech recognition", "wrong", str(error))
+    return Finding("speech recognition", "ok", name)
 
 
 def _telemetry(settings: Settings) -> Finding:

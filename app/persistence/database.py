@@ -146,11 +146,14 @@ async def _set_pragmas(connection: aiosqlite.Connection) -> None:
 
 
 async def _write_ahead(connection: aiosqlite.Connection) -> None:
-    """SQLite does not wait for others that switch the same new file: its busy timeout is not asked."""
+    """SQLite does not wait for others that write the same new file: its busy timeout is not asked.
+
+    An engine connects for the first time one connection after another, so that their waits add up.
+    """
     give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
-            await connection.execute("PRAGMA journal_mode = WAL")
+            await connection.execute_fetchall("PRAGMA journal_mode = WAL")  # done when its row is read
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
                 raise

@@ -1,4 +1,4 @@
-"""How far a held-out question is from all that is asked in training."""
+"""What is asked in training that is nearly a held-out question."""
 
 import re
 from functools import cache
@@ -30,13 +30,18 @@ def trained_questions(kinds: list[Phrasings], language: Language) -> set[Words]:
 
 @cache
 def openings(language: Language) -> frozenset[Words]:
-    """What people put before a question in training."""
+    """What people put before a question in training, or nothing."""
     manners = MANNERS["train", language]
-    return frozenset(map(words, (*manners.before, *manners.fillers, *manners.before_questions)))
+    return frozenset(map(words, ("", *manners.before, *manners.fillers, *manners.before_questions)))
 
 
-def distance(question: str, trained: set[Words], language: Language) -> int:
-    """Words or Chinese characters by which it differs from the nearest trained one, whatever opens it."""
+def neighbours(question: str, trained: set[Words], language: Language) -> list[Words]:
+    """Trained questions that differ in one word or Chinese character at most, whatever opens it."""
     whole = words(question)
-    cut = [whole[len(opening) :] for opening in openings(language) if whole[: len(opening)] == opening]
-    return min(Levenshtein.distance(each, other) for each in (whole, *cut) for other in trained)
+    cores = [whole[len(opening) :] for opening in openings(language) if whole[: len(opening)] == opening]
+    return [
+        other
+        for core in cores
+        for other in trained
+        if abs(len(core) - len(other)) <= 1 and Levenshtein.distance(core, other, score_cutoff=1) <= 1
+    ]

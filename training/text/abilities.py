@@ -45,9 +45,7 @@ CAN = fact(
         held_out_en="""
             what kind of things can you help with?
             what skills would you say you have?
-            please list the tasks you can handle
             which things is this assistant able to do for me?
-            i want to know what you are good at
             with which of my tasks can you help?
             for what could i use this assistant?
             i need your help, what can you do?
@@ -83,9 +81,7 @@ CAN = fact(
         held_out_zh="""
             你具体可以帮我做哪些事？
             想知道一下你都有什么本领
-            请你介绍你能做的事情
             你到底有些什么用处？
-            我该怎么使用你呢？
             作为手机助手，你都会些什么？
             我需要帮助，你会做什么？
             <好奇>你(能做什么|会做什么|有什么功能|可以帮我做什么)
@@ -135,13 +131,10 @@ CANNOT = fact(
             where (are|is|do i find) (your limits|the limits|your limit)?
         """,
         held_out_en="""
-            which tasks are too difficult for you?
             what sort of work is too difficult for an assistant like you?
             what are the things that you can't do?
             is there a limit to what you can do?
-            tell me where your limits are
             what would be impossible for you?
-            do you know how to do everything?
             <curious> (what you cannot do|what your limits are|what is too hard for you|what your weaknesses are)
         """,
         train_zh="""
@@ -202,7 +195,6 @@ LANGUAGES = fact(
         """,
         held_out_en="""
             which of these languages can you read, chinese or english?
-            can we talk in mandarin here?
             how many languages does this model support?
             do you know another language than english?
             may i write to you in chinese?
@@ -224,7 +216,6 @@ LANGUAGES = fact(
             (这个模型|这个助手|这里)(会|懂|支持)(什么|哪些|几种)语言？
         """,
         held_out_zh="""
-            你能听懂几种语言？
             和你聊天可以讲英语吗？
             除了中文，你还懂什么语言？
             这里能用哪些语言？
@@ -260,8 +251,6 @@ SEES = fact(
             could i upload a screenshot and show you?
             is this model able to read images?
             do you understand what is in a photo?
-            are you able to look at my screen?
-            how well can you see pictures?
             <curious> (if you can see pictures|if you understand photos|if i can show you a picture)
         """,
         train_zh="""
@@ -316,10 +305,9 @@ HEARS = fact(
         held_out_en="""
             could i upload an audio file and have you listen?
             is this model able to understand voice messages?
-            can i give you spoken commands?
-            are you able to write down what i say aloud?
-            do you support speech recognition?
             <curious> (if you can hear|if you understand speech|if i can send you a voice message)
+            does my voice mean anything to you?
+            if i talk into the microphone, do you follow?
         """,
         train_zh="""
             你(能|会|可以|能不能|会不会)(听|听懂|听见|听到|识别|转写|理解)(语音|录音|声音|说话|语音消息|语音指令|音频|一段录音)[吗]？

@@ -50,14 +50,10 @@ ALARM = phrasings(
     """,
     held_out_en="""
         *set up my alarm clock for {time}
-        *get me up tomorrow at {time}
-        *make the alarm go off at {time}
         *add an alarm for me at {time}
         *wake me up for school at {time} please
         *remind me to get out of bed at {time}
-        tomorrow i have to be awake at {time}
         i want the alarm to ring at {time}
-        could you make my alarm ring at {time}?
         i need a wake up call at {time}
         let me sleep until {time} and then wake me
         my alarm for tomorrow is {time}
@@ -95,7 +91,6 @@ ALARM = phrasings(
         {time}我要(出门|开会|上课|赶火车)，(设|定)个闹钟
     """,
     held_out_zh="""
-        *给我定{time}的起床闹铃
         *新建闹钟，时间{time}
         *明天用闹钟在{time}叫醒我
         *让闹铃{time}响一下

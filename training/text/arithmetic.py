@@ -45,12 +45,9 @@ SUM = phrasings(
     held_out_en="""
         *give me just the result: {sum}
         *work this out for me: {sum}
-        *tell me the answer, what is {sum}?
         what do we get if we calculate {sum}?
-        how much would {sum} make?
         can you say how much {sum} makes?
         i want to know how much {sum} is
-        my question is: what is {sum}?
         the sum is {sum}, what is the answer?
     """,
     train_zh="""
@@ -81,7 +78,6 @@ SUM = phrasings(
         这道题是{sum}，答案是多少？
         你能告诉我{sum}等于多少吗？
         {sum}的结果是几？
-        口算一下，{sum}是多少？
     """,
 )
 

@@ -36,7 +36,6 @@ TOKEN = fact(
         held_out_en="""
             with which command do i get an access token?
             my app needs a token, how is it made?
-            could you explain how to obtain a token for the gateway?
             who can give my app an api key?
             i want to use the api but i have no token
             please show how a token is created
@@ -63,7 +62,6 @@ TOKEN = fact(
         held_out_zh="""
             用网关之前怎么申请访问令牌？
             有没有一条命令可以给我签发token？
-            我还没有令牌，去哪里拿？
             能告诉我如何得到API密钥吗？
             我的应用要token，怎么弄到？
         """,
@@ -98,9 +96,8 @@ LIMITS = fact(
         held_out_en="""
             could you explain the limits that apply to me?
             which restrictions are set for a user of the gateway?
-            what rate limit does this api have?
-            i would like to know how users are limited
             are my requests rate limited on the gateway?
+            what keeps one user from asking all day long?
         """,
         train_zh="""
             (网关|这个网关|接口|这里|API|每个用户|用户|我)[的|有](限制|限额|配额|限流|使用限制|请求限制|调用限制|频率限制)(是什么|有哪些|是多少|是怎样的|怎么算|是啥|)？
@@ -156,8 +153,8 @@ RATE = fact(
         held_out_en="""
             what number of calls may my app make in one minute?
             in a minute, how many questions may i ask?
-            am i allowed to send thirty requests per minute?
             per minute, how many requests do i get?
+            would a hundred questions in one minute be fine?
         """,
         train_zh="""
             (每分钟|一分钟|1分钟|每一分钟)(能|可以|允许|最多|最多能|最多可以|一共能|)(发|发送|调用|请求|问|发起)(多少|几|多少个|几个|多少次|几次)[请求|问题|消息]？
@@ -206,10 +203,10 @@ CONCURRENT = fact(
             how many (of my requests|requests|streams) (can|may) (go|run) (together|side by side|at one time)?
         """,
         held_out_en="""
-            how many calls can run in parallel for one user?
             is it ok if three of my requests run at the same time?
             what maximum of simultaneous requests is allowed?
-            are several requests at once possible?
+            may two of my requests overlap in time?
+            if i ask four things at the same moment, does each run at once?
         """,
         train_zh="""
             (同时|并发|一次|并行|同一时间)(能|可以|允许|最多|最多能|最多可以|)(发|发送|运行|有|跑|处理|发起)(多少|几|多少个|几个)[请求|任务|流]？
@@ -261,11 +258,10 @@ DEADLINE = fact(
             (how many|after how many) seconds (is|are|will) (my call|a call|my request|requests|the answer) (be stopped|stopped|cut off|ended|over)?
         """,
         held_out_en="""
-            how many seconds until my call times out?
-            what time limit does each request have?
-            my stream ended with deadline, why?
             could you tell me the maximum time of one answer?
-            does a request stop after some time?
+            after what time does the gateway give up on an answer?
+            how patient is the gateway with one slow request?
+            my answer was cut off after a minute, is that normal?
         """,
         train_zh="""
             (一个|每个|我的|单个)(请求|调用|回答)(最长|最多|)(能|可以|要|会)(多久|多长时间|持续多久|跑多久|用多久|运行多长时间)？
@@ -290,7 +286,6 @@ DEADLINE = fact(
             请求跑了多少秒网关就不让跑了？
             我的一次调用可以跑到几秒？
             网关返回504是怎么回事？
-            一个回答最长可以等多久？
             流在一分钟后断开是为什么？
         """,
     ),
@@ -326,7 +321,6 @@ ROUTES = fact(
             could you name the endpoints that my app can call?
             which paths does this api offer?
             what is the route that i send my text to?
-            please give me a list of all routes
             which http endpoints are available on the gateway?
         """,
         train_zh="""
@@ -353,7 +347,6 @@ ROUTES = fact(
             我的应用可以调用哪些API？
             文字消息应该走哪个端点？
             请介绍这个服务有哪些路径
-            全部路由都有哪些？
         """,
     ),
     en="POST /chat, /vision and /speech, and OpenAI's shapes under /v1.",
@@ -441,7 +434,6 @@ SPEECH = fact(
             which endpoint accepts a voice recording from my app?
             my app has a recording, how does it get to the api?
             i want to upload a voice message, where to?
-            what do i call to transcribe a sound file over http?
         """,
         train_zh="""
             (怎么|如何|怎样)(发送|上传|提交|传|发|转写)(语音|录音|音频|一段录音|声音|语音消息|一段语音)[到网关|给网关|给接口]？
@@ -495,7 +487,6 @@ STREAMING = fact(
         """,
         held_out_en="""
             could i receive the answer piece by piece?
-            which option enables the event stream?
             is there support for server-sent events in this api?
             i want to stream the answer in my app, how?
             what must i set to get streaming?
@@ -580,7 +571,6 @@ OPENAI = fact(
         """,
         held_out_zh="""
             我的OpenAI客户端可以接入网关吗？
-            我写的是OpenAI的代码，在这里能运行吗？
             你们的接口格式跟OpenAI一样吗？
             OpenAI的库怎么配置才能连网关？
             这个API是不是兼容OpenAI的？
@@ -617,9 +607,7 @@ REVOKE = fact(
         """,
         held_out_en="""
             somebody has copied my access token, what should i do?
-            with which command can i block a token?
             what if i do not want a token to work any more?
-            could you explain how an operator withdraws a token?
             i need to invalidate the tokens of alice
         """,
         train_zh="""
@@ -681,7 +669,6 @@ REFRESH = fact(
             the access token of my app is too old, what now?
             what is the right route for a refresh token?
             my old token has expired, where do i get the next one?
-            what should my app do after its token expired?
         """,
         train_zh="""
             (怎么|如何|怎样)(刷新|续期|更新|延长|续签|换新)(令牌|token|访问令牌|我的令牌|过期的令牌)？
@@ -703,10 +690,9 @@ REFRESH = fact(
             (刷新令牌|refresh token)(用|走|是)(什么|哪个)(接口|路由|端点)？
         """,
         held_out_zh="""
-            我的应用的token到期以后怎么办？
-            刷新令牌是用哪个路由？
             过期的访问令牌怎么换新的？
             能说说如何续期token吗？
+            旧的访问令牌过期了，拿什么去换新的？
         """,
     ),
     en="POST /auth/token with your refresh token; you get a new pair.",
@@ -735,8 +721,8 @@ LIFETIME = fact(
         held_out_en="""
             for how many minutes can my token be used?
             how long does it take until an access token runs out?
-            will my access token work forever?
-            how old may a token be?
+            after how many minutes does my token stop working?
+            is the access token of yesterday still good?
         """,
         train_zh="""
             (令牌|token|访问令牌)(的|)(有效期|寿命|有效时间|存活时间)(是多久|是多少|有多长|多久|多长|是几分钟)？
@@ -782,10 +768,10 @@ IMAGES = fact(
             (what|which) kind of (image file|picture file|photo|image) (do you|does the gateway|may i) (accept|take|send)?
         """,
         held_out_en="""
-            which file types may my photos have?
             could i upload photos as heic?
-            what picture formats does the gateway accept?
-            in what format should a screenshot be?
+            could i upload a heic picture from my phone?
+            is it fine when my screenshot is a png?
+            which kinds of pictures will not be refused?
         """,
         train_zh="""
             (支持|可以用|能用|接受|允许|能传)(哪些|什么)(图片|照片|图像)(格式|类型|文件)？
@@ -832,10 +818,10 @@ RECORDINGS = fact(
             (what|which) kind of (audio file|sound files|recording|voice file) (do you|does the gateway|may i) (take|send|have)?
         """,
         held_out_en="""
-            what kind of sound file do you accept?
             could i upload sound as mp3?
-            what audio formats does the gateway accept?
             in what format should a voice message be?
+            would an mp3 from my phone be understood?
+            is a wav recording fine for the gateway?
         """,
         train_zh="""
             (支持|可以用|能用|接受|允许|能传)(哪些|什么)(音频|录音|语音|声音)(格式|类型|文件)？
@@ -880,9 +866,10 @@ SIZES = fact(
             <clause> (how large an image may be|how many pictures i can send|how long my recording can be|what 413 means|how big files can be)
             (can|may) i (send|upload) (two|three|ten|twenty|several|many) (images|pictures|photos)[ at once]?
             (i get|it says|there is|my app gets|the answer is) (a |error |status |)413, (why|what is wrong|what do i do|what now)?
-            is (an image|a picture|a recording|a file) of (five|thirty|100|fifty) (megabytes|mb|minutes) (too large|too long|too big|ok|allowed)?
+            is (an image|a picture|a recording|a file) of (five|thirty|100|fifty) (megabytes|mb) (too large|too big|ok|allowed)?
+            is a recording of (five|thirty|100|fifty) minutes (too long|ok|allowed)?
             how many (images|pictures|photos) (fit|go|are allowed) (in|into) (a|one|each) (request|question|message)?
-            (up to|at most) how (many images|large a file|long a recording) (do you take|is allowed|may it be)?
+            (up to|at most) how (many images|large a file|long a recording) do you take?
         """,
         held_out_en="""
             what size may a photo have at the very most?
@@ -902,7 +889,7 @@ SIZES = fact(
             (能|可以)(同时|一次)(发|传)(两张|三张|多张|十张)(图片|照片)吗？
             <关于>(图片最大多大|文件大小的限制|最多几张图片|录音最长多久|上传的上限|413)
             (我|应用|接口|网关)(收到|得到|返回|报)(了|)413，(怎么办|怎么回事|为什么)？
-            (五|二十|半小时|三十)(分钟的|兆的|)(录音|音频|图片|文件)(太大了|太长了|可以|行不行|能传)吗？
+            (五|二十|三十)(分钟的(录音|音频)|兆的(录音|音频|图片|文件))(太大了吗|可以吗|行不行|能传吗)？
             (一次|一条消息|一个请求)(里|)(放得下|能放|能带)(几张|多少张)(图|图片|照片)？
         """,
         held_out_zh="""
@@ -937,7 +924,6 @@ USAGE = fact(
             (could|can) you (show|tell) me (my usage|what i used|how much i used|how many tokens i used)?
         """,
         held_out_en="""
-            which endpoint shows me how many tokens i have used?
             is there a way to see what i used this month?
             could you show where the usage is?
             how can i find out what i used so far?
@@ -1048,7 +1034,6 @@ UNAUTHORIZED = fact(
         """,
         held_out_en="""
             the gateway answers 401, what now?
-            my token was not accepted, why?
             why was 401 the answer to my request?
             i am told that my token is not valid
         """,
@@ -1100,14 +1085,13 @@ OVERLOAD = fact(
             why is (the service|it|the gateway) (unavailable|busy|too busy|overloaded|full)[ now]?
             (why|how come) (was|is|did i get) 503[ the answer| as an answer| as the answer| back]?
             what (if|happens if) (the gateway|the server) (is too busy|is full|has no time|has too many requests)?
-            (for what reason|how come|why) (was|is) (my request|it|my question) (answered|refused|rejected) with (a |)503?
+            (for what reason|why) (was|is) (my request|it|my question) (answered|refused|rejected) with (a |)503?
             (my request|it) (was|is) (refused|rejected|answered) with 503
         """,
         held_out_en="""
             the gateway answers 503, what now?
             why does it say that the service is unavailable?
             why was 503 the answer to my request?
-            what does the gateway do if it is too busy?
         """,
         train_zh="""
             503(是什么|是什么意思|什么意思|错误|怎么办|怎么回事|是为什么)？
@@ -1158,7 +1142,6 @@ THINKING_FIELD = fact(
             which option shows me the reasoning of the model?
             i want to read your thoughts in the answer, how?
             could you think before you answer and show it?
-            what must i set to turn on thinking?
         """,
         train_zh="""
             (怎么|如何|怎样)(看到|得到|显示|开启|打开|使用)(思考|思考过程|推理|推理过程|思维过程|思考内容)？
@@ -1179,7 +1162,6 @@ THINKING_FIELD = fact(
             哪个选项能让我看到推理过程？
             我想看你的思考内容，怎么打开？
             怎样设置才会返回思考的内容？
-            你回答之前可以先思考吗？
         """,
     ),
     en='Set "enable_thinking" and "return_reasoning" to true.',
@@ -1209,7 +1191,6 @@ START = fact(
         held_out_en="""
             with which command do i run this gateway on my laptop?
             i have a laptop, how do i make the gateway run on it?
-            could you explain how the server is started?
             i would like to try this project, how do i begin?
         """,
         train_zh="""
@@ -1230,7 +1211,6 @@ START = fact(
         held_out_zh="""
             我想在电脑上运行这个网关，怎么做？
             想启动服务应该运行哪个命令？
-            这个项目要怎样安装？
             能说说网关怎么跑起来吗？
         """,
     ),
@@ -1259,9 +1239,9 @@ WHAT = fact(
         """,
         held_out_en="""
             for which people is the gateway good?
-            i want to understand what this project does
-            what purpose does the gateway have?
             please describe the service that i am using
+            in a few words, why would i install this gateway?
+            what problem does this project solve?
         """,
         train_zh="""
             (这个|你的|这|AutoGLM|)网关(是什么|是做什么的|是干什么的|有什么用|能做什么|是干嘛的|有什么功能|用来做什么)？

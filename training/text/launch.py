@@ -58,22 +58,13 @@ LAUNCH = phrasings(
         *(open|start) (my|our|this) {app}
         the app i (need|would like|want to open|want to see|mean) is {app}
         let's (open|use|start|go to|see) {app} (now|right away|first|next)
-        (we|you) (want|have|need) to (use|see|check) {app}[ now]
+        we (want|have|need) to (use|see|check) {app}[ now]
         (could|can) (we|i) (open|use|see) {app} (now|first|next)?
     """,
     held_out_en="""
-        *get {app} started
-        *open the app with the name {app}
-        *start using {app}
-        *go find {app} and launch it
         *show me {app} on the screen
-        *have a look at {app}
-        *open my {app} app
-        i would like {app} to be open
         i want to have {app} running
-        we need to open {app}
         let's get into {app} now
-        the app i want to use is {app}
         get my phone into {app}
         i need to look something up in {app}
         could we go to {app} now?
@@ -126,14 +117,12 @@ LAUNCH = phrasings(
         *把{app}给打开来
         *把{app}这个软件打开
         *打开应用{app}
-        *去把{app}启动一下
         *找一下{app}然后打开
         *让我进{app}看看
         *启动手机里的{app}软件
         我现在要打开{app}
         我想进{app}看一下
         我需要{app}，打开一下
-        我们现在去{app}
         可以帮忙打开{app}吗？
         我接下来要用{app}这个应用
         能把{app}打开吗？

@@ -55,11 +55,8 @@ SWIPE = phrasings(
         *(let|make) (the screen|the page) (slide|move) {way} with a swipe
     """,
     held_out_en="""
-        *swipe {way} one more time
-        *swipe the whole screen {way}
         *slide your finger {way} on the screen
         *give the screen a swipe {way}
-        *give me one quick swipe {way}
         i need a swipe {way} now
         can you do one quick swipe {way} for me?
         we want to swipe {way} on this page
@@ -86,11 +83,9 @@ SWIPE = phrasings(
     """,
     held_out_zh="""
         *在屏幕上做一次向{way}的滑动
-        *让手指往{way}滑一下
         *把手机屏幕往{way}滑动一次
         *接着把页面向{way}划
         我要让屏幕往{way}滑一次
-        现在用手指朝{way}滑动
     """,
 )
 
@@ -124,7 +119,6 @@ SCROLL = phrasings(
         *scroll a little {way} on this screen
         let me scroll {way} some more
         i need to see more, scroll {way}
-        could you scroll the page {way} again?
     """,
     train_zh="""
         *(向|往|朝){way}(滚动|翻|滚|翻动|翻页|翻看)[一下|一点|一页]
@@ -141,12 +135,10 @@ SCROLL = phrasings(
         我们(向|往){way}翻
     """,
     held_out_zh="""
-        *把列表再往{way}翻一点
-        *让屏幕往{way}滚一下
         *页面接着向{way}翻动
         *继续把内容往{way}滚动
-        我想再往{way}翻看一点
-        现在把页面朝{way}翻一页
+        *内容太长了，再往{way}滚滚看
+        *麻烦把这一页朝{way}滚一滚
     """,
 )
 
@@ -158,7 +150,7 @@ ENDS: dict[str, Phrasings] = {
             *(scroll|show me) (some more|more|further|the rest|the rest of the page)
             *(show|go to) the (end|bottom|last lines) of (the|this) (page|list)
             i (want|need) to see the (end|bottom) of (the|this) (page|list)
-            *(go on|scroll|swipe|keep going) (until|till) (you see|you reach|there is|i see) the (end|last line|last entry|footer)
+            *(go on|scroll|keep going) (until|till) (you see|you reach|there is|i see) the (end|last line|last entry|footer)
             *(show|let me see) what (is|comes|there is) (below|further below|underneath|at the end)
             *(take|carry|get) me (down |)to the (end|bottom|last entry|last line)[ of it| of the page]
         """,
@@ -174,7 +166,8 @@ ENDS: dict[str, Phrasings] = {
             我(想|要)看(页面|列表)的(底部|末尾|最后)
             *(一口气|直接|一下子)(翻|滑|拉|滚)到(最后|底|页尾|最下面|底部)
             *(让我|给我)看(下面|后面|底下)(还有什么|剩下的|的东西)
-            *(翻|滑|拉)(完|到)(整个|这个|)(页面|列表)(，看最后|的底|的尾部)
+            *(翻|滑|拉)完(整个|这个)(页面|列表)，看最后
+            *(翻|滑|拉)到(整个|这个|)(页面|列表)的(底|尾部)
         """,
         held_out_zh="""
             *一直滚到这个页面的末尾
@@ -189,8 +182,8 @@ ENDS: dict[str, Phrasings] = {
             *(show|go to) the (top|first lines) of (the|this) (page|list)
             i (want|need) to see the (top|beginning) of (the|this) (page|list)
             *(pull|drag) (the page|this|the screen|the feed) down (to|and) (refresh|reload|update)[ it]
-            *(refresh|reload|update) (it|this|the feed|everything)[ by pulling down| with a pull]
-            *(go|scroll|swipe) (back |)up (until|till) (you see|you reach|there is) the (first line|start|title|first entry)
+            *(refresh|reload|update) (it|this|the feed|everything) (by pulling down|with a pull)
+            *(go|scroll) (back |)up (until|till) (you see|you reach|there is) the (first line|start|title|first entry)
             *(take|carry|get) me (up |back |)to the (top|start|first line|first entry)[ of it| of the page]
         """,
         held_out_en="""
@@ -259,14 +252,8 @@ BACK = phrasings(
     """,
     held_out_en="""
         *get me back to the page before
-        *go one step back
-        *hit the back button once
         *return to where i was
-        *show the previous screen again
-        i would like to return to the last page
-        let's get back to the previous page
         this is wrong, take me back
-        can you take me back one screen?
         wrong screen, go back one step
         *return to the (screen|page) (that was there before|where i was before|we had before)
         *(close this page|leave this page) and (show|open) the (one before|last one|previous one)
@@ -305,19 +292,13 @@ BACK = phrasings(
         (这里|这页|这一页)(不对|错了)，(退出|后退|回去|返回)
     """,
     held_out_zh="""
-        *退回到刚才的界面
         *按一下后退按钮
-        *回到之前的那一页
-        *倒回去一页
-        *返回前一个页面
         点错页面了，退回上一页
-        我想看上一个界面
-        让我返回刚才的页面
         刚才那个画面，退回去看
         *(关掉|离开)这个(页面|界面)，(看上一个|退回去|返回之前的)
         *(倒|退)回(我刚才看的|刚刚那个)(页面|界面)
         这(不是|不是我要的)(页面|界面)，(返回|退回去|后退)
-        (麻烦|请)(退|后退|返回)(到前面|到前一个|回前一个)(页面|界面)
+        (能不能|可不可以)(退|翻)回到我来的那个(页面|界面)？
         *上一个界面再给我看一下
     """,
 )
@@ -364,16 +345,9 @@ HOME = phrasings(
         *(take|bring) me away from here, to the (home|main|start) screen
     """,
     held_out_en="""
-        *get back to my main screen
         *go to my phone's home screen
         *hit the home key one time
-        *take me home to the main screen
         *exit this application and show the home screen
-        i would like to be on the home page
-        let's head back to the home screen
-        can we see the start screen?
-        now the main screen, please
-        i need to get home
         *(leave|close) (what is open|everything here) and (show the home screen|go to the main screen)
         *(get|bring) the (home|start|main) screen (back|up)[ for me]
         we are done with this app, (home|go home|back to the home screen)
@@ -402,18 +376,14 @@ HOME = phrasings(
         我(想|要)(看看|看一下|去)(桌面|手机桌面|主屏幕|首页)
         (可以|能)(去|退到|看看)(桌面|主页|首页)吗？
         (桌面|主屏幕|主页)(就是|才是)(我要的|我想看的|我要去的地方)
-        *手机(显示|切到|跳到)(桌面|主屏幕|主页)
+        *叫手机(显示|切到|跳到)(桌面|主屏幕|主页)
         不用这个(应用|软件)了，(去|看)(桌面|主屏幕)
     """,
     held_out_zh="""
         *退出软件，去主屏幕
         *按一下主屏幕按钮
-        *切换回手机桌面
-        *带我返回主界面
-        *马上退出去，回桌面
         我想看看手机的主屏幕
         让我去手机主界面
-        可以退到主屏幕吗？
         我们去桌面看看
         *(关掉|离开)所有(应用|软件)，(回桌面|去主屏幕|回到主界面)
         *(把|让)手机(回到|退到)(桌面|主屏幕|主界面|主页)
@@ -454,10 +424,8 @@ FINISH = phrasings(
     """,
     held_out_en="""
         *end it here, the task is done
-        *mark this job as finished
         all of it is done now
         we have done everything we wanted
-        the work has been completed
         you're finished with this job now
         there are no more steps to do
         that's everything for today, we are done
@@ -493,7 +461,7 @@ FINISH = phrasings(
         工作到这里就结束了
         全部事情都办完了
         操作已经做好了，可以收工
-        (好|好了|行)，(任务全部完成|最后一步做好了|我们都做完了|工作已经结束)
+        (好了|行了)，(任务全都顺利完成了|我们总算都做完了|今天的工作到头了)
         (我们|你)把(任务|事情|工作|步骤)(都|全都)(做完|完成|办好)了
         (别的|其他的)(事|任务|步骤)都没有了，(结束吧|完成了|停吧)
         *(到这里|现在)(结束|停止)(这个|当前)(工作|操作)，(已经好了|都完成了)

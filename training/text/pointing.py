@@ -35,10 +35,7 @@ TAP = phrasings(
     held_out_en="""
         *give the screen a tap at {place}
         *click once on the spot {place}
-        *touch the item with the coordinates {place}
-        *go to the point {place} and click it
         *use your finger to touch {place}
-        i want a tap on {place}
         move your finger to {place} and click
         the thing i need is at {place}, touch it
         let us tap the screen at {place}
@@ -104,12 +101,8 @@ LONG_PRESS = phrasings(
     """,
     held_out_en="""
         *give the screen a long press at {place}
-        *hold the point {place} down
-        *touch the item at {place} and hold it
         *use your finger to press and hold {place}
         *press the spot {place} for a long time
-        i want a long press on {place}
-        could you keep a finger on {place}?
         let us hold the button at {place}
     """,
     train_zh="""
@@ -140,7 +133,6 @@ LONG_PRESS = phrasings(
         *对坐标{place}做一次长按
         *把{place}的按钮按住
         *一直按住坐标{place}别松开
-        我需要长按的位置是{place}
         目标位置是{place}，按住不放
     """,
 )
@@ -175,11 +167,7 @@ DOUBLE_TAP = phrasings(
     held_out_en="""
         *give the screen a double tap at {place}
         *click two times on the spot {place}
-        *touch the item at {place} twice
         *use your finger to double tap {place}
-        *make two quick clicks right at {place}
-        i want a double tap on {place}
-        could you move to {place} and click twice?
         let us tap two times at {place}
     """,
     train_zh="""
@@ -207,8 +195,6 @@ DOUBLE_TAP = phrasings(
         *在屏幕的{place}处双击一下
         *对坐标{place}做一次双击
         *把{place}的图标点两下
-        *快速点击{place}两次
-        我需要双击的位置是{place}
         目标位置是{place}，连点两下
     """,
 )

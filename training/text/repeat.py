@@ -39,15 +39,12 @@ REPEAT = phrasings(
         *(reply|answer|respond) (exactly |only |just |)with this: {text}
     """,
     held_out_en="""
-        *echo the following words: {text}
-        *repeat what i wrote: {text}
         *say this text word for word: {text}
-        *say the following once: "{text}"
-        *copy after me: {text}
         i would like to hear you say "{text}"
         could you say these words after me: {text}
-        reply exactly with this text: {text}
-        the text you should repeat is: {text}
+        let me hear these words from you: {text}
+        your whole reply shall be: {text}
+        *answer me with nothing but "{text}"
     """,
     train_zh="""
         *(跟我说|跟我读|跟我念|跟着我说|跟着我念|重复|复述|照着说|照说|念|念一遍|说一遍|重复一遍|复读)[：|，]{text}
@@ -81,9 +78,7 @@ REPEAT = phrasings(
         *跟着我重复一遍：{text}
         *说出下面这几个字：{text}
         *原样复述“{text}”这句话
-        我要你一字不差地念“{text}”
         你只要跟我说：{text}
-        我想听你重复“{text}”
     """,
 )
 

@@ -31,20 +31,17 @@ GREETING = fact(
             assistant, (are you there|are you listening|are you ready|hello|can you hear me|good morning)[ now]?
             (it's|it is) (only |)me[, hello|, good morning]
             (glad|happy|good) that you are (there|around|back|awake)
-            (a good|good|a lovely|a nice) (evening|weekend|sunday|start) to (you all|everyone|my friend|the assistant)
+            a (good|lovely|nice) evening to (you all|everyone|my friend|the assistant)
         """,
         held_out_en="""
-            hi assistant, nice to see you again
-            hello and good afternoon to you
             assistant, are you awake and listening?
             a very good evening to you, assistant
-            hello there, is somebody listening?
-            hi assistant, i am here again
-            i wanted to say good evening
-            pleased to see you, hello
-            (hello|hi|good morning), (here i am|it is me again|nice that you are here)
-            a (very |)(good|nice) (morning|day|afternoon) to (you|my phone|my assistant)
+            (hello|hi|good morning), (here i am|nice that you are here)
+            a very (good|nice) (morning|day|afternoon) to (my phone|my assistant)
             hello you, i am glad to be here
+            hey assistant, good to have you around
+            hello from a new user
+            hello there, this is my new phone
         """,
         train_zh="""
             (你好|您好|嗨|哈喽|你好啊|你好呀|嘿|哈啰|大家好|喂)[，小助手|，助手|，朋友|，手机助手|，AutoGLM|！]
@@ -70,7 +67,6 @@ GREETING = fact(
             助手，我又回来了
             晚上好呀，很高兴见到你
             你好呀，给你问个好
-            喂，你在不在呀？
             大家好，下午好
             (哈喽|嗨|你好呀)，(我又来啦|是我|见到你真开心)
             (小助手|手机助手)，(早上好|你好|晚上好)[呀|啊]
@@ -102,14 +98,11 @@ WELLBEING = fact(
             hopefully you (are|feel) (fine|good|well|better)[ today| now]
         """,
         held_out_en="""
-            is your evening good so far?
-            how are things today with you?
-            good morning, how do you feel?
             i am well, and how are you today?
             i hope that you feel well today
             have you been ok lately?
             my friend, how (are you|is your day|do you feel)[ this evening| so far]
-            is all well (with you|where you are)[ this morning| today]?
+            is all well where you are[ this morning| today]?
         """,
         train_zh="""
             (你|您)(好吗|还好吗|怎么样|过得怎么样|过得好吗|今天好吗|今天怎么样|最近好吗|最近怎么样|今天过得怎么样|今天还好吗|最近还好吗)？
@@ -128,8 +121,6 @@ WELLBEING = fact(
             你今天一切都顺利吗？
             嗨，你最近过得怎么样？
             早上好，今天感觉如何？
-            近来你还好吗？
-            我今天挺好，那你呢？
             (小助手|助手)，你(今天|最近)(过得好吗|怎么样|好不好)？
             (今天|最近)(有没有|)(不开心|累着)吗，你(还好吗|好吗)？
         """,
@@ -160,14 +151,13 @@ THANKS = fact(
         """,
         held_out_en="""
             thank you, you have been so helpful
-            great work, many thanks
             thanks for everything you did
             i am very thankful for your time
             that is very kind, thank you so much
             i just wanted to thank you very much
             perfect answer, i appreciate that
-            (you are a great help|what a useful answer|you did that so well), (thanks|thank you)[ again| my friend]
-            (oh |)(thank you|thanks) for (doing this|your nice work|all the help)
+            (what a useful answer|you did that so well|you saved my day), (thanks|thank you)[ again| my friend]
+            oh (thank you|thanks) for (your nice work|the trouble you took)
             without your help i would be lost, thanks
         """,
         train_zh="""
@@ -188,7 +178,6 @@ THANKS = fact(
             太感谢你的帮助了
             嗯，很有帮助，谢谢
             你回答得很好，多谢
-            辛苦你了，小助手
             我真的很感谢你帮忙
             真是太棒了，谢谢您
             (你真是帮了大忙|这个回答太有用了|你帮得真好)，(谢谢|感谢你|多谢你)
@@ -223,10 +212,8 @@ GOODBYE = fact(
             goodbye and have a lovely weekend
             i am leaving now, see you tomorrow
             now it is time for me to say goodbye
-            bye assistant, until next time
             i'm going to bed, sleep well
-            thanks, see you next week
-            (so|ok then), (i will go now|i must leave|that was all), (bye|goodbye|see you)[ soon| tomorrow]
+            (so|ok then), (i will go now|i must leave), (bye|goodbye|see you)[ soon| tomorrow]
             i (will|shall) (talk|speak) to you (again tomorrow|next week|another day), (bye|good night|goodbye)
         """,
         train_zh="""
@@ -245,12 +232,11 @@ GOODBYE = fact(
         held_out_zh="""
             我要去忙了，下次再聊
             小助手，今天先到这里，晚安
-            好啦，谢谢，我们明天再聊
             我得走啦，改天再聊
             祝你好梦，拜拜
             该休息了，跟你说晚安
-            (好啦|那好)，我(先走|去休息|去睡)(了|啦)，(拜拜|再见|晚安)
-            (我们|我和你)(下周|过几天|晚上)再聊，(再见|拜拜)
+            (好啦|那好)，我这就(回家|去休息)啦，(拜拜|再见|晚安)
+            我和你(下周|过几天)再聊，(再见|拜拜)
         """,
     ),
     en="Goodbye!",
@@ -274,13 +260,12 @@ SORRY = fact(
             it was (all |)(my fault|my mistake)[, sorry| i'm sorry|, please forgive me]
         """,
         held_out_en="""
-            oops, i made a mistake, sorry
             i'm sorry, that was my fault
             please forgive the trouble, i'm sorry
-            sorry, i did not mean to write it
-            my apologies, i was mistaken
-            oh no, (i was wrong|i made a mistake|that was a mistake), (sorry|my apologies|forgive me)
-            (so |very |)sorry for (my last message|the trouble i made|my typing errors)
+            oh no, (what have i done|how stupid of me), (sorry|my apologies|forgive me)
+            (so |very )sorry for (the trouble i made|my typing errors)
+            please excuse the wrong word i used
+            that was not nice of me, i am sorry
         """,
         train_zh="""
             (对不起|抱歉|不好意思|很抱歉|非常抱歉|真对不起|sorry|实在抱歉|请原谅)[，我错了|，是我的错|，打错了|，说错了|，打扰了|，我弄错了|，助手|啊]
@@ -295,11 +280,9 @@ SORRY = fact(
         held_out_zh="""
             真抱歉，我刚才打错了字
             对不起，都是我的失误
-            不好意思，请你别介意
             我弄错了，请原谅我
             是我不对，向你道歉
-            哎呀，(我说错了|是我弄错了|我打错了)，(对不起|抱歉|不好意思)
-            (刚才|上一句)(说错|打错|写错)了，(请原谅|真抱歉)
+            (刚才|上一句)(说错|打错|写错)了，请你原谅
         """,
     ),
     en="No problem.",

@@ -24,7 +24,9 @@ TYPO = 0.12
 COPIED = ("{text}", "{text}'", '{text}"')  # a full stop or "please" after it could be part of it
 NAME = re.compile(r"(\{\w+\})")
 # Nobody says "tell me, could you open Maps?" or "um, good morning".
-ASKS = re.compile(r"(what|which|how|who|whose|where|when|why|is|are|do|does|did|am)\b.*\?$|.*？$")
+ASKS = re.compile(
+    r"(what|which|how|who|whose|where|when|why|is|are|do|does|did|am)\b.*\?$|(?!能|可以|可不可以|你能|你可以).*？$"
+)
 GREETS = re.compile(
     r"(hello|hi|hey|good|please|tell me|sorry|so|oh|well|thanks|thank|bye)\b|[你您]好|[嗨喂嘿请早晚谢再嗯好]|对不起|抱歉"
 )

@@ -41,13 +41,10 @@ TYPE = phrasings(
         (the|this) (search box|form|text box) gets (this|these words|the following): {text}
     """,
     held_out_en="""
-        *get "{text}" into the text field
-        *use the keyboard to input: {text}
         *use the keyboard and key in {text}
         *write the following in the box: {text}
         *fill the search bar with {text}
         the field needs this text: {text}
-        let us write "{text}"
         could you write down in the box: {text}
         type the following words for me: {text}
         *put these letters into the form: {text}
@@ -78,13 +75,9 @@ TYPE = phrasings(
         (表单|文本框|聊天框|这一栏)(里|)(应该|需要|要)(有|填|写)(这些字|下面的字|)：{text}
     """,
     held_out_zh="""
-        *在搜索栏里面填上：{text}
-        *往聊天框里打上{text}
         *把下面的字键入进去：{text}
-        *把「{text}」打在文本框里
         *用键盘把“{text}”打进去
         输入框里要写：{text}
-        用键盘打的内容是：{text}
         我需要你把“{text}”填写进去
         *在表格里面写下这句：{text}
     """,
@@ -103,11 +96,9 @@ DICTATE = phrasings(
         now (type|write|enter) {text}
     """,
     held_out_en="""
-        *type in the words {text}
-        *into the search box write {text}
-        let's enter {text}
         get the words {text} into the box
         i want {text} in the text field
+        the words to enter are {text}
     """,
     train_zh="""
         *(输入|写上|填写|打字){text}
@@ -120,11 +111,10 @@ DICTATE = phrasings(
         要输入的内容是{text}
     """,
     held_out_zh="""
-        *往搜索框里输入{text}
-        *在搜索栏里写上{text}
         要用键盘输入的是{text}
         用键盘写{text}
         要写的文字是{text}
+        打开键盘然后写{text}
     """,
 )
 THINKING = {"en": "The user wants me to type a text.", "zh": "用户想让我输入文字。"}

@@ -36,15 +36,10 @@ WAIT = phrasings(
     """,
     held_out_en="""
         *wait another {duration} for the page
-        *hold on for about {duration}
         *rest for the next {duration}
-        *pause here for {duration}
-        *let everything load for {duration}
         we take a break for {duration}
         the app is loading, give it {duration}
         let's take a break of {duration}
-        could you hold everything for {duration}?
-        *stay as you are for {duration}
     """,
     train_zh="""
         *(等|等待|等一等|等上|等个|稍等|停|暂停|停顿|休息|停留){duration}
@@ -71,12 +66,7 @@ WAIT = phrasings(
     held_out_zh="""
         *在这里停{duration}
         *先暂停{duration}再操作
-        *等页面加载{duration}
-        *过{duration}以后再继续
-        应用没加载完，再等{duration}
         我需要你暂停一下，等{duration}
-        我们先等待{duration}
-        可以先等{duration}吗？
         *停下来等够{duration}
     """,
 )

@@ -82,7 +82,7 @@ def test_belief_in_every_proxy_is_found(run: Run, believed: str) -> None:
         ("model", "GATEWAY_MODEL", "."),
         ("model", "GATEWAY_MODEL", "/nowhere/at/all"),
         ("model", "GATEWAY_DEVICES", "gpu"),
-        ("model", "GATEWAY_SPEECH_RECOGNITION_MODEL", "."),
+        ("speech recognition", "GATEWAY_SPEECH_RECOGNITION_MODEL", "."),
     ],
 )
 def test_part_that_is_wrong_is_found_and_no_secret_shown(
