@@ -139,7 +139,7 @@ def _configure_sqlite(connection: AsyncAdapt_aiosqlite_connection, record: Conne
 
 
 async def _set_pragmas(connection: aiosqlite.Connection) -> None:
-    await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    await connection.execute_fetchall(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     await _write_ahead(connection)
     await connection.execute("PRAGMA synchronous = NORMAL")  # with WAL, a killed process loses nothing
     await connection.execute("PRAGMA foreign_keys = ON")
@@ -154,12 +154,11 @@ async def _write_ahead(connection: aiosqlite.Connection) -> None:
     while True:
         try:
             await connection.execute_fetchall("PRAGMA journal_mode = WAL")  # done when its row is read
+            return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
                 raise
             await asyncio.sleep(WAL_RETRY_SECONDS)
-        else:
-            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

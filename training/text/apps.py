@@ -45,6 +45,7 @@ OTHERS_ZH = (
     "原神, 王者荣耀, 豆包, 百度网盘, 虎牙直播, 猫眼, 唯品会, 墨迹天气, 全民歌, 同花顺, 懂车帝, 铁路一二三, 学习强国, 菜鸟, 美柚, "
     "印象笔记, 百词斩, 讯飞输入法, 火山小视频, 交管"
 ).split(", ")
+ANY_WORD_EN = COMMON_EN + WORDS_EN
 
 UNKNOWN = 0.3
 FOREIGN = 0.06
@@ -89,5 +90,5 @@ def _any_name(speaker: Speaker, english: bool) -> str:
         return name if speaker.chance(0.7) else speaker.choose(WORDS_ZH) + name[:2]
     draw = speaker.rng.random()
     if draw < 0.4:
-        return speaker.choose(COMMON_EN + WORDS_EN).capitalize()
+        return speaker.choose(ANY_WORD_EN).capitalize()
     return (unknown_word(speaker) if draw < 0.7 else letters(speaker)).capitalize()
