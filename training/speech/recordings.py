@@ -73,7 +73,7 @@ def record(speech: Samples, conditions: Conditions, split: Split, seed: int) -> 
     if conditions.noise:
         noise = noise_samples(conditions.noise, total, split, generator)
         recording = add_noise(recording, noise, conditions.noise.snr, slice(start, start + len(speech)))
-    return np.clip(_sent(_clipped(recording, conditions), conditions), -1, 1)
+    return np.clip(_sent(_clipped(recording, conditions), conditions, generator), -1, 1)
 
 
 def _silences(spoken: float, conditions: Conditions) -> tuple[float, float]:
@@ -91,7 +91,7 @@ def _clipped(recording: Samples, conditions: Conditions) -> Samples:
     return np.clip(recording, -top, top) * np.float32(10 ** (conditions.peak / 20) / top)
 
 
-def _sent(recording: Samples, conditions: Conditions) -> Samples:
+def _sent(recording: Samples, conditions: Conditions, generator: np.random.Generator) -> Samples:
     if conditions.codec:
         # Imported late: a machine that only trains need not have PyAV.
         from training.speech.audio_files import through
@@ -105,6 +105,7 @@ def _sent(recording: Samples, conditions: Conditions) -> Samples:
         case "mu_law":
             return mu_law(recording)
         case "coarse":
-            return coarse_spectrum(recording, step=4, floor=34)
+            step, floor = generator.uniform(2, 7), generator.uniform(24, 40)  # dB: no two codecs spare alike
+            return coarse_spectrum(recording, step, floor)
         case "clear":
             return recording
