@@ -43,7 +43,7 @@ async def ask_all(respondent: Respondent, items: Sequence[Item], concurrency: in
 def respondents(options: argparse.Namespace) -> list[Respondent]:
     """New ones."""
     engines: list[Respondent] = [
-        EngineRespondent(str(model), options.device, quantization)
+        EngineRespondent(str(model), options.device, quantization, options.thinking)
         for model in options.model
         for quantization in options.quantization
     ]
@@ -91,6 +91,7 @@ def parse_options() -> argparse.Namespace:
         "--quantization", nargs="*", default=["none"], choices=["none", "int8"], help="none: as it is saved"
     )
     parser.add_argument("--gateway", action="store_true", help="over HTTP, and with phones' file formats")
+    parser.add_argument("--thinking", action="store_true", help="of bare models: after a thought")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", type=int, default=500, help="questions of each group")
     parser.add_argument("--seed", type=int, default=7)

@@ -4,20 +4,25 @@ import functools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from inference.types import Audio, Image, Text
-from training.example import Example, Language, Turn
+from inference.types import Audio, Image, Message, Text
+from training.example import Example, Language, Turn, asked
 from training.speech.examples import held_out as held_out_recordings
 from training.text.examples import INTENT_KINDS, held_out_turns
+from training.text.identity import FACTS
+from training.text.out_of_depth import ANSWERS as OUT_OF_DEPTH_ANSWERS
 from training.vision.examples import Kind as PictureKind
 from training.vision.examples import held_out as held_out_pictures
 
 TRANSCRIPTION = "speech_transcription"
+ORDERS = frozenset({"speech_alone", "speech_order"})
 
 # Group -> what it shall reach, in per cent; of transcripts, errors.
 GROUPS = {
     "text actions": ">= 95",
     "identity and out of depth": ">= 95",
+    "a stranger's words": "",
     "other text": "",
     "taps": ">= 90",
     "labels read": ">= 85",
@@ -29,9 +34,11 @@ GROUPS = {
     "spoken commands": "",
 }
 MAX_EXAMPLES = 100_000
-PER_EXAMPLE = 2  # questions of a group about one picture or recording
+PER_SCREEN = 2  # questions of a group; of other media one
 UNGRADED_READS = frozenset({"read.icon", "read.state"})
-OUT_OF_DEPTH = frozenset({"identity", "out_of_depth"})
+IDENTITY_AND_OUT_OF_DEPTH = frozenset({"identity", "out_of_depth"})
+STRANGER = "a stranger's words"
+STRANGERS_QUESTIONS = Path(__file__).parent / "text" / "strangers.tsv"  # subject, language, question
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,23 +60,37 @@ class Item:
 
 
 def held_out_items(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
-    """`count` of each of `groups`, the same for the same seed; a longer list begins with the shorter one."""
+    """`count` of each of `groups`, the same for the same arguments. No text stands there twice."""
     items: list[Item] = []
-    for make in (_texts, _pictures, _recordings):
+    for make in (_texts, _strangers_texts, _pictures, _recordings):
         items += make(count, seed, [group for group in groups if group in GROUPS])
     return items
 
 
 def _texts(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
-    turns = held_out_turns(seed, -(-count // 2) if count > 1 else 1)
+    turns = held_out_turns(seed, count)
     random.Random(seed).shuffle(turns)
     return _first(count, groups, (Item(_text_group(turn), turn) for turn in turns))
+
+
+def _strangers_texts(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
+    """About identity and out of depth, by somebody who knew neither trained nor held-out questions."""
+    if STRANGER not in groups:
+        return []
+    lines = STRANGERS_QUESTIONS.read_text().splitlines()
+    return [_strangers_item(line) for line in random.Random(seed).sample(lines, len(lines))[:count]]
+
+
+def _strangers_item(line: str) -> Item:
+    subject, language, question = line.split("\t")
+    answers = FACTS[subject].answers if subject in FACTS else OUT_OF_DEPTH_ANSWERS
+    return Item(STRANGER, Turn(subject, asked(question), answers["en" if language == "en" else "zh"]))
 
 
 def _text_group(turn: Turn) -> str:
     if turn.kind in INTENT_KINDS:
         return "text actions"
-    return "identity and out of depth" if turn.kind in OUT_OF_DEPTH else "other text"
+    return "identity and out of depth" if turn.kind in IDENTITY_AND_OUT_OF_DEPTH else "other text"
 
 
 def _pictures(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
@@ -84,7 +105,8 @@ def _pictures(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
     for kind, counts in sources.items():
         goals = {group: number for group, number in counts.items() if group in groups}
         group_of = _unlisted_group if kind == "unlisted" else _picture_group
-        items += _taken(held_out_pictures(seed, kind, MAX_EXAMPLES), goals, group_of)
+        per_example = PER_SCREEN if kind == "screen" else 1
+        items += _taken(held_out_pictures(seed, kind, MAX_EXAMPLES), goals, group_of, per_example)
     return items
 
 
@@ -114,33 +136,38 @@ def _recordings(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
         counts = {transcripts: count, "spoken commands": halves[language]}
         goals = {group: number for group, number in counts.items() if group in groups}
         group_of = functools.partial(_recording_group, transcripts)
-        items += _taken(held_out_recordings(seed, language, MAX_EXAMPLES), goals, group_of)
+        items += _taken(held_out_recordings(seed, language, MAX_EXAMPLES), goals, group_of, 1)
     return items
 
 
 def _recording_group(transcripts: str, turn: Turn) -> str:
-    return transcripts if turn.kind == TRANSCRIPTION else "spoken commands"
+    if turn.kind == TRANSCRIPTION:
+        return transcripts
+    return "spoken commands" if turn.kind in ORDERS else ""
 
 
-def _taken(examples: Iterator[Example], goals: dict[str, int], group_of: Callable[[Turn], str]) -> list[Item]:
-    """A few questions of each group, of any kind, from each example, until there are enough."""
+def _taken(
+    examples: Iterator[Example], goals: dict[str, int], group_of: Callable[[Turn], str], per_example: int
+) -> list[Item]:
+    """Up to `per_example` questions of each group, of any kind, from each example, until there are enough."""
     left, rngs = dict(goals), {group: random.Random(1) for group in goals}
     items: list[Item] = []
     while any(left.values()):
         example = next(examples)
         for group in goals:
             turns = [turn for turn in example.turns if group_of(turn) == group]
-            for turn in rngs[group].sample(turns, min(PER_EXAMPLE, left[group], len(turns))):
+            for turn in rngs[group].sample(turns, min(per_example, left[group], len(turns))):
                 items.append(Item(group, turn, example.media))
                 left[group] -= 1
     return items
 
 
 def _first(count: int, groups: Sequence[str], items: Iterator[Item]) -> list[Item]:
+    """Of each group, no conversation twice."""
     goals = dict.fromkeys(groups, count)
-    taken: list[Item] = []
+    taken: dict[tuple[Message, ...], Item] = {}
     for item in items:
-        if goals.get(item.group):
-            taken.append(item)
+        if goals.get(item.group) and item.turn.messages not in taken:
+            taken[item.turn.messages] = item
             goals[item.group] -= 1
-    return taken
+    return list(taken.values())

@@ -31,8 +31,8 @@ from training.speech.codecs import Codec
 
 MAX_TOKENS = 200
 GREEDY = SamplingParams(max_tokens=MAX_TOKENS, temperature=0.0)
-OPUS_RATE = 24_000  # bit/s
-AAC_RATE = 48_000
+OPUS_RATE = 24_000  # bit/s; both are held out from training
+AAC_RATE = 64_000
 JPEG_QUALITIES = range(60, 96)
 
 
@@ -49,8 +49,9 @@ class Respondent(Protocol):
 class EngineRespondent:
     """The engine in this process, asked with the examples' own pixels and samples."""
 
-    def __init__(self, model: str, device: str, quantization: str) -> None:
-        self.name = f"{model.rstrip('/').rpartition('/')[2]} {quantization}"
+    def __init__(self, model: str, device: str, quantization: str, is_thinking: bool = False) -> None:
+        self.name = f"{model.rstrip('/').rpartition('/')[2]} {quantization}{' thinking' * is_thinking}"
+        self._is_thinking = is_thinking
         engine = EngineConfig(
             model=model,
             devices=(device,),
@@ -72,7 +73,10 @@ class EngineRespondent:
         if item.media is not None:
             messages = (*messages[:-1], Message("user", (item.media, *messages[-1].parts)))
         task: Task = "transcribe" if item.is_transcription else "chat"
-        request = GenerationRequest(str(next(self._numbers)), messages, GREEDY, task=task)
+        is_thinking = self._is_thinking and task == "chat"
+        request = GenerationRequest(
+            str(next(self._numbers)), messages, GREEDY, enable_thinking=is_thinking, task=task
+        )
         stream = self._backend.generate(request)
         try:
             return "".join([delta.text async for delta in stream])

@@ -35,10 +35,22 @@ def openings(language: Language) -> frozenset[Words]:
     return frozenset(map(words, ("", *manners.before, *manners.fillers, *manners.before_questions)))
 
 
+@cache
+def closings(language: Language) -> frozenset[Words]:
+    """What they put behind it, or nothing."""
+    return frozenset(map(words, ("", *MANNERS["train", language].after)))
+
+
 def neighbours(question: str, trained: set[Words], language: Language) -> list[Words]:
-    """Trained questions that differ in one word or Chinese character at most, whatever opens it."""
+    """Trained questions that differ in at most one word or Chinese character, whatever stands round it."""
     whole = words(question)
-    cores = [whole[len(opening) :] for opening in openings(language) if whole[: len(opening)] == opening]
+    cores = {
+        whole[len(opening) : len(whole) - len(closing)]
+        for opening in openings(language)
+        if whole[: len(opening)] == opening
+        for closing in closings(language)
+        if len(opening) + len(closing) < len(whole) and whole[len(whole) - len(closing) :] == closing
+    }
     return [
         other
         for core in cores

@@ -40,7 +40,7 @@ WORDS = phrasings(
     """,
     held_out_en="""
         Write down what I said in the recording.
-        Can you transcribe this recording for me?
+        I would like to have all of my spoken words as text.
         What did I say in the voice message?
         Please type out the words that I said.
         Could you put my voice message into text?
@@ -77,7 +77,7 @@ WORDS = phrasings(
         听一下录音，写出我说的每个字
         麻烦记下我语音里的原话
         这段语音说的是什么，写给我看
-        录音转文字，谢谢
+        请将语音中的每句话都变成文字
     """,
 )
 

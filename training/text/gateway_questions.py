@@ -224,7 +224,7 @@ CONCURRENT = fact(
         """,
         held_out_zh="""
             几个请求一起发可以吗，最多几个？
-            我想并行跑三个任务可以吗？
+            同一时刻发三个任务会不会被拒绝？
             并发请求的最大数量是多少？
             我的应用能同时开几个流？
         """,
@@ -666,7 +666,7 @@ REFRESH = fact(
             (what|which) is the (route|endpoint) (for|of) (refresh tokens|refreshing|the refresh|token refresh|renewing a token)?
         """,
         held_out_en="""
-            the access token of my app is too old, what now?
+            my app says that its access token has run out of time
             what is the right route for a refresh token?
             my old token has expired, where do i get the next one?
         """,

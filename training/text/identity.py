@@ -428,10 +428,10 @@ PLACE = fact(
     zh="我就运行在网关里面，在它自己的机器上，不需要联网。",
 )
 
-FACTS = (WHO, HUMAN, SIZE, MAKER, NINE, PLACE)
+FACTS = {"who": WHO, "human": HUMAN, "size": SIZE, "maker": MAKER, "nine": NINE, "place": PLACE}
 WEIGHTS = (12, 4, 3, 4, 3, 3)
 THINKING: dict[Language, str] = {"en": "The user asks about me.", "zh": "用户在问我是谁。"}
 
 
 def identity(speaker: Speaker) -> Utterance:
-    return tell("identity", speaker, speaker.rng.choices(FACTS, WEIGHTS)[0], THINKING)
+    return tell("identity", speaker, speaker.rng.choices([*FACTS.values()], WEIGHTS)[0], THINKING)

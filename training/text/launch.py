@@ -64,7 +64,7 @@ LAUNCH = phrasings(
     held_out_en="""
         *show me {app} on the screen
         i want to have {app} running
-        let's get into {app} now
+        i would love to see {app} on the screen
         get my phone into {app}
         i need to look something up in {app}
         could we go to {app} now?

@@ -57,8 +57,8 @@ SWIPE = phrasings(
     held_out_en="""
         *slide your finger {way} on the screen
         *give the screen a swipe {way}
-        i need a swipe {way} now
-        can you do one quick swipe {way} for me?
+        the next thing to do is a finger movement {way}
+        let your finger glide {way} over the display
         we want to swipe {way} on this page
     """,
     train_zh="""
@@ -426,7 +426,7 @@ FINISH = phrasings(
         *end it here, the task is done
         all of it is done now
         we have done everything we wanted
-        you're finished with this job now
+        that was the last thing, so close the task
         there are no more steps to do
         that's everything for today, we are done
         you can end this job now

@@ -1,8 +1,8 @@
 """The words that stand on screens and signs: mostly of a closed list, which a small model reads best.
 
 Held-out pictures use the same list. Who knows nothing but a list reads one of it wherever something is
-written, so some labels of the training are of other words; held-out ones of these are a group of their
-own, and no two splits share such a one. Numbers are not from a list: see numbers.py.
+written, so some labels are of other words: in training of words that are also typed and repeated,
+held-out ones of words that no picture of the training shows. Numbers are not from a list: see numbers.py.
 """
 
 import functools
@@ -114,6 +114,37 @@ SIGNS: dict[Language, tuple[str, ...]] = {
     "zh": _words("出口, 入口, 打折, 今日休息, 停车场, 洗手间, 公交站, 售票处, 推, 拉"),
 }
 
+# On held-out pictures alone: no trained label or text says these words; Chinese ones are of known characters.
+UNSEEN: dict[Language, tuple[str, ...]] = {
+    "en": _words("""
+        Checkout, Wishlist, Refund, Itinerary, Lyrics, Recipes, Groceries, Workouts, Calories, Heart rate,
+        Mortgage, Invoice, Coupons, Vouchers, Warranty, Appointments, Prescriptions, Pharmacy, Plumber,
+        Electrician, Laundry, Furniture, Carpets, Curtains, Cushions, Blender, Toaster, Microwave,
+        Dishwasher, Vacuum cleaner, Detergent, Shampoo, Toothbrush, Sunscreen, Lipstick, Perfume, Sneakers,
+        Sweater, Trousers, Gloves, Scarf, Sunglasses, Necklace, Bracelet, Earrings, Luggage, Passport,
+        Departures, Arrivals, Terminal, Platform, Motorway, Roadworks, Mechanic, Bumper, Gearbox,
+        Roundabout, Sculpture, Orchestra, Ballet, Circus, Trampoline, Skateboard, Snorkel, Kayak,
+        Volleyball, Badminton, Hockey, Wrestling, Referee, Championship, Glossary, Syllabus, Chemistry,
+        Geometry, Astronomy, Biology, Dictionary, Thesaurus, Proverbs, Nutrition, Pancakes, Omelette,
+        Lasagna, Broccoli, Cucumber, Spinach, Mushrooms, Raspberries, Blueberry, Pistachio, Cinnamon,
+        Mustard, Vinegar
+    """),
+    "zh": _words("""
+        水电, 车库, 花店, 书店, 鞋店, 水果店, 天文, 地理, 生物, 物理, 数学, 语文,
+        动物园, 月票, 门票, 机票, 车位, 路线, 打车, 水温, 室温, 体温, 体重, 手册,
+        书包, 开水, 红酒, 白酒, 黄酒, 红糖, 鸡蛋, 蛋黄, 水箱, 信箱, 音箱, 船票,
+        山路, 林地, 雨天, 夜市, 早市, 中午, 上周, 下周, 本月, 学期, 开学, 放学,
+        校长, 同学, 老人, 电视, 电灯, 手电, 显卡, 声卡, 网卡, 主页, 网页, 网站,
+        网址, 密钥, 加密, 解密, 登记, 邮票, 信纸, 纸箱, 茶壶, 花茶, 房号, 房卡,
+        门卡, 门锁, 车锁, 车门, 学车, 行程, 行李, 过站, 转账, 取款, 存款, 金库,
+        球鞋, 球门, 明星, 星空, 太空, 果茶, 白菜, 桃子, 李子, 橙汁, 樱花, 酒瓶,
+        水瓶, 牙医, 书房, 电梯, 停电, 停水, 雨鞋, 书桌, 餐桌, 餐椅, 餐馆, 饭馆,
+        面馆, 茶馆, 声明, 证明, 证件, 学位, 学分, 题目, 首发, 眼镜, 老花镜, 放大镜,
+        钢笔, 直线, 曲线, 点线, 页码, 目录, 商标, 条码, 数字, 号码, 发票, 收据,
+        账本, 账期, 会计
+    """),
+}
+
 GROUPS = (SETTINGS, APPS, ACTIONS, FIELDS, TABS, ITEMS, TITLES, BALANCES, SIGNS)
 
 
@@ -124,15 +155,21 @@ def all_labels(language: Language) -> tuple[str, ...]:
 
 
 def unlisted_label(rng: random.Random, split: Split, language: Language) -> str:
-    """Returns one or two words that are on no list of labels, or a word that nobody knows."""
+    """Returns usual words that are on no list of labels, held-out ones of UNSEEN, or a word nobody knows."""
     speaker = Speaker(rng, split, language)
     while True:
-        count = speaker.between(1, 2)
-        if language == "zh":
-            label = "".join(speaker.choose(WORDS_ZH) for _ in range(count))
-        elif speaker.chance(UNKNOWN_SHARE):
+        if language == "en" and speaker.chance(UNKNOWN_SHARE):
             label = unknown_word(speaker).capitalize()
+        elif split == "held_out":
+            return speaker.choose(UNSEEN[language])
         else:
-            label = " ".join(speaker.choose(WORDS_EN) for _ in range(count)).capitalize()
+            label = _usual_words(speaker)
         if speaker.may_say(label) and label not in all_labels(language):
             return label
+
+
+def _usual_words(speaker: Speaker) -> str:
+    count = speaker.between(1, 2)
+    if speaker.language == "zh":
+        return "".join(speaker.choose(WORDS_ZH) for _ in range(count))
+    return " ".join(speaker.choose(WORDS_EN) for _ in range(count)).capitalize()

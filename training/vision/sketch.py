@@ -19,7 +19,7 @@ from training.vision.sizes import Size, units_of
 
 SMALLEST_EM: dict[Language, float] = {"en": 15.0, "zh": 17.0}  # units; smaller cannot be read
 LARGEST_EM: dict[Language, float] = {"en": 20.0, "zh": 22.0}  # of running text; titles are larger
-UNLISTED_SHARE = 0.2  # of labels to learn from; a few of them find no room
+UNLISTED_SHARE = 0.2  # of labels; a few of them find no room
 CAP_HEIGHT = 0.72  # of the em, of Latin capitals
 
 Role = Literal["button", "icon", "field", "item", "switch", "tab", "app", "key", "title", "number", "text"]
@@ -81,10 +81,10 @@ class Sketch:
     def choose_label(
         self, pool: Sequence[str], max_width: float, em: float, bold: bool = False
     ) -> str | None:
-        """Returns an unused label that fits, in training now and then of other words, or None."""
+        """Returns an unused label that fits, now and then of other words, or None."""
         face = self.faces.bold if bold else self.faces.regular
         labels = self.rng.sample(pool, min(len(pool), 12))
-        if self.split == "train" and self.rng.random() < UNLISTED_SHARE:
+        if self.rng.random() < UNLISTED_SHARE:
             labels.insert(0, unlisted_label(self.rng, self.split, self.language))
         for label in labels:
             if label.lower() not in self._used and measure(label, face) * em <= max_width:

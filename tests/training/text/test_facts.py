@@ -5,7 +5,7 @@ from training.text import abilities, gateway_questions, identity, navigation, sm
 SIGNS = re.compile(r"[^\w\s']")
 FACTS = {
     name: fact.phrasing
-    for facts in (identity.FACTS, abilities.FACTS, small_talk.FACTS, gateway_questions.KNOWN)
+    for facts in (identity.FACTS.values(), abilities.FACTS, small_talk.FACTS, gateway_questions.KNOWN)
     for fact in facts
     for name in [fact.answers["en"]]
 } | {"back": navigation.BACK, "home": navigation.HOME, "finish": navigation.FINISH}
