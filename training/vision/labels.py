@@ -158,18 +158,14 @@ def unlisted_label(rng: random.Random, split: Split, language: Language) -> str:
     """Returns usual words that are on no list of labels, held-out ones of UNSEEN, or a word nobody knows."""
     speaker = Speaker(rng, split, language)
     while True:
+        count = speaker.between(1, 2)
         if language == "en" and speaker.chance(UNKNOWN_SHARE):
             label = unknown_word(speaker).capitalize()
         elif split == "held_out":
             return speaker.choose(UNSEEN[language])
+        elif language == "zh":
+            label = "".join(speaker.choose(WORDS_ZH) for _ in range(count))
         else:
-            label = _usual_words(speaker)
+            label = " ".join(speaker.choose(WORDS_EN) for _ in range(count)).capitalize()
         if speaker.may_say(label) and label not in all_labels(language):
             return label
-
-
-def _usual_words(speaker: Speaker) -> str:
-    count = speaker.between(1, 2)
-    if speaker.language == "zh":
-        return "".join(speaker.choose(WORDS_ZH) for _ in range(count))
-    return " ".join(speaker.choose(WORDS_EN) for _ in range(count)).capitalize()
