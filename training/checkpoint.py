@@ -16,9 +16,8 @@ from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder
 from inference.models.fusion import Fusion
 from training.architecture import TEXT, describe
-from training.tokenizer import END_OF_TEXT, USER, load_tokenizer
+from training.tokenizer import CHAT_TEMPLATE, END_OF_TEXT, USER, load_tokenizer
 
-TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 MODEL_CARD = Path(__file__).with_name("model_card.md")
 
 
@@ -36,7 +35,7 @@ def write_tokenizer_files(directory: Path) -> None:
     _write_json(directory / "tokenizer_config.json", settings)
     _write_json(directory / "config.json", describe(eos_token_ids))
     _write_json(directory / "generation_config.json", {"eos_token_id": eos_token_ids})
-    (directory / "chat_template.jinja").write_text(TEMPLATE.read_text("utf-8"), "utf-8")
+    (directory / "chat_template.jinja").write_text(CHAT_TEMPLATE.read_text("utf-8"), "utf-8")
     (directory / "README.md").write_text(MODEL_CARD.read_text("utf-8"), "utf-8")
 
 

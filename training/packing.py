@@ -8,7 +8,6 @@ encoded once, so teaches the answers to all of its questions.
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +16,13 @@ from inference.loading.chat_template import ChatTemplate
 from inference.loading.tokenizer import TextTokenizer
 from inference.types import Audio, Image, Message
 from training.example import Box, Turn
-from training.tokenizer import AUDIO, IMAGE, USER, read_text_tokenizer
+from training.tokenizer import AUDIO, CHAT_TEMPLATE, IMAGE, USER, read_text_tokenizer
 
 PADDING = -1  # branch of the positions behind the last one
 SHARED = 0  # branch of the beginning
 THINKING_SHARE = 0.3
 NOWHERE: Box = (-1, -1, -1, -1)
 QUESTION_WEIGHT = 0.1  # of predicting what the user writes, which teaches language
-
-TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +55,7 @@ class Packer:
 
     def __init__(self) -> None:
         self.tokenizer: TextTokenizer = read_text_tokenizer()
-        self._template = ChatTemplate(TEMPLATE.read_text("utf-8"), {})
+        self._template = ChatTemplate(CHAT_TEMPLATE.read_text("utf-8"), {})
         self._media_ids = {self._id(IMAGE), self._id(AUDIO)}
         self._end_id = self._id(USER)
 

@@ -9,6 +9,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from inference.config import EMBEDDED_MODEL
 from inference.loading.tokenizer import TextTokenizer
 
+CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 VOCAB_SIZE = 4096
 MAX_TOKEN_BYTES = 12  # four Chinese characters; without it whole sentences of ours become tokens
 

@@ -13,14 +13,13 @@ import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -97,8 +96,10 @@ class Trainer:
         self.output.mkdir(parents=True, exist_ok=True)
         if (self.output / "state.pt").exists():
             self._load()
-        elif options.start_from:
-            self._start_from(options.start_from)
+        if not find_spec("av"):
+            print(
+                "No PyAV: training hears imitated codecs only, and its grades are not of held-out recordings."
+            )
 
     def run(self) -> None:
         with own_stream(self.device):
@@ -197,8 +198,7 @@ class Trainer:
         torch.save(state, self.output / "state.new")
         os.replace(self.output / "state.new", self.output / "state.pt")
         halves = {name: tensor.half() for name, tensor in self.model.state_dict().items() if name != HEAD}
-        progress = json.dumps(asdict(self.progress))
-        save_file(halves, self.output / WEIGHTS_FILE, {"progress": progress})
+        save_file(halves, self.output / WEIGHTS_FILE)
         plot_losses(self.output)
 
     def _load(self) -> None:
@@ -207,13 +207,6 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(*state["progress"])
         print(f"Resumed after {self.progress.seconds:.0f} s, step {self.progress.step}.", flush=True)
-
-    def _start_from(self, weights: Path) -> None:
-        """Goes on with what `_save` left of another run, without its optimizer's state."""
-        with safe_open(weights, "pt") as file:
-            self.progress = Progress(**json.loads(file.metadata()["progress"]))
-        self.model.load_state_dict({k: v.float() for k, v in load_file(weights).items()}, strict=False)
-        print(f"Going on after {self.progress.seconds:.0f} s, step {self.progress.step}.", flush=True)
 
 
 def plot_losses(output: Path) -> None:
@@ -243,7 +236,6 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1500.0, help="of training in all")
     parser.add_argument("--stop-after", type=float, help="seconds of this run; go on with the same command")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--start-from", type=Path, help="weights.safetensors of another run")
     parser.add_argument("--eager", action="store_true", help="compile and capture nothing")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, help="processes that make examples; default: cores less two")

@@ -1,7 +1,7 @@
 """Which typefaces pictures are written in, and text as antialiased masks of any size.
 
-The Debian packages that hold them are listed in training/fonts.txt. Held-out families are of other
-foundries than those trained on, so that reading is not remembering.
+The Debian packages that hold them are listed in training/fonts.txt. No held-out family is trained on,
+so that reading is not remembering.
 """
 
 import random
