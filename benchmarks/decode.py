@@ -97,6 +97,10 @@ async def measure(decoder: ReferenceDecoder, rounds: int, threads: int, as_it_co
             seed = number * BATCH
             prompts = [random_prompt(PROMPT_TOKENS, seed + index) for index in range(BATCH)]
             note("generate_alone", ALONE_TOKENS, seconds_to_generate(decoder, prompts[:1], ALONE_TOKENS))
+            torch.set_num_threads(count_cores())  # `generate` has no event loop to leave a core to
+            seconds = seconds_to_generate(decoder, prompts[:1], ALONE_TOKENS)
+            note("generate_on_all_cores_alone", ALONE_TOKENS, seconds)
+            torch.set_num_threads(threads)
             for name, backend in backends.items():
                 note(f"{name}_alone", ALONE_TOKENS, await ask_all(backend, 1, ALONE_TOKENS, seed))
             tokens = BATCH * BATCH_TOKENS
@@ -167,6 +171,7 @@ def summarise(rates: Rates) -> dict[str, Any]:
         for prefix in ("", "int8_")
         for name, ours, theirs in (
             ("alone_to_generate", "alone", "generate_alone"),
+            ("alone_to_generate_on_all_cores", "alone", "generate_on_all_cores_alone"),
             ("batch_to_static_batch", "batch", "static_batch"),
             ("batch_to_continuous_batching", "batch", "continuous_batch"),
         )

@@ -97,9 +97,7 @@ class Trainer:
         if (self.output / "state.pt").exists():
             self._load()
         if not find_spec("av"):
-            print(
-                "No PyAV: training hears imitated codecs only, and its grades are not of held-out recordings."
-            )
+            print("No PyAV: training hears imitated codecs alone, and no held-out recordings are graded.")
 
     def run(self) -> None:
         with own_stream(self.device):
