@@ -26,7 +26,8 @@ GROUPS = {
     "other text": "",
     "taps": ">= 90",
     "labels read": ">= 85",
-    "other words read": "",
+    "new pairs of words read": "",
+    "unseen words read": "",
     "colours and shapes": ">= 95",
     "other pictures": "",
     "english transcripts": "<= 10",
@@ -34,9 +35,14 @@ GROUPS = {
     "spoken commands": "",
 }
 MAX_EXAMPLES = 100_000
-PER_SCREEN = 2  # questions of a group; of other media one
+PER_PICTURE = 2  # questions of a group; of signs and recordings one
+NEW_PAIRS, UNSEEN_WORDS = "new pairs of words read", "unseen words read"
 UNGRADED_READS = frozenset({"read.icon", "read.state"})
 IDENTITY_AND_OUT_OF_DEPTH = frozenset({"identity", "out_of_depth"})
+WORD_GROUPS: dict[PictureKind, Callable[[Turn], str]] = {
+    "unlisted": lambda turn: NEW_PAIRS,
+    "unseen": lambda turn: UNSEEN_WORDS,
+}
 STRANGER = "a stranger's words"
 STRANGERS_QUESTIONS = Path(__file__).parent / "text" / "strangers.tsv"  # subject, language, question
 
@@ -60,7 +66,7 @@ class Item:
 
 
 def held_out_items(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
-    """`count` of each of `groups`, the same for the same arguments. No text stands there twice."""
+    """`count` of each of `groups` (of other words half), the same for the same arguments. No text comes twice."""
     items: list[Item] = []
     for make in (_texts, _strangers_texts, _pictures, _recordings):
         items += make(count, seed, [group for group in groups if group in GROUPS])
@@ -99,19 +105,16 @@ def _pictures(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
         "screen": {"taps": count, "labels read": count - count // 2, "other pictures": count},
         "shapes": {"colours and shapes": count},
         "label": {"labels read": count // 2},
-        "unlisted": {"other words read": count},
+        "unlisted": {NEW_PAIRS: count - count // 2},
+        "unseen": {UNSEEN_WORDS: count - count // 2},
     }
     items: list[Item] = []
     for kind, counts in sources.items():
         goals = {group: number for group, number in counts.items() if group in groups}
-        group_of = _unlisted_group if kind == "unlisted" else _picture_group
-        per_example = PER_SCREEN if kind == "screen" else 1
+        group_of = WORD_GROUPS.get(kind, _picture_group)
+        per_example = PER_PICTURE if kind in ("screen", "shapes") else 1
         items += _taken(held_out_pictures(seed, kind, MAX_EXAMPLES), goals, group_of, per_example)
     return items
-
-
-def _unlisted_group(turn: Turn) -> str:
-    return "other words read"
 
 
 def _picture_group(turn: Turn) -> str:

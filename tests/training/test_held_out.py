@@ -2,13 +2,14 @@
 
 import pytest
 
-from training.held_out import GROUPS, held_out_items
+from training.held_out import GROUPS, NEW_PAIRS, UNSEEN_WORDS, held_out_items
 
 
 @pytest.mark.slow
 def test_each_group_has_as_many_questions_as_asked_and_the_same_ones_again() -> None:
     items = held_out_items(4, 1, list(GROUPS))
-    assert {group: sum(item.group == group for item in items) for group in GROUPS} == dict.fromkeys(GROUPS, 4)
+    counts = dict.fromkeys(GROUPS, 4) | {NEW_PAIRS: 2, UNSEEN_WORDS: 2}
+    assert {group: sum(item.group == group for item in items) for group in GROUPS} == counts
     again = held_out_items(4, 1, list(GROUPS))
     assert [(item.group, item.turn) for item in items] == [(item.group, item.turn) for item in again]
     assert {item.media is None for item in items if "text" in item.group or "identity" in item.group} == {

@@ -36,7 +36,7 @@ from training.vision.sizes import (
 )
 from training.vision.sketch import Sketch
 
-Kind = Literal["screen", "shapes", "label", "unlisted"]
+Kind = Literal["screen", "shapes", "label", "unlisted", "unseen"]
 Scale = tuple[float, float]  # least and most pixels to a unit of training pictures
 
 SCREEN_SCALE: Scale = (1.0, 1.6)
@@ -104,7 +104,7 @@ def held_out(seed: int, kind: Kind, count: int, fonts: Path = SYSTEM_FONTS) -> I
         elif kind == "shapes":
             yield shapes_example(rng, "held_out")
         else:
-            subject: Subject | None = "unlisted" if kind == "unlisted" else None
+            subject: Subject | None = None if kind == "label" else kind
             yield label_example(rng, "held_out", fonts=fonts, subject=subject)
 
 

@@ -1,8 +1,8 @@
 """The words that stand on screens and signs: mostly of a closed list, which a small model reads best.
 
 Held-out pictures use the same list. Who knows nothing but a list reads one of it wherever something is
-written, so some labels are of other words: in training of words that are also typed and repeated,
-held-out ones of words that no picture of the training shows. Numbers are not from a list: see numbers.py.
+written, so some labels of the training are pairs of other words, and some held-out ones are words that no
+picture of the training shows. Numbers are not from a list: see numbers.py.
 """
 
 import functools
@@ -155,16 +155,14 @@ def all_labels(language: Language) -> tuple[str, ...]:
 
 
 def unlisted_label(rng: random.Random, split: Split, language: Language) -> str:
-    """Returns usual words that are on no list of labels, held-out ones of UNSEEN, or a word nobody knows."""
+    """Returns one or two usual words that are on no list of labels, or a word that nobody knows."""
     speaker = Speaker(rng, split, language)
     while True:
         count = speaker.between(1, 2)
-        if language == "en" and speaker.chance(UNKNOWN_SHARE):
-            label = unknown_word(speaker).capitalize()
-        elif split == "held_out":
-            return speaker.choose(UNSEEN[language])
-        elif language == "zh":
+        if language == "zh":
             label = "".join(speaker.choose(WORDS_ZH) for _ in range(count))
+        elif speaker.chance(UNKNOWN_SHARE):
+            label = unknown_word(speaker).capitalize()
         else:
             label = " ".join(speaker.choose(WORDS_EN) for _ in range(count)).capitalize()
         if speaker.may_say(label) and label not in all_labels(language):

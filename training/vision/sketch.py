@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from training.example import Language, Mark, Split
 from training.vision.fonts import ASCENT, Face, Faces, measure, text_mask
 from training.vision.icons import ICON_NAMES, choose_icons, icon_mask
-from training.vision.labels import unlisted_label
+from training.vision.labels import UNSEEN, unlisted_label
 from training.vision.palette import VIVID, Colour, Palette, mix
 from training.vision.sizes import Size, units_of
 
@@ -85,12 +85,17 @@ class Sketch:
         face = self.faces.bold if bold else self.faces.regular
         labels = self.rng.sample(pool, min(len(pool), 12))
         if self.rng.random() < UNLISTED_SHARE:
-            labels.insert(0, unlisted_label(self.rng, self.split, self.language))
+            labels.insert(0, self._other_label())
         for label in labels:
             if label.lower() not in self._used and measure(label, face) * em <= max_width:
                 self._used.add(label.lower())
                 return label
         return None
+
+    def _other_label(self) -> str:
+        if self.split == "held_out":
+            return self.rng.choice(UNSEEN[self.language])
+        return unlisted_label(self.rng, self.split, self.language)
 
     def choose_icon(self) -> str | None:
         """Returns an unused icon whose name no text on this screen is, or None."""
