@@ -66,7 +66,7 @@ class Item:
 
 
 def held_out_items(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
-    """`count` of each of `groups` (of other words half), the same for the same arguments. No text comes twice."""
+    """`count` of each of `groups`, of other words half, and the same again. No text comes twice."""
     items: list[Item] = []
     for make in (_texts, _strangers_texts, _pictures, _recordings):
         items += make(count, seed, [group for group in groups if group in GROUPS])

@@ -145,12 +145,14 @@ class GatewayRespondent:
 
 
 def encode_picture(image: Image, rng: random.Random) -> tuple[str, bytes]:
-    """Returns a file's name and bytes."""
+    """Returns a file's name and bytes. Phones, too, spend no seconds on encoding HEIC."""
     buffer, picture = io.BytesIO(), PillowImage.fromarray(image.pixels)
     if rng.random() < 0.5:
         picture.save(buffer, "JPEG", quality=rng.choice(JPEG_QUALITIES))
         return "photo.jpg", buffer.getvalue()
-    pillow_heif.from_pillow(picture).save(buffer, quality=rng.choice(JPEG_QUALITIES))
+    pillow_heif.from_pillow(picture).save(
+        buffer, quality=rng.choice(JPEG_QUALITIES), enc_params={"preset": "ultrafast"}
+    )
     return "photo.heic", buffer.getvalue()
 
 
