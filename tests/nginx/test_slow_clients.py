@@ -33,9 +33,7 @@ class SlowClient:
         self.waited_seconds = 0.0
 
     async def connect(self, nginx: NginxServer, stack: AsyncExitStack) -> None:
-        self._began_at = (
-            time.monotonic()
-        )  # nginx's own clock starts no sooner
+        self._began_at = time.monotonic()  # nginx's own clock starts no sooner
         self._reader, self._writer = await asyncio.open_connection(
             "localhost", nginx.https_port, ssl=nginx.tls()
         )
