@@ -39,10 +39,7 @@ PER_PICTURE = 2  # questions of a group; of signs and recordings one
 NEW_PAIRS, UNSEEN_WORDS = "new pairs of words read", "unseen words read"
 UNGRADED_READS = frozenset({"read.icon", "read.state"})
 IDENTITY_AND_OUT_OF_DEPTH = frozenset({"identity", "out_of_depth"})
-WORD_GROUPS: dict[PictureKind, Callable[[Turn], str]] = {
-    "unlisted": lambda turn: NEW_PAIRS,
-    "unseen": lambda turn: UNSEEN_WORDS,
-}
+GROUPS_OF_SIGNS: dict[PictureKind, str] = {"unlisted": NEW_PAIRS, "unseen": UNSEEN_WORDS}
 STRANGER = "a stranger's words"
 STRANGERS_QUESTIONS = Path(__file__).parent / "text" / "strangers.tsv"  # subject, language, question
 
@@ -111,13 +108,15 @@ def _pictures(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
     items: list[Item] = []
     for kind, counts in sources.items():
         goals = {group: number for group, number in counts.items() if group in groups}
-        group_of = WORD_GROUPS.get(kind, _picture_group)
+        group_of = functools.partial(_picture_group, kind)
         per_example = PER_PICTURE if kind in ("screen", "shapes") else 1
         items += _taken(held_out_pictures(seed, kind, MAX_EXAMPLES), goals, group_of, per_example)
     return items
 
 
-def _picture_group(turn: Turn) -> str:
+def _picture_group(kind: PictureKind, turn: Turn) -> str:
+    if kind in GROUPS_OF_SIGNS:
+        return GROUPS_OF_SIGNS[kind]
     if not turn.messages[-1].parts:
         return ""  # `/vision` takes no picture without a word
     if turn.box is not None and turn.kind.startswith("tap."):

@@ -14,7 +14,6 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +31,7 @@ from training.grading import Grades, grade
 from training.learner import Learner
 from training.optimizer import Optimizer
 from training.packing import Packer
+from training.speech.recordings import has_pyav
 
 WARM_UP = 0.02  # shares of the whole time
 COOL_DOWN = 0.45  # the last part, in which rates fall to zero
@@ -96,7 +96,7 @@ class Trainer:
         self.output.mkdir(parents=True, exist_ok=True)
         if (self.output / "state.pt").exists():
             self._load()
-        if not find_spec("av"):
+        if not has_pyav():
             print("No PyAV: training hears imitated codecs alone, and no held-out recordings are graded.")
 
     def run(self) -> None:
@@ -162,7 +162,7 @@ class Trainer:
         """Begins to make the batches that are graded, beside the training; the result waits for them."""
         makers = []
         for kind in GRADED if self.options.graded_batches else ():
-            is_heard = kind != "recording" or find_spec("av")  # held-out recordings go through real codecs
+            is_heard = kind != "recording" or has_pyav()  # held-out recordings go through real codecs
             batches = Batches(kind, "held_out" if is_heard else "train", -1, keeps_turns=True)
             loader = DataLoader(batches, batch_size=None, num_workers=1, multiprocessing_context="forkserver")
             makers.append(iter(loader))

@@ -40,7 +40,7 @@ class Conditions:
 
 def draw_conditions(rng: random.Random, split: Split) -> Conditions:
     """A recording in eight has no noise. Real codecs take time: training has few, and none without PyAV."""
-    is_coded = rng.random() < CODED[split] and (split == "held_out" or _has_pyav())
+    is_coded = rng.random() < CODED[split] and (split == "held_out" or has_pyav())
     codec = draw_codec(rng, split) if is_coded else None
     return Conditions(
         before=rng.uniform(*SILENCES),
@@ -56,7 +56,8 @@ def draw_conditions(rng: random.Random, split: Split) -> Conditions:
 
 
 @functools.cache
-def _has_pyav() -> bool:
+def has_pyav() -> bool:
+    """Whether real codecs can be used: the project needs it, a machine that only trains may lack it."""
     return find_spec("av") is not None
 
 

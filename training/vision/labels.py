@@ -114,7 +114,7 @@ SIGNS: dict[Language, tuple[str, ...]] = {
     "zh": _words("出口, 入口, 打折, 今日休息, 停车场, 洗手间, 公交站, 售票处, 推, 拉"),
 }
 
-# On held-out pictures alone: no trained label or text says these words; Chinese ones are of known characters.
+# No picture of the training shows these words. The Chinese ones are of characters that labels have.
 UNSEEN: dict[Language, tuple[str, ...]] = {
     "en": _words("""
         Checkout, Wishlist, Refund, Itinerary, Lyrics, Recipes, Groceries, Workouts, Calories, Heart rate,

@@ -131,8 +131,8 @@ async def test_what_is_seen_is_the_same_at_once_and_streamed(start_gateway: Star
 
 @pytest.mark.parametrize(
     ("group", "count", "least"),
-    # Of 500 spoken commands 79 % are right: 16 of them may be 11.
-    [("taps", 12, 75), ("labels read", 16, 75), ("colours and shapes", 8, 75), ("spoken commands", 16, 60)],
+    # Of 500 spoken commands 85 % are right: 16 of them may be 11.
+    [("taps", 12, 75), ("labels read", 16, 75), ("colours and shapes", 8, 75), ("spoken commands", 16, 65)],
 )
 async def test_held_out_questions_are_answered_over_http(group: str, count: int, least: float) -> None:
     """Pictures as JPEG and HEIC, recordings as m4a and opus. `least` is in percent."""

@@ -6,8 +6,10 @@ import re
 import pytest
 
 from training.example import LANGUAGES
+from training.text.copied_text import WORDS_ZH
 from training.text.manners import MANNERS
-from training.vision.labels import all_labels, unlisted_label
+from training.vision.examples import screen_example
+from training.vision.labels import UNSEEN, all_labels, unlisted_label
 from training.vision.templates import load_templates
 
 from ..phrasing_distance import neighbours, trained_questions, words
@@ -63,6 +65,18 @@ def test_unlisted_labels_are_on_no_list_and_in_one_split(language):
     )
     assert not (trained | held_out) & set(all_labels(language))
     assert not trained & held_out
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_unseen_words_are_shown_by_no_picture_of_the_training(language):
+    rng = random.Random(4)
+    shown = set(all_labels(language)) | {unlisted_label(rng, "train", language) for _ in range(2_000)}
+    shown |= {mark.text for _ in range(40) for mark in screen_example(rng, "train").marks}
+    assert not {label.lower() for label in UNSEEN[language]} & {text.lower() for text in shown}
+
+
+def test_unseen_chinese_words_are_of_characters_of_labels():
+    assert set("".join(UNSEEN["zh"])) <= set("".join((*all_labels("zh"), *WORDS_ZH)))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
