@@ -10,10 +10,14 @@ from ..servers import LOG_CHARACTERS, ServerNotStarted, spawn, stop_process
 
 SECONDS = 60
 PAUSE_SECONDS = 0.5  # between two looks whether it is healthy
-# A user's own file system, where nothing but one directory can be written, and that user in it.
+# A user's own mount namespace, where every file system but one directory is read-only, and that user in it. Each
+# mount is remounted by itself, with the flags it has: /tmp and /var are often file systems of their own.
 CONTAIN = """
-data=$1 user=$2 && shift 2 &&
-mount --bind "$data" "$data" && mount --options remount,bind,ro / &&
+data=$1 user=$2 && shift 2 && mount --bind "$data" "$data" &&
+while read -r _ _ _ _ place flags _; do
+    case $place in "$data" | /dev | /dev/* | /proc | /proc/* | /sys | /sys/*) continue ;; esac
+    mount --options "remount,bind,$flags,ro" "$(printf %b "$place")" || exit
+done </proc/self/mountinfo &&
 exec unshare --user --map-user "$user" --map-group "$user" "$@"
 """
 

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "install-test-servers"
-EVERYTHING = (
-    *("redis-server", "initdb", "chromium", "promtool", "systemd-analyze", "dpkg-query"),
+PROGRAMS = (
+    *("redis-server", "initdb", "chromium", "promtool", "systemd-analyze"),
     *("nginx", "h2load", "envsubst", "curl", "openssl"),
 )
+# Prints the status that it is asked for; without that question it succeeds for every package that it knows.
+STATUS_OF_EVERY_FONT = """[ "$2" = --showformat ] && [ "$3" = '${db:Status-Status}' ] && printf %s """
+EVERYTHING = dict.fromkeys(PROGRAMS, "exit 0") | {"dpkg-query": STATUS_OF_EVERY_FONT + "installed"}
 
 
 @pytest.fixture
@@ -33,11 +36,11 @@ def install(tmp_path):
 
 AS_ROOT = {"id": "echo 0", "env": 'shift; exec "$@"'}
 AS_USER = {"id": "echo 1000"}
-NO_REDIS = dict.fromkeys(EVERYTHING[1:], "exit 0")
+NO_REDIS = {name: script for name, script in EVERYTHING.items() if name != "redis-server"}
 
 
 def test_nothing_is_installed_when_all_are_there(install):
-    result = install(dict.fromkeys(EVERYTHING, "exit 0") | {"apt-get": "echo called"})
+    result = install(EVERYTHING | {"apt-get": "echo called"})
     assert (result.returncode, result.stdout) == (0, "")
 
 
@@ -47,10 +50,16 @@ def test_root_installs_what_is_missing(install):
     assert "apt-get install -y -qq --no-install-recommends redis-server" in result.stdout
 
 
-def test_fonts_that_are_missing_are_installed(install):
-    query = '[ "$2" != fonts-inter ]'
-    programs = {**dict.fromkeys(EVERYTHING, "exit 0"), "dpkg-query": query, **AS_ROOT}
-    result = install({**programs, "apt-get": 'echo "apt-get $*"'})
+@pytest.mark.parametrize("status", ["not-installed", "config-files", "half-installed", ""])
+def test_fonts_that_are_known_but_not_installed_are_installed(install, status):
+    query = f'[ "$4" = fonts-inter ] && {{ printf %s "{status}"; exit; }}\n{EVERYTHING["dpkg-query"]}'
+    result = install(EVERYTHING | {"dpkg-query": query, "apt-get": 'echo "apt-get $*"', **AS_ROOT})
+    assert result.stdout.splitlines()[-1].endswith("--no-install-recommends fonts-inter")
+
+
+def test_fonts_that_dpkg_has_never_heard_of_are_installed(install):
+    query = f'[ "$4" = fonts-inter ] && exit 1\n{EVERYTHING["dpkg-query"]}'
+    result = install(EVERYTHING | {"dpkg-query": query, "apt-get": 'echo "apt-get $*"', **AS_ROOT})
     assert result.stdout.splitlines()[-1].endswith("--no-install-recommends fonts-inter")
 
 
