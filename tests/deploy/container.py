@@ -10,8 +10,8 @@ from ..servers import LOG_CHARACTERS, ServerNotStarted, spawn, stop_process
 
 SECONDS = 60
 PAUSE_SECONDS = 0.5  # between two looks whether it is healthy
-# A user's own mount namespace, where every file system but one directory is read-only, and that user in it. Each
-# mount is remounted by itself, with the flags it has: /tmp and /var are often file systems of their own.
+# A user's own mount namespace, where every file system but one directory is read-only, and that user in it.
+# Each mount is remounted by itself, with the flags it has: /tmp and /var are often file systems of their own.
 CONTAIN = """
 data=$1 user=$2 && shift 2 && mount --bind "$data" "$data" &&
 while read -r _ _ _ _ place flags _; do
