@@ -13,6 +13,7 @@ from app.errors import Overloaded, TooManyImages
 from app.generation import Generation
 from app.limits.admission import Place
 from app.limits.limiter import Admission
+from app.limits.memory_budget import MemoryClaim
 from app.media.decoding import MediaBudget
 from app.ops.request_record import RequestRecord
 from app.services import Services
@@ -22,12 +23,16 @@ from inference import BackendUnavailable, GenerationRequest, Message, QueueFull,
 
 @dataclass(slots=True)
 class Call:
-    """`deadline` is `time.monotonic()` seconds: when the engine must have stopped."""
+    """`deadline` is `time.monotonic()` seconds: when the engine must have stopped.
+
+    `memory` is the guard's, which closes it after this.
+    """
 
     services: Services
     principal: Principal
     record: RequestRecord
     deadline: float
+    memory: MemoryClaim
     admission: Admission | None = None
     _place: Place | None = None
     _generations: list[Generation] = field(default_factory=list)

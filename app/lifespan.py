@@ -18,9 +18,11 @@ from app.limits.addresses import AddressLimiter
 from app.limits.admission import AdmissionQueue
 from app.limits.daily_tokens import TokensUsedToday
 from app.limits.limiter import build_limiter
+from app.limits.memory_budget import MemoryBudget
 from app.media.decoding import MediaDecoder
 from app.ops.history import History
 from app.ops.logging import configure_logging
+from app.ops.memory_metrics import MemoryMetrics
 from app.ops.metrics import Metrics
 from app.persistence.database import Database
 from app.persistence.migrations import is_up_to_date, upgrade_database
@@ -74,6 +76,8 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
     stack.push_async_callback(backend.aclose, settings.drain_seconds)
     await backend.start()
     metrics = Metrics(backend, limiter, usage_writer, version, settings.metrics_users)
+    memory_budget = MemoryBudget(settings.memory_budget_bytes)
+    metrics.register(MemoryMetrics(memory_budget))
     telemetry = build_telemetry(settings.telemetry, metrics, version)
     if telemetry is not None:
         metrics.register(telemetry)
@@ -92,6 +96,7 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         address_limiter=address_limiter,
         limiter=limiter,
         admission_queue=AdmissionQueue(settings.limits.max_in_flight),
+        memory_budget=memory_budget,
         media=media,
         usage_writer=usage_writer,
         metrics=metrics,

@@ -9,6 +9,7 @@ from app.auth.signing_keys import SigningKeys
 from app.limits.addresses import AddressLimiter
 from app.limits.admission import AdmissionQueue
 from app.limits.limiter import Limiter
+from app.limits.memory_budget import MemoryBudget
 from app.media.decoding import MediaDecoder
 from app.ops.history import History
 from app.ops.metrics import Metrics
@@ -32,6 +33,7 @@ class Services:
     address_limiter: AddressLimiter
     limiter: Limiter
     admission_queue: AdmissionQueue
+    memory_budget: MemoryBudget
     media: MediaDecoder
     usage_writer: UsageWriter
     metrics: Metrics

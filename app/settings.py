@@ -291,6 +291,12 @@ class Settings(BaseSettings):
     request_timeout_seconds: float = Field(
         60.0, ge=1, le=600, description="for a whole request; the engine stops 4 % earlier"
     )
+    memory_budget_bytes: int = Field(
+        2**30,
+        ge=64 * 1_048_576,
+        description="for the bodies and decoded media of all requests together; what does not fit waits, or "
+        "gets 503. The model, its cache and the process itself come on top",
+    )
     drain_seconds: float = Field(
         60.0, ge=0, le=600, description="how long running requests may finish after SIGTERM"
     )

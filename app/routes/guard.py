@@ -20,6 +20,7 @@ from app import errors
 from app.auth.principal import Principal
 from app.auth.principal import Scope as TokenScope
 from app.call import Call
+from app.limits.memory_budget import MemoryClaim
 from app.limits.policy import policy_for
 from app.services import Services
 
@@ -73,35 +74,43 @@ class GuardedRoute(APIRoute):
         deadline = time.monotonic() + timeout * (1 - DEADLINE_MARGIN)
         try:
             async with asyncio.timeout(timeout) as answer.timer:
-                headers = Headers(scope=scope)
-                with record.phase("authenticate"):
-                    principal = await self._authenticate(services, scope, headers)
-                if principal is None:
-                    self._check_body_headers(scope, headers, body)
-                    await super().handle(scope, body.receive, answer.send)
-                    return
-                record.user_id = principal.user_id
-                call = Call(services, principal, record, deadline)
-                scope["state"]["call"] = call
-                try:
-                    if self.access.generates:
-                        overrides = services.account_changes.limits_of(principal.user_id)
-                        policy = policy_for(services.settings.limits, overrides)
-                        with record.phase("check limits"):
-                            call.admission = await services.limiter.admit(principal.user_id, policy)
-                        answer.headers = call.admission.headers
-                    self._check_body_headers(scope, headers, body)
-                    await super().handle(scope, body.receive, answer.send)
-                except errors.GatewayError as error:
-                    error.headers.update(answer.headers)
-                    raise
-                finally:
-                    await call.aclose()
+                with services.memory_budget.claim(deadline) as memory:
+                    await self._handle_within(memory, deadline, scope, body, answer)
         except TimeoutError:
             if answer.has_started:
                 return  # a client that stopped reading; the server closes the connection
             late = errors.DeadlineExceeded if body.is_complete else errors.RequestBodyTimeout
             raise late(headers=answer.headers) from None
+
+    async def _handle_within(
+        self, memory: MemoryClaim, deadline: float, scope: Scope, body: "_Body", answer: "_Answer"
+    ) -> None:
+        services: Services = scope["app"].state.services
+        record = scope["state"]["record"]
+        headers = Headers(scope=scope)
+        with record.phase("authenticate"):
+            principal = await self._authenticate(services, scope, headers)
+        if principal is None:
+            self._check_body_headers(scope, headers, body)
+            await super().handle(scope, body.receive, answer.send)
+            return
+        record.user_id = principal.user_id
+        call = Call(services, principal, record, deadline, memory)
+        scope["state"]["call"] = call
+        try:
+            if self.access.generates:
+                overrides = services.account_changes.limits_of(principal.user_id)
+                policy = policy_for(services.settings.limits, overrides)
+                with record.phase("check limits"):
+                    call.admission = await services.limiter.admit(principal.user_id, policy)
+                answer.headers = call.admission.headers
+            self._check_body_headers(scope, headers, body)
+            await super().handle(scope, body.receive, answer.send)
+        except errors.GatewayError as error:
+            error.headers.update(answer.headers)
+            raise
+        finally:
+            await call.aclose()
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()

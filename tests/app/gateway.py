@@ -81,7 +81,8 @@ class Gateway:
     def is_idle(self) -> bool:
         status = self.services.backend.status()
         blocks = sum(worker.kv_used for worker in status.workers)
-        return not (status.running or status.waiting or blocks or self.services.admission_queue.in_flight)
+        held = self.services.admission_queue.in_flight or self.services.memory_budget.used_bytes
+        return not (status.running or status.waiting or blocks or held)
 
 
 @dataclass(frozen=True)
