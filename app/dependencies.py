@@ -69,7 +69,7 @@ async def _token_issuer(request: Request) -> TokenIssuer:
 async def _refresh_tokens(request: Request) -> RefreshTokens:
     services: Services = request.app.state.services
     issuer = TokenIssuer(services.access_tokens, services.settings.auth)
-    return RefreshTokens(services.database, issuer, services.account_changes, services.settings.auth)
+    return RefreshTokens(issuer, services.account_changes, services.settings.auth)
 
 
 ServicesDep = Annotated[Services, Depends(_services)]

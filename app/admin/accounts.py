@@ -1,7 +1,7 @@
 """Accounts: made, changed and listed by operators, over HTTP and on the command line.
 
-Works inside the caller's transaction; after it, a caller inside a gateway awaits
-`AccountChanges.notice_now()`.
+Works inside the caller's transaction, which a caller inside a gateway opens with
+`AccountChanges.changing()`.
 """
 
 import re
@@ -17,10 +17,12 @@ from app.admin.audit import audit
 from app.admin.notes import check_note
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.persistence import users
+from app.persistence.refresh_tokens import lock_user
 from app.persistence.tables import UserRow
 
 LimitName = Literal["requests_per_minute", "concurrent_requests", "daily_tokens"]
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
+NO_SUCH_USER: Final = "There is no such user."
 ID_BYTES: Final = 12
 
 
@@ -65,7 +67,9 @@ async def create_user(
 async def update_user(db_session: AsyncSession, actor: str, user_id: str, changes: UserChanges) -> UserRow:
     """Raises `NotFound`, and `InvalidRequest` for a note that cannot be stored."""
     check_note(changes.note or "")
-    row = await get_user(db_session, user_id)
+    row = await lock_user(db_session, user_id)
+    if row is None:
+        raise NotFound(NO_SUCH_USER)
     changed = {name: value for name, value in changes.values().items() if getattr(row, name) != value}
     if changed:
         for name, value in changed.items():
@@ -80,7 +84,7 @@ async def get_user(db_session: AsyncSession, user_id: str) -> UserRow:
     """Raises `NotFound`."""
     row = await users.find_user(db_session, user_id)
     if row is None:
-        raise NotFound("There is no such user.")
+        raise NotFound(NO_SUCH_USER)
     return row
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from app.admin import accounts, tokens
 from app.admin.audit import SIGN_IN_LINK
+from app.auth.account_changes import AccountChanges
 from app.auth.principal import Principal
 from app.auth.sign_in_link import SignInLink
 from app.auth.token_issuer import IssuedTokens, TokenIssuer
@@ -25,11 +26,15 @@ NOTE: Final = "session of /ops, by sign-in link"
 
 
 async def sign_in_by_link(
-    database: Database, issuer: TokenIssuer, settings: AuthSettings, link: SignInLink, secret: str
+    account_changes: AccountChanges,
+    issuer: TokenIssuer,
+    settings: AuthSettings,
+    link: SignInLink,
+    secret: str,
 ) -> IssuedTokens:
     """Spends the link. Raises `InvalidSignInLink`, `Conflict` when the operator's account is disabled."""
     await asyncio.to_thread(link.check, secret)
-    async with database.session() as db_session:
+    async with account_changes.changing() as db_session:
         user = await accounts.get_or_create_user(db_session, SIGN_IN_LINK, OPERATOR)
         lifetime = min(SESSION_LIFETIME, settings.max_access_token_ttl)
         issued = await tokens.issue_tokens(
@@ -40,14 +45,12 @@ async def sign_in_by_link(
     return issued
 
 
-async def sign_out(database: Database, principal: Principal) -> bool:
-    """Revokes the session's token if it was made for the session; says whether."""
-    async with database.session() as db_session:
+async def sign_out(account_changes: AccountChanges, principal: Principal) -> None:
+    """Revokes the session's token if it was made for the session."""
+    async with account_changes.changing() as db_session:
         row = await find_access_token(db_session, principal.token_id)
-        if row is None or row.note != NOTE:
-            return False
-        await tokens.revoke_token(db_session, principal.user_id, principal.token_id)
-        return True
+        if row is not None and row.note == NOTE:
+            await tokens.revoke_token(db_session, principal.user_id, principal.token_id)
 
 
 async def is_first_visit(database: Database) -> bool:

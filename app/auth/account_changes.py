@@ -1,88 +1,42 @@
-"""What changed about accounts, in memory: revoked tokens, disabled users, limits of single users.
+"""Keeps this process's view of accounts true: revoked tokens, disabled users, limits of single users.
 
-Every process polls the database; the one that makes a change calls `notice_now`. While the database is
-away the last view stays in force. Why polled: docs/decisions/0001-revocations-are-polled.md.
+Every process polls the database; the one that makes a change has it in force once it has committed. While
+the database is away the last view stays in force. Why polled, and why no clock decides what is read:
+docs/decisions/0001-revocations-are-polled.md.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Final
 
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, UOWTransaction
 
+from app.auth.account_view import AccountView, UserLimits
 from app.auth.principal import Principal
 from app.auth.signing_keys import SigningKeys
+from app.auth.token_issuer import moment
 from app.errors import DatabaseUnavailable
-from app.persistence.account_changes import newest_user_change, special_users, users_changed_since
+from app.persistence.account_changes import (
+    UserState,
+    newest_change_number,
+    special_users,
+    users_changed_after,
+)
 from app.persistence.database import Database
-from app.persistence.revocations import FAMILY, TOKEN, USER, revocations_since
+from app.persistence.revocations import Revocation, revocations_added_after, revocations_expiring_after
 from app.persistence.tables import RevocationRow, UserRow
 
-# A row is stamped before it commits, so a later stamp may be seen first: each poll looks back this far.
-# Longer than any transaction here takes (a statement is ended after 10 s).
-OVERLAP: Final = timedelta(seconds=60)
-_FORGET_SECONDS: Final = 60.0  # between two searches for revocations that have expired
+RELOAD_SECONDS: Final = 300.0  # what somebody changed by hand in the database is noticed then
+CLOCK_MARGIN: Final = timedelta(days=2)  # revocations of expired tokens are kept: a clock may be set back
+MAX_DRIFT_SECONDS: Final = 1.0  # of the wall clock behind the monotonic one; more was a step back
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class UserLimits:
-    """A user's own limits; None keeps the service's default."""
-
-    requests_per_minute: int | None
-    concurrent_requests: int | None
-    daily_tokens: int | None
-
-
-NO_LIMITS: Final = UserLimits(None, None, None)
-
-
-@dataclass(slots=True)
-class _View:
-    """Revocations by subject, each with when it may be forgotten. Numbers are Unix seconds."""
-
-    tokens: dict[str, float] = field(default_factory=dict)
-    families: dict[str, float] = field(default_factory=dict)
-    users: dict[str, tuple[float, float]] = field(default_factory=dict)  # not after, forget at
-    disabled_users: set[str] = field(default_factory=set)
-    limits: dict[str, UserLimits] = field(default_factory=dict)
-    newest_revocation: datetime | None = None  # both by the database's clock
-    newest_user: datetime | None = None
-
-    def add_revocations(self, rows: Iterable[RevocationRow]) -> None:
-        for row in rows:
-            forget_at = row.expires_at.timestamp()
-            if row.kind == TOKEN:
-                self.tokens[row.subject] = forget_at
-            elif row.kind == FAMILY:
-                self.families[row.subject] = forget_at
-            elif row.kind == USER:
-                revoked = (row.not_after.timestamp(), forget_at)
-                self.users[row.subject] = max(revoked, self.users.get(row.subject, revoked))
-            self.newest_revocation = max(row.created_at, self.newest_revocation or row.created_at)
-
-    def set_users(self, rows: Iterable[UserRow]) -> None:
-        for row in rows:
-            limits = UserLimits(row.requests_per_minute, row.concurrent_requests, row.daily_tokens)
-            if limits == NO_LIMITS:
-                self.limits.pop(row.id, None)
-            else:
-                self.limits[row.id] = limits
-            if row.is_disabled:
-                self.disabled_users.add(row.id)
-            else:
-                self.disabled_users.discard(row.id)
-            self.newest_user = max(row.changed_at, self.newest_user or row.changed_at)
-
-    def forget_expired(self, now: float) -> None:
-        self.tokens = {subject: until for subject, until in self.tokens.items() if until > now}
-        self.families = {subject: until for subject, until in self.families.items() if until > now}
-        self.users = {subject: both for subject, both in self.users.items() if both[1] > now}
 
 
 class AccountChanges:
@@ -95,15 +49,19 @@ class AccountChanges:
         poll_seconds: float = 0.5,
         *,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._database = database
         self._keys = keys
         self._poll_seconds = poll_seconds
         self._clock = clock
+        self._monotonic = monotonic
         self._sleep = sleep
-        self._view: _View | None = None
-        self._forgot_at = 0.0
+        self._view: AccountView | None = None
+        self._loaded_at = 0.0  # monotonic
+        self._clock_offset = 0.0  # wall clock less monotonic clock, when the view was loaded
+        self._on_change: list[Callable[[], None]] = []
         self._is_database_away = False
         self._reading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -122,8 +80,34 @@ class AccountChanges:
                 await asyncio.wait([task])
         self._task = self._refreshing_keys = None
 
+    def subscribe(self, on_change: Callable[[], None]) -> None:
+        """Have `on_change` called whenever tokens may have been revoked or users disabled."""
+        self._on_change.append(on_change)
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[AsyncSession]:
+        """A writing transaction. What it changes about accounts is in force here once it has committed.
+
+        Nothing is read again for that: a revocation that was confirmed holds, whatever the database does
+        next. Raises what `Database.session` raises.
+        """
+        rows: list[object] = []
+
+        def note(session: Session, flush: UOWTransaction) -> None:
+            rows.extend((*session.new, *session.dirty))
+
+        async with self._database.session() as db_session:
+            event.listen(db_session.sync_session, "after_flush", note)
+            yield db_session
+            await db_session.flush()
+            changed_users = [row for row in rows if isinstance(row, UserRow)]
+            for row in changed_users:
+                await db_session.refresh(row)
+        revocations = [Revocation.of(row) for row in rows if isinstance(row, RevocationRow)]
+        self._take_in(revocations, [UserState.of(row) for row in changed_users])
+
     async def notice_now(self) -> None:
-        """Take in what was just committed. Await it after the transaction, not inside.
+        """Take in what was committed, as a poll does.
 
         Does not raise when the database is away: the next poll that succeeds makes up for it.
         """
@@ -139,12 +123,7 @@ class AccountChanges:
         """Whether the token is revoked by itself, through its family or user, or its user is disabled."""
         view = self._view
         assert view is not None, "start() was not awaited"
-        if principal.token_id in view.tokens or principal.user_id in view.disabled_users:
-            return True
-        if principal.family_id in view.families:
-            return True
-        user = view.users.get(principal.user_id)
-        return user is not None and principal.issued_at <= user[0]
+        return view.is_revoked(principal)
 
     @property
     def is_database_away(self) -> bool:
@@ -173,34 +152,66 @@ class AccountChanges:
         except Exception:  # likewise
             logger.exception("signing keys could not be read again; the former ones stay in use")
 
+    def _take_in(self, revocations: list[Revocation], users: list[UserState]) -> None:
+        view = self._view
+        if view is None or not (revocations or users):
+            return
+        view.add_revocations(revocations)
+        view.put_ahead(users)
+        self._tell()
+
     async def _read(self) -> None:
         """Raises DatabaseUnavailable and leaves the view as it was."""
-        view = self._view or _View()
-        if self._is_database_away:
-            # What comes back may be another server with another clock: everything is read again. What
-            # was revoked stays so, even if that server is behind.
-            view = _View(view.tokens, view.families, view.users)
+        known = self._view
+        offset = self._clock() - self._monotonic()
         async with self._database.session(read_only=True) as db_session:
-            await _update(view, db_session)
-        self._view = view
+            newest = await newest_change_number(db_session)
+            if known is None or self._must_reload(known, newest, offset):
+                await self._load(db_session, newest, offset)
+            elif newest > known.change_number:
+                await self._catch_up(known, db_session, newest)
         if self._is_database_away:
             logger.warning("database is back; revocations are up to date again")
             self._is_database_away = False
-        if self._clock() >= self._forgot_at + _FORGET_SECONDS:
-            self._forgot_at = self._clock()
-            self._view.forget_expired(self._forgot_at)
 
+    def _must_reload(self, view: AccountView, newest: int, offset: float) -> bool:
+        """After an outage or with fewer changes than before it may be another database, an older copy.
 
-async def _update(view: _View, db_session: AsyncSession) -> None:
-    """Everything into an empty view; into any other what was stamped since, less the overlap."""
-    since = view.newest_revocation and view.newest_revocation - OVERLAP
-    revocations = await revocations_since(db_session, since)
-    newest_user = view.newest_user
-    if newest_user is None:
-        newest_user = await newest_user_change(db_session)
-        users = await special_users(db_session)
-    else:
-        users = await users_changed_since(db_session, newest_user - OVERLAP)
-    view.newest_user = newest_user
-    view.set_users(users)
-    view.add_revocations(revocations)
+        When the wall clock was set back, tokens are valid again whose revocations may have been forgotten.
+        """
+        return (
+            self._is_database_away
+            or newest < view.change_number
+            or offset < self._clock_offset - MAX_DRIFT_SECONDS
+            or self._monotonic() >= self._loaded_at + RELOAD_SECONDS
+        )
+
+    async def _load(self, db_session: AsyncSession, newest: int, offset: float) -> None:
+        """A whole new view, in which what was known to be revoked stays so."""
+        view = AccountView()
+        forgotten = self._clock() - CLOCK_MARGIN.total_seconds()
+        async for revocations in revocations_expiring_after(db_session, moment(forgotten)):
+            view.add_revocations(revocations)
+        async for users in special_users(db_session):
+            view.set_users(users)
+        view.advance(newest)
+        if self._view is not None:
+            view.follow(self._view)
+        view.forget_expired(forgotten)
+        self._view = view
+        self._loaded_at, self._clock_offset = self._monotonic(), offset
+        self._tell()
+
+    async def _catch_up(self, view: AccountView, db_session: AsyncSession, newest: int) -> None:
+        revocations = [
+            row async for rows in revocations_added_after(db_session, view.change_number) for row in rows
+        ]
+        users = [row async for rows in users_changed_after(db_session, view.change_number) for row in rows]
+        view.add_revocations(revocations)
+        view.set_users(users)
+        view.advance(newest)
+        self._tell()
+
+    def _tell(self) -> None:
+        for on_change in self._on_change:
+            on_change()

@@ -20,7 +20,6 @@ from app.auth.account_changes import AccountChanges
 from app.auth.token_issuer import REFRESH_TOKEN_PREFIX, Grant, IssuedTokens, TokenIssuer, hash_of, moment
 from app.auth.token_revocation import revoke_family
 from app.errors import InvalidGrant
-from app.persistence.database import Database
 from app.persistence.refresh_tokens import find_refresh_token, is_unused, lock_user
 from app.persistence.tables import RefreshTokenRow
 from app.settings import AuthSettings
@@ -35,14 +34,12 @@ class RefreshTokens:
 
     def __init__(
         self,
-        database: Database,
         issuer: TokenIssuer,
         account_changes: AccountChanges,
         settings: AuthSettings,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._database = database
         self._issuer = issuer
         self._account_changes = account_changes
         self._settings = settings
@@ -56,25 +53,23 @@ class RefreshTokens:
         """
         if not _FORM.fullmatch(refresh_token):
             raise InvalidGrant
-        async with self._database.session() as db_session:
+        async with self._account_changes.changing() as db_session:
             row = await self._lock(db_session, refresh_token)
             if not await self._is_reused(db_session, row):
                 return await self._rotate(db_session, row, refresh_token)
             await revoke_family(db_session, row.family_id, clock=self._clock)
         logger.warning("a used refresh token came back; family %s is revoked", row.family_id)
-        await self._account_changes.notice_now()
         raise InvalidGrant
 
     async def revoke(self, refresh_token: str) -> bool:
         """Revoke the family of a refresh token; whether there was one."""
         if not _FORM.fullmatch(refresh_token):
             return False
-        async with self._database.session() as db_session:
+        async with self._account_changes.changing() as db_session:
             row = await find_refresh_token(db_session, hash_of(refresh_token))
             if row is None:
                 return False
             await revoke_family(db_session, row.family_id, clock=self._clock)
-        await self._account_changes.notice_now()
         return True
 
     async def _lock(self, db_session: AsyncSession, refresh_token: str) -> RefreshTokenRow:

@@ -1,7 +1,7 @@
 """Revokes one access token, one family (a sign-in and all that came of it) or all tokens of a user.
 
-Works inside the caller's transaction. After it has committed, the caller awaits
-`AccountChanges.notice_now()`; the other processes notice within a second.
+Works inside the caller's transaction. A caller inside a gateway opens it with `AccountChanges.changing()`
+and refuses the tokens as soon as it has committed; the other processes notice within a second.
 """
 
 import time
@@ -28,7 +28,7 @@ async def revoke_token(db_session: AsyncSession, token_id: str, *, clock: Clock 
         return False
     now = moment(clock())
     await access_tokens.mark_token_revoked(db_session, token_id, now)
-    await _add(db_session, TOKEN, token_id, now, row.expires_at)
+    await _add(db_session, TOKEN, token_id, now, now, row.expires_at)
     return True
 
 
@@ -42,7 +42,7 @@ async def revoke_family(db_session: AsyncSession, family_id: str, *, clock: Cloc
     last_expiry = await access_tokens.latest_family_expiry(db_session, family_id)
     await refresh_tokens.mark_family_unusable(db_session, family_id, now)
     await access_tokens.mark_family_revoked(db_session, family_id, now)
-    await _add(db_session, FAMILY, family_id, now, last_expiry)
+    await _add(db_session, FAMILY, family_id, now, now, last_expiry)
     return True
 
 
@@ -57,7 +57,7 @@ async def revoke_user(db_session: AsyncSession, user_id: str, *, clock: Clock = 
     last_expiry = await access_tokens.latest_user_expiry(db_session, user_id)
     await refresh_tokens.mark_user_unusable(db_session, user_id, now)
     await access_tokens.mark_user_revoked(db_session, user_id, now)
-    await _add(db_session, USER, user_id, not_after, last_expiry)
+    await _add(db_session, USER, user_id, now, not_after, last_expiry)
     return True
 
 
@@ -65,8 +65,9 @@ async def _add(
     db_session: AsyncSession,
     kind: RevocationKind,
     subject: str,
+    now: datetime,
     not_after: datetime,
     last_expiry: datetime | None,
 ) -> None:
     expires_at = max(not_after, last_expiry or not_after) + _MARGIN
-    await add_revocation(db_session, kind, subject, not_after=not_after, expires_at=expires_at)
+    await add_revocation(db_session, kind, subject, not_after=not_after, expires_at=expires_at, now=now)

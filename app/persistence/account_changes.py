@@ -1,32 +1,70 @@
-"""Users whose state every process keeps in memory: disabled ones and those with limits of their own."""
+"""What every process keeps in memory about users: who is disabled, and who has limits of their own."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Self
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.persistence.tables import UserRow
+from app.persistence.tables import AccountChangeCounterRow, UserRow
+
+ROWS_AT_ONCE = 1_000  # turned into Python objects between two turns of the event loop
 
 
-async def newest_user_change(db_session: AsyncSession) -> datetime | None:
-    """By the database's clock; None while there is no user."""
-    return await db_session.scalar(select(func.max(UserRow.changed_at)))
+class UserState(NamedTuple):
+    """A limit that is None follows the settings."""
 
+    user_id: str
+    is_disabled: bool
+    requests_per_minute: int | None
+    concurrent_requests: int | None
+    daily_tokens: int | None
+    change_number: int
 
-async def special_users(db_session: AsyncSession) -> Sequence[UserRow]:
-    """Disabled users and those with a limit of their own."""
-    query = select(UserRow).where(
-        or_(
-            UserRow.is_disabled,
-            UserRow.requests_per_minute.is_not(None),
-            UserRow.concurrent_requests.is_not(None),
-            UserRow.daily_tokens.is_not(None),
+    @classmethod
+    def of(cls, row: UserRow) -> Self:
+        return cls(
+            row.id,
+            row.is_disabled,
+            row.requests_per_minute,
+            row.concurrent_requests,
+            row.daily_tokens,
+            row.change_number,
         )
+
+
+async def newest_change_number(db_session: AsyncSession) -> int:
+    """Of all changes to users and revocations that were committed; 0 before the first."""
+    return await db_session.scalar(select(AccountChangeCounterRow.value)) or 0
+
+
+def special_users(db_session: AsyncSession) -> AsyncIterator[Sequence[UserState]]:
+    """Disabled users and those with a limit of their own."""
+    is_special = or_(
+        UserRow.is_disabled,
+        UserRow.requests_per_minute.is_not(None),
+        UserRow.concurrent_requests.is_not(None),
+        UserRow.daily_tokens.is_not(None),
     )
-    return (await db_session.scalars(query)).all()
+    return _user_states(db_session, is_special)
 
 
-async def users_changed_since(db_session: AsyncSession, since: datetime) -> Sequence[UserRow]:
-    """Every user changed at `since` or later, special or not any more."""
-    return (await db_session.scalars(select(UserRow).where(UserRow.changed_at >= since))).all()
+def users_changed_after(db_session: AsyncSession, change_number: int) -> AsyncIterator[Sequence[UserState]]:
+    """Every user with a later change, special or not any more."""
+    return _user_states(db_session, UserRow.change_number > change_number)
+
+
+async def _user_states(
+    db_session: AsyncSession, which: ColumnElement[bool]
+) -> AsyncIterator[Sequence[UserState]]:
+    columns = (
+        UserRow.id,
+        UserRow.is_disabled,
+        UserRow.requests_per_minute,
+        UserRow.concurrent_requests,
+        UserRow.daily_tokens,
+        UserRow.change_number,
+    )
+    result = await db_session.stream(select(*columns).where(which))
+    async for rows in result.partitions(ROWS_AT_ONCE):
+        yield [UserState(*row) for row in rows]

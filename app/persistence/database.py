@@ -32,6 +32,7 @@ COMMAND_SECONDS = 10
 BUSY_TIMEOUT_MS = 5_000  # how long one SQLite writer waits for another
 WAL_RETRY_SECONDS = 0.01
 READ_ONLY = {"gateway_read_only": True, "postgresql_readonly": True}
+ONE_SNAPSHOT = {"isolation_level": "REPEATABLE READ"}  # as SQLite has it anyway
 _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
@@ -48,8 +49,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        options = READ_ONLY if self._engine.dialect.name == "sqlite" else READ_ONLY | ONE_SNAPSHOT
         self._read_only_sessions = async_sessionmaker(
-            self._engine.execution_options(**READ_ONLY), expire_on_commit=False
+            self._engine.execution_options(**options), expire_on_commit=False
         )
 
     @property
@@ -60,9 +62,10 @@ class Database:
     async def session(self, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
         """One transaction, committed when the block ends, rolled back when it raises.
 
-        On SQLite a writing session holds the write lock from its first statement, so that what it
-        read is still true when it writes. Raises `DatabaseUnavailable` when the database cannot be
-        reached, is shutting down or gives up on the transaction.
+        A read-only one sees the database as it was at its first statement. On SQLite a writing session
+        holds the write lock from its first statement, so that what it read is still true when it
+        writes. Raises `DatabaseUnavailable` when the database cannot be reached, is shutting down or
+        gives up on the transaction.
         """
         sessions = self._read_only_sessions if read_only else self._sessions
         with database_errors():

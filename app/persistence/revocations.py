@@ -1,19 +1,35 @@
 """Revocation rows: written by whoever revokes, read by every process that verifies tokens."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Final, Literal
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Literal, NamedTuple, Self
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.persistence.columns import database_now
+from app.persistence.account_changes import ROWS_AT_ONCE
 from app.persistence.tables import RevocationRow
 
 RevocationKind = Literal["token", "family", "user"]
 TOKEN: Final = "token"  # noqa: S105  (a kind of revocation)
 FAMILY: Final = "family"
 USER: Final = "user"
+
+# A clock that was wrong and is set right must not bring a revoked token back to life.
+KEPT_AFTER_EXPIRY: Final = timedelta(days=30)
+
+
+class Revocation(NamedTuple):
+    """See `RevocationRow`."""
+
+    kind: str
+    subject: str
+    not_after: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, row: RevocationRow) -> Self:
+        return cls(row.kind, row.subject, row.not_after, row.expires_at)
 
 
 async def add_revocation(
@@ -23,19 +39,34 @@ async def add_revocation(
     *,
     not_after: datetime,
     expires_at: datetime,
+    now: datetime,
 ) -> None:
-    """Also drops the rows whose tokens have all expired, so that the table stays small."""
-    await db_session.execute(delete(RevocationRow).where(RevocationRow.expires_at <= database_now()))
+    """Also drops the rows whose tokens expired long ago, so that the table stays small."""
+    has_expired = RevocationRow.expires_at <= now - KEPT_AFTER_EXPIRY
+    await db_session.execute(delete(RevocationRow).where(has_expired))
     db_session.add(RevocationRow(kind=kind, subject=subject, not_after=not_after, expires_at=expires_at))
     await db_session.flush()
 
 
-async def revocations_since(db_session: AsyncSession, since: datetime | None) -> Sequence[RevocationRow]:
-    """Every row written at `since` or later by the database's clock; None asks for all."""
-    query = select(RevocationRow)
-    if since is not None:
-        query = query.where(RevocationRow.created_at >= since)
-    return (await db_session.scalars(query)).all()
+def revocations_expiring_after(
+    db_session: AsyncSession, moment: datetime
+) -> AsyncIterator[Sequence[Revocation]]:
+    return _revocations(db_session, RevocationRow.expires_at > moment)
+
+
+def revocations_added_after(
+    db_session: AsyncSession, change_number: int
+) -> AsyncIterator[Sequence[Revocation]]:
+    return _revocations(db_session, RevocationRow.change_number > change_number)
+
+
+async def _revocations(
+    db_session: AsyncSession, which: ColumnElement[bool]
+) -> AsyncIterator[Sequence[Revocation]]:
+    columns = (RevocationRow.kind, RevocationRow.subject, RevocationRow.not_after, RevocationRow.expires_at)
+    result = await db_session.stream(select(*columns).where(which))
+    async for rows in result.partitions(ROWS_AT_ONCE):
+        yield [Revocation(*row) for row in rows]
 
 
 async def user_revoked_until(db_session: AsyncSession, user_id: str) -> datetime | None:

@@ -4,10 +4,12 @@ Changes here need a migration under `alembic/versions`; `alembic check` compares
 """
 
 from datetime import datetime
+from typing import Annotated
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from app.persistence.change_number import next_change_number
 from app.persistence.columns import UtcDateTime, database_now
 
 ID_LENGTH = 64
@@ -21,6 +23,14 @@ SHA256_HEX_LENGTH = 64
 
 # SQLite numbers rows by itself only where the type is exactly INTEGER, which has 64 bits there.
 RowNumber = BigInteger().with_variant(Integer, "sqlite")
+
+# Of the newest change of a row; 0 for rows that are older than such numbers.
+ChangeNumber = Annotated[
+    int,
+    mapped_column(
+        BigInteger, default=next_change_number, onupdate=next_change_number, server_default="0", index=True
+    ),
+]
 
 
 class Base(DeclarativeBase):
@@ -50,7 +60,8 @@ class UserRow(Base):
     daily_tokens: Mapped[int | None]
     note: Mapped[str] = mapped_column(String(NOTE_LENGTH), default="")
     created_at: Mapped[datetime] = mapped_column(default=database_now())
-    changed_at: Mapped[datetime] = mapped_column(default=database_now(), onupdate=database_now(), index=True)
+    changed_at: Mapped[datetime] = mapped_column(default=database_now(), onupdate=database_now())
+    change_number: Mapped[ChangeNumber]
 
 
 class AccessTokenRow(Base):
@@ -102,8 +113,18 @@ class RevocationRow(Base):
     kind: Mapped[str] = mapped_column(String(16))  # "token" | "family" | "user"
     subject: Mapped[str] = mapped_column(String(ID_LENGTH))
     not_after: Mapped[datetime]
-    created_at: Mapped[datetime] = mapped_column(default=database_now(), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=database_now())
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    change_number: Mapped[ChangeNumber]
+
+
+class AccountChangeCounterRow(Base):
+    """One row: the newest number that `next_change_number` gave, 0 or no row before the first."""
+
+    __tablename__ = "account_change_counter"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[int] = mapped_column(BigInteger)
 
 
 class UsageRow(Base):

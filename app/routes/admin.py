@@ -69,16 +69,13 @@ router = APIRouter(prefix="/admin", tags=["admin"], route_class=guarded("admin")
 async def create_user(
     body: CreateUserRequest,
     principal: PrincipalDep,
-    database: DatabaseDep,
     account_changes: AccountChangesDep,
 ) -> UserResponse:
     """Names are unique. A user can do nothing before a token is issued for it."""
     changes = UserChanges(**body.model_dump(exclude_unset=True, exclude={"name"}))
-    async with database.session() as db_session:
+    async with account_changes.changing() as db_session:
         row = await accounts.create_user(db_session, principal.user_id, body.name, changes)
-        answer = UserResponse.of(row)
-    await account_changes.notice_now()
-    return answer
+        return UserResponse.of(row)
 
 
 @router.get(
@@ -123,16 +120,13 @@ async def update_user(
     user_id: Annotated[UserId, Path()],
     body: UpdateUserRequest,
     principal: PrincipalDep,
-    database: DatabaseDep,
     account_changes: AccountChangesDep,
 ) -> UserResponse:
     """Takes effect everywhere within a second. Enabling a user revives its tokens that still run."""
     values = body.model_dump(exclude_unset=True)
     changes = UserChanges(**values | {"use_defaults_for": frozenset(body.use_defaults_for)})
-    async with database.session() as db_session:
-        answer = UserResponse.of(await accounts.update_user(db_session, principal.user_id, user_id, changes))
-    await account_changes.notice_now()
-    return answer
+    async with account_changes.changing() as db_session:
+        return UserResponse.of(await accounts.update_user(db_session, principal.user_id, user_id, changes))
 
 
 @router.post(
@@ -147,12 +141,11 @@ async def issue_token(
     body: IssueTokenRequest,
     response: Response,
     principal: PrincipalDep,
-    database: DatabaseDep,
     issuer: TokenIssuerDep,
     account_changes: AccountChangesDep,
 ) -> IssuedTokensResponse:
     """An access token and, if asked for, the refresh token that begins a family. Shown this once."""
-    async with database.session() as db_session:
+    async with account_changes.changing() as db_session:
         user = await accounts.update_user(db_session, principal.user_id, body.user_id, _limits(body))
         issued = await tokens.issue_tokens(
             db_session,
@@ -164,7 +157,6 @@ async def issue_token(
             with_refresh=body.with_refresh,
             note=body.note,
         )
-    await account_changes.notice_now()
     response.headers.update(_NO_STORE)
     return IssuedTokensResponse.of(issued)
 
@@ -199,13 +191,11 @@ async def list_tokens(
 async def delete_token(
     token_id: Annotated[TokenId, Path()],
     principal: PrincipalDep,
-    database: DatabaseDep,
     account_changes: AccountChangesDep,
 ) -> None:
     """What came with it and can be refreshed lives on; to end that too, revoke the family."""
-    async with database.session() as db_session:
+    async with account_changes.changing() as db_session:
         await tokens.revoke_token(db_session, principal.user_id, token_id)
-    await account_changes.notice_now()
 
 
 @router.post(
@@ -218,18 +208,16 @@ async def delete_token(
 async def revoke_tokens(
     body: RevokeTokensRequest,
     principal: PrincipalDep,
-    database: DatabaseDep,
     account_changes: AccountChangesDep,
 ) -> None:
     """Takes effect everywhere within a second. A user's later tokens are not concerned."""
-    async with database.session() as db_session:
+    async with account_changes.changing() as db_session:
         if body.token_id:
             await tokens.revoke_token(db_session, principal.user_id, body.token_id)
         elif body.family_id:
             await tokens.revoke_family(db_session, principal.user_id, body.family_id)
         else:
             await tokens.revoke_user(db_session, principal.user_id, body.user_id)
-    await account_changes.notice_now()
 
 
 @router.get(

@@ -88,9 +88,8 @@ async def _revoke_access_token(services: Services, encoded: str) -> None:
         principal = services.access_tokens.verify(encoded)
     except AuthenticationError:
         return  # forged, expired or revoked: not valid, as asked (RFC 7009, section 2.2)
-    async with services.database.session() as db_session:
+    async with services.account_changes.changing() as db_session:
         await revoke_token(db_session, principal.token_id)
-    await services.account_changes.notice_now()
 
 
 async def _read(request: Request, model: type[Fields]) -> Fields:

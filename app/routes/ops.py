@@ -93,8 +93,7 @@ async def end_session(request: Request, principal: PrincipalDep, services: Servi
     """Ends a session that a link began; a token that was pasted goes on to live elsewhere."""
     answer = Response(status_code=204)
     clear_session(answer, request.scope)
-    if await sign_out(services.database, principal):
-        await services.account_changes.notice_now()
+    await sign_out(services.account_changes, principal)
     return answer
 
 
@@ -135,13 +134,16 @@ async def _file(path: str, request: Request) -> Response:
 async def _token_by_link(services: Services, issuer: TokenIssuerDep, secret: str, address: str) -> str:
     try:
         issued = await sign_in_by_link(
-            services.database, issuer, services.settings.auth, SignInLink(services.settings.data_dir), secret
+            services.account_changes,
+            issuer,
+            services.settings.auth,
+            SignInLink(services.settings.data_dir),
+            secret,
         )
     except errors.InvalidSignInLink:
         await services.address_limiter.check(address)
         await services.address_limiter.note_failure(address)
         raise
-    await services.account_changes.notice_now()
     return issued.access_token
 
 

@@ -188,13 +188,14 @@ async def make_process(
     made: list[AccountChanges] = []
 
     async def make(**account_changes_arguments: Any) -> Process:
-        arguments = {"poll_seconds": 3600.0, "clock": clock} | account_changes_arguments
+        arguments = {"poll_seconds": 3600.0, "clock": clock, "monotonic": clock}
+        arguments |= account_changes_arguments
         account_changes = AccountChanges(database, keys, **arguments)
         made.append(account_changes)
         await account_changes.start()
         access_tokens = AccessTokens(keys, account_changes, settings, clock=clock)
         issuer = TokenIssuer(access_tokens, settings)
-        refresh_tokens = RefreshTokens(database, issuer, account_changes, settings, clock=clock)
+        refresh_tokens = RefreshTokens(issuer, account_changes, settings, clock=clock)
         return Process(database, account_changes, access_tokens, issuer, refresh_tokens)
 
     yield make

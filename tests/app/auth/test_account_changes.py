@@ -4,14 +4,15 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, text, update
 
-from app.auth.account_changes import AccountChanges, UserLimits
+from app.auth.account_changes import CLOCK_MARGIN, RELOAD_SECONDS, AccountChanges
+from app.auth.account_view import UserLimits
 from app.auth.principal import Principal
 from app.auth.signing_keys import SigningKeys
 from app.auth.token_revocation import revoke_family, revoke_token, revoke_user
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.anyio
 
 MakeProcess = Callable[..., Awaitable[Process]]
 SECONDS = 10.0
+ONE_HOUR = timedelta(hours=1)
+ONE_DAY = timedelta(days=1)
 
 
 async def change_user(database: Database, **values: Any) -> None:
@@ -90,33 +93,173 @@ async def test_process_that_makes_a_change_knows_it_at_once(
     assert process.account_changes.is_revoked(principal)
 
 
-async def test_change_that_was_committed_out_of_order_is_seen(
-    process: Process, user: UserRow, database: Database
+@pytest.mark.parametrize("step", [-ONE_HOUR, ONE_DAY, -ONE_DAY], ids=["-1 h", "+1 day", "-1 day"])
+@pytest.mark.parametrize("kind", ["token", "family", "user", "disabled"])
+async def test_change_is_seen_whatever_the_clock_of_the_database_says(
+    process: Process, user: UserRow, database: Database, clock: FakeClock, kind: str, step: timedelta
 ) -> None:
-    late, early = await process.sign_in(user), await process.sign_in(user)
-    principal = process.access_tokens.verify(late.access_token)
-    async with database.session() as db_session:
-        await revoke_token(db_session, early.token_id)
+    issued, other = await process.sign_in(user), await process.sign_in(user)
+    assert issued.family_id is not None
+    principal = process.access_tokens.verify(issued.access_token)
+    async with database.session() as db_session:  # the newest change so far, by the clock as it was
+        await revoke_token(db_session, other.token_id, clock=clock)
     await process.account_changes.notice_now()
-    async with database.session() as db_session:  # stamped before, committed after
-        await revoke_token(db_session, late.token_id)
-        row = (
-            await db_session.scalars(select(RevocationRow).where(RevocationRow.subject == late.token_id))
-        ).one()
-        row.created_at -= timedelta(seconds=50)
+    async with database.session() as db_session:
+        match kind:
+            case "token":
+                await revoke_token(db_session, issued.token_id, clock=clock)
+            case "family":
+                await revoke_family(db_session, issued.family_id, clock=clock)
+            case "user":
+                await revoke_user(db_session, user.id, clock=clock)
+            case "disabled":
+                await db_session.execute(update(UserRow).values(is_disabled=True))
+        stamp = datetime.now(UTC) + step
+        await db_session.execute(
+            update(RevocationRow).where(RevocationRow.subject != other.token_id).values(created_at=stamp)
+        )
+        await db_session.execute(update(UserRow).values(changed_at=stamp))
     await process.account_changes.notice_now()
     assert process.account_changes.is_revoked(principal)
 
 
-async def test_user_that_was_changed_out_of_order_is_seen(
+async def test_later_number_waits_for_the_commit_of_an_earlier_one(
     process: Process, user: UserRow, database: Database
 ) -> None:
+    """Or a reader that has seen the later one would never look for the earlier one."""
+    early, late = await process.sign_in(user), await process.sign_in(user)
+    principal = process.access_tokens.verify(early.access_token)
+    has_drawn, may_commit = asyncio.Event(), asyncio.Event()
+
+    async def revoke_slowly() -> None:
+        async with database.session() as db_session:
+            await revoke_token(db_session, early.token_id)
+            has_drawn.set()
+            await may_commit.wait()
+
+    async def revoke_and_notice() -> None:
+        async with database.session() as db_session:
+            await revoke_token(db_session, late.token_id)
+        await process.account_changes.notice_now()
+        assert process.account_changes.is_revoked(principal)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(revoke_slowly())
+        await has_drawn.wait()
+        await process.account_changes.notice_now()
+        assert not process.account_changes.is_revoked(principal)
+        second = tasks.create_task(revoke_and_notice())
+        await asyncio.wait([second], timeout=0.2)
+        assert not second.done()
+        may_commit.set()
+
+
+async def test_change_of_this_process_holds_without_another_word_of_the_database(
+    process: Process, user: UserRow, database: Database
+) -> None:
+    changes = process.account_changes
+    issued, other = await process.sign_in(user), await process.sign_in(user)
+    principal, others = map(process.access_tokens.verify, (issued.access_token, other.access_token))
+    async with changes.changing() as db_session:
+        await revoke_token(db_session, issued.token_id)
+        assert not changes.is_revoked(principal)
+    assert changes.is_revoked(principal)
+    assert not changes.is_revoked(others)
+    async with changes.changing() as db_session:
+        row = await db_session.get_one(UserRow, user.id)
+        row.is_disabled, row.daily_tokens = True, 5
+    assert changes.is_revoked(others)
+    assert changes.limits_of(user.id) == UserLimits(None, None, 5)
+    await changes.notice_now()
+    assert changes.is_revoked(others)
+    await change_user(database, is_disabled=False)
+    await changes.notice_now()
+    assert not changes.is_revoked(others)
+
+
+async def test_change_that_is_rolled_back_is_not_in_force(process: Process, user: UserRow) -> None:
+    issued = await process.sign_in(user)
+    principal = process.access_tokens.verify(issued.access_token)
+
+    async def revoke_and_fail() -> None:
+        async with process.account_changes.changing() as db_session:
+            await revoke_token(db_session, issued.token_id)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await revoke_and_fail()
+    assert not process.account_changes.is_revoked(principal)
+
+
+async def test_what_was_changed_by_hand_is_seen_after_a_few_minutes(
+    process: Process, user: UserRow, database: Database, clock: FakeClock
+) -> None:
+    issued = await process.sign_in(user)
+    principal = process.access_tokens.verify(issued.access_token)
+    await process.account_changes.notice_now()
     async with database.session() as db_session:
-        db_session.add(UserRow(id="usr_2", name="bob"))
+        await db_session.execute(text("UPDATE users SET is_disabled = true"))
+    clock.advance(RELOAD_SECONDS - 1)
     await process.account_changes.notice_now()
-    await change_user(database, requests_per_minute=7, changed_at=user.changed_at - timedelta(seconds=50))
+    assert not process.account_changes.is_revoked(principal)
+    clock.advance(1)
     await process.account_changes.notice_now()
-    assert process.account_changes.limits_of(user.id) == UserLimits(7, None, None)
+    assert process.account_changes.is_revoked(principal)
+
+
+async def test_older_copy_of_the_database_is_read_whole(
+    process: Process, user: UserRow, database: Database
+) -> None:
+    issued = await process.sign_in(user)
+    principal = process.access_tokens.verify(issued.access_token)
+    await change_user(database, is_disabled=True)
+    await process.account_changes.notice_now()
+    assert process.account_changes.is_revoked(principal)
+    async with database.session() as db_session:
+        await db_session.execute(text("UPDATE account_change_counter SET value = 0"))
+        await db_session.execute(text("UPDATE users SET is_disabled = false, change_number = 0"))
+    await process.account_changes.notice_now()
+    assert not process.account_changes.is_revoked(principal)
+
+
+@pytest.mark.parametrize("step", [timedelta(hours=1), ONE_DAY, 20 * ONE_DAY])
+async def test_revocation_holds_when_a_clock_that_was_ahead_is_set_back(
+    make_process: MakeProcess, process: Process, user: UserRow, clock: FakeClock, step: timedelta
+) -> None:
+    """Also when others were revoked meanwhile, which drops what expired long ago."""
+    start = clock()
+    other = await make_process(monotonic=lambda: start)
+    issued, another = await process.sign_in(user), await process.sign_in(user)
+    principal = process.access_tokens.verify(issued.access_token)
+    async with process.account_changes.changing() as db_session:
+        await revoke_token(db_session, issued.token_id, clock=clock)
+    clock.advance(step.total_seconds())
+    async with process.account_changes.changing() as db_session:
+        await revoke_token(db_session, another.token_id, clock=clock)
+    started_meanwhile = await make_process(monotonic=lambda: start)
+    await other.account_changes.notice_now()
+    clock.advance(-step.total_seconds())
+    for one in (process, other, started_meanwhile, await make_process()):
+        await one.account_changes.notice_now()
+        assert one.account_changes.is_revoked(principal)
+
+
+async def test_subscriber_is_told_of_changes_and_of_nothing_else(
+    process: Process, user: UserRow, database: Database
+) -> None:
+    told: list[None] = []
+    process.account_changes.subscribe(lambda: told.append(None))
+    issued = await process.sign_in(user)
+    await process.account_changes.notice_now()
+    told.clear()
+    await process.account_changes.notice_now()
+    assert not told
+    await change_user(database, is_disabled=True)
+    await process.account_changes.notice_now()
+    assert len(told) == 1
+    async with process.account_changes.changing() as db_session:
+        await revoke_token(db_session, issued.token_id)
+    assert len(told) == 2
 
 
 async def test_limits_of_a_user_follow_the_operator(
@@ -165,12 +308,12 @@ async def test_revocation_is_forgotten_when_its_tokens_have_expired(
         await revoke_family(db_session, issued.family_id, clock=clock)
         await revoke_user(db_session, user.id, clock=clock)
     await process.account_changes.notice_now()
-    clock.advance(900 + 300)  # expired, whatever the leeway
+    clock.advance(CLOCK_MARGIN.total_seconds() + 900)
     await process.account_changes.notice_now()
     assert process.account_changes.is_revoked(principal)
     async with database.session() as db_session:
         await db_session.execute(delete(RevocationRow))
-    clock.advance(600)
+    clock.advance(RELOAD_SECONDS + 600)
     await process.account_changes.notice_now()
     assert not process.account_changes.is_revoked(principal)
 
@@ -235,13 +378,13 @@ async def test_poll_goes_on_after_an_unforeseen_error(
     issued = await process.sign_in(user)
     principal = other.access_tokens.verify(issued.access_token)
     async with database.engine.begin() as connection:
-        await connection.run_sync(lambda sync: RevocationRow.__table__.drop(sync))
+        await connection.execute(text("ALTER TABLE account_change_counter RENAME TO elsewhere"))
     with caplog.at_level(logging.WARNING):
         await pause.pass_round()
         await pause.pass_round()
     assert caplog.records
     async with database.engine.begin() as connection:
-        await connection.run_sync(lambda sync: RevocationRow.__table__.create(sync))
+        await connection.execute(text("ALTER TABLE elsewhere RENAME TO account_change_counter"))
     async with database.session() as db_session:
         await revoke_token(db_session, issued.token_id)
     await pause.pass_round()

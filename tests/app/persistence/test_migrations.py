@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, MetaData, insert, inspect, text
 
 from app.errors import DatabaseUnavailable
+from app.persistence.account_changes import newest_change_number, special_users, users_changed_after
 from app.persistence.database import Database
 from app.persistence.migrations import (
     is_up_to_date,
@@ -17,7 +19,8 @@ from app.persistence.migrations import (
     migration_transaction,
     upgrade_database,
 )
-from app.persistence.tables import Base
+from app.persistence.revocations import revocations_added_after, revocations_expiring_after
+from app.persistence.tables import Base, UserRow
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +75,42 @@ async def test_migration_is_undone_by_its_downgrade(database_url: str, revision:
     again = await migrate(database_url, lambda config: command.upgrade(config, revision))
     assert undone == before
     assert again == applied != before
+
+
+async def test_rows_from_before_are_older_than_every_numbered_change(database_url: str) -> None:
+    now = datetime.now(UTC)
+
+    def add_rows(connection: Connection) -> None:
+        old = MetaData()
+        old.reflect(connection, only=["users", "revocations"])
+        user = {"is_disabled": True, "note": "", "created_at": now, "changed_at": now}
+        connection.execute(insert(old.tables["users"]), [user | {"id": "usr_1", "name": "ada"}])
+        revocation = {"kind": "token", "not_after": now, "created_at": now, "expires_at": now}
+        connection.execute(insert(old.tables["revocations"]), [revocation | {"subject": "tok_1"}])
+
+    await migrate(database_url, lambda config: command.upgrade(config, "0003"))
+    async with migration_transaction(database_url) as connection:
+        await connection.run_sync(add_rows)
+    await upgrade_database(database_url)
+    database = Database(database_url)
+    async with database.session(read_only=True) as db_session:
+        assert await newest_change_number(db_session) == 0
+        users = [user async for users in special_users(db_session) for user in users]
+        assert [(user.user_id, user.change_number) for user in users] == [("usr_1", 0)]
+        before = revocations_expiring_after(db_session, now - timedelta(hours=1))
+        assert [row.subject async for rows in before for row in rows] == ["tok_1"]
+    async with database.session() as db_session:
+        (await db_session.get_one(UserRow, "usr_1")).is_disabled = False
+    async with database.session(read_only=True) as db_session:
+        assert await newest_change_number(db_session) == 1
+        changed = [user async for users in users_changed_after(db_session, 0) for user in users]
+        assert [user.user_id for user in changed] == ["usr_1"]
+        assert [rows async for rows in revocations_added_after(db_session, 0)] == []
+    await database.aclose()
+    await migrate(database_url, lambda config: command.downgrade(config, "0003"))
+    async with migration_transaction(database_url) as connection:
+        names = await connection.execute(text("SELECT name FROM users UNION SELECT subject FROM revocations"))
+        assert sorted(name for (name,) in names) == ["ada", "tok_1"]
 
 
 async def test_upgrades_that_start_together_all_succeed(database_url: str) -> None:

@@ -1,0 +1,104 @@
+"""What one process knows of revoked tokens, disabled users and limits of single users. In memory alone.
+
+Knows neither the database nor polls; `app/auth/account_changes.py` keeps it true.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.auth.principal import Principal
+from app.persistence.account_changes import UserState
+from app.persistence.revocations import FAMILY, TOKEN, USER, Revocation
+
+
+@dataclass(frozen=True, slots=True)
+class UserLimits:
+    """A user's own limits; None keeps the service's default."""
+
+    requests_per_minute: int | None
+    concurrent_requests: int | None
+    daily_tokens: int | None
+
+
+NO_LIMITS: Final = UserLimits(None, None, None)
+
+
+@dataclass(slots=True)
+class AccountView:
+    """Revocations by subject, each with when it may be forgotten, in Unix seconds.
+
+    `change_number` is that of the newest change which was read; all before it were read too. `ahead` are
+    this process's own changes of users after that, in their order.
+    """
+
+    tokens: dict[str, float] = field(default_factory=dict)
+    families: dict[str, float] = field(default_factory=dict)
+    users: dict[str, tuple[float, float]] = field(default_factory=dict)  # not after, forget at
+    disabled_users: set[str] = field(default_factory=set)
+    limits: dict[str, UserLimits] = field(default_factory=dict)
+    change_number: int = 0
+    ahead: list[UserState] = field(default_factory=list)
+
+    def is_revoked(self, principal: Principal) -> bool:
+        if principal.token_id in self.tokens or principal.user_id in self.disabled_users:
+            return True
+        if principal.family_id in self.families:
+            return True
+        user = self.users.get(principal.user_id)
+        return user is not None and principal.issued_at <= user[0]
+
+    def add_revocations(self, revocations: Iterable[Revocation]) -> None:
+        for revocation in revocations:
+            forget_at = revocation.expires_at.timestamp()
+            if revocation.kind == TOKEN:
+                self.tokens[revocation.subject] = forget_at
+            elif revocation.kind == FAMILY:
+                self.families[revocation.subject] = forget_at
+            elif revocation.kind == USER:
+                self._revoke_user(revocation.subject, revocation.not_after.timestamp(), forget_at)
+
+    def set_users(self, states: Iterable[UserState]) -> None:
+        for state in states:
+            limits = UserLimits(state.requests_per_minute, state.concurrent_requests, state.daily_tokens)
+            if limits == NO_LIMITS:
+                self.limits.pop(state.user_id, None)
+            else:
+                self.limits[state.user_id] = limits
+            if state.is_disabled:
+                self.disabled_users.add(state.user_id)
+            else:
+                self.disabled_users.discard(state.user_id)
+
+    def put_ahead(self, states: Iterable[UserState]) -> None:
+        """What this process changed and has not read yet. Something newer may have been read already."""
+        self.ahead += states
+        self._set_those_ahead()
+
+    def advance(self, change_number: int) -> None:
+        """Everything up to `change_number` is in now."""
+        self.change_number = change_number
+        self._set_those_ahead()
+
+    def follow(self, before: "AccountView") -> None:
+        """Take the place of `before`, of which no revocation is lost, whatever the database says now."""
+        self.tokens = before.tokens | self.tokens
+        self.families = before.families | self.families
+        for user_id, (not_after, forget_at) in before.users.items():
+            self._revoke_user(user_id, not_after, forget_at)
+        self.put_ahead(before.ahead)
+
+    def forget_expired(self, now: float) -> None:
+        """Drops what may be forgotten before `now`, in Unix seconds."""
+        self.tokens = {subject: until for subject, until in self.tokens.items() if until > now}
+        self.families = {subject: until for subject, until in self.families.items() if until > now}
+        self.users = {subject: both for subject, both in self.users.items() if both[1] > now}
+
+    def _set_those_ahead(self) -> None:
+        newer = (state for state in self.ahead if state.change_number > self.change_number)
+        self.ahead = sorted(newer, key=lambda state: state.change_number)
+        self.set_users(self.ahead)
+
+    def _revoke_user(self, user_id: str, not_after: float, forget_at: float) -> None:
+        known_not_after, known_forget_at = self.users.get(user_id, (not_after, forget_at))
+        self.users[user_id] = max(not_after, known_not_after), max(forget_at, known_forget_at)
