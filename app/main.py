@@ -1,8 +1,10 @@
 """The application factory: `uvicorn --factory app.main:create_app`."""
 
+import re
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.routing import Route
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from app.error_handlers import install_error_handlers
@@ -53,6 +55,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # Not include_router: it would match every path twice. A fixed path goes before one with parameters.
     routes = [route for router in ROUTERS for route in router.routes]
     app.router.routes.extend(sorted(routes, key=lambda route: "{" in getattr(route, "path", "")))
+    for route in app.router.routes:
+        if isinstance(route, Route):
+            route.path_regex = _without_control_characters(route.path_regex)
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
     install_error_handlers(app)
     remove_compress_type("text/event-stream")
@@ -62,3 +67,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(EarlyAnswersMiddleware)
     app.add_middleware(RequestLogMiddleware)
     return app
+
+
+def _without_control_characters(path_regex: re.Pattern[str]) -> re.Pattern[str]:
+    """Starlette's `$` also matches before a last line feed, its parameters all characters but a slash."""
+    pattern = path_regex.pattern.removesuffix("$") + r"\Z"
+    return re.compile(pattern.replace("[^/]+", r"[^/\x00-\x1f\x7f]+"))

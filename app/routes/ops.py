@@ -4,6 +4,7 @@ The files are public and hold nothing; the numbers need scope `ops`, administrat
 done by the same functions as `/admin`, audited like there.
 """
 
+import posixpath
 import time
 from pathlib import Path
 from typing import Annotated, Final
@@ -59,6 +60,8 @@ async def page(request: Request) -> Response:
 
 @public.get("/ops/assets/{path:path}")
 async def asset(path: str, request: Request) -> Response:
+    if path != posixpath.normpath(path):
+        raise errors.NotFound  # `main.js/` would be a second address of main.js
     return await _file(path, request)
 
 
