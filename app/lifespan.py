@@ -3,6 +3,7 @@
 In development the database is migrated and keys are made; production is given both.
 """
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from app.limits.daily_tokens import TokensUsedToday
 from app.limits.limiter import build_limiter
 from app.limits.memory_budget import MemoryBudget
 from app.media.decoding import MediaDecoder
+from app.ops.exposure import exposures
 from app.ops.history import History
 from app.ops.logging import configure_logging
 from app.ops.memory_metrics import MemoryMetrics
@@ -33,6 +35,8 @@ from app.settings import Settings
 from app.telemetry.build import build_telemetry
 from inference import BackendConfig, EngineConfig, ScriptedConfig, build_backend
 
+logger = logging.getLogger(__name__)
+
 
 class OutdatedDatabase(Exception):
     """The database has not the tables of this version. The message says what to run."""
@@ -43,6 +47,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Raises `InvalidSigningKeys`, `InvalidCheckpoint`, `DatabaseUnavailable`, `OutdatedDatabase`."""
     settings: Settings = app.state.settings
     configure_logging(settings.log_level)
+    for _, sentence in exposures(settings):
+        logger.warning(sentence)
     async with AsyncExitStack() as stack:
         app.state.services = await open_services(settings, stack, app.version)
         yield

@@ -6,12 +6,11 @@ every secret, and a missing, weak or sample one stops the start with one sentenc
 
 import re
 from datetime import timedelta
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -22,29 +21,19 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-SAMPLE_PASSWORDS = frozenset(
-    {
-        "",
-        "admin",
-        "change-me",
-        "changeme",
-        "gateway",
-        "guest",
-        "password",
-        "postgres",
-        "redis",
-        "secret",
-        "test",
-    }
-)
-MIN_PASSWORD_LENGTH = 12
+from app.networks import Network, is_everybody, networks_of
+
+if TYPE_CHECKING:
+    from app.server_urls import ServerURL
+
 LONGEST_ACCESS_TOKEN_TTL = timedelta(days=90)
 
 _COMMA_SEPARATED = NoDecode
+_EVERYBODY = "*"
 _HEADER = re.compile(r"\s*[A-Za-z0-9-]+=[\x21-\x7e]+\s*", re.ASCII)
 
 
-class _Section(BaseModel, frozen=True, extra="forbid"):
+class _Section(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     pass
 
 
@@ -218,13 +207,8 @@ class TelemetrySettings(_Section):
     @classmethod
     def _is_address(cls, endpoint: str | None) -> str | None:
         if endpoint is not None:
-            try:
-                parts = urlsplit(endpoint)
-                is_port = parts.port != 0
-            except ValueError:  # its words quote the value
-                raise ValueError("write an address like http://collector:4318") from None
-            is_address = parts.scheme in ("http", "https") and parts.hostname and is_port
-            if not is_address or parts.query or parts.fragment:
+            parts = _split(endpoint)
+            if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
                 raise ValueError("write an address like http://collector:4318")
             if parts.username is not None or parts.password is not None:
                 raise ValueError("secrets belong into GATEWAY_TELEMETRY__HEADERS, not into the address")
@@ -252,6 +236,7 @@ class Settings(BaseSettings):
         env_file=".env",
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,
         nested_model_default_partial_update=True,
     )
 
@@ -301,17 +286,19 @@ class Settings(BaseSettings):
         60.0, ge=0, le=600, description="how long running requests may finish after SIGTERM"
     )
     metrics_networks: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
-        ("127.0.0.0/8", "::1/128"), description="addresses that read `/metrics` without a token"
+        ("127.0.0.0/8", "::1/128"),
+        description="addresses that read `/metrics` without a token, when no proxy stands between",
     )
     metrics_users: int = Field(
         0, ge=0, le=1000, description="users whose ids `/metrics` may show; further ones are counted together"
     )
     forwarded_allow_ips: str = Field(
-        "127.0.0.1", description="proxies whose `X-Forwarded-*` is believed, with commas between them"
+        "127.0.0.1,::1",
+        description="proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses or "
+        "networks or `localhost`, with commas between them; `*`: everybody, who may then claim any address",
     )
     public_url: str | None = Field(
         None,
-        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$",
         description="where this gateway is reached, as `https://gateway.example.com`; for links it prints",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -362,11 +349,39 @@ class Settings(BaseSettings):
     @classmethod
     def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
         try:
-            for network in networks:
-                ip_network(network)
+            networks_of(networks)
         except ValueError:  # its words quote the value
             raise ValueError("write networks like 10.0.0.0/8 or fd00::/8, with commas between them") from None
         return networks
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _are_proxies(cls, proxies: str) -> str:
+        if proxies.strip() != _EVERYBODY:
+            try:
+                networks_of(_items(proxies))
+            except ValueError:  # its words quote the value
+                raise ValueError(
+                    "write addresses or networks like 10.0.0.0/8, with commas between them, or * alone"
+                ) from None
+        return proxies
+
+    @field_validator("database_url", "redis_url")
+    @classmethod
+    def _can_be_read(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if url is not None and info.field_name is not None:
+            _read_server_url(info.field_name, url)
+        return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_public(cls, url: str | None) -> str | None:
+        if url is not None:
+            parts = _split(url)
+            is_origin = parts is not None and url == f"{parts.scheme}://{parts.netloc}" and "@" not in url
+            if parts is None or parts.scheme not in ("http", "https") or not is_origin:
+                raise ValueError("write an address like https://gateway.example.com, without a path")
+        return url
 
     @model_validator(mode="after")
     def _production_is_given_its_secrets(self) -> Self:
@@ -376,16 +391,29 @@ class Settings(BaseSettings):
             raise ValueError("GATEWAY_AUTH__KEYS_DIR must be set in production: a directory of signing keys")
         if self.backend == "scripted":
             raise ValueError("GATEWAY_BACKEND=scripted is for tests; production needs a real backend")
-        for name, url in (
-            ("GATEWAY_DATABASE_URL", self.database_url),
-            ("GATEWAY_REDIS_URL", self.redis_url),
-        ):
-            if url is not None and not _has_strong_password(url.get_secret_value()):
+        for name, url in (("database_url", self.database_url), ("redis_url", self.redis_url)):
+            if url is not None and not _has_strong_password(name, url):
                 raise ValueError(
-                    f"the password in {name} is missing, a sample or shorter than {MIN_PASSWORD_LENGTH} "
-                    "characters; give it a long random one"
+                    f"the password in GATEWAY_{name.upper()} is missing, short or easy to guess; give it a "
+                    "long random one, as `openssl rand -hex 24` makes"
                 )
+        if any(map(is_everybody, self.networks_of_metrics)):
+            raise ValueError(
+                "GATEWAY_METRICS_NETWORKS must not let everybody read /metrics in production; list the "
+                "addresses of Prometheus, or give it a token with scope ops"
+            )
         return self
+
+    @property
+    def networks_of_metrics(self) -> tuple[Network, ...]:
+        return networks_of(self.metrics_networks)
+
+    @property
+    def trusted_proxies(self) -> str | list[str]:
+        """As uvicorn takes them: `*`, or networks."""
+        if self.forwarded_allow_ips.strip() == _EVERYBODY:
+            return _EVERYBODY
+        return list(map(str, networks_of(_items(self.forwarded_allow_ips))))
 
     @property
     def effective_database_url(self) -> str:
@@ -409,9 +437,29 @@ def unknown_variables() -> list[str]:
     return sorted({name.upper() for name in given if name.upper().startswith("GATEWAY_")} - known)
 
 
-def _has_strong_password(url: str) -> bool:
-    parts = urlsplit(url)
-    if parts.scheme.startswith("sqlite") or parts.scheme.endswith("unix"):
-        return True
-    password = parts.password or ""
-    return password.lower() not in SAMPLE_PASSWORDS and len(password) >= MIN_PASSWORD_LENGTH
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _split(url: str) -> SplitResult | None:
+    """None for what is no URL: the words of urllib's errors quote it."""
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port != 0
+    except ValueError:
+        return None
+    return parts if parts.hostname and has_port else None
+
+
+def _read_server_url(name: str, url: SecretStr) -> "ServerURL":
+    from app.server_urls import read_database_url, read_redis_url  # which says why not at the top
+
+    read = read_database_url if name == "database_url" else read_redis_url
+    return read(url.get_secret_value())
+
+
+def _has_strong_password(name: str, url: SecretStr) -> bool:
+    from app.secret_strength import is_strong  # which says what it costs
+
+    read = _read_server_url(name, url)
+    return not read.needs_password or is_strong(read.password, read.known)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.auth.signing_keys import InvalidSigningKeys, load_signing_keys
 from app.cli.environment import describe_database
 from app.errors import DatabaseUnavailable
+from app.ops.exposure import exposures
 from app.persistence.database import Database, sqlite_path
 from app.persistence.migrations import is_up_to_date
 from app.settings import Settings, unknown_variables
@@ -23,7 +24,6 @@ from inference import EngineConfig, InferenceError, check_engine, check_speech_r
 
 State = Literal["ok", "warning", "wrong"]
 REDIS_SECONDS: Final = 2.0
-EVERYBODY: Final = frozenset({"*", "0.0.0.0/0", "::/0"})
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 MADE_AT_START: Final = "is made at the first start"
 _REASONS: Final = {
@@ -50,6 +50,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _settings(settings),
         _variables(),
         _proxies(settings),
+        _metrics(settings),
         _data_directory(settings),
         await _database(settings),
         _signing_keys(settings),
@@ -76,15 +77,20 @@ def _variables() -> Finding:
 
 
 def _proxies(settings: Settings) -> Finding:
-    believed = settings.forwarded_allow_ips
-    if EVERYBODY & {address.strip() for address in believed.split(",")}:
-        return Finding(
-            "proxies",
-            "warning",
-            "everybody is believed: a client can claim any address, and so pass limits per address and read "
-            "/metrics; set GATEWAY_FORWARDED_ALLOW_IPS to your proxy's",
-        )
-    return Finding("proxies", "ok", f"{believed or 'nobody'} may say whom it speaks for")
+    for part, sentence in exposures(settings):
+        if part == "proxies":
+            return Finding(part, "warning", sentence)
+    return Finding("proxies", "ok", f"{settings.forwarded_allow_ips or 'nobody'} may say whom it speaks for")
+
+
+def _metrics(settings: Settings) -> Finding:
+    for part, sentence in exposures(settings):
+        if part == "metrics":
+            return Finding(part, "warning", sentence)
+    readers = ", ".join(settings.metrics_networks) or "nobody"
+    return Finding(
+        "metrics", "ok", f"{readers} may read /metrics without a token, when no proxy stands between"
+    )
 
 
 def _data_directory(settings: Settings) -> Finding:

@@ -12,6 +12,7 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.cli.joined_writes import JoinedWrites
+from app.networks import unmapped
 
 MAX_HEAD_BYTES: Final = 64 * 1024  # the request line and the headers
 HEAD_SECONDS: Final = 30.0
@@ -40,6 +41,8 @@ class BoundedHTTPProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(JoinedWrites(transport, self.loop))
+        if self.client is not None:
+            self.client = (unmapped(self.client[0]), self.client[1])
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:

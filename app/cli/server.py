@@ -6,6 +6,7 @@ import gc
 import math
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -82,7 +83,7 @@ async def _serve(serving: Serving, listener: socket.socket) -> None:
         server_header=False,
         date_header=True,
         proxy_headers=True,
-        forwarded_allow_ips=serving.settings.forwarded_allow_ips,
+        forwarded_allow_ips=serving.settings.trusted_proxies,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, math.ceil(serving.settings.drain_seconds)),
         backlog=BACKLOG,
@@ -120,7 +121,8 @@ async def _start_words(serving: Serving, listener: socket.socket, database: Data
         demo = NewToken(DEMO_USER, DEMO_SCOPES, DEMO_LIFETIME_SECONDS, note="gateway serve --demo")
         lines += demo_lines(urls[0], (await issue_token(settings, demo)).access_token)
     sign_in_link = None
-    if await is_first_visit(database):
+    # A log keeps what is printed, and more people read it than may sign in.
+    if sys.stdout.isatty() and await is_first_visit(database):
         sign_in_link = SignInLink(settings.data_dir).create(settings.public_url or urls[0])
     lines += start_lines(settings, urls, describe_database(settings), sign_in_link)
     return "\n".join(lines)

@@ -22,8 +22,10 @@ from redis.retry import Retry
 from slowapi import Limiter
 
 from app.errors import RateLimitExceeded
+from app.networks import unmapped
 
 _IPV6_NETWORK_BITS: Final = 64  # what one customer is given; counting single addresses counts nothing
+_LOOPBACK: Final = "127.0.0.1"  # ::1 is the same machine
 _REDIS_SECONDS: Final = 0.5  # to connect, and to answer
 _REDIS_RETRY_SECONDS: Final = 5.0  # during which a silent Redis is left alone
 _MEMORY: Final = "memory://"
@@ -137,15 +139,15 @@ class AddressLimiter:
 
 
 def address_key(address: str) -> str:
-    """What is counted as one client: an IPv4 address, or the /64 network of an IPv6 one."""
+    """What is counted as one client: an IPv4 address, the /64 network of an IPv6 one, this machine."""
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(unmapped(address))
     except ValueError:
         return "unknown"  # a Unix socket; all of them are one client
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
+    if parsed.is_loopback:
+        return _LOOPBACK
     return str(ipaddress.IPv6Network((int(parsed), _IPV6_NETWORK_BITS), strict=False))
 
 

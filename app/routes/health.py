@@ -1,7 +1,6 @@
 """For machines: is the process alive, can it serve, and what has it done."""
 
-import ipaddress
-from collections.abc import Iterable
+import re
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
@@ -10,6 +9,7 @@ from starlette.types import Scope
 
 from app.auth.principal import Principal
 from app.dependencies import ServicesDep
+from app.networks import is_in_networks
 from app.openapi import SCHEME
 from app.ops.metrics import CONTENT_TYPE
 from app.ops.readiness import readiness_of
@@ -18,14 +18,24 @@ from app.schemas.health import HealthResponse, ReadinessComponents, ReadinessRes
 from app.schemas.problems import problem_responses
 from app.services import Services
 
+# What proxies, balancers and content delivery networks add to the requests of others.
+_FORWARDING: Final = re.compile(
+    r"forwarded|via|cdn-loop|(true-|fastly-)?client-ip|(x-forwarded|x-original|x-envoy|x-azure|x-appengine|x-proxy|cf)-.*"
+    r"|x-forwarded|x-real-ip|x-(cluster-)?client-ip|x-remote-(ip|addr)"
+)
+
 
 class MetricsRoute(GuardedRoute):
-    """Scope `ops`, or an address in `GATEWAY_METRICS_NETWORKS`, where Prometheus is."""
+    """Scope `ops`, or an address in `GATEWAY_METRICS_NETWORKS`, where Prometheus is.
+
+    The address counts for requests that come from it directly alone: what passed a proxy could be anybody's.
+    """
 
     access = Access("ops", generates=False, accepts=JSON, takes_media=False)
 
     async def _authenticate(self, services: Services, scope: Scope, headers: Headers) -> Principal | None:
-        if is_in_networks(client_address(scope), services.settings.metrics_networks):
+        is_direct = not any(map(_FORWARDING.fullmatch, headers))
+        if is_direct and is_in_networks(client_address(scope), services.settings.networks_of_metrics):
             return None
         return await super()._authenticate(services, scope, headers)
 
@@ -83,18 +93,8 @@ async def readiness(services: ServicesDep, response: Response) -> ReadinessRespo
     openapi_extra={"security": [{SCHEME: []}, {}]},
 )
 async def metrics(services: ServicesDep) -> Response:
-    """Addresses that the operator listed are let in without a token."""
+    """Addresses that the operator listed are let in without a token, unless the request passed a proxy."""
     return Response(services.metrics.expose(), media_type=CONTENT_TYPE)
-
-
-def is_in_networks(address: str, networks: Iterable[str]) -> bool:
-    """False for what is no address, as a client on a Unix socket has none."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return any((mapped or parsed) in ipaddress.ip_network(network) for network in networks)
 
 
 router.routes.extend(metrics_router.routes)

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from app.auth.token_issuer import TokenIssuer
 from app.cli.http_protocol import BoundedHTTPProtocol
+from app.cli.preflight import listen
 from app.main import create_app
 from app.persistence.tables import UserRow
 from app.services import Services
@@ -29,6 +30,7 @@ ALL_SCOPES = "chat vision speech"
 class Gateway:
     """`client` speaks to it over loopback with no token; `call` with a token of the user `alice`."""
 
+    app: FastAPI
     services: Services
     client: httpx.AsyncClient
     port: int
@@ -121,15 +123,17 @@ async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Ga
 @asynccontextmanager
 async def connected_gateway(app: FastAPI) -> AsyncIterator[Gateway]:
     """Served, with a client. The application's lifespan must have been entered."""
-    async with serving(app, app.state.settings.forwarded_allow_ips) as port:
+    async with serving(app, app.state.settings.trusted_proxies) as port:
         base_url = f"http://127.0.0.1:{port}"
         # Plain HTTP needs no certificates, and loading them takes longer than most tests.
         async with httpx.AsyncClient(base_url=base_url, timeout=30, verify=False) as client:
-            yield Gateway(app.state.services, client, port)
+            yield Gateway(app, app.state.services, client, port)
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, forwarded_allow_ips: str = "127.0.0.1") -> AsyncIterator[int]:
+async def serving(
+    app: FastAPI, forwarded_allow_ips: str | list[str] = "127.0.0.1", host: str = "127.0.0.1"
+) -> AsyncIterator[int]:
     """uvicorn's protocol on a free port. Its `Server` would add a tenth of a second at each end."""
     config = uvicorn.Config(
         app,
@@ -142,8 +146,9 @@ async def serving(app: FastAPI, forwarded_allow_ips: str = "127.0.0.1") -> Async
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
+    listener = listen(host, 0)
     server = await loop.create_server(
-        lambda: BoundedHTTPProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        lambda: BoundedHTTPProtocol(config=config, server_state=state, app_state={}), sock=listener
     )
     try:
         yield server.sockets[0].getsockname()[1]

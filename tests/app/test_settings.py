@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from app.cli.command_failed import CommandFailed
+from app.cli.environment import load_settings
 from app.lifespan import backend_config
 from app.schemas.admin import MAX_LIFETIME_SECONDS
 from app.settings import AuthSettings, EngineSettings, Settings, TelemetrySettings
 from inference import EngineConfig
 
-DATABASE_URL = "postgresql://gateway:a-long-password@postgres/gateway"
+STRONG = "7f1d0b9c4e2a8365"
+DATABASE_URL = f"postgresql://gateway:{STRONG}@postgres/gateway"
 
 
 @pytest.fixture
@@ -57,6 +60,128 @@ def test_weak_secret_in_a_file_is_refused_in_production(secrets_dir: Path) -> No
     (secrets_dir / "gateway_database_url").write_text("postgresql://gateway:changeme@postgres/gateway")
     with pytest.raises(ValidationError, match="the password in GATEWAY_DATABASE_URL"):
         Settings(_env_file=None, env="production", auth={"keys_dir": secrets_dir})
+
+
+GUESSABLE = [
+    "",
+    "changeme",
+    "aaaaaaaaaaaa",
+    "passwordpassword",
+    "gateway-gateway",
+    "abcabcabcabcabc",
+    "123456789012345",
+    "qwertyuiopasdf",
+    "change-me-please",
+    "postgres-password-1",
+    "supersecretpassword",
+    "yourpasswordhere",
+    "Passw0rd2024!!",
+    "cachecachecache",
+    "%61" * 12,
+    "x8Kq2ZpL0vT",
+]
+
+
+@pytest.mark.parametrize("password", GUESSABLE)
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("database_url", "postgresql://gateway:{}@cache/x"),
+        ("redis_url", "redis://:{}@cache:6379/0"),
+        ("redis_url", "rediss://gateway:{}@cache/0"),
+        ("redis_url", "redis://cache/0?password={}"),
+    ],
+)
+def test_password_that_can_be_guessed_is_refused_in_production(
+    tmp_path: Path, name: str, url: str, password: str
+) -> None:
+    given = {name: url.format(password)}
+    with pytest.raises(
+        ValidationError, match=f"the password in GATEWAY_{name.upper()} is missing"
+    ) as refusal:
+        Settings(_env_file=None, env="production", auth={"keys_dir": tmp_path}, **given)
+    assert not password or password not in str(refusal.value)
+    assert Settings(_env_file=None, **given).env == "development"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [STRONG, "x8Kq2ZpL0vTn", "correct-horse-battery-staple", "%2F%40" + STRONG, 5 * STRONG],
+)
+def test_password_that_is_hard_to_guess_is_taken_in_production(tmp_path: Path, password: str) -> None:
+    for given in (
+        {"database_url": f"postgresql://gateway:{password}@postgres/gateway"},
+        {"redis_url": f"redis://:{password}@cache:6379/0"},
+    ):
+        assert Settings(_env_file=None, env="production", auth={"keys_dir": tmp_path}, **given)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////var/lib/gateway/x.db", "unix:///run/redis.sock?db=1"])
+def test_files_and_sockets_need_no_password(tmp_path: Path, url: str) -> None:
+    name = "database_url" if url.startswith("sqlite") else "redis_url"
+    assert Settings(_env_file=None, env="production", auth={"keys_dir": tmp_path}, **{name: url})
+
+
+@pytest.mark.parametrize("networks", ["0.0.0.0/0", "10.0.0.0/8,::/0", "0.0.0.0/1,128.0.0.0/1"])
+def test_metrics_for_everybody_stop_a_start_in_production(tmp_path: Path, networks: str) -> None:
+    assert Settings(_env_file=None, metrics_networks=networks)
+    with pytest.raises(ValidationError, match="GATEWAY_METRICS_NETWORKS must not let everybody read"):
+        Settings(_env_file=None, env="production", auth={"keys_dir": tmp_path}, metrics_networks=networks)
+
+
+MALFORMED = [
+    ("database_url", "s3cret"),
+    ("database_url", "mysql://gateway:s3cret@db/x"),
+    ("database_url", "postgresql+psycopg://gateway:s3cret@db/x"),
+    ("database_url", "postgresql://gateway:s3cret@db:port/x"),
+    ("database_url", "postgresql://gateway:s3cret@db:99999/x"),
+    ("database_url", "postgresql://gateway:s3cret@[::1/x"),
+    ("database_url", "postgresql://[s3cret"),
+    ("database_url", "postgresql:///s3cret"),
+    ("database_url", "postgresql://gateway:s3cret@db/x?sslmode=require"),
+    ("redis_url", "s3cret"),
+    ("redis_url", "http://:s3cret@cache"),
+    ("redis_url", "redis://:s3cret@cache:port/0"),
+    ("redis_url", "redis://:s3cret@cache:99999/0"),
+    ("redis_url", "redis://:s3cret@[::1/0"),
+    ("redis_url", "redis://:s3cret@cache/first"),
+    ("redis_url", "redis://:s3cret@cache/0?timeout=1"),
+    ("redis_url", "redis://:s3cret@cache/0?socket_timeout=long"),
+    ("public_url", "s3cret"),
+    ("public_url", "http://[s3cret"),
+    ("public_url", "http://s3cret:port"),
+    ("public_url", "http://user:s3cret@host"),
+    ("public_url", "https://host/s3cret"),
+    ("public_url", "ftp://s3cret"),
+    ("forwarded_allow_ips", "s3cret"),
+    ("forwarded_allow_ips", "10.0.0.1/8,s3cret"),
+    ("forwarded_allow_ips", "127.0.0.1,*"),
+    ("metrics_networks", "s3cret"),
+    ("telemetry__endpoint", "http://s3cret:port"),
+    ("telemetry__headers", "s3cret"),
+    ("limits__requests_per_minute", "s3cret"),
+    ("request_timeout_seconds", "s3cret"),
+    ("auth__access_token_ttl", "s3cret"),
+    ("env", "s3cret"),
+    ("secrets_dir", "/s3cret"),
+]
+
+
+@pytest.mark.parametrize("env", ["development", "production"])
+@pytest.mark.parametrize(("name", "value"), MALFORMED)
+def test_malformed_value_is_refused_by_the_settings_name_and_never_quoted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, env: str, name: str, value: str
+) -> None:
+    monkeypatch.setenv("GATEWAY_AUTH__KEYS_DIR", str(tmp_path))
+    monkeypatch.setenv("GATEWAY_ENV", env)
+    monkeypatch.setenv(f"GATEWAY_{name.upper()}", value)
+    with pytest.raises(ValidationError) as refusal:
+        Settings(_env_file=None)
+    assert tuple(name.split("__")) in {error["loc"] for error in refusal.value.errors()}
+    assert "s3cret" not in str(refusal.value)
+    with pytest.raises(CommandFailed, match=f"GATEWAY_{name.upper()} is not valid: ") as sentence:
+        load_settings()
+    assert "s3cret" not in str(sentence.value)
 
 
 def test_directory_of_secrets_that_is_not_there_is_named(secrets_dir: Path) -> None:

@@ -55,10 +55,21 @@ async def test_brake_on_failed_sign_ins_counts_the_phone_and_not_nginx(
 
 async def test_gateway_believes_nobody_but_its_proxy(start_gateway: StartGateway) -> None:
     """Straight to it, past nginx: what an address may claim depends on whether it is the proxy's."""
-    claim = {"X-Forwarded-For": "192.0.2.1"}
-    for proxy, status in (("127.0.0.77", 401), ("127.0.0.1", 200)):
-        gateway = await start_gateway(metrics_networks=("192.0.2.0/24",), forwarded_allow_ips=proxy)
-        assert (await gateway.client.get("/metrics", headers=claim)).status_code == status
+    for proxy, status in (("127.0.0.77", 429), ("127.0.0.1", 401)):
+        gateway = await start_gateway(limits={"auth_attempts_per_minute": 1}, forwarded_allow_ips=proxy)
+        for address, expected in (("192.0.2.1", 401), ("192.0.2.2", status)):
+            headers = NEVER_VALID | {"X-Forwarded-For": address}
+            assert (await gateway.client.get("/v1/models", headers=headers)).status_code == expected
+
+
+async def test_metrics_are_open_to_nobody_through_nginx(
+    start_gateway: StartGateway, start_nginx: StartNginx
+) -> None:
+    """Whatever address it has: the exemption is for who comes to the gateway itself."""
+    gateway = await start_gateway(metrics_networks=("127.0.0.0/8",))
+    async with start_nginx(gateway.port).client(PHONE) as client:
+        assert (await client.get("/metrics")).status_code == 401
+    assert (await gateway.client.get("/metrics")).status_code == 200
 
 
 def operators_paths() -> list[str]:

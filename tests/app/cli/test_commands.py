@@ -103,7 +103,7 @@ def test_file_of_secrets_that_cannot_be_read_is_said_in_one_sentence(run: Run, t
     (tmp_path / "gateway_redis_url").write_bytes(b"redis://:\xff@localhost")
     failed = run("doctor", GATEWAY_SECRETS_DIR=str(tmp_path))
     assert failed.code == 1
-    assert "A file in GATEWAY_SECRETS_DIR cannot be read" in failed.out
+    assert "A file in GATEWAY_SECRETS_DIR, or .env, cannot be read" in failed.out
 
 
 def test_production_is_prepared_with_three_commands(run: Run, tmp_path: Path) -> None:

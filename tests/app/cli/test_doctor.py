@@ -67,6 +67,12 @@ def test_names_that_set_nothing_are_found_in_the_environment_and_the_file(run: R
     assert "s3cret" not in examined.out + examined.err
 
 
+@pytest.mark.parametrize("readers", ["0.0.0.0/0", "::/0", "203.0.113.0/24"])
+def test_metrics_that_strangers_may_read_are_found(run: Run, readers: str) -> None:
+    examined = run("doctor", GATEWAY_METRICS_NETWORKS=f"127.0.0.0/8,{readers}")
+    assert (examined.code, state_of(examined, "metrics")) == (0, "warning")
+
+
 @pytest.mark.parametrize("believed", ["*", "10.0.0.1, 0.0.0.0/0"])
 def test_belief_in_every_proxy_is_found(run: Run, believed: str) -> None:
     examined = run("doctor", GATEWAY_FORWARDED_ALLOW_IPS=believed)

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,29 +58,37 @@ class Server:
 def serve(own_settings: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
     """Starts `gateway serve ARGUMENTS…` on a free port; keywords are settings."""
     started: list[subprocess.Popen[str]] = []
+    with ExitStack() as terminals:
 
-    def serve(*arguments: str, until: str = "  issue a token", **settings: str) -> Server:
-        process = subprocess.Popen(
-            [GATEWAY, "serve", "--port", "0", *arguments],
-            env=os.environ | settings,
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        assert process.stdout is not None
-        words: list[str] = []
-        while not words or not words[-1].startswith(until):
-            line = process.stdout.readline()
-            assert line, f"it ended after {words}"
-            words.append(line.rstrip("\n"))
-        return Server(process, words)
+        def serve(
+            *arguments: str, until: str = "  issue a token", on_terminal: bool = False, **settings: str
+        ) -> Server:
+            terminal, output = os.openpty() if on_terminal else (None, subprocess.PIPE)
+            process = subprocess.Popen(
+                [GATEWAY, "serve", "--port", "0", *arguments],
+                env=os.environ | settings,
+                cwd=tmp_path,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            started.append(process)
+            stdout = process.stdout
+            if terminal is not None:
+                os.close(output)
+                stdout = terminals.enter_context(open(terminal))
+            assert stdout is not None
+            words: list[str] = []
+            while not words or not words[-1].startswith(until):
+                line = stdout.readline()
+                assert line, f"it ended after {words}"
+                words.append(line.rstrip("\n"))
+            return Server(process, words)
 
-    yield serve
-    for process in started:
-        process.kill()
-        process.communicate()
+        yield serve
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
 def count_usage(data: Path) -> int:
@@ -114,7 +123,7 @@ def test_block_says_how_to_issue_a_token(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_first_start_prints_a_link_that_signs_in_and_later_ones_say_how_to_get_one(serve: Serve) -> None:
-    server = serve()
+    server = serve(on_terminal=True)
     link, _, explanation = server.block["ops page"].partition(" ")
     address, _, secret = link.partition("#link=")
     assert (address, explanation.strip()) == (f"{server.url}/ops", "(once, within 30 minutes)")
@@ -122,11 +131,18 @@ def test_first_start_prints_a_link_that_signs_in_and_later_ones_say_how_to_get_o
     signed_in = httpx.post(f"{server.url}/ops/session", headers=ours, json={"link": secret})
     assert signed_in.json()["scopes"] == ["admin", "ops"]
     server.stop()
-    again = serve()
+    again = serve(on_terminal=True)
     assert again.block["ops page"].startswith(f"{again.url}/ops ")
     assert again.block["ops page"].endswith("ops link` lets you in)")
     session = httpx.get(f"{again.url}/ops/session", headers={"Cookie": signed_in.headers["set-cookie"]})
     assert session.json() == signed_in.json()
+
+
+def test_no_link_is_made_where_a_log_may_keep_the_words_of_the_start(serve: Serve, tmp_path: Path) -> None:
+    server = serve()
+    assert "#link=" not in "\n".join(server.words)
+    assert server.block["ops page"].endswith("ops link` lets you in)")
+    assert not (tmp_path / "data" / "ops-link").exists()
 
 
 def test_wildcard_address_is_never_shown(serve: Serve) -> None:

@@ -120,6 +120,8 @@ async def test_addresses_of_one_ipv6_network_count_as_one(limiter: AddressLimite
         ("2001:db8::1", "2001:db8::/64"),
         ("2001:DB8:0:0:1::", "2001:db8::/64"),
         ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "127.0.0.1"),
+        ("::ffff:127.0.0.1", "127.0.0.1"),
         ("", "unknown"),
         ("unknown", "unknown"),
         ("203.0.113.7/24", "unknown"),

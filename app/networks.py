@@ -1,0 +1,66 @@
+"""Networks as settings write them: whom they hold, and how much of the internet that is. Knows no setting.
+
+The two loopback addresses are one machine: a proxy that is told to connect to `localhost` comes from either.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+LOCALHOST: Final = "localhost"
+THIS_MACHINE: Final = (ip_network("127.0.0.1"), ip_network("::1"))
+# Bits of the smallest networks that are called everybody: no single organisation has larger ones.
+_EVERYBODYS_BITS: Final = {4: 7, 6: 15}
+_PRIVATE: Final = (
+    *map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")),
+    *map(ip_network, ("127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10")),
+)
+
+
+def networks_of(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Of addresses, networks and `localhost`; one that holds a loopback address adds the other.
+
+    Raises ValueError, whose words quote the text.
+    """
+    found: list[Network] = []
+    for text in texts:
+        found += THIS_MACHINE if text == LOCALHOST else [ip_network(text)]
+    if any(ours.overlaps(network) for network in found for ours in THIS_MACHINE):
+        found += THIS_MACHINE
+    return tuple(dict.fromkeys(found))
+
+
+def unmapped(address: str) -> str:
+    """An IPv4 client of a socket that listens on both is `::ffff:192.0.2.1`, as nobody writes it."""
+    if not address.startswith("::"):
+        return address
+    try:
+        mapped = IPv6Address(address).ipv4_mapped
+    except ValueError:
+        return address
+    return address if mapped is None else str(mapped)
+
+
+def is_in_networks(address: str, networks: Iterable[Network]) -> bool:
+    """False for what is no address, as a client on a Unix socket has none."""
+    try:
+        parsed = ip_address(unmapped(address))
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
+
+
+def is_everybody(network: Network) -> bool:
+    """`0.0.0.0/0`, and halves and quarters of it."""
+    return is_public(network) and network.prefixlen <= _EVERYBODYS_BITS[network.version]
+
+
+def is_public(network: Network) -> bool:
+    """Whether strangers' addresses can be in it."""
+    return not any(
+        network.version == private.version and network.subnet_of(private)  # type: ignore[arg-type]  # the same
+        for private in _PRIVATE
+    )

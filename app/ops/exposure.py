@@ -1,0 +1,35 @@
+"""What the settings open to more people than an operator may think of. One sentence each."""
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from app.networks import is_everybody, is_public, networks_of
+from app.settings import Settings
+
+_EVERYBODY_IS_BELIEVED: Final = (
+    "everybody is believed: a client can claim any address, and so pass limits per address; set "
+    "GATEWAY_FORWARDED_ALLOW_IPS to your proxy's"
+)
+_EVERYBODY_READS: Final = (
+    "everybody reads /metrics without a token; set GATEWAY_METRICS_NETWORKS to the addresses of Prometheus"
+)
+_STRANGERS_READ: Final = (
+    "GATEWAY_METRICS_NETWORKS has public addresses, which read /metrics without a token; give Prometheus a "
+    "token with scope ops instead"
+)
+
+
+class Exposure(NamedTuple):
+    part: Literal["proxies", "metrics"]
+    sentence: str
+
+
+def exposures(settings: Settings) -> Iterator[Exposure]:
+    proxies = settings.trusted_proxies
+    if isinstance(proxies, str) or any(map(is_everybody, networks_of(proxies))):
+        yield Exposure("proxies", _EVERYBODY_IS_BELIEVED)
+    networks = settings.networks_of_metrics
+    if any(map(is_everybody, networks)):
+        yield Exposure("metrics", _EVERYBODY_READS)
+    elif any(map(is_public, networks)):
+        yield Exposure("metrics", _STRANGERS_READ)

@@ -1,0 +1,69 @@
+"""URLs of the database and of Redis, read by the libraries that will open them; nothing is connected.
+
+What is wrong with one is said in words of our own, since theirs may quote it. Imported once such a URL
+is set: both libraries take their time.
+"""
+
+import inspect
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+from redis.asyncio.connection import ConnectionPool
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+_DATABASES: Final = frozenset({"postgres", "postgresql", "postgresql+asyncpg", "sqlite", "sqlite+aiosqlite"})
+_REDIS_SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
+_MAX_PORT: Final = 65_535
+_OPTIONS_OF_POSTGRESQL: Final = frozenset(
+    {*inspect.signature(asyncpg.connect).parameters, "prepared_statement_cache_size"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerURL:
+    """`known`: what stands beside the password."""
+
+    needs_password: bool
+    password: str = ""
+    known: tuple[str, ...] = ()
+
+
+def read_database_url(text: str) -> ServerURL:
+    """Raises ValueError with a sentence that has nothing of the URL in it."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    is_known = url is not None and url.drivername in _DATABASES
+    if url is None or not is_known or (url.port or 1) > _MAX_PORT:
+        raise ValueError("write postgresql://user:password@host/name or sqlite:///path")
+    if url.get_backend_name() == "sqlite":
+        return ServerURL(needs_password=False)
+    if not (url.host or url.query.get("host")) or "[" in (url.host or ""):
+        raise ValueError("write postgresql://user:password@host/name; the host is missing or malformed")
+    if not url.query.keys() <= _OPTIONS_OF_POSTGRESQL:
+        raise ValueError(
+            "it has an option that asyncpg does not take; `sslmode=require` is written `ssl=require`"
+        )
+    known = (url.username, url.host, url.database)
+    return ServerURL(True, str(url.password or ""), tuple(text for text in known if text))
+
+
+def read_redis_url(text: str) -> ServerURL:
+    """Raises ValueError with a sentence that has nothing of the URL in it."""
+    try:
+        parts = urlsplit(text)
+        pool = ConnectionPool.from_url(text)
+        pool.make_connection()  # type: ignore[no-untyped-call]  # refuses unknown options; connects later
+    except (ValueError, TypeError):
+        raise ValueError("write redis://:password@host:6379/0") from None
+    is_number = parts.scheme == "unix" or re.fullmatch("(/[0-9]*)?", parts.path)
+    if parts.scheme not in _REDIS_SCHEMES or not is_number:
+        raise ValueError("write redis://:password@host:6379/0")
+    given = pool.connection_kwargs
+    known = tuple(str(given[name]) for name in ("username", "host") if given.get(name))
+    return ServerURL(parts.scheme != "unix", str(given.get("password") or ""), known)
