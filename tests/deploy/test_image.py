@@ -75,12 +75,28 @@ def test_every_dependency_is_pinned_within_its_bounds() -> None:
             assert wanted.specifier.contains(version.version), line
 
 
-def test_every_pin_has_hashes_but_the_one_whose_index_is_its_own() -> None:
-    for name in ("requirements.txt", "requirements-build.txt", "requirements-cuda.txt"):
+def test_every_pin_has_hashes() -> None:
+    files = [path.name for path in DEPLOY.glob("requirements*.txt")]
+    assert len(files) == 4
+    for name in files:
         lines = (DEPLOY / name).read_text().splitlines()
-        for line, following in pairwise(lines):
-            if line[:1].isalpha():
-                assert following.strip().startswith("--hash=sha256:"), line
+        pinned = [line for line in lines if line[:1].isalpha()]
+        assert len(pinned) == sum(map(len, pins(name).values())) >= 1
+        for line, following in pairwise([*lines, ""]):
+            if line in pinned:
+                assert re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}( \\)?", following), (name, line)
+
+
+def test_build_installs_nothing_without_its_hash(stages: dict[str, Stage]) -> None:
+    runs = [rest for stage in stages.values() for name, rest in stage.instructions if name == "RUN"]
+    installs = [line for run in runs for line in run.split("&&") if "pip install" in line]
+    assert len([line for line in installs if "--requirement" in line]) == 4
+    for line in installs:
+        built_here = re.fullmatch(r"\s*pip install --no-deps /wheels/\*\.whl\s*", line)
+        assert built_here or "--require-hashes" in line, line
+
+
+def test_pytorch_of_both_targets_is_of_one_version() -> None:
     (cuda,), (cpu,) = pins("requirements-cuda.txt")["torch"], pins("requirements-cpu.txt")["torch"]
     versions = [Version(str(pin.specifier).removeprefix("==")) for pin in (cuda, cpu)]
     assert versions[0].release == versions[1].release
