@@ -64,6 +64,27 @@ def test_every_container_is_contained(services: Services) -> None:
             assert service["user"].split(":")[0] not in ("", "0", "root"), name
 
 
+def test_every_container_has_bounds_on_memory_and_processes(services: Services) -> None:
+    for name, service in services.items():
+        assert 2**30 <= int(service["mem_limit"]) <= 48 * 2**30, name
+        assert 512 <= service["pids_limit"] <= 8192, name
+    for name in GATEWAYS:
+        assert services[name]["memswap_limit"] == services[name]["mem_limit"], "no swap"
+        assert services[name]["pids_limit"] >= 2048, "PyTorch has threads for every core, several times"
+    settings = Settings(_env_file=None)
+    for name in GATEWAYS:
+        assert int(services[name]["mem_limit"]) >= 4 * settings.memory_budget_bytes, "and the model beside it"
+    kept = re.search(r"^maxmemory (\d+)mb$", (DEPLOY / "redis" / "redis.conf").read_text(), re.MULTILINE)
+    assert kept is not None
+    assert int(services["redis"]["mem_limit"]) >= 2 * int(kept[1]) * 2**20
+
+
+def test_memory_of_gateways_can_be_set(compose_config: Callable[..., dict[str, Any]]) -> None:
+    services = compose_config("gpu", MEMORY_LIMIT="2g", MEMORY_LIMIT_WITH_GPUS="96g")["services"]
+    assert int(services["gateway"]["mem_limit"]) == int(services["gateway"]["memswap_limit"]) == 2 * 2**30
+    assert int(services["gateway-gpu"]["mem_limit"]) == 96 * 2**30
+
+
 def test_every_image_has_an_exact_version(services: Services) -> None:
     for service in services.values():
         assert PINNED.fullmatch(service["image"]), service["image"]
