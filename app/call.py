@@ -16,6 +16,7 @@ from app.limits.limiter import Admission
 from app.limits.memory_budget import MemoryClaim
 from app.media.decoding import MediaBudget
 from app.ops.request_record import RequestRecord
+from app.running_calls import RunningCall
 from app.services import Services
 from app.telemetry.request_trace import GenerationTrace
 from inference import BackendUnavailable, GenerationRequest, Message, QueueFull, SamplingParams, Task
@@ -33,6 +34,7 @@ class Call:
     record: RequestRecord
     deadline: float
     memory: MemoryClaim
+    running: RunningCall
     admission: Admission | None = None
     _place: Place | None = None
     _generations: list[Generation] = field(default_factory=list)
@@ -85,7 +87,7 @@ class Call:
             timeline=None if trace is None else trace.timeline,
         )
         deltas = self.services.backend.generate(request)
-        generation = Generation(deltas, self.record, self.services.history, trace)
+        generation = Generation(deltas, self.running, self.record, self.services.history, trace)
         self._generations.append(generation)
         try:
             await generation.begin()

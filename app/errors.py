@@ -240,6 +240,12 @@ class ServiceUnavailable(GatewayError):
     detail = "The model is not available at the moment. Try again shortly."
 
 
+class ShuttingDown(GatewayError):
+    status_code = 503
+    code = "shutting_down"
+    detail = "The gateway is being stopped before this answer was finished. Send the request again."
+
+
 class LimiterUnavailable(GatewayError):
     status_code = 503
     code = "limiter_unavailable"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.errors import DeadlineExceeded, GenerationError
 from app.ops.history import History
 from app.ops.request_record import RequestRecord
+from app.running_calls import RunningCall
 from app.telemetry.request_trace import GenerationTrace
 from inference import Delta, DeltaStream, FinishReason, Usage
 
@@ -25,11 +26,13 @@ class Generation:
     def __init__(
         self,
         deltas: DeltaStream,
+        call: RunningCall,
         record: RequestRecord,
         history: History,
         trace: GenerationTrace | None = None,
     ) -> None:
         self._deltas = deltas
+        self._call = call
         self._record = record
         self._history = history
         self._trace = trace
@@ -38,16 +41,18 @@ class Generation:
         self._finish_reason: FinishReason | None = None
 
     async def begin(self) -> None:
-        """Waits until the engine has begun the request."""
+        """Waits until the engine has begun the request. Raises what ends the call, as iterating does."""
         asked_at = time.monotonic()
-        self._usage = (await anext(self._deltas)).usage or self._usage
+        with self._call:
+            self._usage = (await anext(self._deltas)).usage or self._usage
         self._record.queue_seconds += time.monotonic() - asked_at
 
     def __aiter__(self) -> "Generation":
         return self
 
     async def __anext__(self) -> Delta:
-        delta = await anext(self._deltas)
+        with self._call:
+            delta = await anext(self._deltas)
         if delta.text or delta.reasoning:
             self._record.note_output()
             if self._trace is not None:

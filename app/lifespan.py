@@ -30,6 +30,7 @@ from app.persistence.database import Database
 from app.persistence.migrations import is_up_to_date, upgrade_database
 from app.persistence.usage import tokens_used_on
 from app.persistence.usage_writer import UsageWriter
+from app.running_calls import RunningCalls
 from app.services import Services
 from app.settings import Settings
 from app.telemetry.build import build_telemetry
@@ -62,6 +63,8 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
     account_changes = AccountChanges(database, signing_keys, settings.auth.revocation_poll_seconds)
     await account_changes.start()
     stack.push_async_callback(account_changes.aclose)
+    running_calls = RunningCalls()
+    account_changes.subscribe(lambda: running_calls.end_revoked(account_changes.is_revoked))
     access_tokens = AccessTokens(signing_keys, account_changes, settings.auth)
 
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
@@ -99,6 +102,7 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         signing_keys=signing_keys,
         access_tokens=access_tokens,
         account_changes=account_changes,
+        running_calls=running_calls,
         address_limiter=address_limiter,
         limiter=limiter,
         admission_queue=AdmissionQueue(settings.limits.max_in_flight),

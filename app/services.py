@@ -15,6 +15,7 @@ from app.ops.history import History
 from app.ops.metrics import Metrics
 from app.persistence.database import Database
 from app.persistence.usage_writer import UsageWriter
+from app.running_calls import RunningCalls
 from app.settings import Settings
 from inference import Backend
 
@@ -30,6 +31,7 @@ class Services:
     signing_keys: SigningKeys
     access_tokens: AccessTokens
     account_changes: AccountChanges
+    running_calls: RunningCalls
     address_limiter: AddressLimiter
     limiter: Limiter
     admission_queue: AdmissionQueue

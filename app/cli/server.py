@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import typer
@@ -24,15 +25,17 @@ from app.cli.environment import describe_database
 from app.cli.http_protocol import BoundedHTTPProtocol
 from app.cli.preflight import check_data_directory, explain_os_error, listen
 from app.cli.token_work import NewToken, issue_token
-from app.errors import DatabaseUnavailable
+from app.errors import DatabaseUnavailable, ShuttingDown
 from app.lifespan import OutdatedDatabase
 from app.main import create_app
 from app.persistence.database import Database
+from app.running_calls import RunningCalls
 from app.settings import Settings
 from inference import InferenceError
 
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy keeps idle connections to us, or it answers 502
 BACKLOG: Final = 2048
+LAST_WORDS_SECONDS: Final = 2.0  # for the errors of calls that were not finished when it has drained
 GARBAGE_THRESHOLD: Final = 20_000  # allocations between two searches of the young; 700 is for scripts
 DEMO_USER: Final = "demo"
 DEMO_SCOPES: Final = ("chat", "vision", "speech")
@@ -85,13 +88,14 @@ async def _serve(serving: Serving, listener: socket.socket) -> None:
         proxy_headers=True,
         forwarded_allow_ips=serving.settings.trusted_proxies,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=max(1, math.ceil(serving.settings.drain_seconds)),
+        timeout_graceful_shutdown=math.ceil(serving.settings.drain_seconds + LAST_WORDS_SECONDS),
         backlog=BACKLOG,
     )
-    server = _Server(config)
+    server = _Server(config, serving.settings.drain_seconds)
     with start_stopped_by_signals(server), contextlib.suppress(asyncio.CancelledError):
         typer.echo(f"Starting with {_describe_model(serving.settings)} ...")
         async with app.router.lifespan_context(app):
+            server.running_calls = app.state.services.running_calls
             server.start_words = await _start_words(serving, listener, app.state.services.database)
             _spare_long_lived_objects()
             await server.serve(sockets=[listener])
@@ -105,9 +109,25 @@ def _spare_long_lived_objects() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Prints `start_words` once it can be reached."""
+    """Prints `start_words` once it can be reached; ends calls, each with its last words, when it has drained.
+
+    uvicorn itself would cut them off.
+    """
 
     start_words = ""
+    running_calls: RunningCalls
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._drain_seconds = drain_seconds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        end_calls = partial(self.running_calls.end_all, ShuttingDown)
+        timer = asyncio.get_running_loop().call_later(self._drain_seconds, end_calls)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

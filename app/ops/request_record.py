@@ -16,6 +16,7 @@ Outcome = Literal["ok", "refused", "failed", "deadline", "client_gone"]
 
 _REFUSED_AS_5XX: Final = frozenset({"overloaded", "limiter_unavailable"})
 _DISCONNECTED: Final = "client_disconnected"
+_REVOKED: Final = "token_revoked"
 
 
 @dataclass(slots=True)
@@ -69,6 +70,8 @@ class RequestRecord:
         if self.error_code == "deadline_exceeded" or self.finish_reason == "deadline":
             return "deadline"
         if self.error_code is not None and self.error_code != _DISCONNECTED:
+            if self.error_code == _REVOKED:
+                return "refused"  # in the middle of a stream too: the operator's doing, no failure
             is_refused = self.status < 500 or self.error_code in _REFUSED_AS_5XX
             # An error event ends a stream whose status, long sent, was 200.
             return "refused" if is_refused and self.status >= 400 else "failed"

@@ -22,6 +22,7 @@ from app.auth.principal import Scope as TokenScope
 from app.call import Call
 from app.limits.memory_budget import MemoryClaim
 from app.limits.policy import policy_for
+from app.running_calls import RunningCall
 from app.services import Services
 
 DEADLINE_MARGIN: Final = 0.04  # of the request time-out: the engine stops that much earlier
@@ -95,18 +96,23 @@ class GuardedRoute(APIRoute):
             await super().handle(scope, body.receive, answer.send)
             return
         record.user_id = principal.user_id
-        call = Call(services, principal, record, deadline, memory)
+        running = RunningCall(principal, is_generation=self.access.generates)
+        call = Call(services, principal, record, deadline, memory, running)
         scope["state"]["call"] = call
         try:
-            if self.access.generates:
-                overrides = services.account_changes.limits_of(principal.user_id)
-                policy = policy_for(services.settings.limits, overrides)
-                with record.phase("check limits"):
-                    call.admission = await services.limiter.admit(principal.user_id, policy)
-                answer.headers = call.admission.headers
-            self._check_body_headers(scope, headers, body)
-            await super().handle(scope, body.receive, answer.send)
+            with services.running_calls.registered(running):
+                if self.access.generates:
+                    overrides = services.account_changes.limits_of(principal.user_id)
+                    policy = policy_for(services.settings.limits, overrides)
+                    with record.phase("check limits"):
+                        call.admission = await services.limiter.admit(principal.user_id, policy)
+                    answer.headers = call.admission.headers
+                self._check_body_headers(scope, headers, body)
+                await super().handle(scope, body.receive, answer.send)
         except errors.GatewayError as error:
+            if answer.has_started:  # the call was ended, and its client does not read; the server closes
+                record.error_code = error.code
+                return
             error.headers.update(answer.headers)
             raise
         finally:
@@ -119,7 +125,12 @@ class GuardedRoute(APIRoute):
             handler = self.endpoint
 
         async def handle_strict_json(request: Request) -> Response:
-            return await handler(StrictRequest(request.scope, request.receive))
+            strict_request = StrictRequest(request.scope, request.receive)
+            call: Call | None = request.scope["state"].get("call")
+            if call is None:
+                return await handler(strict_request)
+            with call.running:
+                return await handler(strict_request)
 
         return handle_strict_json
 

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +195,28 @@ def test_sigterm_lets_a_running_stream_finish(serve: Serve, run: Run, tmp_path: 
     assert "event: done" in rest
     assert server.process.wait(SECONDS) == 0
     assert count_usage(tmp_path / "data") == 1
+
+
+def test_calls_that_outlast_the_drain_end_with_an_error_and_not_with_a_cut(
+    serve: Serve, run: Run, tmp_path: Path
+) -> None:
+    server = serve(GATEWAY_SCRIPTED__STEP_SECONDS="5", GATEWAY_DRAIN_SECONDS="1")
+    headers, url = token_for(run), f"{server.url}/chat"
+    with ThreadPoolExecutor(1) as executor:
+        whole = executor.submit(httpx.post, url, headers=headers, json={"prompt": "hi"}, timeout=SECONDS)
+        with httpx.stream("POST", url, headers=headers, json={"prompt": "hi", "stream": True}) as answer:
+            while not re.search(r"gateway_requests_running\{.*\} 2", httpx.get(f"{server.url}/metrics").text):
+                pass
+            server.process.send_signal(signal.SIGTERM)
+            events = answer.read().decode().split("\n\n")
+        last = events[-2].split("\n")
+        assert last[0] == "event: error"
+        assert json.loads(last[2].removeprefix("data: "))["code"] == "shutting_down"
+        refused = whole.result()
+    assert (refused.status_code, refused.json()["code"]) == (503, "shutting_down")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert server.process.wait(SECONDS) == 0
+    assert count_usage(tmp_path / "data") == 2
 
 
 @pytest.mark.anyio
