@@ -15,10 +15,12 @@ from inference.backend import ModelCard
 from inference.config import EngineConfig
 from inference.engine.arrivals import Arrivals
 from inference.engine.detokenizer import Tokenizer, make_token_bytes
+from inference.engine.flight import Flight
 from inference.engine.kv_cache import BlockAllocator
-from inference.engine.model_runner import Decoder, ModelRunner, count_blocks
+from inference.engine.model_runner import Decoder
 from inference.engine.outcome import Outcome
 from inference.engine.reasoning import TAGS, THINK
+from inference.engine.runner import MakeRunner, make_runner
 from inference.engine.sampler import NOT_FINITE
 from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.sequence import Sequence
@@ -67,19 +69,26 @@ class Engine:
         device: torch.device,
         config: EngineConfig,
         clock: Callable[[], float] = time.monotonic,
+        make_runner: MakeRunner = make_runner,
     ) -> None:
         self._model = model
         self._config = config
         self._clock = clock
-        wanted_tokens = model.context_length * config.max_running_requests
         block_size = config.block_size
-        num_blocks = count_blocks(model.decoder, device, block_size, wanted_tokens, config.kv_cache_tokens)
-        self._allocator = BlockAllocator(num_blocks)
         self._flops_per_token = model.decoder.config.flops_per_token / tower_cost(device)
-        self._runner = ModelRunner(model.decoder, device, num_blocks, block_size)
+        self._runner = make_runner(model.decoder, device, config, model.context_length)
+        num_blocks = self._runner.num_blocks
+        self._allocator = BlockAllocator(num_blocks)
+        most = self._runner.max_step_tokens
+        self._chunk_tokens = config.chunk_tokens if most is None else min(config.chunk_tokens, most)
         self._scheduler = Scheduler(
-            self._allocator, block_size, config.max_running_requests, config.chunk_tokens
+            self._allocator,
+            block_size,
+            config.max_running_requests,
+            self._chunk_tokens,
+            self._runner.idle_chunk_tokens,
         )
+        self._flight: Flight | None = None
         self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
         self._context_length = min(model.context_length, num_blocks * block_size)
         self._shared_prefixes = {text: self._encode_shared(text) for text in config.shared_system_prompts}
@@ -101,7 +110,7 @@ class Engine:
 
     @property
     def has_work(self) -> bool:
-        return bool(self._arrivals or self._sequences or self._outcomes)
+        return bool(self._arrivals or self._sequences or self._outcomes or self._flight)
 
     @property
     def blocks_used(self) -> int:
@@ -122,9 +131,21 @@ class Engine:
     def step(self) -> list[Outcome]:
         """Does one step and returns what happened since the last one.
 
+        Where the device works on by itself, the step that is launched here is the next call's to
+        finish, and while nothing but decoding goes on, one follows another without a pause.
+
         Raises only when the device is lost; what a single request causes becomes its own error.
         """
         self._end_overdue()
+        if self._flight is not None:
+            landing, self._flight = self._flight, self._launch_ahead()
+            self._land(landing)
+        if self._flight is None:
+            self._compute_next()
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def _compute_next(self) -> None:
         encoded_tokens = self._encode_arrivals()
         chunks = self._scheduler.schedule(int(encoded_tokens))
         for chunk in chunks:
@@ -133,10 +154,13 @@ class Engine:
                 if chunk.sequence.request.timeline is not None:
                     chunk.sequence.request.timeline.begin(self._clock(), cached_tokens=chunk.start)
                 self._outcomes.append((chunk.sequence.key, Delta(usage=chunk.sequence.usage)))
-        if chunks:
-            self._compute(chunks)
-        outcomes, self._outcomes = self._outcomes, []
-        return outcomes
+        if not chunks:
+            return
+        self._clear_blocks()
+        if self._runner.max_ahead_sequences:
+            self._flight = self._launch(chunks)
+        if self._flight is None:
+            self._settle(chunks, self._run(chunks))
 
     # Arrival
 
@@ -147,7 +171,7 @@ class Engine:
         Returns the tokens whose prefill would have taken as long as the towers took: at most half a
         chunk and a piece while others have work, so that prefills go on.
         """
-        most = self._config.chunk_tokens
+        most = self._chunk_tokens
         most_of_towers = most / 2 if self._scheduler.has_work else most
         text_tokens, tower_tokens = 0, 0.0
         while self._arrivals and text_tokens < most and tower_tokens < most_of_towers:
@@ -192,13 +216,43 @@ class Engine:
 
     # Computing
 
-    def _compute(self, chunks: list[Chunk]) -> None:
+    def _launch(self, chunks: list[Chunk]) -> Flight | None:
+        """Returns None where that fails; each chunk then has to be tried by itself."""
+        try:
+            flight = self._runner.launch(chunks)
+        except Exception as error:
+            logger.warning("a step cannot be launched: %s", type(error).__name__)
+            return None
+        for chunk in chunks:
+            chunk.sequence.num_in_flight += chunk.is_sampled
+        return flight
+
+    def _launch_ahead(self) -> Flight | None:
+        if self._arrivals or len(self._scheduler.running) > self._runner.max_ahead_sequences:
+            return None
+        chunks = self._scheduler.schedule_ahead()
+        if not chunks:
+            return None
         self._clear_blocks()
-        results = self._run(chunks)
+        return self._launch(chunks)
+
+    def _land(self, flight: Flight) -> None:
+        results: list[int | Exception | None]
+        try:
+            results = [*flight.wait()]
+        except Exception as error:
+            results = [error] * len(flight.chunks)
+        for chunk in flight.chunks:
+            chunk.sequence.num_in_flight -= chunk.is_sampled
+        self._settle(flight.chunks, results)
+
+    def _settle(self, chunks: list[Chunk], results: list[int | Exception | None]) -> None:
         errors = [result for result in results if isinstance(result, Exception)]
         if len(errors) == len(chunks):
             self._runner.probe()
         for chunk, result in zip(chunks, results, strict=True):
+            if self._sequences.get(chunk.sequence.key) is not chunk.sequence:
+                continue  # it has ended while the step was computed
             if isinstance(result, Exception):
                 self._fail(chunk.sequence.key, result)
                 continue

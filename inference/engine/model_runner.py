@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inference.engine.flight import Flight
 from inference.engine.sampler import count_token, sample
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence, blocks_for
@@ -36,13 +37,19 @@ class Decoder(Protocol):
 
 
 class ModelRunner:
+    """The reference `inference.engine.runner.Runner`: the decoder's own forward, on any device."""
+
+    max_ahead_sequences = 0
+    max_step_tokens: int | None = None
+    idle_chunk_tokens = 0
+
     def __init__(self, decoder: Decoder, device: torch.device, num_blocks: int, block_size: int) -> None:
         self._decoder = decoder
         self._device = device
         self._block_size = block_size
         dtype = embedding_dtype(decoder, device)
         self._kv_caches = allocate_kv_cache(decoder.config, num_blocks, block_size, device, dtype)
-        self._zeros_block = num_blocks
+        self._zeros_block = self.num_blocks = num_blocks
 
     @torch.inference_mode()
     def run(self, chunks: list[Chunk]) -> list[int | None]:
@@ -51,7 +58,11 @@ class ModelRunner:
         Running it again with the same chunks writes the same into the cache and draws the same tokens.
         """
         batch = self._build_batch(chunks)
-        hidden = self._decoder(self._embed(chunks), batch, self._kv_caches)  # (tokens, hidden)
+        token_ids: list[int] = []
+        for chunk in chunks:
+            token_ids += chunk.sequence.token_ids[chunk.start : chunk.end]
+        embedded = self._embed(chunks, torch.tensor(token_ids, device=self._device))
+        hidden = self._decoder(embedded, batch, self._kv_caches)  # (tokens, hidden)
         sampled = [index for index, chunk in enumerate(chunks) if chunk.is_sampled]
         tokens: list[int | None] = [None] * len(chunks)
         if not sampled:
@@ -63,6 +74,10 @@ class ModelRunner:
         for index, token_id in zip(sampled, drawn, strict=True):
             tokens[index] = token_id
         return tokens
+
+    def launch(self, chunks: list[Chunk]) -> Flight:
+        tokens = self.run(chunks)
+        return Flight(chunks, lambda: tokens)
 
     @torch.inference_mode()
     def clear(self, blocks: list[int]) -> None:
@@ -82,11 +97,9 @@ class ModelRunner:
         """Raises when the device itself does not work any more."""
         torch.zeros(1, device=self._device).add_(1).item()
 
-    def _embed(self, chunks: list[Chunk]) -> Tensor:
-        token_ids: list[int] = []
-        for chunk in chunks:
-            token_ids += chunk.sequence.token_ids[chunk.start : chunk.end]
-        hidden = self._decoder.embed(torch.tensor(token_ids, device=self._device))
+    def _embed(self, chunks: list[Chunk], token_ids: Tensor) -> Tensor:
+        """token_ids: (tokens,) of all chunks -> (tokens, hidden), with media in their places."""
+        hidden = self._decoder.embed(token_ids)
         row = 0
         for chunk in chunks:
             for span in chunk.sequence.prompt.media:

@@ -20,8 +20,8 @@ class Chunk(NamedTuple):
 
     @property
     def is_sampled(self) -> bool:
-        """The step computes the last known token, so the next one can be drawn."""
-        return self.end == len(self.sequence.token_ids)
+        """The step computes the last token, known or in flight, so the next one can be drawn."""
+        return self.end >= len(self.sequence.token_ids)
 
 
 class Scheduler:
@@ -33,15 +33,23 @@ class Scheduler:
     """
 
     def __init__(
-        self, allocator: BlockAllocator, block_size: int, max_running: int, chunk_tokens: int
+        self,
+        allocator: BlockAllocator,
+        block_size: int,
+        max_running: int,
+        chunk_tokens: int,
+        idle_chunk_tokens: int = 0,
     ) -> None:
+        """`idle_chunk_tokens` may be prefilled at a time, where they are more, while nobody decodes."""
         self._allocator = allocator
         self._block_size = block_size
         self._max_running = max_running
         self._chunk_tokens = chunk_tokens
+        self._idle_chunk_tokens = max(chunk_tokens, idle_chunk_tokens)
         self._queues = {priority: FairQueue[Sequence]() for priority in PRIORITIES}
         self.running: list[Sequence] = []  # in order of admission
         self._left_somebody_waiting = False
+        self._may_admit = False  # somebody came or left since the last step was decided
 
     @property
     def has_work(self) -> bool:
@@ -61,10 +69,12 @@ class Scheduler:
         return any(map(len, self._queues.values()))
 
     def add(self, sequence: Sequence) -> None:
+        self._may_admit = True
         self._queue(sequence).push(sequence)
 
     def remove(self, sequence: Sequence) -> None:
         """Takes out a sequence that ended, wherever it is, and frees its blocks."""
+        self._may_admit = True
         if sequence in self.running:
             self.running.remove(sequence)
             self._allocator.release(sequence.take_blocks())
@@ -84,15 +94,43 @@ class Scheduler:
         """
         self._preempt_for_decodes()
         self._admit()
+        self._may_admit = False
         self._left_somebody_waiting = self._has_waiting
         decodes = [sequence for sequence in self.running if sequence.num_remaining == 1]
         prefills = [sequence for sequence in self.running if sequence.num_remaining > 1]
         chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]
         if prefills:
-            spent = len(decodes) + min(spent_tokens, self._chunk_tokens // 2) if decodes else 0
-            budget = max(1, self._chunk_tokens - spent)
+            budget = self._idle_chunk_tokens
+            if decodes:
+                spent = len(decodes) + min(spent_tokens, self._chunk_tokens // 2)
+                budget = max(1, self._chunk_tokens - spent)
             chunks += _divide(budget, prefills)
         return chunks
+
+    def schedule_ahead(self) -> list[Chunk]:
+        """Returns the step after the one in flight, before the tokens of that are known.
+
+        Only where nothing but decoding can come of it: nobody prefills, nobody can be admitted and
+        blocks suffice. Else empty. A sequence may turn out to have ended; its part of the step is for
+        nothing then.
+        """
+        if self._has_waiting and self._may_admit:
+            return []
+        if any(sequence.num_in_flight != 1 for sequence in self.running):
+            return []
+        going_on = [
+            sequence
+            for sequence in self.running
+            if sequence.output_tokens + 1 < sequence.sampling_params.max_tokens
+        ]
+        size = self._block_size
+        short = [each for each in going_on if len(each.token_ids) + 1 > each.num_blocks * size]
+        if len(short) > self._allocator.num_free:
+            return []
+        for sequence, block in zip(short, self._allocator.allocate(len(short)), strict=True):
+            sequence.append_blocks([block])
+        lengths = {sequence: len(sequence.token_ids) for sequence in going_on}
+        return [Chunk(sequence, length, length + 1) for sequence, length in lengths.items()]
 
     def advance(self, chunk: Chunk) -> None:
         """Notes that a chunk's keys and values are in the cache; full blocks can be found from now on."""

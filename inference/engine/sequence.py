@@ -42,6 +42,7 @@ class Sequence:
         self.num_computed = 0
         self.num_published = 0  # leading blocks whose content the allocator knows
         self.num_blocks = 0
+        self.num_in_flight = 0  # tokens that launched steps have drawn or will draw, not known yet
         self.has_begun = False
         self.token_counts: Tensor | None = None  # (vocab,) float32, kept for a frequency penalty alone
         self._block_size = block_size
@@ -52,6 +53,10 @@ class Sequence:
         self._shared_tokens = shared_tokens
         seed = request.sampling_params.seed
         self._seed = secrets.token_bytes(16) if seed is None else str(seed).encode()
+
+    @property
+    def block_size(self) -> int:
+        return self._block_size
 
     @property
     def output_tokens(self) -> int:
@@ -99,7 +104,7 @@ class Sequence:
         It depends on the seed and on how many tokens there are, and on nothing else: not on the batch,
         nor on a preemption or a repeated step.
         """
-        count = self.output_tokens.to_bytes(8, "big")
+        count = (self.output_tokens + self.num_in_flight).to_bytes(8, "big")
         digest = blake2b(self._seed + b":" + count, digest_size=4).digest()
         return float((int.from_bytes(digest, "big") >> (32 - UNIFORM_BITS)) / (1 << UNIFORM_BITS))
 

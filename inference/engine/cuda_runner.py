@@ -1,0 +1,210 @@
+"""Computes steps on an NVIDIA GPU: CUDA graphs by bucket, and tokens drawn without a look from the host.
+
+Decode steps of up to 64 sequences are one graph. Prefills up to the largest bucket are one for the
+layers and one for the head; longer ones are launched one kernel at a time.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference.config import EngineConfig
+from inference.engine.counter_rows import CounterRows
+from inference.engine.flight import Flight
+from inference.engine.model_runner import ModelRunner, count_blocks
+from inference.engine.scheduler import Chunk
+from inference.engine.sequence import Sequence, blocks_for
+from inference.engine.step_staging import StepStaging
+from inference.kernels.cuda.tiles import DECODE_BUCKETS, DECODE_ROWS, PREFILL_BUCKETS
+from inference.models.cuda.buffers import DecodeBuffers, PrefillBuffers
+from inference.models.cuda.decode_step import DecodeStep
+from inference.models.cuda.graphs import capture, run
+from inference.models.cuda.head import picked_head_launches
+from inference.models.cuda.inputs import InputLayout, StepInputs
+from inference.models.cuda.prefill_step import PrefillStep, tokens_per_tile
+from inference.models.decoder import Decoder
+
+logger = logging.getLogger(__name__)
+
+LONGEST_STEP = 4096  # tokens
+STAGINGS = 2
+
+
+@dataclass(slots=True)
+class _Graphs:
+    """By bucket."""
+
+    decode: dict[int, torch.cuda.CUDAGraph]
+    prefill: dict[int, torch.cuda.CUDAGraph]
+    head: dict[int, torch.cuda.CUDAGraph]  # behind a short prefill
+    long_head: dict[int, torch.cuda.CUDAGraph]
+
+
+class CudaRunner(ModelRunner):
+    """See `Runner`. Made where `missing_support` finds nothing missing; compiles and captures then."""
+
+    max_ahead_sequences = DECODE_ROWS
+    max_step_tokens = LONGEST_STEP
+    idle_chunk_tokens = LONGEST_STEP
+
+    def __init__(
+        self, decoder: Decoder, device: torch.device, config: EngineConfig, context_length: int
+    ) -> None:
+        started = time.monotonic()
+        self._own_decoder = decoder
+        self._capability = _capability(device)
+        sequences = config.max_running_requests
+        with torch.inference_mode():
+            self._buffers = DecodeBuffers(decoder, device, max(sequences, 1))
+            self._short = PrefillBuffers(decoder, device, PREFILL_BUCKETS[-1], has_digits=True)
+            self._long = PrefillBuffers(decoder, device, LONGEST_STEP, has_digits=False)
+            self._tile_tokens = tokens_per_tile(decoder.config, self._capability)
+            blocks = blocks_for(context_length, config.block_size)
+            layout = InputLayout(LONGEST_STEP, self._tiles(LONGEST_STEP, sequences), sequences, blocks)
+            self._inputs = StepInputs(layout, device)
+        wanted_tokens = context_length * sequences
+        num_blocks = count_blocks(decoder, device, config.block_size, wanted_tokens, config.kv_cache_tokens)
+        super().__init__(decoder, device, num_blocks, config.block_size)
+        self._max_sequences = sequences
+        counter_rows = CounterRows(self._buffers.counts)
+        self._stagings = [StepStaging(self._inputs, counter_rows) for _ in range(STAGINGS)]
+        self._drawn = [
+            torch.zeros(max(sequences, 1), dtype=torch.int32, pin_memory=True) for _ in range(STAGINGS)
+        ]
+        self._drawn_rows: dict[Sequence, int] = {}
+        self._graphs = self._capture()
+        logger.info("%s: kernels and CUDA graphs ready after %.1f s", device, time.monotonic() - started)
+
+    @torch.inference_mode()
+    def run(self, chunks: list[Chunk]) -> list[int | None]:
+        return self.launch(chunks).wait()
+
+    @torch.inference_mode()
+    def launch(self, chunks: list[Chunk]) -> Flight:
+        sampled = [index for index, chunk in enumerate(chunks) if chunk.is_sampled]
+        is_decode = len(sampled) == len(chunks) and all(chunk.end - chunk.start == 1 for chunk in chunks)
+        if is_decode and len(chunks) <= DECODE_ROWS:
+            rows = _bucket(DECODE_BUCKETS, len(chunks))
+            self._next_staging().write_decode(chunks, rows, self._drawn_rows)
+            self._graphs.decode[rows].replay()
+            drawn = self._next_drawn()
+            self._copy_drawn(drawn, 0, len(chunks))
+            return self._flight(chunks, sampled, drawn)
+        self._prefill(chunks)
+        ends = np.cumsum([chunk.end - chunk.start for chunk in chunks]).tolist()
+        is_short = ends[-1] <= PREFILL_BUCKETS[-1]
+        groups = [sampled[start : start + DECODE_ROWS] for start in range(0, len(sampled), DECODE_ROWS)]
+        drawn = self._next_drawn()
+        for number, group in enumerate(groups):
+            self._draw(chunks, group, ends, is_short=is_short)
+            self._copy_drawn(drawn, number * DECODE_ROWS, len(group))
+        return self._flight(chunks, sampled, drawn)
+
+    def replay_decode(self, rows: int) -> None:
+        """The last decode step of that bucket once more, for benchmarks."""
+        self._graphs.decode[rows].replay()
+
+    def clear(self, blocks: list[int]) -> None:
+        """Nothing: the kernels read no slot beyond a context."""
+
+    def note_token(self, sequence: Sequence, token_id: int) -> None:
+        """Nothing: the device has counted it."""
+
+    def _prefill(self, chunks: list[Chunk]) -> None:
+        count = sum(chunk.end - chunk.start for chunk in chunks)
+        is_short = count <= PREFILL_BUCKETS[-1]
+        rows = _bucket(PREFILL_BUCKETS, count) if is_short else count
+        tiles = self._tiles(rows, self._max_sequences if is_short else len(chunks))
+        self._next_staging().write_prefill(chunks, rows, tiles, self._tile_tokens)
+        residual = (self._short if is_short else self._long).residual
+        residual[:count] = self._embed(chunks, self._inputs.part("prefill_ids")[:count])
+        if is_short:
+            self._graphs.prefill[rows].replay()
+        else:
+            run(self._prefill_step(rows, tiles, is_short=False).launches())
+
+    def _draw(self, chunks: list[Chunk], group: list[int], ends: list[int], *, is_short: bool) -> None:
+        rows = _bucket(DECODE_BUCKETS, len(group))
+        sequences = [chunks[index].sequence for index in group]
+        self._next_staging().write_picked(sequences, [ends[index] - 1 for index in group], rows)
+        (self._graphs.head if is_short else self._graphs.long_head)[rows].replay()
+
+    def _copy_drawn(self, drawn: Tensor, start: int, count: int) -> None:
+        drawn[start : start + count].copy_(self._buffers.tokens[:count], non_blocking=True)
+
+    def _flight(self, chunks: list[Chunk], sampled: list[int], drawn: Tensor) -> Flight:
+        self._drawn_rows = {chunks[index].sequence: row for row, index in enumerate(sampled)}
+        tokens: list[int | None] = [None] * len(chunks)
+        if not sampled:
+            return Flight(chunks, lambda: tokens)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch's own
+        done.record()
+
+        def wait() -> list[int | None]:
+            done.synchronize()
+            for index, token_id in zip(sampled, drawn[: len(sampled)].tolist(), strict=True):
+                tokens[index] = token_id
+            return tokens
+
+        return Flight(chunks, wait)
+
+    def _next_staging(self) -> StepStaging:
+        self._stagings.reverse()
+        return self._stagings[0]
+
+    def _next_drawn(self) -> Tensor:
+        self._drawn.reverse()
+        return self._drawn[0]
+
+    def _tiles(self, rows: int, sequences: int) -> int:
+        """Tiles of queries that suffice for so many rows of so many sequences."""
+        return rows // self._tile_tokens + sequences
+
+    def _prefill_step(self, rows: int, tiles: int, *, is_short: bool) -> PrefillStep:
+        return PrefillStep(
+            self._own_decoder,
+            self._short if is_short else self._long,
+            self._buffers.axes,
+            self._inputs,
+            self._kv_caches,
+            rows,
+            tiles,
+            self._capability,
+            has_digits=is_short,
+        )
+
+    @torch.inference_mode()
+    def _capture(self) -> _Graphs:
+        """Block tables and lengths are zeros here, so the first runs write nothing into the cache."""
+        decoder, buffers, inputs = self._own_decoder, self._buffers, self._inputs
+        inputs.part("slots").fill_(-1)
+        graphs = _Graphs({}, {}, {}, {})
+        for rows in DECODE_BUCKETS:
+            if rows <= _bucket(DECODE_BUCKETS, min(self._max_sequences, DECODE_ROWS)):
+                step = DecodeStep(decoder, buffers, inputs, self._kv_caches, rows, self._capability)
+                graphs.decode[rows] = capture(step.launches())
+                for heads, prefill in ((graphs.head, self._short), (graphs.long_head, self._long)):
+                    heads[rows] = capture(
+                        picked_head_launches(
+                            decoder, buffers, inputs, prefill.residual, rows, self._capability
+                        )
+                    )
+        for rows in PREFILL_BUCKETS:
+            tiles = self._tiles(rows, self._max_sequences)
+            graphs.prefill[rows] = capture(self._prefill_step(rows, tiles, is_short=True).launches())
+        return graphs
+
+
+def _bucket(buckets: tuple[int, ...], count: int) -> int:
+    """The smallest that holds so many."""
+    return next(bucket for bucket in buckets if bucket >= count)
+
+
+def _capability(device: torch.device) -> int:
+    """90 for compute capability 9.0."""
+    major, minor = torch.cuda.get_device_capability(device)
+    return 10 * major + minor

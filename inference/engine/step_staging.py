@@ -1,0 +1,158 @@
+"""Writes what a step needs into pinned memory, and copies it to the device in one piece."""
+
+from collections.abc import Collection
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inference.engine.counter_rows import CounterRows
+from inference.engine.model_runner import multimodal_positions
+from inference.engine.sampler import MIN_TEMPERATURE
+from inference.engine.scheduler import Chunk
+from inference.engine.sequence import Sequence
+from inference.models.cuda.inputs import StepInputs
+
+SAMPLING = ("uniforms", "temperatures", "top_p", "top_k", "penalties", "counters")
+Values = Collection[float] | NDArray[np.int64]
+FLOATS = ("uniforms", "temperatures", "top_p", "penalties")
+
+
+class StepStaging:
+    """One of two that take turns: while the device copies from one, the host fills the other."""
+
+    def __init__(self, inputs: StepInputs, counter_rows: CounterRows) -> None:
+        self._inputs = inputs
+        self._counter_rows = counter_rows
+        self._offsets = inputs.layout.offsets()
+        is_pinned = inputs.numbers.is_cuda
+        self._memory = torch.zeros(inputs.layout.size, dtype=torch.int32, pin_memory=is_pinned)
+        self._numbers: NDArray[np.int32] = self._memory.numpy()
+        self._floats: NDArray[np.float32] = self._numbers.view(np.float32)
+        self._copied: torch.cuda.Event | None = None
+
+    def write_decode(self, chunks: list[Chunk], rows: int, drawn_rows: dict[Sequence, int]) -> None:
+        """One token of each sequence, in a bucket of `rows`. An id that is not known yet is given as the
+        row that `drawn_rows` says it was drawn in by the step before."""
+        self._wait()
+        ids, positions, lengths = [], [], []
+        for sequence, start, end in chunks:
+            is_known = start < len(sequence.token_ids)
+            ids.append(sequence.token_ids[start] if is_known else -1 - drawn_rows[sequence])
+            positions.append(_position(sequence, start))
+            lengths.append(end)
+        padding = [0] * (rows - len(chunks))
+        self._put("ids", ids + padding)
+        self._put("lengths", lengths + padding)
+        count = self._inputs.layout.parts["positions"] // 3
+        for axis, places in enumerate(zip(*positions, strict=True)):
+            self._put("positions", places, axis * count)
+        self._write_sampling([chunk.sequence for chunk in chunks], rows)
+        self._copy("ids", self._write_tables(chunks))
+
+    def write_prefill(self, chunks: list[Chunk], rows: int, tiles: int, tile_tokens: int) -> None:
+        """Any chunks, in `rows` rows and `tiles` tiles of queries."""
+        self._wait()
+        sizes = np.array([chunk.end - chunk.start for chunk in chunks])
+        count = int(sizes.sum())
+        token_ids: list[int] = []
+        for sequence, start, end in chunks:
+            token_ids += sequence.token_ids[start:end]
+        self._put("prefill_ids", token_ids)
+        positions = multimodal_positions(chunks).numpy()
+        for axis in range(3):
+            self._put("prefill_positions", positions[axis], axis * self._inputs.layout.rows)
+        self._put("slots", self._slots(chunks))
+        self._fill("slots", -1, count, rows)
+        self._write_tiles(chunks, sizes, tiles, tile_tokens)
+        self._copy("prefill_ids", self._write_tables(chunks))
+
+    def write_picked(self, sequences: list[Sequence], picked: list[int], rows: int) -> None:
+        """Which rows of a prefill step are sampled, and how."""
+        self._wait()
+        self._put("picked", picked + [0] * (rows - len(picked)))
+        self._write_sampling(sequences, rows)
+        self._copy("picked", self._offsets["table_stride"])
+
+    def _write_sampling(self, sequences: list[Sequence], rows: int) -> None:
+        columns: dict[str, list[float]] = {name: [] for name in SAMPLING}
+        for sequence in sequences:
+            params = sequence.sampling_params
+            is_random = params.temperature >= MIN_TEMPERATURE
+            columns["uniforms"].append(sequence.draw_uniform() if is_random else 0.0)
+            columns["temperatures"].append(params.temperature if is_random else 0.0)
+            columns["top_p"].append(params.top_p)
+            columns["top_k"].append(params.top_k)
+            columns["penalties"].append(params.frequency_penalty)
+            has_penalty = params.frequency_penalty != 0
+            columns["counters"].append(self._counter_rows.use(sequence) if has_penalty else 0)
+        for name, values in columns.items():
+            self._put(name, values + [0] * (rows - len(values)))
+
+    def _slots(self, chunks: list[Chunk]) -> NDArray[np.int64]:
+        size = chunks[0].sequence.block_size
+        pieces = []
+        for sequence, start, end in chunks:
+            places = np.arange(start, end)
+            pieces.append(sequence.block_table[places // size] * size + places % size)
+        return np.concatenate(pieces)
+
+    def _write_tiles(
+        self, chunks: list[Chunk], sizes: NDArray[np.int64], tiles: int, tile_tokens: int
+    ) -> None:
+        """The tiles that see most keys come first, so that none of them is left for the end."""
+        rows = np.concatenate([[0], sizes.cumsum()])
+        found = [
+            (index, rows[index] + start, min(tile_tokens, end - begin - start), begin + start)
+            for index, (_, begin, end) in enumerate(chunks)
+            for start in range(0, end - begin, tile_tokens)
+        ]
+        found.sort(key=lambda tile: -tile[3])
+        names = ("tile_sequences", "tile_rows", "tile_counts", "tile_places")
+        for name, column in zip(names, zip(*found, strict=True), strict=True):
+            self._put(name, column)
+        self._fill("tile_counts", 0, len(found), tiles)
+
+    def _write_tables(self, chunks: list[Chunk]) -> int:
+        """Returns where the last one ends."""
+        width = max(chunk.sequence.num_blocks for chunk in chunks)
+        self._put("table_stride", [width])
+        at = self._offsets["tables"]
+        for chunk in chunks:
+            table = chunk.sequence.block_table
+            self._numbers[at : at + len(table)] = table
+            at += width
+        return at
+
+    def _put(self, name: str, values: Values, offset: int = 0) -> None:
+        numbers = self._floats if name in FLOATS else self._numbers
+        start = self._offsets[name] + offset
+        numbers[start : start + len(values)] = np.asarray(values)
+
+    def _fill(self, name: str, value: int, start: int, end: int) -> None:
+        offset = self._offsets[name]
+        self._numbers[offset + start : offset + end] = value
+
+    def _wait(self) -> None:
+        """Until the device has copied what was written before."""
+        if self._copied is not None:
+            self._copied.synchronize()
+
+    def _copy(self, first: str, end: int) -> None:
+        """Everything from the part `first` to `end`, on the current stream."""
+        start = self._offsets[first]
+        self._inputs.numbers[start:end].copy_(self._memory[start:end], non_blocking=True)
+        if self._inputs.numbers.is_cuda:
+            if self._copied is None:
+                self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch's own
+            self._copied.record()
+
+
+def _position(sequence: Sequence, place: int) -> tuple[int, int, int]:
+    """Of one token, on the axes of time, height and width."""
+    known = sequence.prompt.positions
+    if known is not None and place < sequence.prompt_tokens:
+        time, height, width = known[:, place].tolist()
+        return time, height, width
+    position = place + sequence.next_position - sequence.prompt_tokens
+    return position, position, position

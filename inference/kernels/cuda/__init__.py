@@ -1,0 +1,1 @@
+"""Triton kernels of the decoder on NVIDIA GPUs. Imported only where a CUDA device runs the decoder."""

@@ -1,0 +1,89 @@
+"""What the host tells a step, in one piece of int32 that one copy brings to the device.
+
+Laid out so that what a decode step needs lies together, at the end; block tables come last, as wide as
+the step needs them.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inference.kernels.cuda.step_rows import QueryTiles, SamplingRows
+from inference.kernels.cuda.tiles import DECODE_ROWS
+
+ALIGNMENT = 64  # int32 numbers: every part begins at a multiple of 256 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InputLayout:
+    """Where each part begins, in numbers. `rows` and `tiles` are those of the largest prefill step."""
+
+    rows: int
+    tiles: int
+    sequences: int
+    blocks: int  # of the longest context
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Names and sizes, in order; a prefill step needs all, a decode step those from `ids` on."""
+        decode = DECODE_ROWS
+        return {
+            "prefill_ids": self.rows,
+            "prefill_positions": 3 * self.rows,
+            "slots": self.rows,
+            "tile_sequences": self.tiles,
+            "tile_rows": self.tiles,
+            "tile_counts": self.tiles,
+            "tile_places": self.tiles,
+            "picked": decode,
+            "ids": decode,
+            "positions": 3 * decode,
+            "lengths": decode,
+            "uniforms": decode,
+            "temperatures": decode,
+            "top_p": decode,
+            "top_k": decode,
+            "penalties": decode,
+            "counters": decode,
+            "table_stride": 1,
+            "tables": self.sequences * self.blocks,
+        }
+
+    def offsets(self) -> dict[str, int]:
+        offsets, end = {}, 0
+        for name, size in self.parts.items():
+            offsets[name] = end
+            end += -(-size // ALIGNMENT) * ALIGNMENT
+        return offsets
+
+    @property
+    def size(self) -> int:
+        return self.offsets()["tables"] + self.parts["tables"]
+
+
+class StepInputs:
+    """The device's copy, and its parts as the kernels take them."""
+
+    def __init__(self, layout: InputLayout, device: torch.device) -> None:
+        self.layout = layout
+        self.numbers = torch.zeros(layout.size, dtype=torch.int32, device=device)
+        self.table_stride = self.part("table_stride")
+        self.tables = self.part("tables")
+        self.sampling = SamplingRows(
+            self.part("uniforms").view(torch.float32),
+            self.part("temperatures").view(torch.float32),
+            self.part("top_p").view(torch.float32),
+            self.part("top_k"),
+            self.part("penalties").view(torch.float32),
+            self.part("counters"),
+        )
+
+    def part(self, name: str) -> Tensor:
+        start = self.layout.offsets()[name]
+        return self.numbers[start : start + self.layout.parts[name]]
+
+    def query_tiles(self, count: int) -> QueryTiles:
+        """The first `count` tiles."""
+        names = ("tile_sequences", "tile_rows", "tile_counts", "tile_places")
+        return QueryTiles(*(self.part(name)[:count] for name in names))

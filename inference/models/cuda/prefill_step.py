@@ -1,0 +1,185 @@
+"""The launches of a step with many new tokens, of one sequence or of several, decodes among them.
+
+Up to some hundred tokens, products take digits and int8 weights as they are; above, weights are widened
+one matrix at a time, which cuBLAS makes up for. The first launch expects the embedded tokens in
+`residual`; `inference.models.cuda.head` goes on from there.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inference.kernels.cuda.dequantize import dequantize
+from inference.kernels.cuda.launch import KernelLaunch
+from inference.kernels.cuda.linear import linear
+from inference.kernels.cuda.norm import add_norm, begin, round_rows, silu
+from inference.kernels.cuda.prefill_attention import (
+    prefill_attention,
+    rotary_cache,
+    tile_tokens,
+)
+from inference.kernels.cuda.tiles import Tile, fit, prefill_tiles
+from inference.kernels.digits import Digits
+from inference.models.config import DecoderConfig
+from inference.models.cuda.buffers import PrefillBuffers
+from inference.models.cuda.head import Launch
+from inference.models.cuda.inputs import StepInputs
+from inference.models.cuda.products import int8
+from inference.models.decoder import Decoder, DecoderLayer
+from inference.models.layers import Int8Linear
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrefillStep:
+    """Of `rows` rows and `tiles` tiles of queries. `has_digits` says how products are computed."""
+
+    decoder: Decoder
+    buffers: PrefillBuffers
+    axes: Tensor
+    inputs: StepInputs
+    kv_caches: Tensor  # (layers, *KVCache)
+    rows: int
+    tiles: int
+    capability: int
+    has_digits: bool
+
+    def launches(self) -> list[Launch]:
+        decoder, buffers = self.decoder, self.buffers
+        layers = [layer for layer in decoder.layers if isinstance(layer, DecoderLayer)]
+        x = buffers.x if self.has_digits else buffers.x_16
+        launches: list[Launch] = [
+            begin(
+                ids=self.inputs.part("prefill_ids"),
+                drawn=self.inputs.part("prefill_ids"),
+                positions=self.inputs.part("prefill_positions"),
+                axes=self.axes,
+                frequencies=decoder.frequencies,
+                table=None,
+                gain=layers[0].input_layernorm.weight,
+                residual=buffers.residual,
+                x=x,
+                cosines=buffers.cosines,
+                sines=buffers.sines,
+                position_rows=self.inputs.layout.rows,
+                rows=self.rows,
+                eps=decoder.config.rms_norm_eps,
+            )
+        ]
+        for index, layer in enumerate(layers):
+            following = layers[index + 1].input_layernorm if index + 1 < len(layers) else decoder.norm
+            attended, inner = self._attend(layer, self.kv_caches[index]), self._inner(layer)
+            launches += [
+                *attended,
+                *self._product(int8(layer.self_attn.o_proj), buffers.attended, "attended_digits", buffers.y),
+                self._add_norm(
+                    layer.post_self_attn_layernorm.weight, layer.post_attention_layernorm.weight, x
+                ),
+                *inner,
+                *self._product(int8(layer.mlp.down_proj), buffers.inner, "inner_digits", buffers.y),
+                self._add_norm(layer.post_mlp_layernorm.weight, following.weight, x),
+            ]
+        return launches
+
+    def _attend(self, layer: DecoderLayer, cache: Tensor) -> list[Launch]:
+        buffers, inputs = self.buffers, self.inputs
+        tiles = prefill_tiles(self.capability)
+        return [
+            *self._from_norm(int8(layer.self_attn.qkv_proj), buffers.qkv),
+            rotary_cache(
+                buffers.qkv,
+                buffers.cosines,
+                buffers.sines,
+                cache,
+                inputs.part("slots"),
+                buffers.query,
+                rows=self.rows,
+            ),
+            prefill_attention(
+                buffers.query,
+                cache,
+                buffers.attended,
+                inputs.query_tiles(self.tiles),
+                tables=inputs.tables,
+                table_stride=inputs.table_stride,
+                tile_rows=tiles.attention_queries,
+                keys=tiles.attention_keys,
+                warps=tiles.attention_warps,
+                stages=tiles.attention_stages,
+            ),
+        ]
+
+    def _inner(self, layer: DecoderLayer) -> list[Launch]:
+        buffers, module = self.buffers, int8(layer.mlp.gate_up_proj)
+        if not self.has_digits:
+            return [
+                *self._from_norm(module, buffers.gate_up),
+                silu(buffers.gate_up, buffers.inner, rows=self.rows),
+            ]
+        out, width = module.cb.shape
+        tile = fit(prefill_tiles(self.capability).gate_up, out // 2, width, width, has_silu=True)
+        assert isinstance(tile, Tile)
+        return [
+            linear(
+                buffers.x,
+                module.cb,
+                module.scale,
+                buffers.inner,
+                tile,
+                rows=self.rows,
+                bias=module.bias,
+                has_silu=True,
+            )
+        ]
+
+    def _from_norm(self, module: Int8Linear, y: Tensor) -> list[Launch]:
+        """A product of what the last norm wrote."""
+        if self.has_digits:
+            return [self._linear(module, self.buffers.x, y)]
+        return self._widened(module, self.buffers.x_16, y)
+
+    def _product(self, module: Int8Linear, x: Tensor, digits: str, y: Tensor) -> list[Launch]:
+        """A product of x in 16 bits, through the buffer named `digits` where it takes digits."""
+        if not self.has_digits:
+            return self._widened(module, x, y)
+        rounded: Digits = getattr(self.buffers, digits)
+        return [round_rows(x, rounded, rows=self.rows), self._linear(module, rounded, y)]
+
+    def _linear(self, module: Int8Linear, x: Digits, y: Tensor) -> KernelLaunch:
+        out, width = module.cb.shape
+        tiles = prefill_tiles(self.capability)
+        tile = fit(tiles.wide if self.rows * out >= tiles.wide_from else tiles.narrow, out, width, x.group)
+        assert isinstance(tile, Tile)
+        return linear(x, module.cb, module.scale, y, tile, rows=self.rows, bias=module.bias)
+
+    def _widened(self, module: Int8Linear, x: Tensor, y: Tensor) -> list[Launch]:
+        out, width = module.cb.shape
+        weight = self.buffers.scratch[: out * width].view(out, width)
+        rows, target = x[: self.rows], y[: self.rows]
+        bias = module.bias
+
+        def multiply() -> None:
+            if bias is None:
+                torch.mm(rows, weight.T, out=target)
+            else:
+                torch.addmm(bias, rows, weight.T, out=target)
+
+        return [dequantize(module.cb, module.scale, weight), multiply]
+
+    def _add_norm(self, after: Tensor, following: Tensor, x: Digits | Tensor) -> KernelLaunch:
+        return add_norm(
+            self.buffers.y,
+            after,
+            self.buffers.residual,
+            following,
+            x,
+            splits=1,
+            rows=self.rows,
+            eps=self.decoder.config.rms_norm_eps,
+        )
+
+
+def tokens_per_tile(config: DecoderConfig, capability: int) -> int:
+    """Queries of one sequence that a tile of the attention takes at most."""
+    tile_rows = prefill_tiles(capability).attention_queries
+    return tile_tokens(config.num_attention_heads, config.num_key_value_heads, tile_rows)

@@ -1,0 +1,115 @@
+"""Draws on the device against `cpu_sampler`, number for number."""
+
+import pytest
+import torch
+
+from inference.engine.cpu_sampler import draw_token
+from inference.kernels.cuda.sampling import count_pieces, draw
+from inference.kernels.cuda.step_rows import SamplingRows
+from inference.models.cuda.graphs import run
+
+from ...conftest import require_cuda
+
+pytestmark = pytest.mark.cuda
+
+ROWS = 64
+VOCABULARIES = (151_552, 4096, 264)
+SAMPLINGS = {
+    "plain": {"temperature": 0.8},
+    "top_k": {"temperature": 1.0, "top_k": 40},
+    "top_p": {"temperature": 1.0, "top_p": 0.85},
+    "both": {"temperature": 1.4, "top_k": 200, "top_p": 0.7},
+    "more than there are": {"temperature": 1.0, "top_k": 10**6},
+    "one": {"temperature": 1.0, "top_k": 1},
+}
+
+
+@pytest.fixture(autouse=True)
+def _device() -> None:
+    require_cuda(1)
+
+
+class Rows:
+    """What decides the draws, and the buffers."""
+
+    def __init__(self, vocab_size: int) -> None:
+        def column(value: float, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+            return torch.full((ROWS,), value, dtype=dtype, device="cuda")
+
+        self.sampling = SamplingRows(
+            uniforms=torch.rand(ROWS, device="cuda"),
+            temperatures=column(0.0),
+            top_p=column(1.0),
+            top_k=column(0, torch.int32),
+            penalties=column(0.0),
+            counters=column(0, torch.int32),
+        )
+        self.counts = torch.zeros(ROWS, vocab_size, dtype=torch.int32, device="cuda")
+        self.vocab_size = vocab_size
+
+    def draw(self, logits: torch.Tensor) -> list[int]:
+        tokens = torch.full((ROWS,), -7, dtype=torch.int32, device="cuda")
+        best = torch.empty(ROWS * count_pieces(self.vocab_size), device="cuda")
+        launches = draw(
+            logits.clone(),
+            self.sampling,
+            self.counts,
+            tokens,
+            best=best,
+            best_at=torch.empty_like(best, dtype=torch.int32),
+            rows=len(logits),
+        )
+        run(launches)
+        return tokens[: len(logits)].tolist()
+
+
+@pytest.mark.parametrize("vocab_size", VOCABULARIES)
+def test_greedy_takes_the_first_of_the_likeliest(vocab_size: int) -> None:
+    logits = torch.randn(ROWS, vocab_size, device="cuda")
+    logits[0, 7], logits[0, vocab_size - 1] = 100, 100
+    logits[1, vocab_size - 1] = 101
+    assert Rows(vocab_size).draw(logits) == logits.argmax(-1).tolist()
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+@pytest.mark.parametrize("vocab_size", VOCABULARIES)
+def test_a_number_stands_for_the_same_token_as_in_memory(vocab_size: int, sampling: dict[str, float]) -> None:
+    """But for numbers at the very border of two tokens, where sums are rounded differently."""
+    rows = Rows(vocab_size)
+    params = {"temperature": 1.0, "top_p": 1.0, "top_k": 0} | sampling
+    rows.sampling.temperatures.fill_(params["temperature"])
+    rows.sampling.top_p.fill_(params["top_p"])
+    rows.sampling.top_k.fill_(int(params["top_k"]))
+    logits = 3 * torch.randn(ROWS, vocab_size, device="cuda")
+    expected = [
+        draw_token(row, uniform, params["temperature"], params["top_p"], int(params["top_k"]))
+        for row, uniform in zip(logits.cpu().numpy(), rows.sampling.uniforms.tolist(), strict=True)
+    ]
+    found = rows.draw(logits)
+    assert sum(a == b for a, b in zip(found, expected, strict=True)) >= ROWS - 2
+
+
+def test_a_penalty_counts_what_was_drawn() -> None:
+    rows = Rows(4096)
+    rows.sampling.penalties[:2] = torch.tensor([0.5, 2.0], device="cuda")
+    rows.sampling.counters[:2] = torch.tensor([1, 0], device="cuda")
+    logits = torch.zeros(3, 4096, device="cuda")
+    logits[:, 5], logits[:, 9] = 1.0, 0.7
+    drawn = [rows.draw(logits) for _ in range(4)]
+    assert [row[0] for row in drawn] == [5, 9, 5, 9]  # 1, 0.7; then 0.5, 0.7; then 0.5, 0.2; then 0, 0.2
+    assert [row[1] for row in drawn][:3] == [5, 9, 0]  # 1, 0.7; then -1, 0.7; then -1, -1.3, and 0 of others
+    assert [row[2] for row in drawn] == [5] * 4
+    assert rows.counts[1, 5] == 2
+    assert rows.counts[1, 9] == 2
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_a_row_without_numbers_is_told(value: float) -> None:
+    logits = torch.randn(3, 4096, device="cuda")
+    logits[1] = value
+    rows = Rows(4096)
+    rows.sampling.temperatures[:] = torch.tensor([0.0, 1.0, 0.0] + [0.0] * (ROWS - 3), device="cuda")
+    assert [token == -1 for token in rows.draw(logits)] == [False, True, False]
+    logits[1] = 0
+    logits[1, 100] = value
+    assert (rows.draw(logits)[1] == -1) == (value != -torch.inf)
