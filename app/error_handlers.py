@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 MAX_FIELD_ERRORS = 20
 MAX_FIELD_NAME_LENGTH = 100
+MAX_MESSAGE_LENGTH = 200  # pydantic quotes what was sent in the place of a known word
 RETRY_AFTER_SECONDS = 5  # where nothing measured says better
 CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is left to read it
 FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -109,10 +110,13 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
 def render_validation_errors(details: Sequence[Any], scope: Any) -> Response:
     if any(detail["type"] == "json_invalid" for detail in details):
         return render(errors.InvalidJSON(), scope)
-    fields = [FieldError(field=_dotted(detail["loc"]), message=detail["msg"]) for detail in details]
+    fields = [
+        FieldError(field=_dotted(detail["loc"]), message=detail["msg"][:MAX_MESSAGE_LENGTH])
+        for detail in details[:MAX_FIELD_ERRORS]
+    ]
     first = fields[0]
     error = errors.InvalidRequest(f"{first.field}: {first.message}")
-    return render(error, scope, fields[:MAX_FIELD_ERRORS])
+    return render(error, scope, fields)
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:

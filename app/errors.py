@@ -234,6 +234,12 @@ class Overloaded(GatewayError):
     detail = "The service is at capacity. Wait for Retry-After seconds."
 
 
+class StorageFull(GatewayError):
+    status_code = 503
+    code = "storage_full"
+    detail = "The service has no room for more uploads at the moment. Wait for Retry-After seconds."
+
+
 class ServiceUnavailable(GatewayError):
     status_code = 503
     code = "service_unavailable"

@@ -85,7 +85,7 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
     stack.push_async_callback(backend.aclose, settings.drain_seconds)
     await backend.start()
     metrics = Metrics(backend, limiter, usage_writer, version, settings.metrics_users)
-    memory_budget = MemoryBudget(settings.memory_budget_bytes)
+    memory_budget = MemoryBudget(settings.memory_budget_bytes, settings.spool_bytes)
     metrics.register(MemoryMetrics(memory_budget))
     telemetry = build_telemetry(settings.telemetry, metrics, version)
     if telemetry is not None:

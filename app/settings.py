@@ -282,6 +282,12 @@ class Settings(BaseSettings):
         description="for the bodies and decoded media of all requests together; what does not fit waits, or "
         "gets 503. The model, its cache and the process itself come on top",
     )
+    spool_bytes: int = Field(
+        4 * 2**30,
+        ge=64 * 1_048_576,
+        description="of the disk of the data directory, for uploads of all requests together; what is more "
+        "gets 503",
+    )
     drain_seconds: float = Field(
         60.0, ge=0, le=600, description="how long running requests may finish after SIGTERM"
     )

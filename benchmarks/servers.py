@@ -93,12 +93,14 @@ class StartedGateway:
 
 
 @contextlib.contextmanager
-def started_gateway(scope: str, core: int | None, **settings: str) -> Iterator[StartedGateway]:
-    """As `gateway`, pinned to `core`, in a new and empty data directory."""
+def started_gateway(
+    scope: str, core: int | None, command: Sequence[str] = (), **settings: str
+) -> Iterator[StartedGateway]:
+    """As `gateway`, pinned to `core`, in a new and empty data directory. `command` replaces `gateway`."""
     port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         environment = UNLIMITED | {"GATEWAY_DATA_DIR": directory} | settings
-        command = [str(Path(sys.executable).with_name("gateway"))]
+        command = command or [str(Path(sys.executable).with_name("gateway"))]
         log = Path(directory, "log")
         started = time.monotonic()
         with _process([*command, "serve", "--port", str(port)], environment, log, core) as process_id:

@@ -2,7 +2,8 @@
 
 Knows sizes and requests, not what the bytes are. Each of the three has a share of its own, and a request
 takes from them in that order: it never waits for a share while it holds some of the same or of a later
-one, so no two requests can wait for each other.
+one, so no two requests can wait for each other. What does not arrive in memory is put on disk, which has
+a share beside the total.
 """
 
 import asyncio
@@ -16,21 +17,22 @@ from app.errors import Overloaded
 MAX_WAITING: Final = 1024  # of each share; every one of them has a connection and perhaps a file
 MAX_OVERTAKINGS: Final = 8  # small reservations that pass the first in the queue before it must be next
 
-ShareName = Literal["arriving", "bodies", "media"]
+ShareName = Literal["arriving", "bodies", "media", "disk"]
 PARTS: Final[Mapping[ShareName, float]] = {"arriving": 1 / 8, "bodies": 3 / 8, "media": 1 / 2}
 
 
 class MemoryBudget:
     """Created by `app/lifespan.py`; used from the event loop alone. `clock` is monotonic seconds."""
 
-    def __init__(self, total_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.total_bytes = total_bytes
-        self.shares: Mapping[ShareName, MemoryShare] = {
-            name: MemoryShare(int(total_bytes * part), clock) for name, part in PARTS.items()
-        }
+    def __init__(
+        self, total_bytes: int, disk_bytes: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        memory = {name: MemoryShare(int(total_bytes * part), clock) for name, part in PARTS.items()}
+        self.shares: Mapping[ShareName, MemoryShare] = {**memory, "disk": MemoryShare(disk_bytes, clock)}
 
     @property
     def used_bytes(self) -> int:
+        """Of all shares, the disk included."""
         return sum(share.used_bytes for share in self.shares.values())
 
     def claim(self, deadline: float) -> "MemoryClaim":
@@ -47,7 +49,7 @@ class MemoryClaim:
     def __init__(self, shares: Mapping[ShareName, "MemoryShare"], deadline: float) -> None:
         self._shares = shares
         self._deadline = deadline
-        self._held_bytes: dict[ShareName, int] = dict.fromkeys(PARTS, 0)
+        self._held_bytes: dict[ShareName, int] = dict.fromkeys(shares, 0)
 
     def held_bytes(self, share: ShareName) -> int:
         return self._held_bytes[share]
@@ -56,8 +58,13 @@ class MemoryClaim:
         """Takes `size` more for what has arrived of a body. It never waits: False says to put it on disk."""
         return self._take_now("arriving", size)
 
-    def stop_buffering(self) -> None:
-        self.shrink("arriving", 0)
+    def stop_buffering(self, size: int) -> None:
+        """Gives back `size` bytes of what was buffered."""
+        self.shrink("arriving", max(self._held_bytes["arriving"] - size, 0))
+
+    def try_to_spool(self, size: int) -> bool:
+        """Takes `size` bytes of disk, until the claim is closed. It never waits: False says it is full."""
+        return self._take_now("disk", size)
 
     async def reserve_body(self, size: int) -> None:
         """Waits for memory for the whole body and what is made of it. Raises `Overloaded`."""
@@ -132,11 +139,13 @@ class MemoryShare:
         Raises `Overloaded` at the deadline (monotonic seconds), or when too many wait already.
         """
         size = min(size, self.capacity_bytes)
+        if self.take_now(size):
+            return size
         waiting = _Waiting(size)
         if len(self._waiting) >= MAX_WAITING:
             raise Overloaded
         self._waiting.append(waiting)
-        self._serve()
+        self._serve()  # it may be small enough to pass those that wait
         if not waiting.is_served.done():
             await self._wait(waiting, deadline)
         return size

@@ -1,6 +1,6 @@
 """`POST /auth/token`, `POST /auth/revoke` and the public keys: for apps, without an access token.
 
-Both POST routes take JSON, and the form that OAuth clients send. Calls are counted per address.
+Both POST routes take JSON, and the form that OAuth clients send. The guard counts calls per address.
 """
 
 from typing import Final, TypeVar
@@ -15,7 +15,7 @@ from app.errors import AuthenticationError, InvalidRequest
 from app.openapi import request_body, whole_answer
 from app.routes.answers import JSONAnswer
 from app.routes.forms import read_json, validate
-from app.routes.guard import client_address, guarded, media_type_of
+from app.routes.guard import guarded, media_type_of
 from app.schemas.auth import JsonWebKeySet, RevokeRequest, TokenRequest, TokenResponse
 from app.schemas.problems import problem_responses
 from app.services import Services
@@ -37,10 +37,9 @@ router = APIRouter(tags=["auth"], route_class=guarded(None, accepts=("applicatio
     responses=whole_answer(TokenResponse) | problem_responses(400, 405, 408, 413, 415, 422, 429, 503, 504),
     openapi_extra=request_body({"application/json": (TokenRequest, {}), FORM: (TokenRequest, {})}),
 )
-async def refresh(request: Request, services: ServicesDep, refresh_tokens: RefreshTokensDep) -> Response:
+async def refresh(request: Request, refresh_tokens: RefreshTokensDep) -> Response:
     """The token that was sent is used up. Sent again within 30 s, as after a lost answer, it gives the
     same successor; later, it ends the whole sign-in."""
-    await services.address_limiter.acquire(client_address(request.scope))
     body = await _read(request, TokenRequest)
     issued = await refresh_tokens.refresh(body.refresh_token)
     answer = {
@@ -64,7 +63,6 @@ async def refresh(request: Request, services: ServicesDep, refresh_tokens: Refre
 )
 async def revoke(request: Request, services: ServicesDep, refresh_tokens: RefreshTokensDep) -> Response:
     """A refresh token ends its sign-in with all tokens that came of it; an access token ends itself."""
-    await services.address_limiter.acquire(client_address(request.scope))
     body = await _read(request, RevokeRequest)
     if not await refresh_tokens.revoke(body.token):
         await _revoke_access_token(services, body.token)

@@ -1,33 +1,31 @@
 """Multipart bodies: files counted and named, every other field validated by a schema."""
 
-import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData, UploadFile
 
 from app.error_handlers import field_name
-from app.errors import InvalidJSON, InvalidMultipart, InvalidRequest, TooManyImages
-
-MAX_FIELDS: Final = 64
-MAX_FIELD_BYTES: Final = 1_048_576
-MAX_FILES: Final = 64  # parsed, so that one too many gets an answer of its own
-BOUNDARY: Final = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
-CHARSET: Final = re.compile(r'charset="?([^";,]+)"?', re.IGNORECASE)
+from app.errors import InvalidJSON, InvalidRequest, TooManyImages
+from app.routes.multipart import read_multipart
+from app.routes.request_body import RequestBody
+from app.schemas.generation import MAX_PROMPT_CHARACTERS
+from app.spooled_file import SpooledFile
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Form(Generic[Fields]):
+    """The files stay open until the request is over."""
+
     fields: Fields
-    files: dict[str, list[bytes]]
+    files: dict[str, list[SpooledFile]]
 
 
 async def read_form(
@@ -35,32 +33,25 @@ async def read_form(
 ) -> Form[Fields]:
     """`max_files` names the file fields and how many each may have.
 
-    Raises `InvalidMultipart`, `InvalidRequest`, `RequestValidationError`.
+    Raises `InvalidMultipart`, `InvalidRequest`, `RequestValidationError`, `Overloaded`, `StorageFull`.
     """
-    await _check_is_whole(request)
+    body: RequestBody = request.scope["state"]["body"]
+    with request.scope["state"]["record"].phase("read body"):
+        async with aclosing(request.stream()) as chunks:
+            parts = await read_multipart(request.headers.get("content-type", ""), chunks, body)
     fields: dict[str, Any] = {}
-    files: dict[str, list[bytes]] = {name: [] for name in max_files}
-    async with _parse(request) as form:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                await _add_file(files, name, value, max_files)
-            elif name in files:
-                raise InvalidRequest(f"{name}: send it as a file, with a filename", param=name)
-            else:
-                _add_field(fields, fields_model, name, value)
-    return Form(validate(fields_model, fields), files)
-
-
-@asynccontextmanager
-async def _parse(request: Request) -> AsyncIterator[FormData]:
-    try:
-        form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
-    except UnicodeError:
-        raise InvalidMultipart from None
-    try:
-        yield form
-    finally:
-        await form.close()
+    files: dict[str, list[SpooledFile]] = {name: [] for name in max_files}
+    for name, value in parts:
+        if isinstance(value, SpooledFile):
+            _add_file(files, name, value, max_files)
+        elif name in files:
+            raise InvalidRequest(f"{name}: send it as a file, with a filename", param=name)
+        else:
+            _add_field(fields, fields_model, name, value)
+    form = Form(validate(fields_model, fields), files)
+    # Files are read one after the other.
+    await body.memory.reserve_body(max((file.size for of in files.values() for file in of), default=0))
+    return form
 
 
 async def read_json(request: Request, model: type[Fields]) -> Fields:
@@ -72,7 +63,7 @@ async def read_json(request: Request, model: type[Fields]) -> Fields:
     return validate(model, values)
 
 
-def required_file(files: Mapping[str, list[bytes]], name: str) -> bytes:
+def required_file(files: Mapping[str, list[SpooledFile]], name: str) -> SpooledFile:
     """The one file of that name. Raises `InvalidRequest`."""
     if not files[name]:
         raise InvalidRequest(f"{name}: send at least one file", param=name)
@@ -84,7 +75,13 @@ def validate(model: type[Fields], values: Any) -> Fields:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False, include_input=False)) from None
+        raise RequestValidationError(list(map(_detail, error.errors(include_url=False)))) from None
+
+
+def _detail(detail: Any) -> Any:  # Any: what pydantic and FastAPI hand on
+    if isinstance(detail.pop("input"), SpooledFile):
+        return detail | {"msg": f"String should have at most {MAX_PROMPT_CHARACTERS} characters"}
+    return detail
 
 
 def _add_field(fields: dict[str, Any], model: type[BaseModel], name: str, text: str) -> None:
@@ -106,8 +103,8 @@ def _from_text(text: str) -> Any:  # Any: what JSON holds
         return text
 
 
-async def _add_file(
-    files: dict[str, list[bytes]], name: str, value: UploadFile, max_files: Mapping[str, int]
+def _add_file(
+    files: dict[str, list[SpooledFile]], name: str, value: SpooledFile, max_files: Mapping[str, int]
 ) -> None:
     if name not in files:
         name = field_name(name)
@@ -116,18 +113,4 @@ async def _add_file(
         if name == "image":
             raise TooManyImages
         raise InvalidRequest(f"{name}: at most {max_files[name]} of them", param=name)
-    files[name].append(await value.read())
-
-
-async def _check_is_whole(request: Request) -> None:
-    """python-multipart takes a body that was cut off between two parts; the closing boundary tells."""
-    content_type = request.headers.get("content-type", "")
-    charset = CHARSET.search(content_type)
-    if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
-        raise InvalidMultipart("The multipart body must be in UTF-8.")
-    boundary = BOUNDARY.search(content_type)
-    if boundary is None:
-        raise InvalidMultipart("The multipart Content-Type names no boundary.")
-    closing = b"--" + boundary[1].encode("latin-1") + b"--"
-    if not (await request.body()).rstrip(b"\r\n \t").endswith(closing):
-        raise InvalidMultipart()
+    files[name].append(value)

@@ -7,10 +7,10 @@ first. A route class sees the request earlier and, unlike a dependency, the end 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
@@ -20,8 +20,9 @@ from app import errors
 from app.auth.principal import Principal
 from app.auth.principal import Scope as TokenScope
 from app.call import Call
-from app.limits.memory_budget import MemoryClaim
 from app.limits.policy import policy_for
+from app.routes.request_body import RequestBody
+from app.routes.strict_json import read_json_body
 from app.running_calls import RunningCall
 from app.services import Services
 
@@ -29,8 +30,7 @@ DEADLINE_MARGIN: Final = 0.04  # of the request time-out: the engine stops that 
 GRACE_SECONDS: Final = 2.0  # for the last bytes of an answer that has begun, past the time-out
 JSON: Final = ("application/json",)
 BODYLESS_METHODS: Final = frozenset({"GET", "DELETE"})
-MAX_JSON_DEPTH: Final = 64
-MAX_JSON_VALUES: Final = 20_000
+MAX_PUBLIC_BYTES: Final = 16 * 1024  # of a body from anybody: tokens, of which the longest has 8 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +70,24 @@ class GuardedRoute(APIRoute):
         record.route = self.path_format
         record.asks_to_generate = self.access.generates
         answer = _Answer(send)
-        body = _Body(receive, self._max_body_bytes(services))
         timeout = services.settings.request_timeout_seconds
         deadline = time.monotonic() + timeout * (1 - DEADLINE_MARGIN)
-        try:
-            async with asyncio.timeout(timeout) as answer.timer:
-                with services.memory_budget.claim(deadline) as memory:
-                    await self._handle_within(memory, deadline, scope, body, answer)
-        except TimeoutError:
-            if answer.has_started:
-                return  # a client that stopped reading; the server closes the connection
-            late = errors.DeadlineExceeded if body.is_complete else errors.RequestBodyTimeout
-            raise late(headers=answer.headers) from None
+        with (
+            services.memory_budget.claim(deadline) as memory,
+            RequestBody(receive, self._max_body_bytes(services), memory, services.settings.data_dir) as body,
+        ):
+            scope["state"]["body"] = body
+            try:
+                async with asyncio.timeout(timeout) as answer.timer:
+                    await self._authenticate_and_handle(scope, deadline, body, answer)
+            except TimeoutError:
+                if answer.has_started:
+                    return  # a client that stopped reading; the server closes the connection
+                late = errors.DeadlineExceeded if body.is_complete else errors.RequestBodyTimeout
+                raise late(headers=answer.headers) from None
 
-    async def _handle_within(
-        self, memory: MemoryClaim, deadline: float, scope: Scope, body: "_Body", answer: "_Answer"
+    async def _authenticate_and_handle(
+        self, scope: Scope, deadline: float, body: RequestBody, answer: "_Answer"
     ) -> None:
         services: Services = scope["app"].state.services
         record = scope["state"]["record"]
@@ -92,12 +95,14 @@ class GuardedRoute(APIRoute):
         with record.phase("authenticate"):
             principal = await self._authenticate(services, scope, headers)
         if principal is None:
+            if scope["method"] not in BODYLESS_METHODS:
+                await services.address_limiter.acquire(client_address(scope))
             self._check_body_headers(scope, headers, body)
             await super().handle(scope, body.receive, answer.send)
             return
         record.user_id = principal.user_id
         running = RunningCall(principal, is_generation=self.access.generates)
-        call = Call(services, principal, record, deadline, memory, running)
+        call = Call(services, principal, record, deadline, body.memory, running)
         scope["state"]["call"] = call
         try:
             with services.running_calls.registered(running):
@@ -139,6 +144,8 @@ class GuardedRoute(APIRoute):
         return ", ".join(sorted(method for route in here for method in getattr(route, "methods", None) or ()))
 
     def _max_body_bytes(self, services: Services) -> int:
+        if self.access.scope is None:
+            return MAX_PUBLIC_BYTES
         media = services.settings.media
         return media.max_media_bytes if self.access.takes_media else media.max_json_bytes
 
@@ -159,7 +166,7 @@ class GuardedRoute(APIRoute):
         """Raises `AuthenticationError`."""
         return bearer_token(headers)
 
-    def _check_body_headers(self, scope: Scope, headers: Headers, body: "_Body") -> None:
+    def _check_body_headers(self, scope: Scope, headers: Headers, body: RequestBody) -> None:
         if scope["method"] in BODYLESS_METHODS:
             return  # a body that nobody reads; the connection is closed after the answer
         length = headers.get("content-length")
@@ -172,16 +179,26 @@ class GuardedRoute(APIRoute):
 
 
 class StrictRequest(Request):
-    """Parses JSON as RFC 8259 has it: UTF-8 only, no NaN, no lone surrogates, bounded depth."""
+    """Reads its body within the memory of the process, and JSON strictly."""
 
     async def body(self) -> bytes:
-        with self.scope["state"]["record"].phase("read body"):
-            return await super().body()
+        """Of routes that take no media, which have small ones. Raises `Overloaded`."""
+        if not hasattr(self, "_body"):
+            body = self._request_body
+            whole = bytearray()
+            with self.scope["state"]["record"].phase("read body"):
+                async for chunk in self.stream():
+                    if not body.memory.try_to_buffer(len(chunk)):
+                        raise errors.Overloaded
+                    whole += chunk
+            self._body = bytes(whole)
+        return self._body
 
     async def json(self) -> Any:  # Any: what JSON holds
         """`5.0` is the integer 5: JSON has one kind of number, and some encoders write it so."""
-        parsed = orjson.loads(await self.body())
-        _refuse_excess(parsed)
+        with self.scope["state"]["record"].phase("read body"):
+            async with aclosing(self.stream()) as chunks:
+                parsed = await read_json_body(chunks, self._request_body)
         if not isinstance(parsed, dict):
             return parsed
         return {
@@ -189,24 +206,10 @@ class StrictRequest(Request):
             for name, value in parsed.items()
         }
 
-
-def _refuse_excess(parsed: Any) -> None:
-    """Before validation, which makes an error of a kilobyte for each of a million wrong values.
-
-    Raises `InvalidJSON` and `InvalidRequest`.
-    """
-    level, values = [parsed], 1
-    for _ in range(MAX_JSON_DEPTH):
-        parents = [value for value in level if isinstance(value, dict | list)]
-        if not parents:
-            return
-        values += sum(map(len, parents))
-        if values > MAX_JSON_VALUES:
-            raise errors.InvalidRequest(f"The body has more than {MAX_JSON_VALUES} values.")
-        level = [
-            child for parent in parents for child in (parent.values() if isinstance(parent, dict) else parent)
-        ]
-    raise errors.InvalidJSON
+    @property
+    def _request_body(self) -> RequestBody:
+        body: RequestBody = self.scope["state"]["body"]
+        return body
 
 
 _EVENT_STREAM: Final = (b"content-type", b"text/event-stream")
@@ -237,25 +240,6 @@ class _Answer:
     def _prolong(self) -> None:
         if self.timer is not None and (ends_at := self.timer.when()) is not None:
             self.timer.reschedule(ends_at + GRACE_SECONDS)
-
-
-class _Body:
-    """Counts what arrives and refuses what is over the cap."""
-
-    def __init__(self, receive: Receive, max_bytes: int) -> None:
-        self._receive = receive
-        self.max_bytes = max_bytes
-        self.received_bytes = 0
-        self.is_complete = False
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self.received_bytes += len(message.get("body", b""))
-            self.is_complete = not message.get("more_body", False)
-            if self.received_bytes > self.max_bytes:
-                raise errors.BodyTooLarge()
-        return message
 
 
 async def verify_token(services: Services, token: str, address: str) -> Principal:

@@ -95,7 +95,7 @@ async def create_transcription(request: Request) -> Response:
     check_model(call, form.fields.model)
     await call.reserve(TRANSCRIPTION_MAX_TOKENS)
     decoder = call.services.media
-    audio = await decoder.audio(recording, call.media_budget())
+    audio = await decoder.audio(await recording.read(), call.media_budget())
     async with AbortOnDisconnect(request.receive):
         generation = await begin_transcription(call, audio)
         text = (await generation.collect()).text

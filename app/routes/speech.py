@@ -47,7 +47,7 @@ async def speech(request: Request) -> Response:
     await call.reserve(body.max_tokens + TRANSCRIPTION_MAX_TOKENS)
     decoder = call.services.media
     budget = call.media_budget()
-    audio = await decoder.audio(recording, budget)
+    audio = await decoder.audio(await recording.read(), budget)
     images = await decode_images(form.files["image"], decoder, budget)
     parts: list[Part] = [*images, audio]
     if body.prompt:

@@ -1,12 +1,14 @@
 """What the generating routes share: sampling fields in, an answer with usage and timings out."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema
+from pydantic_core import core_schema
 
 from app.schemas.absence import without_default
 from app.schemas.text import CleanText
+from app.spooled_file import SpooledFile
 from inference import SamplingParams
 
 MAX_PROMPT_CHARACTERS = 200_000
@@ -19,10 +21,22 @@ MAX_SEED = 2**53 - 1  # what every JSON reader takes exactly
 Prompt = Annotated[CleanText, Field(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
 StopString = Annotated[CleanText, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
 StopStrings = Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)]
+_Base64Text = Annotated[str, Field(min_length=1)]
+
+
+def _take_file_or_text(value: Any, handler: Any) -> Any:  # Any: pydantic's
+    return value if isinstance(value, SpooledFile) else handler(value)
+
+
+# A file is what reading the body made of a long string.
 Base64 = Annotated[
-    str,
+    str | SpooledFile,
+    GetPydanticSchema(
+        lambda _, handler: core_schema.no_info_wrap_validator_function(
+            _take_file_or_text, handler(_Base64Text)
+        )
+    ),
     Field(
-        min_length=1,
         description="the file's bytes in base64, alone or as a data URI",
         json_schema_extra={"contentEncoding": "base64"},
     ),

@@ -68,7 +68,7 @@ class ChatCompletionMessage(_Lenient):
     content: Annotated[
         Annotated[CleanText, Field(max_length=MAX_PROMPT_CHARACTERS), Tag("text")]
         | Annotated[list[ContentPart], Field(min_length=1, max_length=64), Tag("parts")],
-        Discriminator(lambda content: "text" if isinstance(content, str) else "parts"),
+        Discriminator(lambda content: "parts" if isinstance(content, list) else "text"),
     ]
 
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from app.cli.http_protocol import MAX_HEAD_BYTES, BoundedHTTPProtocol
+from app.cli.http_protocol import FREE_CHUNKS, MAX_HEAD_BYTES, MIN_CHUNK_BYTES, BoundedHTTPProtocol
 
 pytestmark = pytest.mark.anyio
 
@@ -167,6 +167,20 @@ async def test_bodies_are_not_counted(connect: Connect, is_chunked: bool) -> Non
     await connection.send(b"GET /next HTTP/1.1\r\n\r\n")
     assert await connection.read_answer() == b"HTTP/1.1 200 OK /b 204800"
     assert await connection.read_answer() == b"HTTP/1.1 200 OK /next 0"
+
+
+@pytest.mark.parametrize(
+    ("chunk_bytes", "chunks", "status"),
+    [(1, FREE_CHUNKS, b"200"), (1, 2 * FREE_CHUNKS, b"400"), (MIN_CHUNK_BYTES, 10 * FREE_CHUNKS, b"200")],
+)
+async def test_bodies_of_very_many_tiny_chunks_are_refused(
+    connect: Connect, chunk_bytes: int, chunks: int, status: bytes
+) -> None:
+    connection = await connect()
+    await connection.send(b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await connection.send(b"%x\r\n%b\r\n" % (chunk_bytes, b"x" * chunk_bytes) * chunks)
+    await connection.send(b"0\r\n\r\n")
+    assert (await connection.read_answer()).split()[1] == status
 
 
 @pytest.mark.parametrize("sent", [b"", b"GE", LINE + b"X: a"], ids=["nothing", "method", "headers"])

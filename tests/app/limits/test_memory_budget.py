@@ -13,12 +13,13 @@ pytestmark = pytest.mark.anyio
 
 TOTAL_BYTES = 8000  # of which arriving bodies may take 1000, bodies 3000, media 4000
 BODIES, MEDIA = 3000, 4000
+DISK_BYTES = 500
 PATIENT_SECONDS = 30.0
 
 
 @pytest.fixture
 def budget() -> Iterator[MemoryBudget]:
-    budget = MemoryBudget(TOTAL_BYTES)
+    budget = MemoryBudget(TOTAL_BYTES, DISK_BYTES)
     yield budget
     assert budget.used_bytes == 0
     assert not any(share.waiting for share in budget.shares.values())
@@ -41,7 +42,7 @@ async def test_a_claim_is_given_back_when_it_is_closed(budget: MemoryBudget):
 
 async def test_the_shares_come_to_the_total():
     assert sum(PARTS.values()) == 1
-    shares = MemoryBudget(2**30).shares.values()
+    shares = MemoryBudget(2**30, 0).shares.values()
     assert sum(share.capacity_bytes for share in shares) <= 2**30
 
 
@@ -50,8 +51,15 @@ async def test_buffering_never_waits(budget: MemoryBudget):
         assert one.try_to_buffer(900)
         assert not other.try_to_buffer(200)
         assert other.try_to_buffer(100)
-        one.stop_buffering()
+        one.stop_buffering(900)
         assert other.try_to_buffer(800)
+
+
+async def test_the_disk_has_a_share_beside_the_total(budget: MemoryBudget):
+    with claim(budget) as one, claim(budget) as other:
+        await one.reserve_media(MEDIA)
+        assert one.try_to_spool(DISK_BYTES)
+        assert not other.try_to_spool(1)
 
 
 async def test_what_does_not_fit_waits_until_something_is_given_back(budget: MemoryBudget):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_each_share_says_its_size_its_use_and_who_waits():
-    budget, registry = MemoryBudget(8000), CollectorRegistry()
+    budget, registry = MemoryBudget(8000, 100), CollectorRegistry()
     registry.register(MemoryMetrics(budget))
 
     def value(name: str, share: str) -> float | None:

@@ -1,0 +1,45 @@
+"""The body of one request: counted and capped as it arrives, and the files that are made of it."""
+
+from pathlib import Path
+
+from starlette.types import Message, Receive
+
+from app.errors import BodyTooLarge
+from app.limits.memory_budget import MemoryClaim
+from app.spooled_file import SpooledFile
+
+
+class RequestBody:
+    """Made and closed by `app/routes/guard.py`, as a context manager; reached as `scope["state"]["body"]`."""
+
+    def __init__(self, receive: Receive, max_bytes: int, memory: MemoryClaim, directory: Path) -> None:
+        self.max_bytes = max_bytes
+        self.memory = memory
+        self.is_complete = False
+        self._received_bytes = 0
+        self._receive = receive
+        self._directory = directory
+        self._files: list[SpooledFile] = []
+
+    async def receive(self) -> Message:
+        """As ASGI has it. Raises `BodyTooLarge`."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received_bytes += len(message.get("body", b""))
+            self.is_complete = not message.get("more_body", False)
+            if self._received_bytes > self.max_bytes:
+                raise BodyTooLarge
+        return message
+
+    def new_file(self) -> SpooledFile:
+        """Closed with the body."""
+        file = SpooledFile(self.memory, self._directory)
+        self._files.append(file)
+        return file
+
+    def __enter__(self) -> "RequestBody":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for file in self._files:
+            file.close()
