@@ -4,12 +4,14 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import pytest
 
 from .servers import MissingServer, PostgresServer, RedisServer, server_directory
+from .small_disk import SmallDisk, small_disk
 
 Server = TypeVar("Server", RedisServer, PostgresServer)
 
@@ -80,6 +82,19 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     yield postgres_server.url(name)
     postgres_server.start()
     postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Of 8 MB: an SQLite database fits, and filling it takes no time."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(small_disk(place, 8 * 2**20))
+        except MissingServer as error:
+            leave_out(error)
+        yield made
 
 
 def run_server(kind: Callable[[Path], Server]) -> Iterator[Server]:

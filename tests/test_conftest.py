@@ -21,7 +21,7 @@ def run_pytest(tmp_path):
     def run(tests: str, **environment: str) -> str:
         directory = tmp_path / "tests"
         directory.mkdir()
-        for name in ("conftest.py", "servers.py"):
+        for name in ("conftest.py", "servers.py", "small_disk.py"):
             shutil.copy(HERE / name, directory / name)
         (directory / "test_it.py").write_text("import asyncio, threading, pytest\n" + tests)
         options = ["-q", "-rs", "-p", "no:cacheprovider", "--import-mode=importlib"]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import math
+import os
 import signal
 import socket
 import sys
@@ -67,6 +68,7 @@ def run_server(serving: Serving) -> None:
         raise CommandFailed("--demo prints a token; it is for GATEWAY_ENV=development.", CALLED_WRONGLY)
     check_data_directory(serving.settings.data_dir)
     with (
+        _unbroken_outputs(),
         listen(serving.host, serving.port) as listener,
         _failures_as_sentences(serving),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -93,7 +95,7 @@ async def _serve(serving: Serving, listener: socket.socket) -> None:
     )
     server = _Server(config, serving.settings.drain_seconds)
     with start_stopped_by_signals(server), contextlib.suppress(asyncio.CancelledError):
-        typer.echo(f"Starting with {_describe_model(serving.settings)} ...")
+        _say(f"Starting with {_describe_model(serving.settings)} ...")
         async with app.router.lifespan_context(app):
             server.running_calls = app.state.services.running_calls
             server.start_words = await _start_words(serving, listener, app.state.services.database)
@@ -131,7 +133,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        typer.echo(self.start_words)
+        _say(self.start_words)
 
 
 async def _start_words(serving: Serving, listener: socket.socket, database: Database) -> str:
@@ -143,7 +145,8 @@ async def _start_words(serving: Serving, listener: socket.socket, database: Data
     sign_in_link = None
     # A log keeps what is printed, and more people read it than may sign in.
     if sys.stdout.isatty() and await is_first_visit(database):
-        sign_in_link = SignInLink(settings.data_dir).create(settings.public_url or urls[0])
+        with contextlib.suppress(OSError):  # a full disk; it serves all the same
+            sign_in_link = SignInLink(settings.data_dir).create(settings.public_url or urls[0])
     lines += start_lines(settings, urls, describe_database(settings), sign_in_link)
     return "\n".join(lines)
 
@@ -196,6 +199,27 @@ def _failures_as_sentences(serving: Serving) -> Iterator[None]:
         raise CommandFailed(
             f"{error.name} is not installed; install autoglm-gateway[inference] to run a model here."
         ) from None
+
+
+def _say(words: str) -> None:
+    """A full disk, or a pipe that nobody reads, does not keep the gateway from serving."""
+    with contextlib.suppress(OSError):
+        typer.echo(words)
+
+
+@contextlib.contextmanager
+def _unbroken_outputs() -> Iterator[None]:
+    """Throws away what broken outputs still hold at the end: flushing it would fail the process."""
+    try:
+        yield
+    finally:
+        for output in (sys.stdout, sys.stderr):
+            try:
+                output.flush()
+            except OSError:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, output.fileno())
+                os.close(nowhere)
 
 
 def _describe_model(settings: Settings) -> str:

@@ -199,3 +199,10 @@ class _StateCollector(Collector):
             counter = CounterMetricFamily(name, documentation)
             counter.add_metric((), float(value))
             yield counter
+        for name, documentation, state in (
+            ("gateway_usage_degraded", "1 while usage is kept in memory alone", writer.is_file_failing),
+            ("gateway_usage_records_in_memory", "Usage records in no file or database yet", writer.in_memory),
+        ):
+            gauge = GaugeMetricFamily(name, documentation)
+            gauge.add_metric((), float(state))
+            yield gauge

@@ -18,10 +18,11 @@ class Readiness:
     model: State
     database: State
     limiter: State
+    usage: State
 
     @property
     def overall(self) -> State:
-        states = (self.model, self.database, self.limiter)
+        states = (self.model, self.database, self.limiter, self.usage)
         if "unavailable" in states:
             return "unavailable"
         return "degraded" if "degraded" in states else "ready"
@@ -31,8 +32,10 @@ def readiness_of(services: Services) -> Readiness:
     return Readiness(
         model=_model_state(services),
         # Valid tokens keep working and usage is put aside: nobody needs to be sent elsewhere.
-        database="degraded" if services.account_changes.is_database_away else "ready",
+        database=_database_state(services),
         limiter=_limiter_state(services),
+        # It is kept in memory, and a bound on that is all that a longer outage of the disk can reach.
+        usage="degraded" if services.usage_writer.is_file_failing else "ready",
     )
 
 
@@ -42,6 +45,12 @@ def _model_state(services: Services) -> State:
         return "unavailable"
     workers = (*status.workers, *status.speech_workers)
     return "ready" if all(worker.healthy for worker in workers) else "degraded"
+
+
+def _database_state(services: Services) -> State:
+    """A full disk lets it be read and not written."""
+    is_away = services.account_changes.is_database_away or services.usage_writer.is_database_away
+    return "degraded" if is_away else "ready"
 
 
 def _limiter_state(services: Services) -> State:

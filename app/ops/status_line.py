@@ -77,6 +77,9 @@ def _troubles(
     if readiness.database == "degraded":
         sentence = "The database is away: tokens keep working, and usage is written later."
         yield StatusLine("warning", "Degraded", sentence)
+    if readiness.usage == "degraded":
+        sentence = "The disk is full or read-only: usage is kept in memory, as much as there is room for."
+        yield StatusLine("warning", "Disk full", sentence)
     if readiness.limiter == "degraded":
         sentence = "Redis is away: limits hold for each gateway by itself."
         yield StatusLine("warning", "Degraded", sentence)

@@ -4,6 +4,8 @@ Belongs to one process at a time, by a lock on the file; a second one takes the 
 called on a thread.
 """
 
+import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -18,18 +20,26 @@ from app.persistence.usage import Row
 MAX_BYTES = 64 * 1_048_576  # about 200,000 records
 MAX_FILES = 16  # processes that share a directory
 GROUP_LINES = 1_000
+PROBE_BYTES = 4096  # a page: smaller writes may fit into one that the file has already
+FULL = "full"
 
 _COLUMNS = set(UsageRow.__table__.columns.keys())
 
 
 class UsageSpool:
-    """Opened and closed by the `UsageWriter`. One thread at a time may change it; `groups` may run beside."""
+    """Opened and closed by the `UsageWriter`. One thread at a time may change it; `groups` may run beside.
+
+    `failure` says why the last write failed: `full` for the file's own bound, or the name of an error of the
+    disk, as `ENOSPC` and `EROFS`. None while all is well.
+    """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
         self._path = path
         self._max_bytes = max_bytes
         self._descriptor = -1
         self._size = 0
+        self._is_mid_line = False
+        self.failure: str | None = None
 
     @property
     def size(self) -> int:
@@ -46,7 +56,8 @@ class UsageSpool:
             if self._descriptor < 0:
                 self._descriptor = descriptor
                 self._size = os.fstat(descriptor).st_size
-                self._end_line()
+                # A killed process may have left half a line; the next one must not continue it.
+                self._is_mid_line = self._size > 0 and os.pread(descriptor, 1, self._size - 1) != b"\n"
             else:
                 self._take_over(descriptor)
                 os.close(descriptor)
@@ -54,15 +65,14 @@ class UsageSpool:
             raise OSError(f"{MAX_FILES} processes use the same data directory; give each its own")
 
     def append(self, rows: Sequence[Row]) -> bool:
-        """False, and nothing is kept, when the file is full or cannot be written."""
-        data = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
-        if self._size + len(data) > self._max_bytes:
-            return False
-        try:
-            self._write(data)
-        except OSError:
-            return False
-        return True
+        """False, and nothing is kept, when the file is full or cannot be written; `failure` says which."""
+        return self._append(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
+
+    def probe(self) -> bool:
+        """Whether a few rows could be written now. Leaves nothing behind."""
+        could_write = self._write(b"\n" * PROBE_BYTES)
+        self._truncate()
+        return could_write
 
     def groups(self, start: int, end: int) -> Iterator[list[Row]]:
         """What stands between two offsets in bytes, oldest first; may run beside `append`.
@@ -83,9 +93,10 @@ class UsageSpool:
                 yield rows
 
     def clear(self) -> None:
+        """On a disk that has become read-only the rows stay in the file; the next start finds them stored."""
         if self._size:
-            os.ftruncate(self._descriptor, 0)
             self._size = 0
+            self._truncate()
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -101,30 +112,47 @@ class UsageSpool:
                 yield path
 
     def _take_over(self, descriptor: int) -> None:
-        """The file is emptied, not removed: another process may be about to lock it."""
+        """The file is emptied, not removed: another process may be about to lock it.
+
+        What does not fit stays where it is, for a later start.
+        """
         with open(os.dup(descriptor), "rb") as file:
-            data = file.read(self._max_bytes - self._size)
-        self._write(data)
-        self._end_line()
-        os.ftruncate(descriptor, 0)
+            data = file.read()
+        if data and self._append(data if data.endswith(b"\n") else data + b"\n"):
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, 0)
 
-    def _end_line(self) -> None:
-        """A killed process may have left half a line; the next one must not continue it."""
-        if self._size and os.pread(self._descriptor, 1, self._size - 1) != b"\n":
-            self._write(b"\n")
+    def _append(self, lines: bytes) -> bool:
+        """All of them or none."""
+        data = b"\n" + lines if self._is_mid_line else lines
+        if not self._write(data):
+            self._truncate()
+            return False
+        self._size += len(data)  # at once: `groups` may be reading up to it
+        self._is_mid_line = False
+        return True
 
-    def _write(self, data: bytes) -> None:
-        """All of it or, when the disk is full, none."""
-        view, start = memoryview(data), self._size
+    def _write(self, data: bytes) -> bool:
+        """At the end of the file, whose `size` stays as it is."""
+        if self._size + len(data) > self._max_bytes:
+            self.failure = FULL
+            return False
+        view, offset = memoryview(data), self._size
         try:
             while view:
-                written = os.pwrite(self._descriptor, view, self._size)
-                self._size += written
+                written = os.pwrite(self._descriptor, view, offset)
+                offset += written
                 view = view[written:]
-        except OSError:
-            os.ftruncate(self._descriptor, start)
-            self._size = start
-            raise
+        except OSError as error:
+            self.failure = errno.errorcode.get(error.errno or 0, "EIO")
+            return False
+        self.failure = None
+        return True
+
+    def _truncate(self) -> None:
+        """To `size`. What cannot be cut off is written over by the next write."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, self._size)
 
 
 def _open_locked(path: Path) -> int | None:

@@ -1,8 +1,9 @@
-"""Stores what requests used, in groups off the request path, and loses nothing when the database is away.
+"""Stores what requests used, in groups off the request path; an outage of the database loses nothing.
 
 Every 0.1 s a group is appended to a file, whatever the database does; what is in the file is inserted,
 then the file is emptied. So a killed process loses what came after the last group; a row that was
-inserted twice is stored once, by its id.
+inserted twice is stored once, by its id. While the file cannot be written, because the disk is full or
+read-only, groups stay in memory, up to a bound, and are stored when either can be written again.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import contextlib
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,8 +26,10 @@ from app.persistence.usage import Row, add_usage, moment_text
 from app.persistence.usage_spool import MAX_BYTES, UsageSpool
 
 INTERVAL_SECONDS = 0.1  # leaves as much again for a slow disk, of the 0.2 s that a kill may cost
-RETRY_SECONDS = 1.0  # while the database is away
+RETRY_SECONDS = 1.0  # while the database is away, or the file cannot be written
 MAX_PENDING = 20_000  # several seconds of the busiest gateway, should a disk or database stall
+MAX_IN_MEMORY = 50_000  # rows that the file has no room for, about 45 MB
+GROUP_ROWS = 1_000
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +55,7 @@ class UsageWriter:
     """Started and closed by `app/lifespan.py`; used on the event loop's thread.
 
     `written`, `spooled` and `dropped` count records since the start: in the database, put aside in
-    the file because the database was away, lost because the file was full too.
+    the file because the database was away, lost because neither could be written and memory was full too.
     """
 
     def __init__(
@@ -60,22 +64,27 @@ class UsageWriter:
         spool_path: Path,
         *,
         max_pending: int = MAX_PENDING,
+        max_in_memory: int = MAX_IN_MEMORY,
         max_spool_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._spool = UsageSpool(spool_path, max_bytes=max_spool_bytes)
         self._max_pending = max_pending
+        self._max_in_memory = max_in_memory
         self._clock = clock
         self._pending: list[UsageRecord] = []
         self._appending = asyncio.Lock()
         self._storing = asyncio.Lock()
         self._stored_bytes = 0  # of the file, from its start
         self._kept_rows = 0  # in the file and not stored yet
-        self._unkept: list[Row] = []  # what the file had no room for
+        self._unkept: deque[Row] = deque()  # on its way to the file, or waiting for it
         self._is_closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._retry_at = float("-inf")
+        self._file_retry_at = float("-inf")
+        self._is_file_failing = False
+        self._dropped_before = 0  # the file failed
         self._is_database_away = False
         self._ids = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(4)}"  # of this process
         self._taken = 0
@@ -83,19 +92,38 @@ class UsageWriter:
         self.spooled = 0
         self.dropped = 0
 
+    @property
+    def is_database_away(self) -> bool:
+        """Whether the last insert failed."""
+        return self._is_database_away
+
+    @property
+    def is_file_failing(self) -> bool:
+        """Whether rows are kept in memory alone: a kill would lose them."""
+        return self._is_file_failing
+
+    @property
+    def in_memory(self) -> int:
+        """Rows that are in no file and no database."""
+        return len(self._unkept) + len(self._pending)
+
     async def start(self) -> None:
         """Raises OSError when the file cannot be opened."""
         await asyncio.to_thread(self._spool.open)
         self._task = asyncio.create_task(self._run(), name="usage-writer")
 
     async def aclose(self) -> None:
-        """What is left is stored, or kept in the file for the next start."""
+        """What is left is stored, or kept in the file for the next start. What neither takes is lost."""
         if self._task is not None:
             self._is_closing.set()
             await self._task
             self._task = None
-            self._retry_at = float("-inf")
+            self._retry_at = self._file_retry_at = float("-inf")
             await self.flush()
+            if self._unkept:
+                self.dropped += len(self._unkept)
+                logger.error("usage is lost at the stop", extra={"records": len(self._unkept)})
+                self._unkept.clear()
         await asyncio.to_thread(self._spool.close)
 
     def record(self, record: UsageRecord) -> None:
@@ -123,36 +151,44 @@ class UsageWriter:
     async def _keep(self) -> None:
         """Appends what was recorded to the file; never waits for the database."""
         async with self._appending:
-            rows = self._take_pending()
-            if not rows:
-                return
+            self._unkept += self._take_pending()
+            if self._clock() >= self._file_retry_at:
+                await self._fill_file()
+            while len(self._unkept) > self._max_in_memory:
+                self._unkept.pop()
+                self.dropped += 1
+
+    async def _fill_file(self) -> None:
+        while rows := self._take_unkept():
             if not await asyncio.to_thread(self._spool.append, rows):
-                self._unkept += rows
+                self._unkept.extendleft(reversed(rows))
+                self._note_failing_file()
                 return
             self._kept_rows += len(rows)
             if self._is_database_away:
                 self.spooled += len(rows)
+            self._note_sound_file()
+        if self._is_file_failing:  # and the database took what was in memory
+            if await asyncio.to_thread(self._spool.probe):
+                self._note_sound_file()
+            else:
+                self._note_failing_file()
 
     async def _store(self) -> None:
         """Inserts what is in the file, and what it had no room for."""
         async with self._storing:
+            if self._clock() < self._retry_at:
+                return
             try:
-                if self._clock() >= self._retry_at:
-                    await self._insert_all()
+                await self._insert_all()
             except (DatabaseUnavailable, SQLAlchemyError) as error:
                 self._note_outage(error)
             except Exception:  # the writer must outlive whatever one group met
+                self._retry_at = self._clock() + RETRY_SECONDS
                 logger.exception("a group of usage records was not stored")
-            self.dropped += len(self._unkept)
-            self._unkept = []
 
     async def _insert_all(self) -> None:
-        unkept, self._unkept = self._unkept, []
-        try:
-            await self._insert(unkept)
-        except BaseException:
-            self._unkept = unkept + self._unkept
-            raise
+        await self._insert_unkept()
         while (end := self._spool.size) > self._stored_bytes:
             groups = self._spool.groups(self._stored_bytes, end)
             while group := await asyncio.to_thread(next, groups, None):
@@ -166,6 +202,22 @@ class UsageWriter:
             self._is_database_away = False
             logger.info("usage is stored again")
 
+    async def _insert_unkept(self) -> None:
+        """Straight from memory, so that a full disk here costs nothing while the database is elsewhere."""
+        while self._is_file_failing:
+            async with self._appending:
+                rows = self._take_unkept()
+            if not rows:
+                return
+            try:
+                await self._insert(rows)
+            except BaseException:
+                self._unkept.extendleft(reversed(rows))
+                raise
+
+    def _take_unkept(self) -> list[Row]:
+        return [self._unkept.popleft() for _ in range(min(GROUP_ROWS, len(self._unkept)))]
+
     async def _insert(self, rows: Sequence[Row]) -> None:
         if rows:
             async with self._database.session() as db_session:
@@ -178,6 +230,21 @@ class UsageWriter:
             self._is_database_away = True
             self.spooled += self._kept_rows
             logger.warning("usage is put aside: database away", extra={"reason": type(error).__name__})
+
+    def _note_failing_file(self) -> None:
+        self._file_retry_at = self._clock() + RETRY_SECONDS
+        if not self._is_file_failing:
+            self._is_file_failing, self._dropped_before = True, self.dropped
+            logger.error(
+                "usage is kept in memory alone: its file cannot be written",
+                extra={"reason": self._spool.failure, "most_records": self._max_in_memory},
+            )
+
+    def _note_sound_file(self) -> None:
+        if self._is_file_failing:
+            self._is_file_failing = False
+            lost = self.dropped - self._dropped_before
+            logger.info("usage is written to its file again", extra={"lost_records": lost})
 
     def _take_pending(self) -> list[Row]:
         records, self._pending = self._pending, []

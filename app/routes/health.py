@@ -79,7 +79,7 @@ async def readiness(services: ServicesDep, response: Response) -> ReadinessRespo
     return ReadinessResponse(
         status=current.overall,
         components=ReadinessComponents(
-            model=current.model, database=current.database, limiter=current.limiter
+            model=current.model, database=current.database, limiter=current.limiter, usage=current.usage
         ),
     )
 

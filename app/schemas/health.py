@@ -19,6 +19,7 @@ class ReadinessComponents(BaseModel):
     model: State
     database: State
     limiter: State
+    usage: State
 
 
 class ReadinessResponse(BaseModel):
@@ -30,7 +31,12 @@ class ReadinessResponse(BaseModel):
             "examples": [
                 {
                     "status": "degraded",
-                    "components": {"model": "ready", "database": "degraded", "limiter": "ready"},
+                    "components": {
+                        "model": "ready",
+                        "database": "degraded",
+                        "limiter": "ready",
+                        "usage": "ready",
+                    },
                 }
             ]
         },

@@ -26,6 +26,7 @@ class FakeLimiter:
 
 class FakeUsageWriter:
     written, spooled, dropped = 5, 2, 1
+    is_file_failing, in_memory = True, 3
 
 
 @pytest.fixture
@@ -182,6 +183,8 @@ def test_state_of_limiter_usage_and_build_is_exposed(limiter, value):
     assert value("gateway_usage_records_written_total") == 5
     assert value("gateway_usage_records_spooled_total") == 2
     assert value("gateway_usage_records_dropped_total") == 1
+    assert value("gateway_usage_records_in_memory") == 3
+    assert value("gateway_usage_degraded") == 1
     assert value("gateway_build_info", version="1.2.3") == 1
 
 

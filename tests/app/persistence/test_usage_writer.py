@@ -223,12 +223,16 @@ async def test_rows_that_a_killed_process_had_stored_are_not_stored_twice(
     assert contents_of(spool_path) == b""
 
 
-async def test_full_file_in_an_outage_is_counted_as_loss(make_writer: MakeWriter, away: Database) -> None:
-    writer = make_writer(away, max_spool_bytes=10)
+async def test_full_file_in_an_outage_is_kept_in_memory_up_to_a_bound(
+    make_writer: MakeWriter, away: Database
+) -> None:
+    writer = make_writer(away, max_spool_bytes=10, max_in_memory=2)
     await writer.start()
-    writer.record(record_of("req_1"))
+    for number in range(3):
+        writer.record(record_of(f"req_{number}"))
     await writer.flush()
-    assert (writer.written, writer.spooled, writer.dropped) == (0, 0, 1)
+    assert (writer.written, writer.spooled, writer.dropped, writer.in_memory) == (0, 0, 1, 2)
+    assert writer.is_file_failing
 
 
 async def test_groups_reach_the_file_while_the_database_stalls(
