@@ -71,6 +71,7 @@ class Call:
         task: Task = "chat",
     ) -> Generation:
         """Returns once the engine has begun. Raises what `Backend.generate` raises."""
+        self.memory.end_decoding()
         model_name = self.services.backend.model_card.name
         trace = None
         if self.record.trace is not None:

@@ -59,6 +59,7 @@ class Body:
     chunk_bytes: int = 0  # sent in chunks of that size, instead of with its length
     is_public: bool = False
     uploads: int = 1  # at once, all finishing together
+    sent_bytes: int | None = None  # of each; then the client stops, and after a second it leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ def bodies() -> list[Body]:
         Body("form of a stranger", "/auth/token", FORM, lambda: b"a=%41&" * 170_000, is_public=True),
         Body(f"{UPLOADS} files of 25 MB", "/vision", MULTIPART, image_file, uploads=UPLOADS),
         Body(f"{UPLOADS} × 25 MB of base64", "/vision", JSON, jpeg_in_json, uploads=UPLOADS),
+        Body("200 files that stop", "/vision", MULTIPART, image_file, uploads=200, sent_bytes=3_000_000),
+        Body("200 × base64 that stops", "/vision", JSON, jpeg_in_json, uploads=200, sent_bytes=3_000_000),
     ]
 
 
@@ -177,12 +180,15 @@ async def send(port: int, token: str, body: Body, content: bytes, ready: asyncio
     answer = asyncio.create_task(reader.readline())
     try:
         writer.write("\r\n".join([*head, "", ""]).encode())
-        for piece in pieces(content[:-1], body.chunk_bytes):
+        for piece in pieces(content[: body.sent_bytes or -1], body.chunk_bytes):
             if answer.done():
                 break  # refused
             writer.write(piece)
             await writer.drain()
         await ready.wait()
+        if body.sent_bytes is not None:
+            await asyncio.sleep(1)
+            return 0
         last = content[-1:]
         writer.write(b"1\r\n%b\r\n0\r\n\r\n" % last if body.chunk_bytes else last)
         line = await asyncio.wait_for(answer, PATIENCE_SECONDS)

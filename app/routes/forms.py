@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import orjson
 from fastapi import Request
@@ -16,6 +16,8 @@ from app.routes.multipart import read_multipart
 from app.routes.request_body import RequestBody
 from app.schemas.generation import MAX_PROMPT_CHARACTERS
 from app.spooled_file import SpooledFile
+
+MAX_ERRORS: Final = 1000
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
@@ -50,7 +52,8 @@ async def read_form(
             _add_field(fields, fields_model, name, value)
     form = Form(validate(fields_model, fields), files)
     # Files are read one after the other.
-    await body.memory.reserve_body(max((file.size for of in files.values() for file in of), default=0))
+    largest_bytes = max((file.size for of in files.values() for file in of), default=0)
+    await body.memory.reserve_body(0, until_decoded=largest_bytes)
     return form
 
 
@@ -75,6 +78,8 @@ def validate(model: type[Fields], values: Any) -> Fields:
     try:
         return model.model_validate(values)
     except ValidationError as error:
+        if error.error_count() > MAX_ERRORS:  # each takes a kilobyte and two microseconds
+            raise InvalidRequest(f"More than {MAX_ERRORS} fields are not valid.") from None
         raise RequestValidationError(list(map(_detail, error.errors(include_url=False)))) from None
 
 

@@ -36,6 +36,7 @@ async def read_json_body(chunks: AsyncIterator[bytes], body: RequestBody) -> Any
         if len(small) > SMALL_BYTES:
             return await _read_large(small, chunks, body)
     await body.memory.reserve_body(len(small) * UNICODE_WEIGHT)
+    body.memory.stop_buffering(len(small))
     parsed = orjson.loads(small)
     _refuse_excess(parsed)
     return parsed
@@ -43,6 +44,7 @@ async def read_json_body(chunks: AsyncIterator[bytes], body: RequestBody) -> Any
 
 async def _read_large(begin: bytes | bytearray, rest: AsyncIterator[bytes], body: RequestBody) -> Any:
     text = _LargeText(body)
+    body.memory.stop_buffering(len(begin))
     await text.feed(bytes(begin))
     async for chunk in rest:
         await text.feed(chunk)
@@ -72,10 +74,12 @@ class _LargeText:
         text_bytes, values_bytes = self._text.size, self._scanner.values * VALUE_BYTES
         weight = ASCII_WEIGHT if self._is_ascii else UNICODE_WEIGHT
         memory = self._body.memory
-        await memory.reserve_body(text_bytes * weight + values_bytes + self._largest_file_bytes())
+        file_bytes = self._largest_file_bytes()
+        await memory.reserve_body(text_bytes * weight + values_bytes, until_decoded=file_bytes)
         parsed = orjson.loads(await self._text.read())
         self._text.close()
-        memory.shrink("bodies", text_bytes * (weight - 2) + values_bytes + self._largest_file_bytes())
+        memory.stop_buffering(self._buffered_bytes)
+        memory.shrink("bodies", text_bytes * (weight - 2) + values_bytes + file_bytes)
         await asyncio.sleep(0)
         if self._long_strings:
             parsed = self._with_files(parsed)

@@ -142,6 +142,31 @@ async def test_large_json_of_many_pieces_says_the_same_as_small(gateway: Gateway
         assert said.split()[-3:] == texts[0].split()[-3:]
 
 
+async def test_running_generation_holds_no_memory_for_its_files(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(scripted={"reply": "one two", "step_seconds": 30})
+    image = png()
+    for options in (
+        {"files": {"image": image}, "data": {"prompt": "x"}},
+        {"json": {"prompt": "x", "images": [base64.b64encode(image).decode()]}},
+    ):
+        asking = asyncio.create_task(gateway.call("POST", "/vision", **options))
+        async with asyncio.timeout(30):
+            while not gateway.services.backend.status().running:  # noqa: ASYNC110 - no event of its own
+                await asyncio.sleep(0.001)
+        shares = gateway.services.memory_budget.shares
+        assert shares["bodies"].used_bytes + shares["arriving"].used_bytes < 10_000
+        asking.cancel()
+        await asyncio.wait([asking])
+        await gateway.until_idle()
+
+
+async def test_very_many_wrong_fields_are_one_error(gateway: Gateway) -> None:
+    fields = orjson.dumps({f"field{number}": 0 for number in range(2000)})
+    answer = await post(gateway, "/chat", fields)
+    assert reply(answer) == (422, "invalid_request")
+    assert "errors" not in answer.json()
+
+
 async def test_a_body_waits_for_memory(gateway: Gateway) -> None:
     budget = gateway.services.memory_budget
     with budget.claim(time.monotonic() + 30) as others:
