@@ -147,9 +147,7 @@ class JSONScanner:
         brackets = text.translate(None, _NOT_BRACKETS)
         if len(brackets) - opened > opened + self._depth:
             raise InvalidJSON  # more are closed than opened
-        if self._containers > MAX_VALUES:
-            return
-        for bracket in brackets:
+        for bracket in brackets[: 2 * MAX_VALUES]:  # of more there are too many containers
             self._depth += 1 if bracket in _OPENING else -1
             if self._depth >= MAX_DEPTH:
                 raise InvalidJSON
