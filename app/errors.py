@@ -264,6 +264,11 @@ class DatabaseUnavailable(GatewayError):
     detail = "The account database is not available at the moment. Try again shortly."
 
 
+class DatabaseBusy(DatabaseUnavailable):
+    code = "database_busy"
+    detail = "Too many requests wait for the account database. Wait for Retry-After seconds."
+
+
 class DeadlineExceeded(GatewayError):
     status_code = 504
     code = "deadline_exceeded"

@@ -85,7 +85,7 @@ class AccountChanges:
         self._on_change.append(on_change)
 
     @asynccontextmanager
-    async def changing(self) -> AsyncIterator[AsyncSession]:
+    async def changing(self, *, may_be_refused: bool = False) -> AsyncIterator[AsyncSession]:
         """A writing transaction. What it changes about accounts is in force here once it has committed.
 
         Nothing is read again for that: a revocation that was confirmed holds, whatever the database does
@@ -96,7 +96,7 @@ class AccountChanges:
         def note(session: Session, flush: UOWTransaction) -> None:
             rows.extend((*session.new, *session.dirty))
 
-        async with self._database.session() as db_session:
+        async with self._database.session(may_be_refused=may_be_refused) as db_session:
             event.listen(db_session.sync_session, "after_flush", note)
             yield db_session
             await db_session.flush()

@@ -49,11 +49,11 @@ class RefreshTokens:
         """The next pair. A retry within the grace gets the same successor, so a lost answer loses nothing;
         whoever has used the successor did get the answer, and the retry is another's.
 
-        Raises InvalidGrant and DatabaseUnavailable.
+        Raises InvalidGrant, DatabaseUnavailable and DatabaseBusy.
         """
         if not _FORM.fullmatch(refresh_token):
             raise InvalidGrant
-        async with self._account_changes.changing() as db_session:
+        async with self._account_changes.changing(may_be_refused=True) as db_session:
             row = await self._lock(db_session, refresh_token)
             if not await self._is_reused(db_session, row):
                 return await self._rotate(db_session, row, refresh_token)

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 
 import aiosqlite
@@ -26,10 +26,11 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import DatabaseUnavailable
+from app.persistence.write_queue import WriteQueue
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 10
-BUSY_TIMEOUT_MS = 5_000  # how long one SQLite writer waits for another
+BUSY_TIMEOUT_MS = 5_000  # how long one SQLite writer waits for another process's
 WAL_RETRY_SECONDS = 0.01
 READ_ONLY = {"gateway_read_only": True, "postgresql_readonly": True}
 ONE_SNAPSHOT = {"isolation_level": "REPEATABLE READ"}  # as SQLite has it anyway
@@ -49,7 +50,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
-        options = READ_ONLY if self._engine.dialect.name == "sqlite" else READ_ONLY | ONE_SNAPSHOT
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        self._writes = WriteQueue() if is_sqlite else None
+        options = READ_ONLY if is_sqlite else READ_ONLY | ONE_SNAPSHOT
         self._read_only_sessions = async_sessionmaker(
             self._engine.execution_options(**options), expire_on_commit=False
         )
@@ -59,17 +62,26 @@ class Database:
         return self._engine
 
     @asynccontextmanager
-    async def session(self, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+    async def session(
+        self, *, read_only: bool = False, may_be_refused: bool = False
+    ) -> AsyncIterator[AsyncSession]:
         """One transaction, committed when the block ends, rolled back when it raises.
 
         A read-only one sees the database as it was at its first statement. On SQLite a writing session
         holds the write lock from its first statement, so that what it read is still true when it
-        writes. Raises `DatabaseUnavailable` when the database cannot be reached, is shutting down or
-        gives up on the transaction.
+        writes; the others of this process wait for it in order.
+
+        Raises `DatabaseUnavailable` when the database cannot be reached, is shutting down or gives up on
+        the transaction; `DatabaseBusy`, on SQLite, as `WriteQueue.turn` does.
         """
         sessions = self._read_only_sessions if read_only else self._sessions
+        turn = (
+            nullcontext()
+            if read_only or self._writes is None
+            else self._writes.turn(may_be_refused=may_be_refused)
+        )
         with database_errors():
-            async with sessions() as db_session, db_session.begin():
+            async with turn, sessions() as db_session, db_session.begin():
                 yield db_session
 
     async def ping(self) -> None:

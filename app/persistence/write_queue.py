@@ -1,0 +1,59 @@
+"""Whose turn it is to write to an SQLite file, among the transactions of this process.
+
+SQLite has one writer at a time, and no queue: who finds the file locked sleeps, up to 0.1 s, and tries
+again. Under load some transactions lose that race for seconds while others, that came later, win it. Here
+they wait in order, and hold no connection meanwhile.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from app.errors import DatabaseBusy
+
+MAX_WAITING: Final = 32  # of those that may be refused: a second or two of refreshed tokens
+MAX_WAIT_SECONDS: Final = 2.0  # likewise
+LONGEST_WAIT_SECONDS: Final = 10.0  # of an operator's change, or usage
+RETRY_SECONDS: Final = 1
+
+
+class WriteQueue:
+    """One per `Database`, in one event loop."""
+
+    def __init__(
+        self,
+        max_waiting: int = MAX_WAITING,
+        max_wait_seconds: float = MAX_WAIT_SECONDS,
+        longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
+    ) -> None:
+        self._max_waiting = max_waiting
+        self._max_wait_seconds = max_wait_seconds
+        self._longest_wait_seconds = longest_wait_seconds
+        self._lock = asyncio.Lock()  # wakes those who wait in the order in which they came
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    @asynccontextmanager
+    async def turn(self, *, may_be_refused: bool = False) -> AsyncIterator[None]:
+        """Raises `DatabaseBusy` after a long wait, and at once where the queue is full for those who may be
+        refused: what strangers can ask for must not make operators wait."""
+        if may_be_refused and self._waiting >= self._max_waiting:
+            raise DatabaseBusy(retry_after_seconds=RETRY_SECONDS)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(
+                self._max_wait_seconds if may_be_refused else self._longest_wait_seconds
+            ):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise DatabaseBusy(retry_after_seconds=RETRY_SECONDS) from None
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._lock.release()

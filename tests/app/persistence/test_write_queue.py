@@ -1,0 +1,103 @@
+"""Who writes to SQLite next: in order of arrival, and not for ever."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from app.errors import DatabaseBusy, DatabaseUnavailable
+from app.persistence.database import Database
+from app.persistence.tables import UserRow
+from app.persistence.write_queue import WriteQueue
+
+pytestmark = pytest.mark.anyio
+
+
+async def pass_through(queue: WriteQueue, *, may_be_refused: bool = False) -> None:
+    async with queue.turn(may_be_refused=may_be_refused):
+        pass
+
+
+async def until_waiting(queue: WriteQueue, count: int) -> None:
+    while queue.waiting < count:  # noqa: ASYNC110 - it has no event
+        await asyncio.sleep(0)
+
+
+async def test_turns_come_in_the_order_of_arrival() -> None:
+    queue = WriteQueue()
+    order: list[int] = []
+
+    async def take_turn(number: int) -> None:
+        async with queue.turn():
+            order.append(number)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as tasks, queue.turn():
+        for number in range(20):
+            tasks.create_task(take_turn(number))
+        await until_waiting(queue, 20)
+        assert order == []
+    assert order == list(range(20))
+
+
+async def test_full_queue_refuses_at_once_whoever_may_not_wait_longer() -> None:
+    queue, may_end = WriteQueue(max_waiting=3), asyncio.Event()
+
+    async def take_turn() -> None:
+        async with queue.turn():
+            await may_end.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(4):
+            tasks.create_task(take_turn())
+        await until_waiting(queue, 3)
+        with pytest.raises(DatabaseBusy) as refusal:
+            await pass_through(queue, may_be_refused=True)
+        assert refusal.value.retry_after_seconds
+        assert isinstance(refusal.value, DatabaseUnavailable)
+        operator = tasks.create_task(take_turn())
+        may_end.set()
+        await operator
+    assert queue.waiting == 0
+    await pass_through(queue, may_be_refused=True)
+
+
+@pytest.mark.parametrize("may_be_refused", [True, False])
+async def test_long_wait_ends_with_a_refusal_and_leaves_the_queue(may_be_refused: bool) -> None:
+    bound = {"max_wait_seconds" if may_be_refused else "longest_wait_seconds": 0.001}
+    queue = WriteQueue(**bound)
+    async with queue.turn():
+        with pytest.raises(DatabaseBusy):
+            await pass_through(queue, may_be_refused=may_be_refused)
+        assert queue.waiting == 0
+    await pass_through(queue)
+
+
+async def test_cancelled_waiter_does_not_take_the_turn_with_it() -> None:
+    queue = WriteQueue()
+    async with queue.turn():
+        waiter = asyncio.create_task(pass_through(queue))
+        await until_waiting(queue, 1)
+        waiter.cancel()
+        await asyncio.wait([waiter])
+    async with asyncio.timeout(5), queue.turn():
+        assert queue.waiting == 0
+
+
+async def test_writers_of_sqlite_wait_their_turn_without_a_connection(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/gateway.db")
+    async with database.engine.begin() as connection:
+        await connection.run_sync(UserRow.metadata.create_all)
+    names: list[str] = []
+
+    async def add(number: int) -> None:
+        async with database.session() as db_session:
+            db_session.add(UserRow(id=f"usr_{number}", name=f"user{number}"))
+            await db_session.flush()
+            names.append(f"user{number}")
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(50):  # more than there are connections
+            tasks.create_task(add(number))
+    assert names == [f"user{number}" for number in range(50)]
+    await database.aclose()
