@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_origin
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
@@ -34,18 +34,27 @@ def load_settings() -> Settings:
         sentence = f"GATEWAY_{name} is not valid: {reason}." if name else f"{reason}."
         raise CommandFailed(sentence, CALLED_WRONGLY) from None
     except SettingsError as error:
-        found = NAME_OF_SECTION.search(str(error))
-        name = f"GATEWAY_{found[1].upper()}" if found else "A GATEWAY_ variable"
-        if name in map(str.upper, os.environ):
-            reason = f"it is a section; set its parts one by one, as {name}__NAME"
-        else:
-            reason = 'one of its parts is a list, which is written as ["one", "two"]'
-        raise CommandFailed(f"{name} is not valid: {reason}.", CALLED_WRONGLY) from None
+        raise CommandFailed(_explain_section(error), CALLED_WRONGLY) from None
     except (OSError, UnicodeDecodeError):
         raise CommandFailed(
             "A file in GATEWAY_SECRETS_DIR, or .env, cannot be read: it must be text that this user may read."
         ) from None
     return settings
+
+
+def _explain_section(error: SettingsError) -> str:
+    """A section that was set as a whole, or a list in it that is not written in JSON."""
+    found = NAME_OF_SECTION.search(str(error))
+    if found is None:
+        return 'A GATEWAY_ variable is not valid: a list in a section is written as ["one", "two"].'
+    name = f"GATEWAY_{found[1].upper()}"
+    if name in map(str.upper, os.environ):
+        return f"{name} is not valid: it is a section; set its parts one by one, as {name}__NAME."
+    parts = getattr(Settings.model_fields[found[1]].annotation, "model_fields", {})
+    lists = [
+        f"{name}__{part.upper()}" for part, field in parts.items() if get_origin(field.annotation) is tuple
+    ]
+    return f'{" or ".join(lists) or name} is not valid: a list is written as ["one", "two"].'
 
 
 def run_command(work: Callable[[Settings], Coroutine[Any, Any, Result]]) -> Result:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.cli.command_failed import CommandFailed
 from app.cli.environment import load_settings
@@ -182,6 +182,38 @@ def test_malformed_value_is_refused_by_the_settings_name_and_never_quoted(
     with pytest.raises(CommandFailed, match=f"GATEWAY_{name.upper()} is not valid: ") as sentence:
         load_settings()
     assert "s3cret" not in str(sentence.value)
+
+
+def every_variable() -> list[str]:
+    names = []
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names += [f"{name}__{part}" for part in (*kind.model_fields, "unknown")]
+        else:
+            names.append(name)
+    return [f"GATEWAY_{name.upper()}" for name in names]
+
+
+@pytest.fixture(scope="module")
+def refusals() -> dict[str, str]:
+    """What each variable that takes no plain word says to one."""
+    said = {}
+    for name in every_variable():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(name, "s3cret")
+            try:
+                load_settings()
+            except CommandFailed as sentence:
+                said[name] = str(sentence)
+    return said
+
+
+def test_every_refusal_names_its_variable_and_quotes_nothing(refusals: dict[str, str]) -> None:
+    assert len(refusals) > 40
+    for name, sentence in refusals.items():
+        assert f"{name} is not valid: " in sentence
+        assert "s3cret" not in sentence
 
 
 def test_directory_of_secrets_that_is_not_there_is_named(secrets_dir: Path) -> None:
