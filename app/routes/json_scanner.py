@@ -17,7 +17,7 @@ MAX_VALUES: Final = 20_000
 MAX_BARE_BYTES: Final = 1_048_576  # of numbers, true, false and null: 50 for each value
 MAX_TEXT_BYTES: Final = 12 * MAX_PROMPT_CHARACTERS  # each written as two \uXXXX
 
-_STRING_PIECE: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_STRING_PIECE: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _QUOTE: Final = ord('"')
 _OPENING: Final = frozenset(b"[{")
 _CLOSING: Final = frozenset(b"]}")

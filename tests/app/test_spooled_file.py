@@ -1,5 +1,6 @@
 import asyncio
 import os
+import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,17 @@ async def test_more_than_the_disks_share_is_refused(file: SpooledFile, memory: M
     await file.write(b"a" * DISK_BYTES)
     with pytest.raises(StorageFull):
         await file.write(b"a")
+
+
+async def test_a_disk_that_fills_while_it_is_written_is_told(file: SpooledFile) -> None:
+    most_bytes, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_BYTES_IN_MEMORY + 1000, hard))
+    try:
+        await file.write(b"a" * MAX_BYTES_IN_MEMORY)
+        with pytest.raises(StorageFull):
+            await file.write(b"a" * 2000)  # of which a part still fits
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
 
 
 async def test_a_full_disk_is_told_without_its_path(
