@@ -3,11 +3,13 @@
 In development the database is migrated and keys are made; production is given both.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -37,6 +39,8 @@ from app.telemetry.build import build_telemetry
 from inference import BackendConfig, EngineConfig, ScriptedConfig, build_backend
 
 logger = logging.getLogger(__name__)
+
+BODY_TURNS: Final = 8  # of some hundred microseconds each, then everybody else's
 
 
 class OutdatedDatabase(Exception):
@@ -107,6 +111,7 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         limiter=limiter,
         admission_queue=AdmissionQueue(settings.limits.max_in_flight),
         memory_budget=memory_budget,
+        body_turns=asyncio.Semaphore(BODY_TURNS),
         media=media,
         usage_writer=usage_writer,
         metrics=metrics,

@@ -1,5 +1,6 @@
 """The long-lived things of one running gateway, opened and closed by `app/lifespan.py`."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ class Services:
     limiter: Limiter
     admission_queue: AdmissionQueue
     memory_budget: MemoryBudget
+    body_turns: (
+        asyncio.Semaphore
+    )  # bodies of which a slice is worked on: without it, each of hundreds at once
     media: MediaDecoder
     usage_writer: UsageWriter
     metrics: Metrics

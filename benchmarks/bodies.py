@@ -152,13 +152,14 @@ def image_file() -> bytes:
     return FILE_HEAD + b"\xff\xd8\xff\xe0" + os.urandom(BODY_BYTES - 1000) + FILE_END
 
 
-def probe(port: int, is_over: Event, longest: Connection) -> None:
+def probe(port: int, has_begun: Event, is_over: Event, longest: Connection) -> None:
     """Sends the longest time to an answer, in seconds, and ends."""
     pin_to(LOAD_CORE)
     question = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     worst = 0.0
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(PATIENCE_SECONDS)
+        has_begun.set()
         while not is_over.is_set():
             started = time.perf_counter()
             connection.sendall(question)
@@ -225,10 +226,10 @@ def measure(gateway: StartedGateway, beats: mmap.mmap, body: Body) -> Result:
     before = memory_mib(process_id, "VmRSS")
     Path(f"/proc/{process_id}/clear_refs").write_text("5")  # forgets the peak
     context = multiprocessing.get_context("spawn")
-    is_over, (receiver, sender) = context.Event(), context.Pipe(duplex=False)
-    prober = context.Process(target=probe, args=(port, is_over, sender))
+    has_begun, is_over, (receiver, sender) = context.Event(), context.Event(), context.Pipe(duplex=False)
+    prober = context.Process(target=probe, args=(port, has_begun, is_over, sender))
     prober.start()
-    time.sleep(0.5)
+    has_begun.wait(PATIENCE_SECONDS)
     LAYOUT.pack_into(beats, 0, 0.0, 0.0)
     try:
         status = asyncio.run(send_all(port, gateway.token, body, content))

@@ -74,7 +74,13 @@ class GuardedRoute(APIRoute):
         deadline = time.monotonic() + timeout * (1 - DEADLINE_MARGIN)
         with (
             services.memory_budget.claim(deadline) as memory,
-            RequestBody(receive, self._max_body_bytes(services), memory, services.settings.data_dir) as body,
+            RequestBody(
+                receive,
+                self._max_body_bytes(services),
+                memory,
+                services.settings.data_dir,
+                services.body_turns,
+            ) as body,
         ):
             scope["state"]["body"] = body
             try:

@@ -35,7 +35,8 @@ async def read_multipart(content_type: str, chunks: AsyncIterator[bytes], body: 
     parser = _PartParser(_boundary_of(content_type), body)
     async for chunk in chunks:
         for start in range(0, len(chunk), SLICE_BYTES):
-            await parser.feed(chunk[start : start + SLICE_BYTES])
+            async with body.turns:
+                await parser.feed(chunk[start : start + SLICE_BYTES])
             await asyncio.sleep(0)
     return parser.finish()
 

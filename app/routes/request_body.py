@@ -1,5 +1,6 @@
 """The body of one request: counted and capped as it arrives, and the files that are made of it."""
 
+import asyncio
 from pathlib import Path
 
 from starlette.types import Message, Receive
@@ -12,9 +13,17 @@ from app.spooled_file import SpooledFile
 class RequestBody:
     """Made and closed by `app/routes/guard.py`, as a context manager; reached as `scope["state"]["body"]`."""
 
-    def __init__(self, receive: Receive, max_bytes: int, memory: MemoryClaim, directory: Path) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        max_bytes: int,
+        memory: MemoryClaim,
+        directory: Path,
+        turns: asyncio.Semaphore,
+    ) -> None:
         self.max_bytes = max_bytes
         self.memory = memory
+        self.turns = turns  # shared by all bodies: held while a slice of this one is worked on
         self.is_complete = False
         self._received_bytes = 0
         self._receive = receive

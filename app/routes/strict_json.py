@@ -71,7 +71,8 @@ class _LargeText:
         while start < len(data):
             is_dense = data.count(b'"', start, start + SLICE_BYTES) > MAX_QUOTES
             end = start + (DENSE_SLICE_BYTES if is_dense else SLICE_BYTES)
-            await self._feed_slice(data[start:end])
+            async with self._body.turns:
+                await self._feed_slice(data[start:end])
             await asyncio.sleep(0)
             start = end
 

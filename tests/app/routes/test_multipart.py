@@ -1,3 +1,4 @@
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ async def read(
 ) -> Parts:
     with (
         budget.claim(time.monotonic() + 30) as memory,
-        RequestBody(nothing, 0, memory, Path()) as body,
+        RequestBody(nothing, 0, memory, Path(), asyncio.Semaphore(1)) as body,
     ):
         parts = await read_multipart(content_type, in_pieces(form, piece_bytes), body)
         return [
@@ -71,7 +72,7 @@ async def test_large_files_are_not_held_in_memory(budget: MemoryBudget) -> None:
             yield piece
             most = max(most, budget.shares["arriving"].used_bytes)
 
-    with budget.claim(0.0) as memory, RequestBody(nothing, 0, memory, Path()) as body:
+    with budget.claim(0.0) as memory, RequestBody(nothing, 0, memory, Path(), asyncio.Semaphore(1)) as body:
         [(_, file)] = await read_multipart(CONTENT_TYPE, pieces(), body)
         assert isinstance(file, SpooledFile)
         assert await file.read() == content
