@@ -16,15 +16,17 @@ from jose import jws, jwt
 from jose.exceptions import JOSEError
 
 from app.auth.principal import Principal
-from app.auth.signing_keys import ALGORITHM, SigningKeys
+from app.auth.signing_keys import ALGORITHM, SigningKey, SigningKeys
 from app.auth.token_guard import (
     MAX_TOKEN_CHARACTERS,
     TOKEN_TYPE,
     Expectations,
+    check_times,
     parse,
     principal_of,
 )
-from app.errors import InvalidToken, TokenExpired, TokenRevoked
+from app.clock_steps import STEP_BACK
+from app.errors import InvalidToken, TokenRevoked
 from app.settings import AuthSettings
 
 _DEFAULT_CACHE_SIZE: Final = 10_000  # tokens; about 6 MB
@@ -38,12 +40,20 @@ class RevocationView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MintedToken:
-    """A signed access token and what the database remembers of it. Times are Unix seconds."""
+    """A signed access token and what the database remembers of it. Times are Unix seconds.
+
+    `issued_at`, the claim `iat`, may be later than `made_at`.
+    """
 
     encoded: str
     token_id: str
     issued_at: int
+    made_at: int
     expires_at: int
+
+    @property
+    def expires_in(self) -> int:
+        return self.expires_at - self.made_at
 
 
 class AccessTokens:
@@ -75,9 +85,13 @@ class AccessTokens:
         family_id: str | None = None,
         not_issued_before: int = 0,
     ) -> MintedToken:
-        """Sign a new token. `not_issued_before` (Unix seconds) lifts `iat` over a user's revocation."""
-        issued_at = max(int(self._clock()), not_issued_before)
-        expires_at = issued_at + int(lifetime.total_seconds())
+        """Sign a new token. `not_issued_before` (Unix seconds) lifts `iat` over a user's revocation.
+
+        That may be far ahead, after a clock was set back; when the token may be used follows the clock.
+        """
+        now = int(self._clock())
+        issued_at = max(now, not_issued_before)
+        expires_at = now + int(lifetime.total_seconds())
         token_id = f"tok_{secrets.token_urlsafe(16)}"
         claims = {
             "iss": self._expected.issuer,
@@ -85,7 +99,7 @@ class AccessTokens:
             "sub": user_id,
             "jti": token_id,
             "iat": issued_at,
-            "nbf": issued_at,
+            "nbf": now - int(STEP_BACK.total_seconds()),
             "exp": expires_at,
             "scope": " ".join(sorted(scopes)),
         }
@@ -94,17 +108,25 @@ class AccessTokens:
         key = self._keys.signer()
         headers = {"typ": TOKEN_TYPE, "kid": key.key_id}
         encoded: str = jwt.encode(claims, key.signer, algorithm=ALGORITHM, headers=headers)
-        return MintedToken(encoded, token_id, issued_at, expires_at)
+        return MintedToken(encoded, token_id, issued_at, now, expires_at)
 
     def verify(self, encoded: str) -> Principal:
         """Whom a token names. Raises InvalidToken, TokenExpired or TokenRevoked."""
         principal = self.recall(encoded)
         if principal is None:
-            principal = self._verify_signature_and_claims(encoded)
+            principal = self._identify(encoded, self._keys.find)
+            check_times(principal, self._expected, self._clock())
             if self._revocations.is_revoked(principal):
                 raise TokenRevoked
             self._remember(encoded, principal)
         return principal
+
+    def identify(self, encoded: str) -> Principal:
+        """Whom a token names that we signed, whether or not it is valid now. Raises InvalidToken.
+
+        For revoking it: what has expired by a clock that is ahead would come back to life.
+        """
+        return self._identify(encoded, self._keys.find_at_any_time)
 
     def recall(self, encoded: str) -> Principal | None:
         """Like `verify`, for a token whose signature was verified lately; None for any other.
@@ -120,24 +142,26 @@ class AccessTokens:
         principal = self._cache.get(digest)
         if principal is None:
             return None
-        if self._clock() >= principal.expires_at + self._expected.leeway_seconds:
+        try:
+            check_times(principal, self._expected, self._clock())
+        except InvalidToken:
             del self._cache[digest]
-            raise TokenExpired
+            raise
         if self._revocations.is_revoked(principal):
             raise TokenRevoked
         self._cache.move_to_end(digest)
         return principal
 
-    def _verify_signature_and_claims(self, encoded: str) -> Principal:
+    def _identify(self, encoded: str, find_key: Callable[[str], SigningKey | None]) -> Principal:
         token = parse(encoded)
-        key = self._keys.find(token.key_id)
+        key = find_key(token.key_id)
         if key is None or token.algorithm != ALGORITHM:
             raise InvalidToken
         try:
             jws.verify(encoded, key.verifier, algorithms=[ALGORITHM])
         except JOSEError:
             raise InvalidToken from None
-        return principal_of(token.claims, self._expected, self._clock())
+        return principal_of(token.claims, self._expected)
 
     def _remember(self, encoded: str, principal: Principal) -> None:
         self._cache[hashlib.sha256(encoded.encode()).digest()] = principal

@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import event
@@ -21,6 +20,7 @@ from app.auth.account_view import AccountView, UserLimits
 from app.auth.principal import Principal
 from app.auth.signing_keys import SigningKeys
 from app.auth.token_issuer import moment
+from app.clock_steps import STEP_AHEAD
 from app.errors import DatabaseUnavailable
 from app.persistence.account_changes import (
     UserState,
@@ -33,7 +33,6 @@ from app.persistence.revocations import Revocation, revocations_added_after, rev
 from app.persistence.tables import RevocationRow, UserRow
 
 RELOAD_SECONDS: Final = 300.0  # what somebody changed by hand in the database is noticed then
-CLOCK_MARGIN: Final = timedelta(days=2)  # revocations of expired tokens are kept: a clock may be set back
 MAX_DRIFT_SECONDS: Final = 1.0  # of the wall clock behind the monotonic one; more was a step back
 
 logger = logging.getLogger(__name__)
@@ -189,7 +188,7 @@ class AccountChanges:
     async def _load(self, db_session: AsyncSession, newest: int, offset: float) -> None:
         """A whole new view, in which what was known to be revoked stays so."""
         view = AccountView()
-        forgotten = self._clock() - CLOCK_MARGIN.total_seconds()
+        forgotten = self._clock() - STEP_AHEAD.total_seconds()
         async for revocations in revocations_expiring_after(db_session, moment(forgotten)):
             view.add_revocations(revocations)
         async for users in special_users(db_session):

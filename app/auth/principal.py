@@ -9,7 +9,10 @@ SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`token_id` is the JWT's `jti`; times are Unix seconds. `device_key` is `cnf.jkt`, if bound."""
+    """`token_id` is the JWT's `jti`; times are Unix seconds. `device_key` is `cnf.jkt`, if bound.
+
+    `issued_at` may be ahead of every clock: it is compared with revocations of the user alone.
+    """
 
     user_id: str
     scopes: frozenset[str]
@@ -18,6 +21,7 @@ class Principal:
     expires_at: int
     family_id: str | None = None
     device_key: str | None = None
+    not_before: int = 0
 
     def has_scope(self, scope: str) -> bool:
         return scope in self.scopes

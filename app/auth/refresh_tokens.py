@@ -12,6 +12,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -87,10 +88,14 @@ class RefreshTokens:
         return row
 
     async def _is_reused(self, db_session: AsyncSession, row: RefreshTokenRow) -> bool:
-        """The caller holds the user's lock: nobody uses the successor meanwhile."""
+        """The caller holds the user's lock: nobody uses the successor meanwhile.
+
+        After a clock was set back, nobody knows how long ago the first use was: not a retry.
+        """
         if row.used_at is None:
             return False
-        if moment(self._clock()) > row.used_at + self._settings.refresh_retry_grace:
+        grace, leeway = self._settings.refresh_retry_grace, timedelta(seconds=self._settings.leeway_seconds)
+        if not -leeway <= moment(self._clock()) - row.used_at <= grace:
             return True
         return row.successor_id is None or not await is_unused(db_session, row.successor_id)
 
@@ -101,12 +106,12 @@ class RefreshTokens:
         minted = await self._issuer.mint(db_session, grant, self._settings.access_token_ttl)
         successor = _successor_of(refresh_token, row.successor_nonce)
         if row.used_at is None:
-            next_row = await self._issuer.add_refresh_token(db_session, grant, successor, minted.issued_at)
+            next_row = await self._issuer.add_refresh_token(db_session, grant, successor, minted.made_at)
             row.used_at = moment(self._clock())
             row.successor_id = next_row.id
         return IssuedTokens(
             access_token=minted.encoded,
-            expires_in=minted.expires_at - minted.issued_at,
+            expires_in=minted.expires_in,
             refresh_token=successor,
             family_id=row.family_id,
             token_id=minted.token_id,

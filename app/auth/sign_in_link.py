@@ -54,7 +54,8 @@ class SignInLink:
         kept = _secret_in(self.path)
         if kept is None or not _are_equal(kept, secret):
             raise InvalidSignInLink
-        if self._clock() >= int(kept.partition(".")[0]):
+        left = int(kept.partition(".")[0]) - self._clock()
+        if not 0 < left <= LIFETIME.total_seconds():  # more: the clock was set back since it was made
             self.path.unlink(missing_ok=True)
             raise InvalidSignInLink
 

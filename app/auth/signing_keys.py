@@ -22,6 +22,7 @@ from jose import jwk
 from jose.backends.base import Key
 from jose.exceptions import JOSEError
 
+from app.clock_steps import STEP_AHEAD
 from app.settings import Settings
 
 ALGORITHM: Final = "ES256"
@@ -119,6 +120,10 @@ class SigningKeys:
         """The key that may verify tokens which name `key_id`, if there is one."""
         return next((key for key in self.verifying() if key.key_id == key_id), None)
 
+    def find_at_any_time(self, key_id: str) -> SigningKey | None:
+        """Likewise, also when every token that it signed should have expired by now."""
+        return next((key for key in self._snapshot.keys if key.key_id == key_id and key.can_verify), None)
+
     def verifying(self) -> tuple[SigningKey, ...]:
         """Every key that a live token can have been signed with, oldest first."""
         keys, now = self._snapshot.keys, self._clock()
@@ -135,6 +140,8 @@ class SigningKeys:
     def rotate(self) -> str:
         """Write a new key, delete the files of those that nothing needs any more; returns its id.
 
+        They are kept for two days more: a clock that is ahead may be set right.
+
         Raises OSError when the directory cannot be written.
         """
         newest = self._snapshot.keys[-1].created_at
@@ -142,7 +149,7 @@ class SigningKeys:
         self.refresh()
         keys, now = self._snapshot.keys, self._clock()
         for key, verifies_until in zip(keys, self._ends(keys), strict=True):
-            if now >= verifies_until:
+            if now >= verifies_until + STEP_AHEAD.total_seconds():
                 (self._directory / f"{key.key_id}.json").unlink(missing_ok=True)
         self.refresh()
         return key_id

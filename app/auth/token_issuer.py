@@ -77,10 +77,10 @@ class TokenIssuer:
         refresh_token = None
         if with_refresh:
             refresh_token = REFRESH_TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-            await self.add_refresh_token(db_session, grant, refresh_token, minted.issued_at)
+            await self.add_refresh_token(db_session, grant, refresh_token, minted.made_at)
         return IssuedTokens(
             access_token=minted.encoded,
-            expires_in=minted.expires_at - minted.issued_at,
+            expires_in=minted.expires_in,
             refresh_token=refresh_token,
             family_id=family_id,
             token_id=minted.token_id,

@@ -28,6 +28,7 @@ _IPV6_NETWORK_BITS: Final = 64  # what one customer is given; counting single ad
 _LOOPBACK: Final = "127.0.0.1"  # ::1 is the same machine
 _REDIS_SECONDS: Final = 0.5  # to connect, and to answer
 _REDIS_RETRY_SECONDS: Final = 5.0  # during which a silent Redis is left alone
+_LONGEST_WINDOW_SECONDS: Final = 61.0  # a minute, and what rounding adds
 _MEMORY: Final = "memory://"
 _MAX_BLOCKED: Final = 100_000  # addresses; about 20 MB
 _SENTENCES: Final = {
@@ -117,7 +118,11 @@ class AddressLimiter:
     def _hit(self, limiter: Limiter, counted: Counted, key: str) -> tuple[bool, int, float]:
         is_allowed = limiter.limiter.hit(self._limit, counted, key)
         stats = limiter.limiter.get_window_stats(self._limit, counted, key)
-        return is_allowed, stats.remaining, max(stats.reset_time - time.time(), 0)
+        reset_seconds = stats.reset_time - time.time()
+        if reset_seconds > _LONGEST_WINDOW_SECONDS:  # the clock was set back; nobody waits that long
+            limiter.limiter.clear(self._limit, counted, key)
+            return self._hit(limiter, counted, key)
+        return is_allowed, stats.remaining, max(reset_seconds, 0)
 
     def _block(self, counted: Counted, key: str, seconds: float) -> None:
         now = self._monotonic()

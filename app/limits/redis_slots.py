@@ -24,9 +24,12 @@ KEY_TTL_SECONDS = 2 * LEASE_SECONDS
 # Both scripts take one user's keys: slots (sorted set: slot id -> Unix seconds at which its lease
 # ends), reserved (hash: slot id -> tokens) and used (counter of the day).
 
+# A lease that ends later than any that is taken now was taken before the clock was set back: who holds
+# it renews it, who is dead would keep it for as long as the clock was set back.
+
 # ARGV: slot id, now, end of lease, seconds that the first two keys live, concurrent requests, daily
 # tokens (-1: no quota), tokens to reserve, tokens used as the usage table has it (-1: not asked),
-# seconds that the counter lives. Answers a `Taking`.
+# seconds that the counter lives, latest end of a lease. Answers a `Taking`.
 _TAKE = """
 local id, concurrent, daily = ARGV[1], tonumber(ARGV[5]), tonumber(ARGV[6])
 local tokens, used_before = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -34,6 +37,10 @@ local tokens, used_before = tonumber(ARGV[7]), tonumber(ARGV[8])
 for _, dead in ipairs(redis.call('zrangebyscore', KEYS[1], '-inf', ARGV[2])) do
     redis.call('zrem', KEYS[1], dead)
     redis.call('hdel', KEYS[2], dead)
+end
+for _, stale in ipairs(redis.call('zrangebyscore', KEYS[1], '(' .. ARGV[10], '+inf')) do
+    redis.call('zrem', KEYS[1], stale)
+    redis.call('hdel', KEYS[2], stale)
 end
 
 local is_held = redis.call('zscore', KEYS[1], id)
@@ -150,6 +157,7 @@ class RedisSlots:
             tokens,
             used_before,
             2 * SECONDS_A_DAY,
+            now + 2 * LEASE_SECONDS,  # clocks of two gateways may be a lease apart
         ]
         return Taking(await self._breaker.call(lambda: self._take(keys=slot.keys, args=arguments)))
 

@@ -26,6 +26,20 @@ end
 """
 
 
+# Entries are Unix seconds, newest first. One from the future means that the clock was set back; it must not
+# block for hours. Clocks of two gateways may be a window apart. Before the package's own scripts.
+_DROP_FUTURE = b"""
+do
+    local latest = tonumber(ARGV[#ARGV])
+    local entry = redis.call('lindex', KEYS[1], 0)
+    while entry and tonumber(entry) > latest do
+        redis.call('lpop', KEYS[1])
+        entry = redis.call('lindex', KEYS[1], 0)
+    end
+end
+"""
+
+
 class RedisWindowStorage(RedisStorage):
     """Shares the client's connections; whoever opened the client closes it."""
 
@@ -37,8 +51,8 @@ class RedisWindowStorage(RedisStorage):
             connection_pool=client.connection_pool,  # type: ignore[arg-type]  # annotated too narrowly
         )
         self._clock = clock
-        self._acquire = client.register_script(self.bridge.SCRIPT_ACQUIRE_MOVING_WINDOW)
-        self._window = client.register_script(self.bridge.SCRIPT_MOVING_WINDOW)
+        self._acquire = client.register_script(_DROP_FUTURE + self.bridge.SCRIPT_ACQUIRE_MOVING_WINDOW)
+        self._window = client.register_script(_DROP_FUTURE + self.bridge.SCRIPT_MOVING_WINDOW)
         self._give_back = client.register_script(_GIVE_BACK)
 
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
@@ -46,7 +60,7 @@ class RedisWindowStorage(RedisStorage):
 
     async def acquire_entry_at(self, now: float, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         keys = [self.bridge.prefixed_key(key)]
-        return bool(await self._acquire(keys, [now, limit, expiry, amount]))
+        return bool(await self._acquire(keys, [now, limit, expiry, amount, now + expiry]))
 
     async def give_back(self, key: str, entered_at: float) -> None:
         """Takes one entry made at `entered_at` out again; does nothing when it has expired."""
@@ -54,5 +68,5 @@ class RedisWindowStorage(RedisStorage):
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         now = self._clock()
-        window = await self._window([self.bridge.prefixed_key(key)], [now - expiry, limit])
+        window = await self._window([self.bridge.prefixed_key(key)], [now - expiry, limit, now + expiry])
         return (float(window[0]), int(window[1])) if window else (now, 0)

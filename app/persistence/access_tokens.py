@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.clock_steps import STEP_AHEAD
 from app.persistence.expired_tokens import delete_expired_access_tokens
 from app.persistence.tables import AccessTokenRow
 
@@ -68,5 +69,6 @@ async def mark_user_revoked(db_session: AsyncSession, user_id: str, now: datetim
 
 
 async def _mark_revoked(db_session: AsyncSession, which: ColumnElement[bool], now: datetime) -> None:
-    live = (which, AccessTokenRow.revoked_at.is_(None), AccessTokenRow.expires_at > now)
+    # Also what has just expired, by a clock that may be ahead: it must not be shown as valid afterwards.
+    live = (which, AccessTokenRow.revoked_at.is_(None), AccessTokenRow.expires_at > now - STEP_AHEAD)
     await db_session.execute(update(AccessTokenRow).where(*live).values(revoked_at=now))

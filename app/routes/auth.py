@@ -83,9 +83,11 @@ async def jwks(signing_keys: SigningKeysDep) -> Response:
 
 async def _revoke_access_token(services: Services, encoded: str) -> None:
     try:
-        principal = services.access_tokens.verify(encoded)
+        principal = services.access_tokens.identify(encoded)
     except AuthenticationError:
-        return  # forged, expired or revoked: not valid, as asked (RFC 7009, section 2.2)
+        return  # forged: not valid, as asked (RFC 7009, section 2.2)
+    if services.account_changes.is_revoked(principal):
+        return
     async with services.account_changes.changing() as db_session:
         await revoke_token(db_session, principal.token_id)
 

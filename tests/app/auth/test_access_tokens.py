@@ -27,6 +27,7 @@ def test_minted_token_names_its_principal(access_tokens: AccessTokens, clock: Fa
         issued_at=int(clock()),
         expires_at=int(clock()) + 900,
         family_id="fam_1",
+        not_before=int(clock()) - 3600,
     )
 
 
@@ -45,7 +46,7 @@ def test_minted_token_has_the_documented_header_and_claims(
         "sub": "usr_1",
         "jti": minted.token_id,
         "iat": minted.issued_at,
-        "nbf": minted.issued_at,
+        "nbf": minted.issued_at - 3600,
         "exp": minted.issued_at + 900,
         "scope": "chat",
     }
@@ -159,3 +160,54 @@ def test_tokens_of_another_gateway_are_refused(
     other = AccessTokens(load_keys(tmp_path / "other"), revocations, settings)
     with pytest.raises(InvalidToken):
         access_tokens.verify(other.mint("usr_1", ["chat"], QUARTER).encoded)
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_token_is_taken_after_the_clock_was_set_back_by_an_hour_and_not_by_more(
+    access_tokens: AccessTokens, clock: FakeClock, is_cached: bool
+) -> None:
+    encoded = access_tokens.mint("usr_1", ["chat"], QUARTER).encoded
+    if is_cached:
+        access_tokens.verify(encoded)
+    clock.advance(-3600)
+    assert access_tokens.verify(encoded).user_id == "usr_1"
+    clock.advance(-31)
+    with pytest.raises(InvalidToken):
+        access_tokens.verify(encoded)
+    assert access_tokens.verify(access_tokens.mint("usr_1", ["chat"], QUARTER).encoded).user_id == "usr_1"
+
+
+def test_token_that_expired_by_a_clock_that_was_ahead_is_taken_again(
+    access_tokens: AccessTokens, clock: FakeClock
+) -> None:
+    encoded = access_tokens.mint("usr_1", ["chat"], QUARTER).encoded
+    access_tokens.verify(encoded)
+    clock.advance(24 * 3600)
+    with pytest.raises(TokenExpired):
+        access_tokens.verify(encoded)
+    clock.advance(-24 * 3600)
+    assert access_tokens.verify(encoded).user_id == "usr_1"
+
+
+def test_lifted_issue_time_moves_neither_end_of_the_tokens_life(
+    access_tokens: AccessTokens, clock: FakeClock
+) -> None:
+    now = int(clock())
+    minted = access_tokens.mint("usr_1", ["chat"], QUARTER, not_issued_before=now + 24 * 3600)
+    assert (minted.issued_at, minted.expires_in) == (now + 24 * 3600, 900)
+    assert access_tokens.verify(minted.encoded).issued_at == now + 24 * 3600
+    clock.advance(930)
+    with pytest.raises(TokenExpired):
+        access_tokens.verify(minted.encoded)
+
+
+def test_identified_token_need_not_be_valid_now_but_must_be_ours(
+    access_tokens: AccessTokens, keys: SigningKeys, clock: FakeClock
+) -> None:
+    minted = access_tokens.mint("usr_1", ["chat"], QUARTER)
+    keys.rotate()
+    for step in (24 * 3600, -2 * 24 * 3600, 200 * 24 * 3600):
+        clock.advance(step)
+        assert access_tokens.identify(minted.encoded).token_id == minted.token_id
+    with pytest.raises(InvalidToken):
+        access_tokens.identify(minted.encoded[:-4] + "AAAA")

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, text, update
 
-from app.auth.account_changes import CLOCK_MARGIN, RELOAD_SECONDS, AccountChanges
+from app.auth.account_changes import RELOAD_SECONDS, AccountChanges
 from app.auth.account_view import UserLimits
 from app.auth.principal import Principal
 from app.auth.signing_keys import SigningKeys
 from app.auth.token_revocation import revoke_family, revoke_token, revoke_user
+from app.clock_steps import STEP_AHEAD
 from app.errors import DatabaseUnavailable
 from app.persistence.database import Database
 from app.persistence.tables import Base, RevocationRow, UserRow
@@ -308,7 +309,7 @@ async def test_revocation_is_forgotten_when_its_tokens_have_expired(
         await revoke_family(db_session, issued.family_id, clock=clock)
         await revoke_user(db_session, user.id, clock=clock)
     await process.account_changes.notice_now()
-    clock.advance(CLOCK_MARGIN.total_seconds() + 900)
+    clock.advance(STEP_AHEAD.total_seconds() + 900)
     await process.account_changes.notice_now()
     assert process.account_changes.is_revoked(principal)
     async with database.session() as db_session:

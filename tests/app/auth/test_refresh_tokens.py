@@ -205,3 +205,43 @@ async def test_unknown_refresh_token_is_refused(process: Process) -> None:
         with pytest.raises(InvalidGrant):
             await process.refresh_tokens.refresh(refresh_token)
         assert not await process.refresh_tokens.revoke(refresh_token)
+
+
+@pytest.mark.parametrize("step", [-3600, 24 * 3600])
+async def test_sign_in_goes_on_after_the_clock_has_jumped(
+    process: Process, user: UserRow, clock: FakeClock, step: int
+) -> None:
+    issued = await refresh(process, await process.sign_in(user))
+    for jump in (step, -step):
+        clock.advance(jump)
+        issued = await refresh(process, issued)
+        assert process.access_tokens.verify(issued.access_token).user_id == user.id
+
+
+async def test_refresh_token_that_expired_by_a_clock_that_was_ahead_is_taken_again(
+    process: Process, user: UserRow, clock: FakeClock
+) -> None:
+    issued, other = await process.sign_in(user), await process.sign_in(user)
+    clock.advance(29.5 * 24 * 3600)
+    clock.advance(24 * 3600)
+    with pytest.raises(InvalidGrant):
+        await refresh(process, issued)
+    await process.sign_in(user)  # which drops what expired long ago
+    clock.advance(-24 * 3600)
+    assert (await refresh(process, issued)).family_id == issued.family_id
+    assert (await refresh(process, other)).family_id == other.family_id
+
+
+async def test_used_token_does_not_count_as_a_retry_once_the_clock_was_set_back(
+    process: Process, user: UserRow, clock: FakeClock
+) -> None:
+    """Or a thief would have an hour instead of half a minute."""
+    first = await process.sign_in(user)
+    second = await refresh(process, first)
+    clock.advance(-30)
+    assert (await refresh(process, first)).refresh_token == second.refresh_token
+    clock.advance(-3600 + 30)
+    with pytest.raises(InvalidGrant):
+        await refresh(process, first)
+    with pytest.raises(InvalidGrant):
+        await refresh(process, second)

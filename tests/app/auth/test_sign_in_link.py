@@ -122,3 +122,18 @@ def test_root_makes_it_for_whom_the_directory_belongs_to(link):
     os.chown(link.path.parent, 1234, 1234)
     link.create("http://127.0.0.1:8000")
     assert link.path.stat().st_uid == 1234
+
+
+def test_it_does_not_live_longer_when_the_clock_is_set_back(link, clock):
+    secret = secret_of(link.create("http://127.0.0.1:8000"))
+    clock.now -= 3600
+    with pytest.raises(InvalidSignInLink):
+        link.check(secret)
+    link.check(secret_of(link.create("http://127.0.0.1:8000")))
+
+
+def test_it_has_expired_when_the_clock_is_set_ahead(link, clock):
+    secret = secret_of(link.create("http://127.0.0.1:8000"))
+    clock.now += 24 * 3600
+    with pytest.raises(InvalidSignInLink):
+        link.check(secret)

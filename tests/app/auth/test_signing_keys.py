@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.auth.signing_keys import InvalidSigningKeys, SigningKeys, load_signing_keys, thumbprint
+from app.clock_steps import STEP_AHEAD
 from app.settings import Settings
 
 from .conftest import OVERLAP, FakeClock
@@ -199,7 +200,27 @@ def test_former_key_is_dropped_when_all_its_tokens_have_expired(
     assert keys.find(old) is None
     assert [key["kid"] for key in keys.jwks()["keys"]] == [new]
     newest = keys.rotate()
-    assert {path.stem for path in key_directory.iterdir()} == {new, newest}
+    assert {path.stem for path in key_directory.iterdir()} == {old, new, newest}, "a clock may be ahead"
+    clock.advance(STEP_AHEAD.total_seconds())
+    last = keys.rotate()
+    assert {path.stem for path in key_directory.iterdir()} == {new, newest, last}
+
+
+@pytest.mark.parametrize("step", [-3600, 24 * 3600, -24 * 3600])
+def test_some_key_signs_and_each_verifies_what_it_signed_whatever_the_clock_does(
+    load_keys: LoadKeys, clock: FakeClock, step: int
+) -> None:
+    keys = load_keys(signing_delay=timedelta(seconds=2))
+    signed_with = [keys.signer().key_id]
+    clock.advance(step)
+    signed_with.append(keys.signer().key_id)
+    keys.rotate()
+    signed_with.append(keys.signer().key_id)
+    clock.advance(10)
+    signed_with.append(keys.signer().key_id)
+    clock.advance(-step)
+    signed_with.append(load_keys(signing_delay=timedelta(seconds=2)).signer().key_id)
+    assert all(keys.find(key_id) for key_id in signed_with)
 
 
 def test_overlap_begins_when_the_next_key_signs_and_not_before(load_keys: LoadKeys, clock: FakeClock) -> None:

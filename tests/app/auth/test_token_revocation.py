@@ -101,3 +101,35 @@ async def test_revocation_outlives_the_tokens_and_goes_with_a_later_one(
         await revoke_token(db_session, new.token_id, clock=clock)
         subjects = (await db_session.scalars(select(RevocationRow.subject))).all()
     assert subjects == [new.token_id]
+
+
+@pytest.mark.parametrize("step", [-3600, -24 * 3600, 24 * 3600])
+async def test_user_whose_tokens_were_revoked_signs_in_anew_whatever_the_clock_did(
+    process: Process, user: UserRow, clock: FakeClock, step: int
+) -> None:
+    before = await process.sign_in(user)
+    clock.advance(step)
+    meanwhile = await process.sign_in(user)
+    async with process.account_changes.changing() as db_session:
+        await revoke_user(db_session, user.id, clock=clock)
+    after = await process.sign_in(user)
+    clock.advance(-step)
+    later = await process.sign_in(user)
+    assert process.access_tokens.verify(later.access_token).user_id == user.id
+    clock.advance(step)
+    assert process.access_tokens.verify(after.access_token).user_id == user.id
+    for dead in (before, meanwhile):
+        principal = process.access_tokens.identify(dead.access_token)
+        assert process.account_changes.is_revoked(principal)
+
+
+async def test_token_revoked_by_a_clock_that_is_ahead_is_shown_as_revoked(
+    process: Process, user: UserRow, database: Database, clock: FakeClock
+) -> None:
+    issued = await process.sign_in(user)
+    clock.advance(24 * 3600)
+    async with database.session() as db_session:
+        await revoke_user(db_session, user.id, clock=clock)
+    async with database.session(read_only=True) as db_session:
+        row = await db_session.get_one(AccessTokenRow, issued.token_id)
+    assert row.revoked_at is not None

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
+from limits.storage import MemoryStorage
+from redis.asyncio import Redis
 
 from app.errors import RateLimitExceeded
 from app.limits.addresses import AddressLimiter, address_key
@@ -228,4 +230,36 @@ async def test_silent_redis_leaves_the_shared_threads_to_others(silent_redis: Si
     await asyncio.to_thread(lambda: None)
     assert not failure.done()
     await failure
+    await limiter.aclose()
+
+
+async def test_window_in_memory_ends_within_a_minute_when_the_clock_is_set_back(
+    monotonic: FakeMonotonic,
+) -> None:
+    limiter = AddressLimiter(3, monotonic=monotonic)
+    for _ in range(3):
+        await limiter.acquire(ADDRESS)
+    storage = limiter._local.limiter.storage
+    assert isinstance(storage, MemoryStorage)
+    for key in storage.expirations:
+        storage.expirations[key] += 3600  # as the clock sees it that was set back by an hour
+    for _ in range(3):
+        await limiter.acquire(ADDRESS)
+    assert await retry_after(limiter) <= 60
+    await limiter.aclose()
+
+
+@pytest.mark.servers
+async def test_window_in_redis_ends_within_a_minute_when_its_clock_is_set_back(
+    redis_url: str, monotonic: FakeMonotonic
+) -> None:
+    limiter = AddressLimiter(3, redis_url, monotonic=monotonic)
+    for _ in range(3):
+        await limiter.acquire(ADDRESS)
+    async with Redis.from_url(redis_url) as client:
+        for key in await client.keys():
+            await client.expire(key, 3660)  # as Redis counts it then
+    for _ in range(3):
+        await limiter.acquire(ADDRESS)
+    assert await retry_after(limiter) <= 60
     await limiter.aclose()

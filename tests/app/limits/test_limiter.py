@@ -263,3 +263,77 @@ async def test_the_quota_starts_from_zero_while_the_database_is_away(make_limite
 async def test_a_limiter_that_works_is_not_degraded(limiter: Limiter):
     await spend(limiter, LimitPolicy(10, 2), 1)
     assert not limiter.is_degraded
+
+
+@pytest.mark.parametrize("step", [-3600, 24 * 3600, -24 * 3600])
+async def test_window_starts_anew_at_most_when_the_clock_jumps(
+    limiter: Limiter, clock: FakeClock, step: int
+) -> None:
+    policy = LimitPolicy(3, 10)
+    await spend(limiter, policy, 3)
+    clock.advance(step)
+    await spend(limiter, policy, 3)
+    with pytest.raises(RateLimitExceeded) as refusal:
+        await limiter.admit("usr_a", policy)
+    assert refusal.value.retry_after_seconds is not None
+    assert refusal.value.retry_after_seconds <= 60
+    clock.advance(-step)
+    await spend(limiter, policy, 3)
+
+
+async def test_small_step_back_of_the_clock_does_not_start_the_window_anew(
+    limiter: Limiter, clock: FakeClock
+) -> None:
+    policy = LimitPolicy(3, 10)
+    await spend(limiter, policy, 1)
+    clock.advance(20)
+    await spend(limiter, policy, 2)
+    clock.advance(-5)
+    with pytest.raises(RateLimitExceeded):
+        await limiter.admit("usr_a", policy)
+
+
+@pytest.mark.parametrize("step", [-3600, 24 * 3600])
+async def test_running_requests_are_counted_after_the_clock_has_jumped(
+    limiter: Limiter, clock: FakeClock, step: int
+) -> None:
+    policy = LimitPolicy(100, 2)
+    admissions = [await limiter.admit("usr_a", policy) for _ in range(2)]
+    clock.advance(step)
+    for admission in admissions:
+        await admission.release()
+    admissions = [await limiter.admit("usr_a", policy) for _ in range(2)]
+    with pytest.raises(ConcurrencyLimitExceeded):
+        await limiter.admit("usr_a", policy)
+    for admission in admissions:
+        await admission.release()
+
+
+@pytest.mark.parametrize("step", [-3600, 24 * 3600])
+async def test_quota_starts_anew_at_most_when_the_clock_jumps(
+    make_limiter: MakeLimiter, clock: FakeClock, step: int
+) -> None:
+    """As far as the usage table knows: what was used belongs to the day that the clock showed."""
+    day = clock() // 86_400
+    used: dict[float, int] = {}
+
+    async def tokens_used_today(user_id: str) -> int:
+        return used.get(clock() // 86_400, 0)
+
+    limiter, policy = make_limiter(tokens_used_today), LimitPolicy(100, 10, daily_tokens=10)
+
+    async def use(tokens: int) -> None:
+        admission = await limiter.admit("usr_a", policy)
+        await admission.reserve_tokens(tokens)
+        await admission.release(tokens)
+        used[clock() // 86_400] = used.get(clock() // 86_400, 0) + tokens
+
+    await use(4)
+    clock.advance(step)
+    await use(6)
+    clock.advance(-step)
+    left = 10 - used[day]
+    if left:
+        await use(left)
+    with pytest.raises(DailyTokensExceeded):
+        await limiter.admit("usr_a", policy)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from app.errors import ConcurrencyLimitExceeded
+from app.errors import ConcurrencyLimitExceeded, RateLimitExceeded
 from app.limits.circuit_breaker import CircuitBreaker
 from app.limits.policy import LimitPolicy
 from app.limits.redis_limiter import RedisLimiter
@@ -178,3 +178,29 @@ async def test_lost_usage_counters_are_read_from_the_usage_table_again(redis_cli
     assert await redis_client.get(admission.slot.keys[2]) == b"95"
     await limiter.aclose()
     await breaker.aclose()
+
+
+async def test_dead_process_does_not_keep_its_slot_for_as_long_as_the_clock_was_set_back(
+    one: GatewayProcess, other: GatewayProcess, clock: FakeClock
+):
+    policy = LimitPolicy(100, 1)
+    await one.limiter.admit("usr_a", policy)  # and dies
+    clock.advance(-3600)
+    await (await other.limiter.admit("usr_a", policy)).release()
+
+
+async def test_clocks_of_two_gateways_may_be_some_seconds_apart(
+    one: GatewayProcess, redis_client: Redis, clock: FakeClock
+):
+    policy = LimitPolicy(2, 2)
+    behind = FakeClock()
+    behind.advance(-LEASE_SECONDS + 1)
+    late = GatewayProcess(redis_client, behind)
+    admissions = [await one.limiter.admit("usr_a", policy) for _ in range(2)]
+    with pytest.raises(ConcurrencyLimitExceeded):
+        await late.limiter.admit("usr_a", policy)
+    for admission in admissions:
+        await admission.release()
+    with pytest.raises(RateLimitExceeded):
+        await late.limiter.admit("usr_a", policy)
+    await late.aclose()

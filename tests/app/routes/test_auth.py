@@ -3,14 +3,17 @@
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 
 import httpx
 import pytest
 from jose import jwt
 
+from app.auth.access_tokens import AccessTokens
 from app.auth.signing_keys import load_signing_keys
 from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.errors import InvalidToken, TokenRevoked
 from app.persistence.tables import UserRow
 
 from ..conftest import StartGateway
@@ -249,3 +252,29 @@ async def test_no_token_is_logged(gateway: Gateway, caplog: pytest.LogCaptureFix
         assert secret is not None
         assert secret not in logged
         assert secret.rpartition(".")[2] not in logged
+
+
+@pytest.mark.parametrize("hours", [-24, 2])
+async def test_access_token_is_revoked_even_if_it_is_not_valid_at_the_moment(
+    gateway: Gateway, hours: int
+) -> None:
+    """A clock that has jumped may be set right again, and the token with it."""
+    services = gateway.services
+    await gateway.add_user("jumper")
+
+    def clock() -> float:
+        return time.time() + hours * 3600
+
+    tokens = AccessTokens(
+        services.signing_keys, services.account_changes, services.settings.auth, clock=clock
+    )
+    issuer = TokenIssuer(tokens, services.settings.auth)
+    async with services.database.session() as db_session:
+        user = await db_session.get_one(UserRow, "usr_jumper")
+        token = (await issuer.issue(db_session, user, ["chat"])).access_token
+    with pytest.raises(InvalidToken):
+        services.access_tokens.verify(token)
+    assert tokens.verify(token).user_id == "usr_jumper"
+    assert (await gateway.client.post("/auth/revoke", json={"token": token})).status_code == 200
+    with pytest.raises(TokenRevoked):
+        tokens.verify(token)
