@@ -19,7 +19,17 @@ from app.ops.request_record import RequestRecord
 from app.running_calls import RunningCall
 from app.services import Services
 from app.telemetry.request_trace import GenerationTrace
-from inference import BackendUnavailable, GenerationRequest, Message, QueueFull, SamplingParams, Task
+from inference import (
+    Audio,
+    BackendUnavailable,
+    GenerationRequest,
+    Image,
+    Message,
+    Part,
+    QueueFull,
+    SamplingParams,
+    Task,
+)
 
 
 @dataclass(slots=True)
@@ -44,9 +54,16 @@ class Call:
         if count > self.services.settings.media.max_images:
             raise TooManyImages
 
-    def media_budget(self) -> MediaBudget:
-        """What the media of this request may come to."""
-        return self.services.media.budget(self.record.phase)
+    async def media_budget(self, images: int = 0, recordings: int = 0) -> MediaBudget:
+        """What the media of this request may come to, and memory for all of it; call it once.
+
+        Raises `Overloaded`.
+        """
+        services = self.services
+        image_fit = services.backend.model_card.image_fit
+        with self.record.phase("reserve"):
+            await self.memory.reserve_media(services.media.bytes_for(images, recordings, image_fit))
+        return services.media.budget(self.principal.user_id, image_fit, self.record.phase)
 
     async def reserve(self, max_tokens: int) -> None:
         """Takes the tokens from the daily quota and a place in the queue; call it before media are decoded.
@@ -71,7 +88,7 @@ class Call:
         task: Task = "chat",
     ) -> Generation:
         """Returns once the engine has begun. Raises what `Backend.generate` raises."""
-        self.memory.end_decoding()
+        self.memory.shrink("media", sum(_media_bytes(part) for message in messages for part in message.parts))
         model_name = self.services.backend.model_card.name
         trace = None
         if self.record.trace is not None:
@@ -112,3 +129,13 @@ class Call:
         if self.admission is not None:
             tokens_used = self.record.prompt_tokens + self.record.completion_tokens
             await self.admission.release(tokens_used=tokens_used)
+
+
+def _media_bytes(part: Part) -> int:
+    match part:
+        case Image(pixels):
+            return pixels.nbytes
+        case Audio(samples):
+            return samples.nbytes
+        case _:
+            return 0

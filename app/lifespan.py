@@ -26,6 +26,7 @@ from app.media.decoding import MediaDecoder
 from app.ops.exposure import exposures
 from app.ops.history import History
 from app.ops.logging import configure_logging
+from app.ops.media_metrics import MediaMetrics
 from app.ops.memory_metrics import MemoryMetrics
 from app.ops.metrics import Metrics
 from app.persistence.database import Database
@@ -49,7 +50,9 @@ class OutdatedDatabase(Exception):
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Raises `InvalidSigningKeys`, `InvalidCheckpoint`, `DatabaseUnavailable`, `OutdatedDatabase`."""
+    """Raises `InvalidSigningKeys`, `InvalidCheckpoint`, `DatabaseUnavailable`, `OutdatedDatabase`,
+    `SandboxUnavailable`.
+    """
     settings: Settings = app.state.settings
     configure_logging(settings.log_level)
     for _, sentence in exposures(settings):
@@ -85,12 +88,15 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
     stack.push_async_callback(usage_writer.aclose)
     media = MediaDecoder(settings.media)
     stack.push_async_callback(media.aclose)
+    await media.start()  # it imports its decoders while the model is loaded
     backend = build_backend(backend_config(settings))
     stack.push_async_callback(backend.aclose, settings.drain_seconds)
     await backend.start()
+    await media.wait_until_ready()
     metrics = Metrics(backend, limiter, usage_writer, version, settings.metrics_users)
     memory_budget = MemoryBudget(settings.memory_budget_bytes, settings.spool_bytes)
     metrics.register(MemoryMetrics(memory_budget))
+    metrics.register(MediaMetrics(media))
     telemetry = build_telemetry(settings.telemetry, metrics, version)
     if telemetry is not None:
         metrics.register(telemetry)

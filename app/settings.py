@@ -106,6 +106,22 @@ class MediaSettings(_Section):
     max_audio_seconds: int = Field(300, ge=1, description="of all recordings of a request")
     max_json_bytes: int = Field(1_048_576, ge=1024, description="a JSON body on routes without media")
     max_media_bytes: int = Field(25 * 1_048_576, ge=1024, description="a body on routes that take media")
+    decoding_processes: int = Field(
+        2, ge=1, le=64, description="files decoded at once, each in a child process that can be killed"
+    )
+    max_waiting_files: int = Field(64, ge=1, le=10_000, description="files that wait for one; more get 503")
+    decoding_seconds: float = Field(
+        8.0,
+        gt=0,
+        le=600,
+        description="wall-clock time for one file; its process is killed then, and it gets 422",
+    )
+    decoding_cpu_seconds: int = Field(4, ge=1, le=600, description="likewise, of the processor's time")
+    decoding_memory_bytes: int = Field(
+        336 * 1_048_576,
+        ge=64 * 1_048_576,
+        description="likewise, of memory, without the libraries that the processes share",
+    )
 
 
 class OpsSettings(_Section):

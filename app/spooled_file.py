@@ -6,6 +6,7 @@ Its descriptor on disk has no name, so nothing is left of it when the process en
 import asyncio
 import io
 import logging
+import os
 import tempfile
 import threading
 from collections.abc import Callable
@@ -14,8 +15,10 @@ from typing import IO, Final, TypeVar
 
 from app.errors import GatewayError, StorageFull
 from app.limits.memory_budget import MemoryClaim
+from app.media.sandbox.shared_memory import write_all
 
 MAX_BYTES_IN_MEMORY: Final = 256 * 1024
+COPIED_BYTES: Final = 1024 * 1024  # at once, from disk
 
 T = TypeVar("T")
 
@@ -60,6 +63,17 @@ class SpooledFile:
             return self._file.getvalue()
         return await self._in_thread(self._read)
 
+    async def copy_to(self, descriptor: int) -> None:
+        """Writes all of it there. Raises `error`, `StorageFull`."""
+        if self.error is not None:
+            raise self.error
+        if isinstance(self._file, io.BytesIO):
+            write_all(descriptor, self._file.getbuffer())
+            return
+        # A cancelled request closes its descriptor while the thread goes on, so the thread has its own.
+        copy = os.dup(descriptor)
+        await self._in_thread(lambda: self._copy_and_close(copy))
+
     def close(self) -> None:
         """May be called again, and while a thread writes, which then closes the file."""
         if not self._is_on_disk:
@@ -96,6 +110,14 @@ class SpooledFile:
         rest = memoryview(data)
         while rest:  # an almost full disk takes a part, and then none
             rest = rest[self._file.write(rest) :]
+
+    def _copy_and_close(self, descriptor: int) -> None:
+        try:
+            self._file.seek(0)
+            while chunk := self._file.read(COPIED_BYTES):
+                write_all(descriptor, chunk)
+        finally:
+            os.close(descriptor)
 
     def _read(self) -> bytes:
         self._file.seek(0)

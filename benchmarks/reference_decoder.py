@@ -49,6 +49,7 @@ class TokenModel:
     def __init__(self, decoder: Decoder, eos_token_id: int = NO_TOKEN) -> None:
         self.decoder = decoder
         self.eos_token_ids = frozenset({eos_token_id})
+        self.image_fit = None
         self.tokenizer = self
 
     def convert_ids_to_tokens(self, ids: int) -> str | None:

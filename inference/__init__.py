@@ -4,7 +4,15 @@ It knows nothing of HTTP, users, Redis, SQL or the environment. Names re-exporte
 ones that `app` may use.
 """
 
-from inference.backend import Backend, BackendStatus, DeltaStream, DeviceLoad, ModelCard, WorkerStatus
+from inference.backend import (
+    Backend,
+    BackendStatus,
+    DeltaStream,
+    DeviceLoad,
+    ImageFit,
+    ModelCard,
+    WorkerStatus,
+)
 from inference.build import build_backend, check_engine, check_speech_recognition_model
 from inference.config import BackendConfig, EngineConfig, ScriptedConfig
 from inference.errors import (
@@ -51,6 +59,7 @@ __all__ = [
     "GenerationFailed",
     "GenerationRequest",
     "Image",
+    "ImageFit",
     "InferenceError",
     "InvalidCheckpoint",
     "InvalidConfiguration",

@@ -4,11 +4,23 @@ Implementations live in `inference/backends/`; all of them pass
 `tests/inference/backends/test_contract.py`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Protocol
 
 from inference.types import Delta, GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFit:
+    """The sizes in which the model takes pictures, so that larger ones are shrunk where they are decoded.
+
+    `size(height, width)` returns the (height, width) that an upright picture is resized to; no result
+    has more than `max_pixels`.
+    """
+
+    max_pixels: int
+    size: Callable[[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +31,7 @@ class ModelCard:
     context_length: int
     modalities: frozenset[str]  # of "text", "image", "audio"
     created: int = 0  # Unix seconds
+    image_fit: ImageFit | None = None  # None: pictures are taken as they are
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
@@ -16,6 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.auth.signing_keys import InvalidSigningKeys, load_signing_keys
 from app.cli.environment import describe_database
 from app.errors import DatabaseUnavailable
+from app.media.decoding import MediaDecoder
+from app.media.sandbox.confinement import NO_POSTURE
+from app.media.sandbox.sandbox import SandboxUnavailable
 from app.ops.exposure import exposures
 from app.persistence.database import Database, sqlite_path
 from app.persistence.migrations import is_up_to_date
@@ -55,6 +58,7 @@ async def examine(settings: Settings) -> list[Finding]:
         await _database(settings),
         _signing_keys(settings),
         await _redis(settings),
+        await _media(settings),
         _model(settings),
         _speech_recognition(settings),
         _telemetry(settings),
@@ -149,6 +153,28 @@ async def _redis(settings: Settings) -> Finding:
     except (RedisError, OSError) as error:
         return Finding("redis", "wrong", f"{where}: {_reason(error)}")
     return Finding("redis", "ok", where)
+
+
+async def _media(settings: Settings) -> Finding:
+    """Starts the processes that decode media, and ends them again."""
+    decoder = MediaDecoder(settings.media)
+    try:
+        await decoder.start()
+        await decoder.wait_until_ready()
+        posture = decoder.posture or NO_POSTURE
+    except SandboxUnavailable as error:
+        return Finding("media", "wrong", str(error))
+    finally:
+        await decoder.aclose()
+    held = [layer for layer, holds in asdict(posture).items() if holds]
+    if posture.is_full:
+        return Finding("media", "ok", f"decoded in processes of their own, held by {', '.join(held)}")
+    missing = [layer for layer in asdict(posture) if layer not in held]
+    return Finding(
+        "media",
+        "warning",
+        f"decoded in processes of their own, without {' and '.join(missing)}: this system does not have them",
+    )
 
 
 def _model(settings: Settings) -> Finding:

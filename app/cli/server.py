@@ -29,6 +29,7 @@ from app.cli.token_work import NewToken, issue_token
 from app.errors import DatabaseUnavailable, ShuttingDown
 from app.lifespan import OutdatedDatabase
 from app.main import create_app
+from app.media.sandbox.sandbox import SandboxUnavailable
 from app.persistence.database import Database
 from app.running_calls import RunningCalls
 from app.settings import Settings
@@ -181,7 +182,7 @@ def start_stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 def _failures_as_sentences(serving: Serving) -> Iterator[None]:
     try:
         yield
-    except (InvalidSigningKeys, OutdatedDatabase, InferenceError) as error:
+    except (InvalidSigningKeys, OutdatedDatabase, SandboxUnavailable, InferenceError) as error:
         raise CommandFailed(str(error)) from None
     except DatabaseUnavailable:
         where = describe_database(serving.settings)

@@ -50,7 +50,6 @@ class MemoryClaim:
         self._shares = shares
         self._deadline = deadline
         self._held_bytes: dict[ShareName, int] = dict.fromkeys(shares, 0)
-        self._bytes_until_decoded = 0
 
     def held_bytes(self, share: ShareName) -> int:
         return self._held_bytes[share]
@@ -67,16 +66,9 @@ class MemoryClaim:
         """Takes `size` bytes of disk, until the claim is closed. It never waits: False says it is full."""
         return self._take_now("disk", size)
 
-    async def reserve_body(self, size: int, *, until_decoded: int = 0) -> None:
-        """Waits for memory for the whole body and what is made of it, and for as much as its files take while
-        they are decoded, which `end_decoding` gives back. Raises `Overloaded`.
-        """
-        await self._reserve("bodies", size + until_decoded, before=("bodies", "media"))
-        self._bytes_until_decoded = until_decoded
-
-    def end_decoding(self) -> None:
-        self.shrink("bodies", max(self._held_bytes["bodies"] - self._bytes_until_decoded, 0))
-        self._bytes_until_decoded = 0
+    async def reserve_body(self, size: int) -> None:
+        """Waits for memory for the whole body and what is made of it. Raises `Overloaded`."""
+        await self._reserve("bodies", size, before=("bodies", "media"))
 
     async def reserve_media(self, size: int) -> None:
         """Waits for memory for all decoded media of the request: once, as two requests that each hold a

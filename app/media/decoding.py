@@ -1,111 +1,241 @@
-"""Decoding off the event loop, in a bounded number of threads, and base64 as clients send it."""
+"""Decodes the media of requests: turns between users, files to the sandbox, pixels and samples back."""
 
 import asyncio
-import binascii
 import math
-import re
-import warnings
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Final, TypeVar
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-from app.errors import BodyTooLarge, InvalidMedia
-from app.media.image import decode_image
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import BodyTooLarge, InvalidAudio, InvalidImage
+from app.media.codecs.base64_text import is_too_long
+from app.media.sandbox.confinement import Limits, Posture
+from app.media.sandbox.messages import Job, Kind, Reply
+from app.media.sandbox.sandbox import FitSize, JobUsage, Sandbox
+from app.media.sandbox.shared_memory import Result, UnexpectedSize, create_file, take_result, write_all
+from app.media.sandbox.turns import Turns
 from app.settings import MediaSettings
-from inference import Audio, Image
+from inference import AUDIO_SAMPLE_RATE, Audio, Image, ImageFit
 
-MAX_WORKERS = 2  # a 50-megapixel picture takes 0.35 GB while it is decoded
+_MAX_PREFIX_CHARACTERS: Final = 200  # of a data URI
+_SMALL_BYTES: Final = 262_144  # copied on the event loop: a thread would take longer
+_PIXEL_BYTES: Final = 3
+_SAMPLE_BYTES: Final = 4
 
-_DATA_URI: Final = re.compile(r"data:[\w.+-]*/?[\w.+-]*(?:;[\w.+-]+=[\w.+-]*)*;base64,", re.ASCII)
-_MAX_PREFIX_CHARACTERS = 200
 
-T = TypeVar("T")
+class Upload(Protocol):
+    """A file that may be on disk."""
+
+    async def copy_to(self, descriptor: int) -> None: ...
+
+
+Source = bytes | str | Upload
+"""A file, its base64 or data URI, or an upload."""
 Measure = Callable[[str], AbstractContextManager[object]]
 
 
+@dataclass(frozen=True, slots=True)
+class MediaStatistics:
+    """Since the start: files by (kind, outcome), and processor time by kind."""
+
+    files: Counter[tuple[str, str]] = field(default_factory=Counter)
+    cpu_seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def add(self, usage: JobUsage) -> None:
+        kind = usage.kind.name.lower()
+        self.files[kind, usage.outcome] += 1
+        self.cpu_seconds[kind] += usage.cpu_seconds
+
+
 class MediaDecoder:
-    """Created and closed by `app/lifespan.py`; its methods are called from the event loop."""
+    """Created, started and closed by `app/lifespan.py`; its methods are called from the event loop."""
 
-    def __init__(self, settings: MediaSettings, max_workers: int = MAX_WORKERS) -> None:
+    def __init__(
+        self, settings: MediaSettings, on_job: Callable[[JobUsage], None] = lambda usage: None
+    ) -> None:
+        self.statistics = MediaStatistics()
         self._settings = settings
-        # Pillow warns of broken metadata in callers' files: not for the operator, and not to be
-        # switched off around each call, as filters are the whole process's.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        self._executor = ThreadPoolExecutor(max_workers, thread_name_prefix="media")
+        self._on_job = on_job
+        self._turns = Turns(settings.decoding_processes, settings.max_waiting_files)
+        result_bytes = max(
+            settings.max_image_pixels * _PIXEL_BYTES,
+            settings.max_audio_seconds * AUDIO_SAMPLE_RATE * _SAMPLE_BYTES,
+        )
+        limits = Limits(settings.decoding_memory_bytes, settings.decoding_cpu_seconds, result_bytes)
+        self._sandbox = Sandbox(
+            limits, settings.decoding_processes, settings.decoding_seconds, self._note_job
+        )
 
-    def budget(self, measure: Measure = lambda _: nullcontext()) -> "MediaBudget":
-        """What all media of one request may come to; `measure` is told what is done for it."""
-        return MediaBudget(self._settings.max_request_pixels, self._settings.max_audio_seconds, measure)
+    async def start(self) -> None:
+        """Returns before decoding is possible; `wait_until_ready` says when. Raises `SandboxUnavailable`."""
+        await self._sandbox.start()
 
-    async def image(self, data: bytes | str, budget: "MediaBudget") -> Image:
-        """A string is base64 or a data URI.
-
-        Raises `InvalidImage` and `ImageTooLarge`, for a string also what `decode_base64` raises.
-        """
-        max_pixels = min(self._settings.max_image_pixels, budget.pixels)
-        with budget.measure("decode image"):
-            image = await self._run(decode_image, data, max_pixels)
-        height, width, _ = image.pixels.shape
-        budget.pixels -= height * width
-        return image
-
-    async def audio(self, data: bytes | str, budget: "MediaBudget") -> Audio:
-        """A string is base64 or a data URI.
-
-        Raises `InvalidAudio` and `AudioTooLong`, for a string also what `decode_base64` raises.
-        """
-        with budget.measure("decode audio"):
-            audio = await self._run(_decode_audio, data, budget.seconds)
-        budget.seconds -= math.ceil(len(audio.samples) / audio.sample_rate)
-        return audio
+    async def wait_until_ready(self) -> None:
+        """Raises `SandboxUnavailable`."""
+        await self._sandbox.wait_until_ready()
 
     async def aclose(self) -> None:
-        """Waits for what is being decoded; what only waits is dropped."""
-        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+        """Kills what is being decoded."""
+        await self._sandbox.aclose()
 
-    async def _run(self, decode: Callable[[bytes, int], T], data: bytes | str, bound: int) -> T:
-        def run() -> T:
-            if isinstance(data, str):  # 25 MB of base64 take 0.1 s: not on the event loop either
-                return decode(decode_base64(data, self._settings.max_media_bytes), bound)
-            return decode(data, bound)
+    def _note_job(self, usage: JobUsage) -> None:
+        self.statistics.add(usage)
+        self._on_job(usage)
 
-        return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+    @property
+    def posture(self) -> Posture | None:
+        """What holds around the processes that decode; None while there are none."""
+        return self._sandbox.posture
+
+    @property
+    def running(self) -> int:
+        return self._turns.running
+
+    @property
+    def waiting(self) -> int:
+        return self._turns.waiting
+
+    def bytes_for(self, images: int, recordings: int, image_fit: ImageFit | None) -> int:
+        """The most memory that so many decoded media of one request take."""
+        settings = self._settings
+        pixels = settings.max_image_pixels
+        if image_fit is not None:
+            pixels = min(pixels, image_fit.max_pixels)
+        image_bytes = min(images * pixels, settings.max_request_pixels) * _PIXEL_BYTES
+        seconds = settings.max_audio_seconds if recordings else 0
+        return image_bytes + seconds * AUDIO_SAMPLE_RATE * _SAMPLE_BYTES
+
+    def budget(
+        self, user_id: str = "", image_fit: ImageFit | None = None, measure: Measure = lambda _: nullcontext()
+    ) -> "MediaBudget":
+        """What all media of one request may come to; `measure` is told what is done for it."""
+        settings = self._settings
+        return MediaBudget(
+            user_id, image_fit, settings.max_request_pixels, settings.max_audio_seconds, measure
+        )
+
+    async def image(self, source: Source, budget: "MediaBudget") -> Image:
+        """An upright picture, shrunk to what the model takes.
+
+        Raises `InvalidImage`, `ImageTooLarge`, `Overloaded` and `ServiceUnavailable`; also `InvalidMedia` and
+        `BodyTooLarge` for a string, and what `Upload.copy_to` raises.
+        """
+        max_pixels = min(self._settings.max_image_pixels, budget.pixels)
+        stored_pixels = 0
+
+        async def fit_size(height: int, width: int) -> tuple[int, int]:
+            nonlocal stored_pixels
+            stored_pixels = height * width
+            return (height, width) if budget.image_fit is None else budget.image_fit.size(height, width)
+
+        with budget.measure("decode image"):
+            reply, result = await self._decode(Kind.IMAGE, source, max_pixels, budget.user_id, fit_size)
+        if reply.first * reply.second > stored_pixels:
+            raise InvalidImage
+        budget.pixels -= stored_pixels
+        return Image(np.frombuffer(result, np.uint8).reshape(reply.first, reply.second, 3))
+
+    async def audio(self, source: Source, budget: "MediaBudget") -> Audio:
+        """A recording, mono at the models' sample rate.
+
+        Raises `InvalidAudio`, `AudioTooLong`, `Overloaded` and `ServiceUnavailable`; also `InvalidMedia` and
+        `BodyTooLarge` for a string, and what `Upload.copy_to` raises.
+        """
+        with budget.measure("decode audio"):
+            _, result = await self._decode(Kind.AUDIO, source, budget.seconds, budget.user_id, _no_size)
+        samples = np.frombuffer(result, np.float32)
+        bound_samples(samples)
+        budget.seconds -= math.ceil(len(samples) / AUDIO_SAMPLE_RATE)
+        return Audio(samples)
+
+    async def _decode(
+        self, kind: Kind, source: Source, bound: int, user_id: str, fit_size: FitSize
+    ) -> tuple[Reply, Result]:
+        if isinstance(source, str) and is_too_long(
+            len(source) - _MAX_PREFIX_CHARACTERS, self._settings.max_media_bytes
+        ):
+            raise BodyTooLarge
+        turn = await self._turns.acquire(user_id)
+        try:
+            with _files() as (file, result):
+                size = await _copy(source, file)
+                job = Job(kind, isinstance(source, str), size, self._settings.max_media_bytes, bound)
+                reply = await self._sandbox.run(job, file, result, fit_size)
+                return reply, _take(kind, reply, result)
+        finally:
+            self._turns.release(turn)
 
 
 @dataclass(slots=True)
 class MediaBudget:
     """How much the media still to be decoded for a request may come to: a small file can hold a lot."""
 
+    user_id: str
+    image_fit: ImageFit | None
     pixels: int
     seconds: int
     measure: Measure
 
 
-def _decode_audio(data: bytes, max_seconds: int) -> Audio:
-    from app.media.audio import decode_audio  # FFmpeg takes 15 MB, which a gateway for text never needs
+def bound_samples(samples: NDArray[np.float32]) -> None:
+    """Makes (T,) samples finite and within [-1, 1], in place, whatever a recording in floating point holds."""
+    np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+    np.clip(samples, -1.0, 1.0, out=samples)
 
-    return decode_audio(data, max_seconds)
 
-
-def decode_base64(text: str, max_bytes: int) -> bytes:
-    """The bytes of base64 or of a data URI; the type that a URI declares is not looked at.
-
-    Raises `InvalidMedia`, and `BodyTooLarge` before anything is allocated.
-    """
-    begin = text[:_MAX_PREFIX_CHARACTERS]
-    if begin.lower().startswith(("http://", "https://")):
-        raise InvalidMedia("Addresses are not fetched. Send the file itself: data:image/jpeg;base64,...")
-    data_uri = _DATA_URI.match(begin)
-    start = data_uri.end() if data_uri else 0
-    if (len(text) - start) * 3 // 4 - 2 > max_bytes:  # padding may stand for two bytes
-        raise BodyTooLarge
+@contextmanager
+def _files() -> Iterator[tuple[int, int]]:
+    file = create_file()
     try:
-        # Android's default encoder breaks lines.
-        data = binascii.a2b_base64(text[start:].replace("\r", "").replace("\n", ""), strict_mode=True)
-    except ValueError as error:
-        raise InvalidMedia("This is not base64: use the standard alphabet with padding.") from error
-    if len(data) > max_bytes:
-        raise BodyTooLarge
-    return data
+        result = create_file()
+        try:
+            yield file, result
+        finally:
+            os.close(result)
+    finally:
+        os.close(file)
+
+
+async def _copy(source: Source, file: int) -> int:
+    """Returns how many bytes there are."""
+    if not isinstance(source, str | bytes):
+        await source.copy_to(file)
+    else:
+        # Lone surrogates are no base64 either, which the decoding process says.
+        data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+        if len(data) <= _SMALL_BYTES:
+            write_all(file, data)
+        else:
+            await _write_in_thread(file, data)
+    return os.fstat(file).st_size
+
+
+async def _write_in_thread(file: int, data: bytes) -> None:
+    """A cancelled request closes its descriptor while the thread goes on, so the thread has its own."""
+    copy = os.dup(file)
+
+    def write() -> None:
+        try:
+            write_all(copy, data)
+        finally:
+            os.close(copy)
+
+    await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, write))
+
+
+def _take(kind: Kind, reply: Reply, result: int) -> Result:
+    is_image = kind == Kind.IMAGE
+    size = reply.first * reply.second * _PIXEL_BYTES if is_image else reply.first * _SAMPLE_BYTES
+    try:
+        return take_result(result, size)
+    except UnexpectedSize:
+        raise InvalidImage() if is_image else InvalidAudio() from None
+
+
+async def _no_size(height: int, width: int) -> tuple[int, int]:
+    raise AssertionError("a recording has no size in pixels")

@@ -1,9 +1,11 @@
 """What the page at /ops shows, as one JSON document: state now, and the samples it has not seen yet."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from app import errors
+from app.media.sandbox.confinement import NO_POSTURE
 from app.ops.history import MAX_SAMPLES, SAMPLE_SECONDS, History, Sample
 from app.ops.readiness import readiness_of
 from app.ops.status_line import (
@@ -51,6 +53,11 @@ def dashboard(
             "running": status.running,
             "waiting": status.waiting,
             "max_in_flight": services.settings.limits.max_in_flight,
+        },
+        "media": {
+            "running": services.media.running,
+            "waiting": services.media.waiting,
+            "sandbox": asdict(services.media.posture or NO_POSTURE),
         },
         "workers": [_worker(worker, loads.get(worker.worker)) for worker in status.workers],
         "refusals": list(_refusals(history)),

@@ -19,10 +19,11 @@ class Readiness:
     database: State
     limiter: State
     usage: State
+    media: State
 
     @property
     def overall(self) -> State:
-        states = (self.model, self.database, self.limiter, self.usage)
+        states = (self.model, self.database, self.limiter, self.usage, self.media)
         if "unavailable" in states:
             return "unavailable"
         return "degraded" if "degraded" in states else "ready"
@@ -36,6 +37,8 @@ def readiness_of(services: Services) -> Readiness:
         limiter=_limiter_state(services),
         # It is kept in memory, and a bound on that is all that a longer outage of the disk can reach.
         usage="degraded" if services.usage_writer.is_file_failing else "ready",
+        # Texts need no decoding.
+        media="ready" if services.media.posture is not None else "degraded",
     )
 
 

@@ -80,6 +80,9 @@ def _troubles(
     if readiness.usage == "degraded":
         sentence = "The disk is full or read-only: usage is kept in memory, as much as there is room for."
         yield StatusLine("warning", "Disk full", sentence)
+    if readiness.media == "degraded":
+        sentence = "No process can be made that decodes media: pictures and recordings get 503, texts go on."
+        yield StatusLine("warning", "Media unavailable", sentence)
     if readiness.limiter == "degraded":
         sentence = "Redis is away: limits hold for each gateway by itself."
         yield StatusLine("warning", "Degraded", sentence)

@@ -33,7 +33,8 @@ async def chat(request: Request) -> Response:
     body = await read_json(request, ChatRequest)
     call.check_image_count(len(body.images))
     await call.reserve(body.max_tokens)
-    messages = await chat_messages(body, call.services.media, call.media_budget())
+    budget = await call.media_budget(len(body.images))
+    messages = await chat_messages(body, call.services.media, budget)
     return await answer(request, call, messages, body)
 
 

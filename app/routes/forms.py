@@ -50,11 +50,7 @@ async def read_form(
             raise InvalidRequest(f"{name}: send it as a file, with a filename", param=name)
         else:
             _add_field(fields, fields_model, name, value)
-    form = Form(validate(fields_model, fields), files)
-    # Files are read one after the other.
-    largest_bytes = max((file.size for of in files.values() for file in of), default=0)
-    await body.memory.reserve_body(0, until_decoded=largest_bytes)
-    return form
+    return Form(validate(fields_model, fields), files)
 
 
 async def read_json(request: Request, model: type[Fields]) -> Fields:

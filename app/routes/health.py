@@ -1,6 +1,7 @@
 """For machines: is the process alive, can it serve, and what has it done."""
 
 import re
+from dataclasses import asdict
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
@@ -9,12 +10,13 @@ from starlette.types import Scope
 
 from app.auth.principal import Principal
 from app.dependencies import ServicesDep
+from app.media.sandbox.confinement import NO_POSTURE
 from app.networks import is_in_networks
 from app.openapi import SCHEME
 from app.ops.metrics import CONTENT_TYPE
 from app.ops.readiness import readiness_of
 from app.routes.guard import JSON, Access, GuardedRoute, client_address, guarded
-from app.schemas.health import HealthResponse, ReadinessComponents, ReadinessResponse
+from app.schemas.health import HealthResponse, MediaSandbox, ReadinessComponents, ReadinessResponse
 from app.schemas.problems import problem_responses
 from app.services import Services
 
@@ -79,8 +81,13 @@ async def readiness(services: ServicesDep, response: Response) -> ReadinessRespo
     return ReadinessResponse(
         status=current.overall,
         components=ReadinessComponents(
-            model=current.model, database=current.database, limiter=current.limiter, usage=current.usage
+            model=current.model,
+            database=current.database,
+            limiter=current.limiter,
+            usage=current.usage,
+            media=current.media,
         ),
+        media_sandbox=MediaSandbox(**asdict(services.media.posture or NO_POSTURE)),
     )
 
 

@@ -1,17 +1,15 @@
 """Base64 in a JSON string, decoded piece by piece as it arrives: a picture is never held as text."""
 
 import binascii
-import re
 from typing import Final
 
 import orjson
 
 from app.errors import InvalidMedia
+from app.media.codecs.base64_text import DATA_URI, MAX_PREFIX_BYTES, NOT_BASE64
 from app.spooled_file import SpooledFile
 
 _LONGEST_ESCAPE: Final = 6  # \uXXXX
-_DATA_URI: Final = re.compile(rb"data:[\w.+-]*/?[\w.+-]*(?:;[\w.+-]+=[\w.+-]*)*;base64,", re.IGNORECASE)
-_MAX_PREFIX_BYTES: Final = 200
 
 
 class LongBase64:
@@ -34,7 +32,7 @@ class LongBase64:
         try:
             decoded = self._decode(data, is_last)
         except ValueError:
-            self.file.error = InvalidMedia("This is not base64: use the standard alphabet with padding.")
+            self.file.error = InvalidMedia(NOT_BASE64)
             return
         await self.file.write(decoded)
 
@@ -43,7 +41,7 @@ class LongBase64:
         text = self._text + self._unescaped(data, is_last)
         if self._is_at_begin:
             self._is_at_begin = False
-            prefix = _DATA_URI.match(text[:_MAX_PREFIX_BYTES])
+            prefix = DATA_URI.match(text[:MAX_PREFIX_BYTES])
             text = text[prefix.end() :] if prefix else text
         text = text.replace(b"\r", b"").replace(b"\n", b"")  # Android's default encoder breaks lines
         if text and self._is_at_end:

@@ -2,23 +2,15 @@
 
 from collections.abc import Sequence
 
-from app.media.decoding import MediaBudget, MediaDecoder
+from app.media.decoding import MediaBudget, MediaDecoder, Source
 from app.schemas.chat import ChatRequest
 from app.schemas.openai import AudioPart, ChatCompletionRequest, ContentPart, ImagePart, TextPart
-from app.spooled_file import SpooledFile
 from inference import Image, Message, Part, Text
 
 
-async def decode_images(
-    images: Sequence[SpooledFile | str], decoder: MediaDecoder, budget: MediaBudget
-) -> list[Image]:
+async def decode_images(images: Sequence[Source], decoder: MediaDecoder, budget: MediaBudget) -> list[Image]:
     """Files, base64 or data URIs. Raises `InvalidImage`, `ImageTooLarge`."""
-    return [await decoder.image(await content_of(image), budget) for image in images]
-
-
-async def content_of(sent: SpooledFile | str) -> bytes | str:
-    """What a decoder takes. Raises `InvalidMedia` for a file that was no base64."""
-    return await sent.read() if isinstance(sent, SpooledFile) else sent
+    return [await decoder.image(image, budget) for image in images]
 
 
 async def chat_messages(request: ChatRequest, decoder: MediaDecoder, budget: MediaBudget) -> list[Message]:
@@ -49,9 +41,9 @@ async def _decode_part(part: ContentPart, decoder: MediaDecoder, budget: MediaBu
         case TextPart(text=text):
             return Text(text)
         case ImagePart(image_url=image_url):
-            return await decoder.image(await content_of(image_url.url), budget)
+            return await decoder.image(image_url.url, budget)
         case AudioPart(input_audio=input_audio):
-            return await decoder.audio(await content_of(input_audio.data), budget)
+            return await decoder.audio(input_audio.data, budget)
 
 
 def attach_images(messages: list[Message], images: Sequence[Image]) -> list[Message]:

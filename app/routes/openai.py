@@ -64,7 +64,8 @@ async def create_chat_completion(request: Request) -> Response:
     call.check_image_count(body.count_images())
     sampling_params = body.to_sampling_params()
     await call.reserve(sampling_params.max_tokens)
-    messages = await chat_completion_messages(body, call.services.media, call.media_budget())
+    budget = await call.media_budget(body.count_images(), body.count_recordings())
+    messages = await chat_completion_messages(body, call.services.media, budget)
     return_reasoning = bool(body.return_reasoning)
     async with AbortOnDisconnect(request.receive):
         generation = await call.begin(messages, sampling_params, enable_thinking=bool(body.enable_thinking))
@@ -95,7 +96,7 @@ async def create_transcription(request: Request) -> Response:
     check_model(call, form.fields.model)
     await call.reserve(TRANSCRIPTION_MAX_TOKENS)
     decoder = call.services.media
-    audio = await decoder.audio(await recording.read(), call.media_budget())
+    audio = await decoder.audio(recording, await call.media_budget(recordings=1))
     async with AbortOnDisconnect(request.receive):
         generation = await begin_transcription(call, audio)
         text = (await generation.collect()).text

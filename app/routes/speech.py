@@ -46,8 +46,8 @@ async def speech(request: Request) -> Response:
     body = form.fields
     await call.reserve(body.max_tokens + TRANSCRIPTION_MAX_TOKENS)
     decoder = call.services.media
-    budget = call.media_budget()
-    audio = await decoder.audio(await recording.read(), budget)
+    budget = await call.media_budget(len(form.files["image"]), recordings=1)
+    audio = await decoder.audio(recording, budget)
     images = await decode_images(form.files["image"], decoder, budget)
     parts: list[Part] = [*images, audio]
     if body.prompt:

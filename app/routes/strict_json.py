@@ -81,12 +81,11 @@ class _LargeText:
         text_bytes, values_bytes = self._text.size, self._scanner.values * VALUE_BYTES
         weight = ASCII_WEIGHT if self._is_ascii else UNICODE_WEIGHT
         memory = self._body.memory
-        file_bytes = self._largest_file_bytes()
-        await memory.reserve_body(text_bytes * weight + values_bytes, until_decoded=file_bytes)
+        await memory.reserve_body(text_bytes * weight + values_bytes)
         parsed = orjson.loads(await self._text.read())
         self._text.close()
         memory.stop_buffering(self._buffered_bytes)
-        memory.shrink("bodies", text_bytes * (weight - 2) + values_bytes + file_bytes)
+        memory.shrink("bodies", text_bytes * (weight - 2) + values_bytes)
         await asyncio.sleep(0)
         if self._long_strings:
             parsed = self._with_files(parsed)
@@ -109,10 +108,6 @@ class _LargeText:
             raise InvalidRequest("The texts of the body are too long together.")
         self._is_ascii = self._is_ascii and text.isascii() and b"\\u" not in text
         await self._text.write(text)
-
-    def _largest_file_bytes(self) -> int:
-        """Files are read one after the other."""
-        return max((string.file.size for string in self._long_strings), default=0)
 
     def _place_of(self, piece: LongString) -> bytes:
         """What the parser is to see of it: once, a name that no other string has."""

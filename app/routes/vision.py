@@ -1,8 +1,11 @@
 """`POST /vision`: one to ten images and a question about them, as a form or as JSON."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
 
 from app.dependencies import call_of
+from app.media.decoding import Source
 from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.routes.chat import answer
 from app.routes.forms import read_form, read_json, required_file
@@ -44,11 +47,12 @@ async def vision(request: Request) -> Response:
         required_file(form.files, "image")
         body = form.fields
         await call.reserve(body.max_tokens)
-        images = await decode_images(form.files["image"], decoder, call.media_budget())
+        files: Sequence[Source] = form.files["image"]
     else:
         body = await read_json(request, VisionRequest)
         call.check_image_count(len(body.images))
         await call.reserve(body.max_tokens)
-        images = await decode_images(body.images, decoder, call.media_budget())
+        files = body.images
+    images = await decode_images(files, decoder, await call.media_budget(len(files)))
     messages = [Message("user", (*images, Text(body.prompt)))]
     return await answer(request, call, messages, body)

@@ -20,6 +20,17 @@ class ReadinessComponents(BaseModel):
     database: State
     limiter: State
     usage: State
+    media: State
+
+
+class MediaSandbox(BaseModel):
+    """Which layers hold around the processes that decode media; all of them on a recent Linux."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limits: bool
+    seccomp: bool
+    landlock: bool
 
 
 class ReadinessResponse(BaseModel):
@@ -36,7 +47,9 @@ class ReadinessResponse(BaseModel):
                         "database": "degraded",
                         "limiter": "ready",
                         "usage": "ready",
+                        "media": "ready",
                     },
+                    "media_sandbox": {"limits": True, "seccomp": True, "landlock": True},
                 }
             ]
         },
@@ -44,3 +57,4 @@ class ReadinessResponse(BaseModel):
 
     status: State
     components: ReadinessComponents
+    media_sandbox: MediaSandbox

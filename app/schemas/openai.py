@@ -149,9 +149,14 @@ class ChatCompletionRequest(_Lenient):
         return self
 
     def count_images(self) -> int:
-        beside = len(self.images or ())
-        return beside + sum(
-            isinstance(part, ImagePart)
+        return len(self.images or ()) + self._count_parts(ImagePart)
+
+    def count_recordings(self) -> int:
+        return self._count_parts(AudioPart)
+
+    def _count_parts(self, kind: type[ImagePart | AudioPart]) -> int:
+        return sum(
+            isinstance(part, kind)
             for message in self.messages
             if not isinstance(message.content, str)
             for part in message.content

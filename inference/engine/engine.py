@@ -11,7 +11,7 @@ from typing import Protocol
 
 import torch
 
-from inference.backend import ModelCard
+from inference.backend import ImageFit, ModelCard
 from inference.config import EngineConfig
 from inference.engine.arrivals import Arrivals
 from inference.engine.detokenizer import Tokenizer, make_token_bytes
@@ -46,6 +46,8 @@ class LoadedModel(Protocol):
     def context_length(self) -> int: ...
     @property
     def modalities(self) -> frozenset[str]: ...
+    @property
+    def image_fit(self) -> ImageFit | None: ...
     @property
     def eos_token_ids(self) -> frozenset[int]: ...
     @property
@@ -106,7 +108,7 @@ class Engine:
     @property
     def model_card(self) -> ModelCard:
         model = self._model
-        return ModelCard(model.name, self._context_length, model.modalities, model.created)
+        return ModelCard(model.name, self._context_length, model.modalities, model.created, model.image_fit)
 
     @property
     def has_work(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from inference.backend import ImageFit
 from inference.errors import GenerationFailed, UnsupportedModality
 from inference.loading.chat_template import ChatTemplate
 from inference.loading.tokenizer import TextTokenizer
@@ -44,6 +45,10 @@ class LoadedModel:
     def modalities(self) -> frozenset[str]:
         media = self.media_encoder.modalities if self.media_encoder else frozenset[str]()
         return media | {"text"}
+
+    @property
+    def image_fit(self) -> ImageFit | None:
+        return self.media_encoder.image_fit if self.media_encoder else None
 
     def encode_prompt(
         self, messages: tuple[Message, ...], enable_thinking: bool, task: Task

@@ -27,6 +27,12 @@ def fit_grid(height: int, width: int, cell_size: int, max_cells: int) -> tuple[i
     return grid_rows, grid_columns
 
 
+def fit_size(height: int, width: int, cell_size: int, max_cells: int) -> tuple[int, int]:
+    """Returns the (height, width) in pixels of `fit_grid`'s cells."""
+    rows, columns = fit_grid(height, width, cell_size, max_cells)
+    return rows * cell_size, columns * cell_size
+
+
 def resize(pixels: NDArray[np.uint8], height: int, width: int) -> Tensor:
     """pixels (H, W, 3) -> (3, height, width) uint8."""
     picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]  # (1, 3, H, W)

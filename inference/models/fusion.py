@@ -4,10 +4,13 @@ Owns the towers and the two projections; text comes in through the decoder's emb
 and rows, not messages or placeholders.
 """
 
+from functools import partial
+
 from torch import Tensor, nn
 
+from inference.backend import ImageFit
 from inference.modalities.audio import HOP_SIZE, log_mel_stepwise
-from inference.modalities.image import fit_grid, normalise, resize
+from inference.modalities.image import fit_grid, fit_size, normalise, resize
 from inference.models.audio_tower import AUDIO_WIDTH, AudioConfig, AudioTower
 from inference.models.vision_tower import VISUAL_WIDTH, VisionConfig, VisionTower
 from inference.stepwise import Stepwise, finish
@@ -28,6 +31,14 @@ class Fusion(nn.Module):
     def modalities(self) -> frozenset[str]:
         towers = {"image": self.vision_tower, "audio": self.audio_tower}
         return frozenset(modality for modality, tower in towers.items() if tower is not None)
+
+    @property
+    def image_fit(self) -> ImageFit | None:
+        if self.vision_tower is None:
+            return None
+        config = self.vision_tower.config
+        size = partial(fit_size, cell_size=config.cell_size, max_cells=config.max_tokens)
+        return ImageFit(config.max_tokens * config.cell_size**2, size)
 
     def count_tokens(self, media: Image | Audio) -> int:
         """Known before anything is computed."""
@@ -53,7 +64,9 @@ class Fusion(nn.Module):
                 assert self.vision_tower is not None
                 assert self.visual_projection is not None
                 config = self.vision_tower.config
-                height, width = (cells * config.cell_size for cells in self._image_cells(*pixels.shape[:2]))
+                height, width = fit_size(
+                    pixels.shape[0], pixels.shape[1], config.cell_size, config.max_tokens
+                )
                 picture = normalise(resize(pixels, height, width))
                 pictures = self._to_device(picture, self.visual_projection)[None]
                 features = yield from self.vision_tower.encode_stepwise(pictures)

@@ -4,10 +4,13 @@ Its forward runs in a greenlet, which hooks behind its blocks leave and which is
 next block. Nothing of a request stays on it: the prompt's rotary positions are computed elsewhere.
 """
 
+from functools import partial
+
 import torch
 from greenlet import getcurrent, greenlet
 from torch import Tensor, nn
 
+from inference.backend import ImageFit
 from inference.errors import InvalidCheckpoint
 from inference.loading.torchaudio_shim import import_torchaudio
 from inference.modalities.glm4v_image import Glm4vImageConfig, fit_size, glm4v_patches
@@ -25,6 +28,11 @@ class Glm4vVision:
         self._config = config
         for block in tower.get_submodule("blocks").children():
             block.register_forward_hook(_pause)
+
+    @property
+    def image_fit(self) -> ImageFit:
+        max_pixels = self._config.max_pixels // self._config.temporal_patch_size
+        return ImageFit(max_pixels, partial(fit_size, config=self._config))
 
     def count_tokens(self, media: Image | Audio) -> int:
         rows, columns = self.grid(media)

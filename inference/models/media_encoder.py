@@ -4,6 +4,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from inference.backend import ImageFit
 from inference.stepwise import Stepwise
 from inference.types import Audio, Image
 
@@ -14,6 +15,11 @@ class MediaEncoder(Protocol):
     @property
     def modalities(self) -> frozenset[str]:
         """Of "image" and "audio"."""
+        ...
+
+    @property
+    def image_fit(self) -> ImageFit | None:
+        """None where it takes no pictures. Does not hold the weights, so they can be freed."""
         ...
 
     def count_tokens(self, media: Image | Audio) -> int:

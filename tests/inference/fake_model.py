@@ -136,6 +136,7 @@ class FakeModel:
     context_length = CONTEXT_LENGTH
     modalities = frozenset({"text", "image"})
     eos_token_ids = frozenset({EOS})
+    image_fit = None
 
     def __init__(self, decoder: FakeDecoder | None = None) -> None:
         self.decoder = decoder or EchoDecoder()

@@ -80,6 +80,7 @@ function render(document) {
   showStatus(document.status);
   renderTiles(document.measures);
   byId("workers").replaceChildren(...document.workers.map(workerCard));
+  setText(byId("media"), mediaLine(document.media));
   renderCharts(document.workers);
   renderSlowest(document.slowest_users);
   renderRefusals(document.refusals);
@@ -110,6 +111,14 @@ function tile(title, value, explanation, level, words = LEVEL_WORDS) {
     element("p", { className: "reading" }, element("span", { className: "value" }, value),
       element("span", { className: "level" }, words[level])),
     element("p", { className: "hint" }, explanation));
+}
+
+function mediaLine(media) {
+  const layers = Object.entries(media.sandbox);
+  const held = layers.filter(([, holds]) => holds).map(([layer]) => layer);
+  const missing = layers.filter(([, holds]) => !holds).map(([layer]) => layer);
+  const without = missing.length ? `, without ${missing.join(" and ")}` : "";
+  return `Media: ${media.running} being decoded, ${media.waiting} waiting; sandbox of ${held.join(", ") || "nothing"}${without}.`;
 }
 
 function workerCard(worker) {

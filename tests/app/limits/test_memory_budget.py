@@ -92,16 +92,6 @@ async def test_bodies_leave_the_share_of_media_alone(budget: MemoryBudget):
         await media.reserve_media(MEDIA)
 
 
-async def test_what_files_take_while_they_are_decoded_is_given_back_then(budget: MemoryBudget):
-    with claim(budget) as held:
-        await held.reserve_body(10, until_decoded=20)
-        held.shrink("bodies", 25)
-        held.end_decoding()
-        assert held.held_bytes("bodies") == 5
-        held.end_decoding()
-        assert held.held_bytes("bodies") == 5
-
-
 async def test_who_holds_memory_and_waits_for_more_of_it_is_stopped(budget: MemoryBudget):
     with claim(budget) as held:
         await held.reserve_media(1)

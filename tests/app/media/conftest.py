@@ -8,6 +8,10 @@ import numpy as np
 import pillow_heif
 from PIL import Image as PillowImage
 
+from app.media.codecs.audio import decode_audio
+from app.media.codecs.image import decode_image
+from app.media.decoding import bound_samples
+
 AUDIO_KINDS = {  # container, encoder, sample rate in Hz
     "m4a": ("ipod", "aac", 44_100),
     "alac": ("ipod", "alac", 44_100),
@@ -80,3 +84,15 @@ def silence(kind: str, seconds: int) -> bytes:
             packet.duration = packet_samples
             container.mux(packet)
     return file.getvalue()
+
+
+def decode_pixels(data: bytes, max_pixels: int, size: tuple[int, int] | None = None) -> np.ndarray:
+    """(H, W, 3), at the picture's own size or shrunk to `size`; decoded here and not in the sandbox."""
+    return np.array(decode_image(data, max_pixels, lambda height, width: size or (height, width)))
+
+
+def decode_samples(data: bytes, max_seconds: int) -> np.ndarray:
+    """(T,) float32, as the model gets them."""
+    samples = np.array(decode_audio(data, max_seconds), np.float32)
+    bound_samples(samples)
+    return samples

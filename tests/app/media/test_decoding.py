@@ -1,9 +1,11 @@
 import asyncio
 import base64
-import threading
-import tracemalloc
+import struct
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
@@ -14,22 +16,25 @@ from app.errors import (
     InvalidImage,
     InvalidMedia,
 )
-from app.media.decoding import MediaDecoder, decode_base64
+from app.limits.memory_budget import MemoryBudget
+from app.media.codecs.audio import SAMPLE_RATE
+from app.media.decoding import MediaDecoder
+from app.media.sandbox.sandbox import JobUsage
 from app.settings import MediaSettings
+from app.spooled_file import MAX_BYTES_IN_MEMORY, SpooledFile
+from inference import AUDIO_SAMPLE_RATE, ImageFit
 
-from .conftest import encode_picture, recording
+from .conftest import encode_picture, recording, tone
 
 SETTINGS = MediaSettings(max_image_pixels=10_000, max_audio_seconds=2, max_media_bytes=100_000)
 PICTURE = encode_picture(PillowImage.new("RGB", (100, 100), "red"), "JPEG")
 
 
-def decoding_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("media")]
-
-
 @pytest.fixture
 async def decoder(anyio_backend: str) -> AsyncIterator[MediaDecoder]:
     decoder = MediaDecoder(SETTINGS)
+    await decoder.start()
+    await decoder.wait_until_ready()
     yield decoder
     await decoder.aclose()
 
@@ -67,95 +72,93 @@ async def test_text_is_taken_for_base64(decoder: MediaDecoder):
 
 
 @pytest.mark.anyio
-async def test_no_more_threads_than_allowed_decode_at_once():
-    decoder = MediaDecoder(SETTINGS, max_workers=2)
-    outcomes = await asyncio.gather(
-        *(decoder.image(PICTURE, decoder.budget()) for _ in range(20)),
-        *(decoder.image(b"text", decoder.budget()) for _ in range(20)),
-        return_exceptions=True,
-    )
-    assert sum(isinstance(outcome, InvalidImage) for outcome in outcomes) == 20
-    assert 1 <= len(decoding_threads()) <= 2
-    await decoder.aclose()
-    assert decoding_threads() == []
+async def test_an_upload_in_memory_or_on_disk_is_decoded_from_its_beginning(
+    decoder: MediaDecoder, tmp_path: Path
+):
+    budget = MemoryBudget(64 * 1_048_576, 64 * 1_048_576)
+    with budget.claim(time.monotonic() + 60) as claim:
+        upload = SpooledFile(claim, tmp_path)
+        for data in (PICTURE, bytes(MAX_BYTES_IN_MEMORY)):
+            await upload.write(data)
+            for _ in range(2):
+                assert (await decoder.image(upload, decoder.budget())).pixels.shape == (100, 100, 3)
+        upload.close()
+
+
+@pytest.mark.anyio
+async def test_decoded_arrays_can_be_written(decoder: MediaDecoder):
+    image = await decoder.image(PICTURE, decoder.budget())
+    image.pixels[:] = 0
+    audio = await decoder.audio(recording("wav", 1.0), decoder.budget())
+    audio.samples[:] = 0
+
+
+@pytest.mark.anyio
+async def test_a_picture_is_shrunk_to_what_the_model_takes(decoder: MediaDecoder):
+    asked = []
+
+    def size(height: int, width: int) -> tuple[int, int]:
+        asked.append((height, width))
+        return 28, 42
+
+    picture = PillowImage.new("RGB", (90, 60), "red")
+    fit = ImageFit(28 * 42, size)
+    budget = decoder.budget("alice", fit)
+    image = await decoder.image(encode_picture(picture, "PNG"), budget)
+    assert image.pixels.shape == (28, 42, 3)
+    assert asked == [(60, 90)]
+    assert budget.pixels == SETTINGS.max_request_pixels - 60 * 90  # it was decoded whole
+
+
+@pytest.mark.anyio
+async def test_a_picture_is_never_enlarged(decoder: MediaDecoder):
+    fit = ImageFit(10_000, lambda height, width: (2 * height, 2 * width))
+    image = await decoder.image(PICTURE, decoder.budget("alice", fit))
+    assert image.pixels.shape == (100, 100, 3)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 1e30])
+async def test_samples_are_finite_and_within_bounds(decoder: MediaDecoder, poison: float):
+    samples = tone(1.0, 16_000)
+    samples[4_000:4_010] = poison
+    audio = await decoder.audio(float_wav(samples), decoder.budget())
+    assert audio.sample_rate == AUDIO_SAMPLE_RATE == SAMPLE_RATE
+    assert np.isfinite(audio.samples).all()
+    assert np.abs(audio.samples).max() <= 1.0
+    assert audio.samples[8_000:] == pytest.approx(samples[8_000:], abs=0.01)
+
+
+@pytest.mark.anyio
+async def test_what_files_took_is_reported():
+    usages: asyncio.Queue[JobUsage] = asyncio.Queue()
+    decoder = MediaDecoder(SETTINGS, usages.put_nowait)
+    await decoder.start()
+    await decoder.wait_until_ready()
+    try:
+        await decoder.image(PICTURE, decoder.budget())
+        decoded = await usages.get()
+        with pytest.raises(InvalidImage):
+            await decoder.image(b"text", decoder.budget())
+        refused = await usages.get()
+    finally:
+        await decoder.aclose()
+    assert (decoded.outcome, refused.outcome) == ("decoded", "refused")
+    assert decoded.peak_bytes > 1_000_000
+    assert decoded.cpu_seconds > 0
 
 
 @pytest.mark.anyio
 @pytest.mark.filterwarnings("error")
-async def test_a_picture_that_pillow_warns_of_is_decoded():
-    decoder = MediaDecoder(SETTINGS)
+async def test_a_picture_that_pillow_warns_of_is_decoded(decoder: MediaDecoder):
     exif = b"Exif\0\0II*\0\xff\xff\xff\xff"
-    image = await decoder.image(
-        encode_picture(PillowImage.new("RGB", (9, 9)), "JPEG", exif=exif), decoder.budget()
-    )
-    assert image.pixels.shape == (9, 9, 3)
-    await decoder.aclose()
+    picture = encode_picture(PillowImage.new("RGB", (9, 9)), "JPEG", exif=exif)
+    assert (await decoder.image(picture, decoder.budget())).pixels.shape == (9, 9, 3)
 
 
-@pytest.mark.parametrize(
-    "prefix",
-    [
-        "",
-        "data:image/jpeg;base64,",
-        "data:audio/mp4;codecs=mp4a.40.2;base64,",
-        "data:;base64,",
-        "data:image/svg+xml;charset=utf-8;base64,",
-    ],
-)
-def test_base64_and_data_uris_are_read(prefix: str):
-    assert decode_base64(prefix + "aGVsbG8=", 5) == b"hello"
-
-
-def test_line_breaks_are_taken_since_androids_encoder_makes_them():
-    assert decode_base64("aGVs\r\nbG8=\n", 100) == b"hello"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "aGVsbG8",  # no padding
-        "aGVsbG8= ",
-        "aGV-bG_v",  # the alphabet of URLs
-        "aGVsbG8=aGVsbG8=",
-        "====",
-        "é" * 8,
-        "\ud800" * 4,
-        "data:image/jpeg,aGVsbG8=",
-        "data:image/jpeg;base64",
-        "file:///etc/passwd",
-    ],
-)
-def test_everything_that_is_not_strictly_base64_is_refused(text: str):
-    with pytest.raises(InvalidMedia) as refusal:
-        decode_base64(text, 100)
-    assert "base64" in refusal.value.detail
-    assert text not in refusal.value.detail
-
-
-@pytest.mark.parametrize("url", ["http://10.0.0.1/cat.jpg", "https://example.com", "HTTPS://x"])
-def test_addresses_are_refused_with_what_to_send_instead(url: str):
-    with pytest.raises(InvalidMedia, match="Addresses are not fetched") as refusal:
-        decode_base64(url, 100)
-    assert url not in refusal.value.detail
-
-
-@pytest.mark.parametrize("size", range(1, 8))
-def test_the_bound_on_bytes_is_exact(size: int):
-    text = base64.b64encode(b"x" * size).decode()
-    assert decode_base64(text, size) == b"x" * size
-    with pytest.raises(BodyTooLarge):
-        decode_base64(text, size - 1)
-
-
-def test_a_text_that_is_too_long_costs_no_memory():
-    text = "data:image/png;base64," + "A" * 8_000_000
-    tracemalloc.start()
-    with pytest.raises(BodyTooLarge):
-        decode_base64(text, 1_000_000)
-    peak_bytes = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak_bytes < 10_000
-
-
-def test_an_empty_text_is_no_picture():
-    assert decode_base64("", 100) == b""
+def float_wav(samples: np.ndarray) -> bytes:
+    """Mono at 16 kHz."""
+    content = samples.astype("<f4").tobytes()
+    header = struct.pack("<IHHIIHH", 16, 3, 1, 16_000, 64_000, 4, 32)
+    chunks = b"WAVEfmt " + header + b"data" + struct.pack("<I", len(content)) + content
+    return b"RIFF" + struct.pack("<I", len(chunks)) + chunks

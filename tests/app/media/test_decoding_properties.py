@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from app.errors import GatewayError, InvalidMedia
-from app.media.audio import decode_audio
-from app.media.decoding import decode_base64
-from app.media.image import decode_image
+from app.media.codecs.base64_text import decode_base64
 from app.media.sniff import sniff
 
-from .conftest import AUDIO_KINDS, encode_picture, recording
+from .conftest import AUDIO_KINDS, decode_pixels, decode_samples, encode_picture, recording
 
 MAX_PIXELS = 1_000_000
 MAX_SECONDS = 5
@@ -45,12 +43,12 @@ pytestmark = [pytest.mark.filterwarnings("ignore:::PIL"), pytest.mark.slow]
 
 def decode_both_ways(data: bytes) -> None:
     with contextlib.suppress(InvalidMedia):
-        pixels = decode_image(data, MAX_PIXELS).pixels
+        pixels = decode_pixels(data, MAX_PIXELS)
         assert pixels.dtype == np.uint8
         assert pixels.shape[2:] == (3,)
         assert 0 < pixels.shape[0] * pixels.shape[1] <= MAX_PIXELS
     with contextlib.suppress(InvalidMedia):
-        samples = decode_audio(data, MAX_SECONDS).samples
+        samples = decode_samples(data, MAX_SECONDS)
         assert samples.dtype == np.float32
         assert 0 < len(samples) <= (MAX_SECONDS + 1) * 16_000
         assert np.abs(samples).max() <= 1.0
@@ -115,4 +113,4 @@ def test_damaged_recordings_are_decoded_or_refused(kind: str):
 @given(st.text(max_size=300) | st.text("ABab01+/=", max_size=300), st.integers(0, 200))
 def test_any_text_is_base64_within_the_bound_or_refused(text: str, max_bytes: int):
     with contextlib.suppress(GatewayError):
-        assert len(decode_base64(text, max_bytes)) <= max_bytes
+        assert len(decode_base64(text.encode("utf-8", "surrogatepass"), max_bytes)) <= max_bytes

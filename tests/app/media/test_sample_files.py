@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 from PIL import Image as PillowImage
 
-from app.media.audio import decode_audio
-from app.media.image import decode_image
+from .conftest import decode_pixels, decode_samples
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.heic"])
 def test_the_photos_are_stored_turned_and_decoded_upright(name: str):
-    pixels = decode_image((SAMPLES / name).read_bytes(), 50_000_000).pixels
+    pixels = decode_pixels((SAMPLES / name).read_bytes(), 50_000_000)
     assert pixels.shape == (1600, 1200, 3)
     sky, sea = pixels[100, 600], pixels[1500, 60]
     assert sky.sum() > sea.sum()
@@ -26,13 +25,13 @@ def test_the_jpeg_is_one_that_a_naive_reader_would_show_turned():
 
 
 def test_the_screenshot_has_a_phones_size():
-    pixels = decode_image((SAMPLES / "screenshot.png").read_bytes(), 50_000_000).pixels
+    pixels = decode_pixels((SAMPLES / "screenshot.png").read_bytes(), 50_000_000)
     assert pixels.shape == (2400, 1080, 3)
 
 
 @pytest.mark.parametrize("name", ["voice.m4a", "voice.ogg"])
 def test_the_voices_last_three_seconds(name: str):
-    samples = decode_audio((SAMPLES / name).read_bytes(), 300).samples
+    samples = decode_samples((SAMPLES / name).read_bytes(), 300)
     assert len(samples) / 16_000 == pytest.approx(3.0, abs=0.1)
     assert abs(samples).max() > 0.1
 

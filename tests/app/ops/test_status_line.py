@@ -9,7 +9,7 @@ from app.ops.traffic import Traffic
 from app.settings import OpsSettings
 from inference import BackendStatus, WorkerStatus
 
-READY = Readiness("ready", "ready", "ready", "ready")
+READY = Readiness("ready", "ready", "ready", "ready", "ready")
 
 
 def workers(*healthy: bool, running: int = 0) -> BackendStatus:
@@ -79,7 +79,7 @@ def test_failures_are_counted_by_kind():
 
 
 def test_a_worker_that_is_down_is_said():
-    seen = line(ready=Readiness("degraded", "ready", "ready", "ready"), status=workers(True, False))
+    seen = line(ready=Readiness("degraded", "ready", "ready", "ready", "ready"), status=workers(True, False))
     assert (seen.level, seen.title) == ("warning", "A worker is down")
     assert seen.sentence == "1 of 2 workers is down; the others carry on."
 
@@ -87,11 +87,12 @@ def test_a_worker_that_is_down_is_said():
 @pytest.mark.parametrize(
     ("ready", "level", "title"),
     [
-        (Readiness("unavailable", "ready", "ready", "ready"), "bad", "Down"),
-        (Readiness("ready", "ready", "unavailable", "ready"), "bad", "Down"),
-        (Readiness("ready", "degraded", "ready", "ready"), "warning", "Degraded"),
-        (Readiness("ready", "ready", "degraded", "ready"), "warning", "Degraded"),
-        (Readiness("ready", "ready", "ready", "degraded"), "warning", "Disk full"),
+        (Readiness("unavailable", "ready", "ready", "ready", "ready"), "bad", "Down"),
+        (Readiness("ready", "ready", "unavailable", "ready", "ready"), "bad", "Down"),
+        (Readiness("ready", "degraded", "ready", "ready", "ready"), "warning", "Degraded"),
+        (Readiness("ready", "ready", "degraded", "ready", "ready"), "warning", "Degraded"),
+        (Readiness("ready", "ready", "ready", "degraded", "ready"), "warning", "Disk full"),
+        (Readiness("ready", "ready", "ready", "ready", "degraded"), "warning", "Media unavailable"),
     ],
 )
 def test_parts_that_are_away_are_said(ready, level, title):
@@ -99,5 +100,5 @@ def test_parts_that_are_away_are_said(ready, level, title):
 
 
 def test_the_worst_is_said():
-    ready = Readiness("unavailable", "degraded", "degraded", "ready")
+    ready = Readiness("unavailable", "degraded", "degraded", "ready", "ready")
     assert line(ready=ready, status=workers(False), seen=traffic(ok=1, ttft=3)).title == "Down"

@@ -22,7 +22,14 @@ async def test_readyz_is_200_when_everything_is_there(gateway):
     assert response.status_code == 200
     assert response.json() == {
         "status": "ready",
-        "components": {"model": "ready", "database": "ready", "limiter": "ready", "usage": "ready"},
+        "components": {
+            "model": "ready",
+            "database": "ready",
+            "limiter": "ready",
+            "usage": "ready",
+            "media": "ready",
+        },
+        "media_sandbox": {"limits": True, "seccomp": True, "landlock": True},
     }
 
 
@@ -70,10 +77,11 @@ async def test_readyz_says_what_it_means_that_redis_is_away(
 @pytest.mark.parametrize(
     ("states", "overall"),
     [
-        (("ready", "ready", "ready", "ready"), "ready"),
-        (("degraded", "ready", "ready", "ready"), "degraded"),
-        (("ready", "ready", "ready", "degraded"), "degraded"),
-        (("degraded", "degraded", "unavailable", "degraded"), "unavailable"),
+        (("ready", "ready", "ready", "ready", "ready"), "ready"),
+        (("degraded", "ready", "ready", "ready", "ready"), "degraded"),
+        (("ready", "ready", "ready", "degraded", "ready"), "degraded"),
+        (("ready", "ready", "ready", "ready", "degraded"), "degraded"),
+        (("degraded", "degraded", "unavailable", "degraded", "ready"), "unavailable"),
     ],
 )
 async def test_the_worst_part_decides(states, overall):

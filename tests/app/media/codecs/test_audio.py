@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from app.errors import AudioTooLong, InvalidAudio
-from app.media.audio import decode_audio
 from inference import AUDIO_SAMPLE_RATE
 
-from .conftest import AUDIO_KINDS, recording, silence, tone
+from ..conftest import AUDIO_KINDS, decode_samples, recording, silence, tone
 
 MAX_SECONDS = 300
 STEREO = AUDIO_KINDS.keys() - {"amr"}
@@ -60,20 +59,19 @@ def video_only() -> bytes:
     ("kind", "channels"), [*((kind, 1) for kind in AUDIO_KINDS), *((kind, 2) for kind in sorted(STEREO))]
 )
 def test_every_format_becomes_mono_at_16_khz(kind: str, channels: int):
-    audio = decode_audio(recording(kind, 2.0, channels), MAX_SECONDS)
-    assert audio.sample_rate == AUDIO_SAMPLE_RATE
-    assert audio.samples.dtype == np.float32
-    assert audio.samples.ndim == 1
-    assert len(audio.samples) / AUDIO_SAMPLE_RATE == pytest.approx(2.0, abs=0.15)
-    middle = audio.samples[8_000:24_000]
+    samples = decode_samples(recording(kind, 2.0, channels), MAX_SECONDS)
+    assert samples.dtype == np.float32
+    assert samples.ndim == 1
+    assert len(samples) / AUDIO_SAMPLE_RATE == pytest.approx(2.0, abs=0.15)
+    middle = samples[8_000:24_000]
     assert loudest_hertz(middle) == pytest.approx(440, abs=2)
     assert np.abs(middle).max() == pytest.approx(0.5, abs=0.1)
 
 
 def test_samples_at_16_khz_pass_unchanged():
     pcm = (tone(1.0, 16_000) * 32_767).astype("<i2")
-    audio = decode_audio(wav(pcm.tobytes()), MAX_SECONDS)
-    assert np.array_equal(audio.samples, pcm.astype(np.float32) / 32_768)
+    samples = decode_samples(wav(pcm.tobytes()), MAX_SECONDS)
+    assert np.array_equal(samples, pcm.astype(np.float32) / 32_768)
 
 
 def flac_stating(seconds: int, data: bytes) -> bytes:
@@ -85,7 +83,7 @@ def flac_stating(seconds: int, data: bytes) -> bytes:
 def refuse_at_once(data: bytes) -> None:
     tracemalloc.start()
     with pytest.raises(AudioTooLong):
-        decode_audio(data, MAX_SECONDS)
+        decode_samples(data, MAX_SECONDS)
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak_bytes < len(data) + 2_000_000
@@ -105,20 +103,20 @@ def test_a_flac_that_states_an_hour_is_refused_by_its_header():
 @pytest.mark.parametrize("kind", ["mp3", "aac", "amr", "wav"])
 def test_a_recording_that_states_no_length_is_refused_while_it_is_decoded(kind: str):
     with pytest.raises(AudioTooLong):
-        decode_audio(recording(kind, 12.0), 10)
-    assert decode_audio(recording(kind, 9.5), 10).samples.size
+        decode_samples(recording(kind, 12.0), 10)
+    assert decode_samples(recording(kind, 9.5), 10).size
 
 
 def test_a_flac_that_understates_its_length_is_refused_while_it_is_decoded():
     with pytest.raises(AudioTooLong):
-        decode_audio(flac_stating(1, recording("flac", 12.0)), 10)
+        decode_samples(flac_stating(1, recording("flac", 12.0)), 10)
 
 
 @pytest.mark.parametrize("data_bytes", [0, 2**31, 2**32 - 1])
 def test_a_wav_whose_header_lies_gives_what_is_there(data_bytes: int):
     content = (tone(1.0, 16_000) * 32_767).astype("<i2").tobytes()
-    audio = decode_audio(wav(content, data_bytes=data_bytes), MAX_SECONDS)
-    assert len(audio.samples) == 16_000
+    samples = decode_samples(wav(content, data_bytes=data_bytes), MAX_SECONDS)
+    assert len(samples) == 16_000
 
 
 @pytest.mark.parametrize(
@@ -138,26 +136,16 @@ def test_a_wav_whose_header_lies_gives_what_is_there(data_bytes: int):
 )
 def test_a_wav_with_an_absurd_header_is_refused(header: dict[str, int]):
     with pytest.raises(InvalidAudio):
-        decode_audio(wav(b"\0" * 65_000, **header), MAX_SECONDS)
+        decode_samples(wav(b"\0" * 65_000, **header), MAX_SECONDS)
 
 
 def test_one_sample_a_second_is_not_stretched_to_hours():
     tracemalloc.start()
     with pytest.raises((InvalidAudio, AudioTooLong)):
-        decode_audio(wav(b"\0" * 2_000_000, rate=1), MAX_SECONDS)
+        decode_samples(wav(b"\0" * 2_000_000, rate=1), MAX_SECONDS)
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak_bytes < 10_000_000
-
-
-@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 1e30])
-def test_samples_are_finite_and_within_bounds(poison: float):
-    samples = tone(1.0, 16_000).astype("<f4")
-    samples[4_000:4_010] = poison
-    audio = decode_audio(wav(samples.tobytes(), format_code=3, bits=32), MAX_SECONDS)
-    assert np.isfinite(audio.samples).all()
-    assert np.abs(audio.samples).max() <= 1.0
-    assert loudest_hertz(audio.samples[8_000:]) == pytest.approx(440, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +166,7 @@ def test_samples_are_finite_and_within_bounds(poison: float):
 )
 def test_what_is_no_recording_is_refused(data: bytes):
     with pytest.raises(InvalidAudio):
-        decode_audio(data, MAX_SECONDS)
+        decode_samples(data, MAX_SECONDS)
 
 
 def test_a_codec_that_phones_do_not_use_is_never_opened():
@@ -190,26 +178,26 @@ def test_a_codec_that_phones_do_not_use_is_never_opened():
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with pytest.raises(InvalidAudio):
-        decode_audio(file.getvalue(), MAX_SECONDS)
+        decode_samples(file.getvalue(), MAX_SECONDS)
 
 
 def test_a_video_without_sound_is_refused():
     with pytest.raises(InvalidAudio):
-        decode_audio(video_only(), MAX_SECONDS)
+        decode_samples(video_only(), MAX_SECONDS)
 
 
 @pytest.mark.parametrize("kind", ["m4a", "alac", "flac", "webm"])
 def test_a_recording_shorter_than_it_states_was_cut_off(kind: str):
     data = recording(kind, 10.0)
     with pytest.raises(InvalidAudio):
-        decode_audio(data[: len(data) // 2], MAX_SECONDS)
+        decode_samples(data[: len(data) // 2], MAX_SECONDS)
 
 
 @pytest.mark.parametrize("kind", ["mp3", "opus", "amr", "wav", "aac"])
 def test_of_a_format_for_streaming_what_arrived_is_decoded(kind: str):
     data = recording(kind, 10.0)
-    audio = decode_audio(data[: len(data) // 2], MAX_SECONDS)
-    assert len(audio.samples) / AUDIO_SAMPLE_RATE == pytest.approx(5.0, abs=0.5)
+    samples = decode_samples(data[: len(data) // 2], MAX_SECONDS)
+    assert len(samples) / AUDIO_SAMPLE_RATE == pytest.approx(5.0, abs=0.5)
 
 
 def test_a_recording_may_change_its_sample_rate_midway():
@@ -221,13 +209,13 @@ def test_a_recording_may_change_its_sample_rate_midway():
         frame.sample_rate = 22_050
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    audio = decode_audio(data + file.getvalue(), MAX_SECONDS)
-    assert len(audio.samples) / AUDIO_SAMPLE_RATE == pytest.approx(2.0, abs=0.3)
-    assert loudest_hertz(audio.samples) == pytest.approx(440, abs=3)
+    samples = decode_samples(data + file.getvalue(), MAX_SECONDS)
+    assert len(samples) / AUDIO_SAMPLE_RATE == pytest.approx(2.0, abs=0.3)
+    assert loudest_hertz(samples) == pytest.approx(440, abs=3)
 
 
 def test_the_refusal_never_carries_the_decoders_text():
     with pytest.raises(InvalidAudio) as refusal:
-        decode_audio(recording("m4a")[:500], MAX_SECONDS)
+        decode_samples(recording("m4a")[:500], MAX_SECONDS)
     assert refusal.value.detail == InvalidAudio.detail
     assert str(refusal.value) == InvalidAudio.detail

@@ -1,27 +1,27 @@
-"""From a recording's bytes to mono 16 kHz samples. Runs in a decoding thread.
+"""From a recording's bytes to mono 16 kHz samples.
 
 FFmpeg is told which container the bytes are and which codecs it may open, so a file cannot choose
 among its hundreds of parsers, nor make it open another file.
 """
 
 import io
+from array import array
 from collections.abc import Iterator
 from typing import Final
 
 import av
-import numpy as np
+import av.filter
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from numpy.typing import NDArray
 
 from app.errors import AudioTooLong, InvalidAudio
-from app.media.sniff import sniff
-from app.media.wav import plain_wav
-from inference import AUDIO_SAMPLE_RATE, Audio
+from app.media.structure.audio import plain_audio
 
-_DEMUXERS: Final[dict[str | None, str]] = {
+SAMPLE_RATE: Final = 16_000  # Hz; what models take, `inference.AUDIO_SAMPLE_RATE`
+_SAMPLE_BYTES: Final = 4
+
+_DEMUXERS: Final[dict[str, str]] = {
     "m4a": "mov",
     "mp3": "mp3",
     "ogg": "ogg",
@@ -50,19 +50,17 @@ _MISSING_SECONDS = 1.0  # what may be missing of the stated length: an encoder's
 _MISSING_PART = 0.1
 
 
-def decode_audio(data: bytes, max_seconds: int) -> Audio:
-    """Raises `InvalidAudio`, and `AudioTooLong` for the stated length or for what is really there."""
-    media_format = sniff(data)
-    demuxer = _DEMUXERS.get(media_format)
-    if demuxer is None:
-        raise InvalidAudio
-    if media_format == "wav":
-        data = plain_wav(data)
+def decode_audio(data: bytes, max_seconds: int) -> "array[float]":
+    """Returns float32 samples, mono at `SAMPLE_RATE`. They may be NaN and infinite where the file has that.
+
+    Raises `InvalidAudio`, and `AudioTooLong` for the stated length or for what is really there.
+    """
     try:
+        media_format, data = plain_audio(data)
         with av.open(
             io.BytesIO(data),
             "r",
-            format=demuxer,
+            format=_DEMUXERS[media_format],
             metadata_errors="replace",
             container_options={"codec_whitelist": ",".join(_DECODERS), "max_streams": "16"},
         ) as container:
@@ -79,7 +77,7 @@ def decode_audio(data: bytes, max_seconds: int) -> Audio:
         raise InvalidAudio from error
     if stated_seconds is not None and _is_cut_off(samples, stated_seconds):
         raise InvalidAudio
-    return Audio(samples)
+    return samples
 
 
 def _audio_stream(container: InputContainer) -> AudioStream:
@@ -97,20 +95,19 @@ def _stated_seconds(container: InputContainer, stream: AudioStream) -> float | N
     return None if container.duration is None else container.duration / av.time_base
 
 
-def _is_cut_off(samples: NDArray[np.float32], stated_seconds: float) -> bool:
-    missing_seconds = stated_seconds - len(samples) / AUDIO_SAMPLE_RATE
+def _is_cut_off(samples: "array[float]", stated_seconds: float) -> bool:
+    missing_seconds = stated_seconds - len(samples) / SAMPLE_RATE
     return missing_seconds > max(_MISSING_SECONDS, _MISSING_PART * stated_seconds)
 
 
-def _decode(container: InputContainer, stream: AudioStream, max_seconds: int) -> NDArray[np.float32]:
-    """(T,) float32 in [-1, 1]; never holds more than `max_seconds` of them."""
-    chunks = list(_resampled(_frames(container, stream, max_seconds)))
-    samples = np.concatenate(chunks) if chunks else np.empty(0, np.float32)
-    if samples.size == 0:
+def _decode(container: InputContainer, stream: AudioStream, max_seconds: int) -> "array[float]":
+    """Never holds more than `max_seconds` of samples."""
+    samples = array("f")
+    for chunk in _resampled(_frames(container, stream, max_seconds)):
+        samples.frombytes(chunk)
+    if not samples:
         raise InvalidAudio
-    # Recordings in floating point may hold NaN and infinities.
-    np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
-    return np.clip(samples, -1.0, 1.0, out=samples)
+    return samples
 
 
 def _frames(container: InputContainer, stream: AudioStream, max_seconds: int) -> Iterator[AudioFrame]:
@@ -138,22 +135,50 @@ def _frames(container: InputContainer, stream: AudioStream, max_seconds: int) ->
             yield frame
 
 
-def _resampled(frames: Iterator[AudioFrame]) -> Iterator[NDArray[np.float32]]:
-    resampler: AudioResampler | None = None
+def _resampled(frames: Iterator[AudioFrame]) -> Iterator[bytes]:
+    """Chunks of float32 samples, mono at `SAMPLE_RATE`."""
+    resampler: _MonoResampler | None = None
     source: tuple[int, str, str] | None = None
     for frame in frames:
         frame.pts = None  # time stamps may jump; samples are counted instead
         if source != (source := (frame.sample_rate, frame.layout.name, frame.format.name)):
-            yield from _resample(resampler, None)
-            # FFmpeg's own way to mono adds channels up until they clip; a mean keeps the volume.
-            resampler = AudioResampler("fltp", frame.layout, AUDIO_SAMPLE_RATE)
-        yield from _resample(resampler, frame)
-    yield from _resample(resampler, None)
-
-
-def _resample(resampler: AudioResampler | None, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
-    """`frame=None` gives what is left inside."""
+            if resampler is not None:
+                yield from resampler.resample(None)
+            resampler = _MonoResampler(frame)
+        assert resampler is not None
+        yield from resampler.resample(frame)
     if resampler is not None:
-        for resampled in resampler.resample(frame):
-            channels = resampled.to_ndarray()  # (channels, T)
-            yield channels.mean(axis=0, dtype=np.float32)
+        yield from resampler.resample(None)
+
+
+class _MonoResampler:
+    """The mean of all channels, at `SAMPLE_RATE`. FFmpeg's own way to mono adds channels up until they clip.
+
+    A filter graph of FFmpeg, so that planar frames are never read as arrays: PyAV's plane list ends at eight.
+    """
+
+    def __init__(self, frame: AudioFrame) -> None:
+        """`frame` is the first one and says what the source is like."""
+        self._graph = av.filter.Graph()
+        channels = frame.layout.nb_channels
+        mean = "+".join(f"{1 / channels}*c{channel}" for channel in range(channels))
+        self._graph.link_nodes(
+            self._graph.add_abuffer(
+                sample_rate=frame.sample_rate, format=frame.format.name, layout=frame.layout.name
+            ),
+            self._graph.add("aformat", "sample_fmts=fltp"),
+            self._graph.add("pan", f"mono|c0={mean}"),
+            self._graph.add("aformat", f"sample_fmts=flt:sample_rates={SAMPLE_RATE}:channel_layouts=mono"),
+            self._graph.add("abuffersink"),
+        ).configure()
+
+    def resample(self, frame: AudioFrame | None) -> Iterator[bytes]:
+        """`frame=None` gives what is left inside."""
+        self._graph.push(frame)
+        while True:
+            try:
+                resampled = self._graph.pull()
+            except (BlockingIOError, EOFError):
+                return
+            assert isinstance(resampled, AudioFrame)
+            yield bytes(memoryview(resampled.planes[0])[: resampled.samples * _SAMPLE_BYTES])

@@ -3,7 +3,7 @@ import struct
 import pytest
 
 from app.errors import InvalidAudio
-from app.media.wav import plain_wav
+from app.media.structure.wav import plain_wav
 
 FORMAT = b"fmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 1, 16_000, 32_000, 2, 16)
 

@@ -1,0 +1,125 @@
+"""The process that makes decoding processes: it has imported the decoders once and never sees a file.
+
+Started by `sandbox.py` with an environment of its own, so that no secret is in it, and with one socket. Ends
+when that socket closes, and its children end with it.
+"""
+
+import contextlib
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+import warnings
+from collections.abc import Callable
+
+import pillow_heif
+
+from app.media.sandbox import decoding_process
+from app.media.sandbox.confinement import Confinement, Limits
+from app.media.sandbox.messages import FORK, Ended, Forked, pack_notice
+from app.media.sandbox.warm_up import warm_up
+
+MAX_NOTICES = 64
+
+
+def main(arguments: list[str]) -> None:
+    """Arguments: the control socket's descriptor, then the fields of each process's `Limits`."""
+    descriptor, *limits_of_each = map(int, arguments)
+    confinement = Confinement(Limits(*limits_of_each))
+    warnings.filterwarnings("ignore")  # of broken metadata in callers' files
+    # Pictures inside a picture that nobody looks at.
+    pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False
+    warm_up()
+    gc.collect()
+    gc.freeze()  # what is shared stays untouched
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the gateway's to handle
+    with (
+        socket.socket(fileno=descriptor) as control,
+        contextlib.suppress(BrokenPipeError, ConnectionResetError),
+    ):
+        _Server(control, lambda gateway: decoding_process.run(gateway, confinement)).serve()
+
+
+class _Server:
+    def __init__(self, control: socket.socket, run: Callable[[socket.socket], None]) -> None:
+        self._control = control
+        self._run = run
+
+    def serve(self) -> None:
+        """Returns when the gateway closed its end of the control socket."""
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_read, False)
+        os.set_blocking(wake_write, False)
+        signal.set_wakeup_fd(wake_write)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._control, selectors.EVENT_READ)
+            selector.register(wake_read, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fd == wake_read:
+                        with contextlib.suppress(BlockingIOError):
+                            os.read(wake_read, MAX_NOTICES)
+                        self._reap()
+                    elif not self._take_order():
+                        return
+
+    def _take_order(self) -> bool:
+        """Makes the process that is asked for. Returns False when the gateway is gone."""
+        order, descriptors, _, _ = socket.recv_fds(self._control, len(FORK), 1)
+        if not order:
+            return False
+        (descriptor,) = descriptors
+        try:
+            pid = os.fork()
+        except OSError:
+            pid = -1
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _silence()
+            _close_all_but(descriptor)
+            self._run(socket.socket(fileno=descriptor))
+        os.close(descriptor)
+        self._announce(max(pid, 0))
+        return True
+
+    def _announce(self, pid: int) -> None:
+        """A child is not waited for before it is announced, so its number is still its own."""
+        descriptors = []
+        if pid and hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                descriptors.append(os.pidfd_open(pid))
+        socket.send_fds(self._control, [pack_notice(Forked(pid))], descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            notice = Ended(pid, number, peak_bytes, usage.ru_utime + usage.ru_stime)
+            self._control.sendall(pack_notice(notice))
+
+
+def _silence() -> None:
+    """What decoders print may quote a file."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 2)
+
+
+def _close_all_but(descriptor: int) -> None:
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, 1024)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,161 @@
+"""The gateway's side of the fork server: orders decoding processes and learns when they end."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from app.media.sandbox.confinement import Limits
+from app.media.sandbox.messages import FORK, NOTICE, Ended, Forked, unpack_notice
+
+_SOURCE: Final = Path(__file__).parents[3]
+_EXIT_SECONDS: Final = 5.0
+# All that a decoding process inherits: where libraries lie, and bounds on what they take for themselves.
+_INHERITED: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
+_FIXED: Final = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1"}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class DecodingProcess:
+    """Made by `ForkServer`; closed by whoever took it."""
+
+    pid: int
+    descriptor: int  # of the process, or -1 where the system has none
+    gateway: socket.socket
+    has_ended: bool = False
+
+    def close(self) -> None:
+        """Kills the process, whatever it does."""
+        self.gateway.close()
+        with contextlib.suppress(ProcessLookupError):
+            if self.descriptor >= 0:
+                signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
+            elif not self.has_ended:
+                os.kill(self.pid, signal.SIGKILL)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class ForkServer:
+    """Started and closed by `Sandbox`, from the event loop; ends with the gateway, however that ends."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        on_forked: Callable[[DecodingProcess], None],
+        on_ended: Callable[[Ended], None],
+        on_gone: Callable[[], None],
+    ) -> None:
+        self._limits = limits
+        self._on_forked = on_forked
+        self._on_ended = on_ended
+        self._on_gone = on_gone
+        self.gone = asyncio.Event()
+        self._ordered: list[socket.socket] = []
+        self._control: socket.socket | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Raises `OSError`."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            try:
+                self._child = await asyncio.to_thread(_launch, theirs.fileno(), self._limits)
+            except BaseException:
+                ours.close()
+                raise
+        self._control = ours
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._read)
+
+    def order(self) -> bool:
+        """Asks for one more process. Returns False when the server is gone."""
+        if self._control is None:
+            return False
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            try:
+                socket.send_fds(self._control, [FORK], [theirs.fileno()])
+            except OSError:
+                ours.close()
+                return False
+        self._ordered.append(ours)
+        return True
+
+    async def aclose(self) -> None:
+        """Ends the server and with it every process that is left."""
+        self._disconnect()
+        if self._child is not None:
+            child, self._child = self._child, None
+            await asyncio.to_thread(_end, child)
+
+    def _read(self) -> None:
+        assert self._control is not None
+        while self._control is not None:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._control, NOTICE.size, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, descriptors = b"", []
+            if len(data) < NOTICE.size:
+                self._disconnect()
+                self.gone.set()
+                self._on_gone()
+                return
+            notice = unpack_notice(data)
+            if isinstance(notice, Ended):
+                self._on_ended(notice)
+            else:
+                self._take(notice, descriptors[0] if descriptors else -1)
+
+    def _take(self, forked: Forked, descriptor: int) -> None:
+        gateway = self._ordered.pop(0)
+        if forked.pid == 0:
+            gateway.close()
+            self._on_ended(Ended(0, 0, 0, 0.0))
+        else:
+            self._on_forked(DecodingProcess(forked.pid, descriptor, gateway))
+
+    def _disconnect(self) -> None:
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control.fileno())
+            self._control.close()
+            self._control = None
+        for gateway in self._ordered:
+            gateway.close()
+        self._ordered.clear()
+
+
+def _launch(descriptor: int, limits: Limits) -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    bounds = (limits.memory_bytes, limits.cpu_seconds, limits.result_bytes)
+    return subprocess.Popen(  # noqa: S603 - this interpreter and numbers of our own
+        [sys.executable, "-m", "app.media.sandbox.fork_server", *map(str, (descriptor, *bounds))],
+        env=environment | _FIXED | {"PYTHONPATH": str(_SOURCE)},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # its own errors go where the gateway's do
+        pass_fds=(descriptor,),
+        start_new_session=True,  # signals of the terminal are for the gateway
+    )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    try:
+        child.wait(_EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

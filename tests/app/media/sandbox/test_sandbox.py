@@ -1,0 +1,202 @@
+"""What a file does to its process, and what nobody else notices of it. The processes are real."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import psutil
+import pytest
+
+from app.errors import ImageTooLarge, InvalidAudio, InvalidImage
+from app.media.decoding import MediaDecoder
+from app.media.sandbox.sandbox import JobUsage, SandboxUnavailable
+from app.settings import MediaSettings
+from benchmarks import hostile_media
+
+from ..conftest import recording
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+SMALL = hostile_media.png(8, 8)
+SLOW = hostile_media.png(7_000, 7_000, 16, 6)  # seconds of a processor
+
+
+class Decoding:
+    """A decoder, its fork server as the system sees it, and what was reported of its files."""
+
+    def __init__(self, **settings: object) -> None:
+        self.usages: asyncio.Queue[JobUsage] = asyncio.Queue()
+        self.decoder = MediaDecoder(MediaSettings(**settings), self.usages.put_nowait)
+
+    async def image(self, data: bytes, user_id: str = "alice") -> tuple[int, ...]:
+        return (await self.decoder.image(data, self.decoder.budget(user_id))).pixels.shape
+
+    async def works(self) -> bool:
+        return await self.image(SMALL) == (8, 8, 3)
+
+    def fork_server(self) -> psutil.Process:
+        (server,) = [
+            child
+            for child in psutil.Process().children()
+            if "app.media.sandbox.fork_server" in child.cmdline()
+        ]
+        return server
+
+    async def running_process(self) -> psutil.Process:
+        """The one that decodes, once it has begun."""
+        while True:
+            for process in self.fork_server().children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if process.cpu_times().user > 0.1:
+                        return process
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def decoding(**settings: object) -> AsyncIterator[Decoding]:
+    it = Decoding(**settings)
+    await it.decoder.start()
+    await it.decoder.wait_until_ready()
+    server = it.fork_server()
+    try:
+        yield it
+    finally:
+        await it.decoder.aclose()
+        assert not server.is_running()
+        assert (it.decoder.running, it.decoder.waiting) == (0, 0)
+
+
+async def test_a_process_that_dies_costs_its_own_file_alone():
+    async with decoding() as it:
+        unlucky = asyncio.create_task(it.image(SLOW))
+        victim = await it.running_process()
+        others = [asyncio.create_task(it.image(SMALL, "bob")) for _ in range(5)]
+        victim.send_signal(signal.SIGSEGV)
+        with pytest.raises(InvalidImage):
+            await unlucky
+        assert await asyncio.gather(*others) == [(8, 8, 3)] * 5
+        assert await it.works()
+        outcomes = [(await it.usages.get()).outcome for _ in range(7)]
+        assert sorted(outcomes) == ["decoded"] * 6 + ["died"]
+
+
+async def test_a_file_is_killed_by_its_processor_time():
+    async with decoding(decoding_cpu_seconds=1, decoding_seconds=60) as it:
+        with pytest.raises(InvalidImage):
+            await it.image(SLOW)
+        usage = await it.usages.get()
+        assert usage.outcome == "died"
+        assert usage.cpu_seconds == pytest.approx(1.0, abs=0.5)
+        assert await it.works()
+
+
+async def test_a_file_is_killed_by_the_clock():
+    async with decoding(decoding_seconds=0.2) as it:
+        with pytest.raises(InvalidImage):
+            await it.image(SLOW)
+        assert (await it.usages.get()).outcome == "timed_out"
+
+
+async def test_a_picture_that_takes_too_much_memory_is_too_large():
+    async with decoding(decoding_memory_bytes=64 * 1_048_576) as it:
+        with pytest.raises(ImageTooLarge):
+            await it.image(SLOW)
+        usage = await it.usages.get()
+        assert usage.peak_bytes < 128 * 1_048_576
+        assert await it.works()
+
+
+async def test_a_recording_that_takes_too_much_memory_is_refused():
+    async with decoding(decoding_memory_bytes=64 * 1_048_576, max_media_bytes=200_000_000) as it:
+        sound = hostile_media.wav(2, 48_000, bytes(100_000_000))
+        with pytest.raises(InvalidAudio):
+            await it.decoder.audio(sound, it.decoder.budget())
+        assert await it.works()
+
+
+async def test_a_cancelled_request_kills_its_process():
+    async with decoding() as it:
+        task = asyncio.create_task(it.image(SLOW))
+        process = await it.running_process()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(process.wait, 10)
+        assert (await it.usages.get()).outcome == "abandoned"
+        assert await it.works()
+
+
+async def test_closing_kills_what_runs():
+    async with decoding() as it:
+        task = asyncio.create_task(it.image(SLOW))
+        process = await it.running_process()
+        await it.decoder.aclose()
+        with pytest.raises(InvalidImage):
+            await task
+        assert not process.is_running()
+
+
+async def test_a_fork_server_that_dies_is_started_again():
+    async with decoding() as it:
+        first = it.fork_server()
+        first.kill()
+        await asyncio.to_thread(first.wait, 10)
+        assert await it.works()
+        assert it.fork_server().pid != first.pid
+        assert it.decoder.posture is not None
+
+
+async def test_idle_processes_that_are_killed_are_replaced():
+    async with decoding() as it:
+        await it.works()
+        for process in it.fork_server().children():
+            process.kill()
+        for _ in range(5):
+            assert await it.works()
+
+
+async def test_a_thousand_files_leave_nothing_behind():
+    async with decoding() as it:
+        await it.works()
+        descriptors = psutil.Process().num_fds()
+        for _ in range(20):
+            await asyncio.gather(*(it.image(SMALL, f"user-{number}") for number in range(50)))
+        assert len(it.fork_server().children()) <= MediaSettings().decoding_processes
+        assert psutil.Process().num_fds() <= descriptors + 2
+
+
+async def test_processes_inherit_neither_secrets_nor_descriptors(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://gateway:the-password@localhost/gateway")
+    inheritable = os.open(__file__, os.O_RDONLY)
+    os.set_inheritable(inheritable, True)
+    try:
+        async with decoding() as it:
+            processes = [it.fork_server(), *it.fork_server().children()]
+            assert len(processes) > 1
+            for process in processes:
+                assert "GATEWAY_DATABASE_URL" not in process.environ()
+                assert not any(__file__ in file.path for file in process.open_files())
+                assert process.cwd() == "/"
+                assert not process.net_connections("inet")
+    finally:
+        os.close(inheritable)
+
+
+async def test_what_decoders_print_stays_inside(capfd: pytest.CaptureFixture[str]):
+    async with decoding() as it:
+        broken = recording("m4a")
+        for at in range(200, 1_200, 100):
+            with contextlib.suppress(InvalidAudio):
+                await it.decoder.audio(broken[:at], it.decoder.budget())
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_a_start_that_fails_says_so_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    decoder = MediaDecoder(MediaSettings())
+    await decoder.start()
+    with pytest.raises(SandboxUnavailable):
+        await decoder.wait_until_ready()
+    assert not [child for child in psutil.Process().children() if child.name() == "false"]
