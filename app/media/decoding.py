@@ -183,7 +183,7 @@ class MediaBudget:
 
 
 def bound_samples(samples: NDArray[np.float32]) -> None:
-    """Makes (T,) samples finite and within [-1, 1], in place, whatever a recording in floating point holds."""
+    """Makes (T,) samples finite and within [-1, 1], in place, whatever floating point recordings hold."""
     np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     np.clip(samples, -1.0, 1.0, out=samples)
 
