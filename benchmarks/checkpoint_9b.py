@@ -1,6 +1,6 @@
 """A checkpoint in the published 9B model's shape, with random weights, saved in int8.
 
-Layers are quantised by bitsandbytes on the device, one shard at a time; the tower and the norms stay in
+Layers are quantised as by bitsandbytes on the device, one shard at a time; the tower and the norms stay in
 16 bits. Every token has text of its own, so that each one that is generated is streamed.
 """
 
@@ -15,7 +15,6 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
-from inference.loading.int8 import quantize
 from inference.models.glm4v_vision import build_tower
 
 LAYERS = 40
@@ -127,10 +126,11 @@ def _layer(prefix: str, device: str) -> dict[str, Tensor]:
 
 def _int8(name: str, shape: tuple[int, int], device: str) -> dict[str, Tensor]:
     """As bitsandbytes' Linear8bitLt saves it."""
-    quantized = quantize(_random(shape, device))
+    weight = _random(shape, device).float()
+    scb = weight.abs().amax(dim=1)
     return {
-        f"{name}.weight": quantized.cb.cpu(),
-        f"{name}.SCB": quantized.scb.cpu(),
+        f"{name}.weight": (weight * (127 / scb)[:, None]).round().to(torch.int8).cpu(),
+        f"{name}.SCB": scb.cpu(),
         f"{name}.weight_format": torch.tensor(0, dtype=torch.uint8),
     }
 

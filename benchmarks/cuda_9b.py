@@ -1,14 +1,15 @@
-"""The 9B model's shape on CUDA devices: `python -m benchmarks.cuda_9b` (about four minutes).
+"""The 9B model's shape on CUDA devices: `python -m benchmarks.cuda_9b` (about three minutes).
 
 Writes a random checkpoint in int8 (11 GiB), loads it on every device in one process and asks it through
-the backend: text, a phone's screenshot, sixteen at once on each device, an answer that is left, a
-deadline, a worker that is killed. `--stock` measures transformers' `generate` with bitsandbytes beside it.
+the backend: text alone and in batches, a phone's screenshot, an agent's step, an answer that is left, a
+deadline, a worker that is killed. `--stock` measures transformers' `generate` with bitsandbytes beside it;
+`--memory-gb` lets each device have that much only.
 """
 
 import argparse
 import asyncio
 import json
-import statistics
+import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,8 +31,13 @@ from inference.types import Delta, GenerationRequest, Image, Message, Part, Samp
 
 PROMPT = Text("x" * 126)  # 128 tokens with the template's own
 SCREEN = (2400, 1080)  # height, width
-CONCURRENT = 16  # per device
-KV_CACHE_TOKENS = 65_536  # per device, 2.5 GiB
+CONTEXT = 1024  # tokens of a prompt in a batch, a little less
+LONG_CONTEXT = 8192
+BATCHES = (1, 8, 16, 32, 64)  # requests at once, per device
+PREFILLS = (128, 512, 3100)  # tokens
+ROUNDS = 5
+CONCURRENT = 16  # per device, where a worker is killed
+KV_CACHE_TOKENS = 200_000  # per device, 8.2 GB
 PACKAGES = ("torch", "transformers", "bitsandbytes")
 
 
@@ -42,8 +48,8 @@ class WorkerKilled(BaseException):
 @dataclass(frozen=True, slots=True)
 class Answer:
     text: str
+    moments: list[float]  # of each piece of text; one token each
     ttft_seconds: float
-    itl_seconds: float  # median
     seconds: float
     tokens: int
     prompt_tokens: int
@@ -51,7 +57,7 @@ class Answer:
 
 
 class Replicas:
-    """What the backend loads: real models, whose forward pass can be told to kill its worker."""
+    """What the backend loads: real models, whose prefill can be told to kill its worker."""
 
     def __init__(self) -> None:
         self.faults: Iterator[Callable[[], None]] = iter(())
@@ -64,7 +70,7 @@ class Replicas:
         torch.cuda.synchronize(device)
         self.load_seconds.append(round(time.monotonic() - started, 1))
         self.weight_gib.append(round(torch.cuda.memory_allocated(device) / 2**30, 2))
-        loaded.decoder.register_forward_pre_hook(self._meet_fault)
+        loaded.decoder.embed_tokens.register_forward_pre_hook(self._meet_fault)
         return loaded
 
     def _meet_fault(self, *_: object) -> None:
@@ -79,17 +85,24 @@ def kill() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--directory", type=Path, help="where the checkpoint goes; default: a temporary one")
-    parser.add_argument("--max-tokens", type=int, default=128)
+    parser.add_argument("--checkpoint", type=Path, help="written there unless it is there, and kept")
+    parser.add_argument("--only-start", action="store_true", help="measure how soon it is ready, no more")
+    parser.add_argument("--max-tokens", type=int, default=160)
     parser.add_argument("--stock", action="store_true")
+    parser.add_argument("--memory-gb", type=float, help="of each device; default: all")
     arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for index in range(torch.cuda.device_count() if arguments.memory_gb else 0):
+        total = torch.cuda.get_device_properties(index).total_memory
+        torch.cuda.set_per_process_memory_fraction(arguments.memory_gb * 1e9 / total, index)
     figures: dict[str, object] = {"devices": torch.cuda.device_count()}
-    with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
-        started = time.monotonic()
-        write_checkpoint(Path(directory), "cuda:0")
-        figures["write_seconds"] = round(time.monotonic() - started, 1)
-        torch.cuda.empty_cache()
-        figures |= asyncio.run(measure(directory, arguments.max_tokens))
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = arguments.checkpoint or Path(temporary)
+        if not (directory / "config.json").exists():
+            directory.mkdir(exist_ok=True)
+            write_checkpoint(directory, "cuda:0")
+            torch.cuda.empty_cache()
+        figures |= asyncio.run(measure(str(directory), arguments.max_tokens, arguments.only_start))
     if arguments.stock:
         torch.cuda.empty_cache()
         figures |= measure_stock(CONCURRENT, prompt_tokens=128, max_tokens=32)
@@ -98,7 +111,7 @@ def main() -> None:
     print(json.dumps(figures | {"gpus": names, "hardware": hardware_and_versions(*PACKAGES)}))
 
 
-async def measure(directory: str, max_tokens: int) -> dict[str, object]:
+async def measure(directory: str, max_tokens: int, only_start: bool) -> dict[str, object]:
     replicas = Replicas()
     config = EngineConfig(
         model=directory,
@@ -106,6 +119,7 @@ async def measure(directory: str, max_tokens: int) -> dict[str, object]:
         quantization="int8",
         kv_cache_tokens=KV_CACHE_TOKENS,
         max_waiting_requests=256,
+        max_running_requests=max(BATCHES),
     )
     backend = InProcessBackend(config, replicas.load)
     started = time.monotonic()
@@ -117,73 +131,103 @@ async def measure(directory: str, max_tokens: int) -> dict[str, object]:
         "weights_and_cache_gib": held_gib(),
     }
     try:
-        figures |= await ask_alone(backend, max_tokens)
-        figures |= await ask_at_once(backend, max_tokens)
-        figures |= await end_early(backend)
-        figures |= await kill_a_worker(backend, replicas)
+        if only_start:
+            return figures
+        for part in (ask_alone, ask_at_once, end_early):
+            figures |= tell(await part(backend, max_tokens))
+        figures |= tell(await kill_a_worker(backend, replicas))
     finally:
         await backend.aclose(0)
     return figures
 
 
+def tell(figures: dict[str, object]) -> dict[str, object]:
+    """Before the next part, which may fail."""
+    logging.info("%s", figures)
+    return figures
+
+
 async def ask_alone(backend: InProcessBackend, max_tokens: int) -> dict[str, object]:
-    await ask(backend, request(PROMPT, max_tokens=4))
-    text = await ask(backend, request(PROMPT, Text("?"), max_tokens=max_tokens))
-    figures: dict[str, object] = {
-        "alone_tokens_per_second": _rate(text),
-        "alone_ttft_ms": _ms(text.ttft_seconds),
-        "alone_itl_p50_ms": _ms(text.itl_seconds),
-    }
-    for name in ("first_screenshot", "screenshot"):
-        screen = await ask(backend, request(screenshot(len(name)), PROMPT, max_tokens=32))
+    """The first screenshot comes before anything else: what the start has not warmed up, it pays for."""
+    figures: dict[str, object] = {}
+    for seed, name in enumerate(("first_screenshot", "screenshot", "third_screenshot")):
+        screen = await ask(backend, request(screenshot(seed), PROMPT, max_tokens=150))
         figures |= {
             f"{name}_prompt_tokens": screen.prompt_tokens,
             f"{name}_ttft_ms": _ms(screen.ttft_seconds),
             f"{name}_tokens_per_second": _rate(screen),
+            f"{name}_agents_step_seconds": round(screen.seconds, 3),
         }
+    for tokens in PREFILLS:
+        asked = [text(tokens, f"{tokens} {number}") for number in range(ROUNDS)]
+        answers = [await ask(backend, request(each, max_tokens=2)) for each in asked]
+        figures[f"ttft_{tokens}_ms"] = tuple(_ms(answer.ttft_seconds) for answer in answers)
+    for context in (256, CONTEXT, LONG_CONTEXT):
+        answers = [
+            await ask(
+                backend,
+                request(text(context - max_tokens // 2, f"{context} {number}"), max_tokens=max_tokens),
+            )
+            for number in range(2)
+        ]
+        figures[f"alone_at_{context}_tokens_per_second"] = tuple(map(_rate, answers))
     return figures
 
 
 async def ask_at_once(backend: InProcessBackend, max_tokens: int) -> dict[str, object]:
+    figures: dict[str, object] = {}
     workers = len(backend.status().workers)
-    count = CONCURRENT * workers
-    requests = [
-        request(Text(f"{number:04}"), PROMPT, user=str(number), max_tokens=max_tokens)
-        for number in range(count)
-    ]
-    for device in range(torch.cuda.device_count()):
-        torch.cuda.reset_peak_memory_stats(device)
-    started = time.monotonic()
-    tasks = [asyncio.create_task(ask(backend, each)) for each in requests]
-    busiest = [0] * workers
-    while not all(task.done() for task in tasks):
-        running = [worker.running for worker in backend.status().workers]
-        busiest = list(map(max, busiest, running))
-        await asyncio.sleep(0.05)
-    answers = [task.result() for task in tasks]
-    seconds = time.monotonic() - started
-    return {
-        "concurrent": count,
-        "concurrent_tokens_per_second": round(sum(answer.tokens for answer in answers) / seconds, 1),
-        "concurrent_ttft_p50_ms": _ms(statistics.median(answer.ttft_seconds for answer in answers)),
-        "concurrent_itl_p50_ms": _ms(statistics.median(answer.itl_seconds for answer in answers)),
-        "most_running_per_worker": tuple(busiest),
-        "peak_gib": tuple(
-            round(torch.cuda.max_memory_allocated(index) / 2**30, 2)
-            for index in range(torch.cuda.device_count())
-        ),
-    }
+    for batch in BATCHES[1:]:
+        for device in range(torch.cuda.device_count()):
+            torch.cuda.reset_peak_memory_stats(device)
+        rates = [
+            steady_rate(await gather(backend, batch * workers, f"{batch} {number}", max_tokens))
+            for number in range(2)
+        ]
+        figures[f"{batch}_at_once_tokens_per_second"] = tuple(rates)
+    figures["peak_gib"] = tuple(
+        round(torch.cuda.max_memory_allocated(index) / 2**30, 2) for index in range(torch.cuda.device_count())
+    )
+    return figures
 
 
-async def end_early(backend: InProcessBackend) -> dict[str, object]:
-    stream = backend.generate(request(PROMPT, max_tokens=1000))
+async def gather(backend: InProcessBackend, count: int, name: str, max_tokens: int) -> list[Answer]:
+    """Contexts of CONTEXT tokens in the middle of the answers, from as many users."""
+    return await asyncio.gather(
+        *(
+            ask(
+                backend,
+                request(
+                    text(CONTEXT - max_tokens, f"{name} {user}"), user=str(user), max_tokens=2 * max_tokens
+                ),
+            )
+            for user in range(count)
+        )
+    )
+
+
+def steady_rate(answers: list[Answer]) -> float:
+    """Tokens per second while all decode: from the last one's first token to the first one's end."""
+    start = max(answer.moments[0] for answer in answers)
+    end = min(answer.moments[-1] for answer in answers)
+    tokens = sum(start < moment <= end for answer in answers for moment in answer.moments)
+    return round(tokens / (end - start), 1)
+
+
+def text(tokens: int, name: str) -> Text:
+    """A prompt of so many tokens, two of them the template's, that begins like no other."""
+    return Text((name + " ").ljust(tokens - 2, "x"))
+
+
+async def end_early(backend: InProcessBackend, max_tokens: int) -> dict[str, object]:
+    stream = backend.generate(request(PROMPT, max_tokens=10 * max_tokens))
     for _ in range(4):
         await anext(stream)
     started = time.monotonic()
     await stream.aclose()
     aborted = time.monotonic() - started
     used = sum(worker.kv_used for worker in backend.status().workers)
-    late = await ask(backend, request(PROMPT, max_tokens=1000, deadline=time.monotonic() + 1))
+    late = await ask(backend, request(PROMPT, max_tokens=10 * max_tokens, deadline=time.monotonic() + 1))
     return {
         "abort_ms": _ms(aborted),
         "blocks_after_abort": used,
@@ -238,11 +282,10 @@ async def ask(backend: InProcessBackend, asked: GenerationRequest) -> Answer:
     ended = time.monotonic()
     usage = deltas[-1].usage
     assert usage is not None
-    gaps = np.diff(moments) if len(moments) > 1 else [0.0]
     return Answer(
         text="".join(delta.text for delta in deltas),
+        moments=moments,
         ttft_seconds=(moments[0] if moments else ended) - started,
-        itl_seconds=float(np.median(gaps)),
         seconds=ended - started,
         tokens=usage.completion_tokens,
         prompt_tokens=usage.prompt_tokens,

@@ -13,6 +13,7 @@ from inference.config import EngineConfig
 from inference.engine.device_load import measure_device
 from inference.engine.engine import Engine, LoadedModel
 from inference.engine.speech_engine import LoadedRecogniser, SpeechEngine
+from inference.engine.warm_up import warm_up
 from inference.errors import BackendUnavailable, InvalidConfiguration
 from inference.loading.recogniser import load_recogniser
 from inference.loading.registry import load_model
@@ -107,6 +108,7 @@ class InProcessBackend:
         config = self._config
         prepare_thread(device)
         model = self._load(config.model, device, config.quantization, config.quantize_head)
+        warm_up(model, torch.device(device))
         return Engine(model, torch.device(device), config)
 
     def _make_speech_engine(self, device: str) -> SpeechEngine:

@@ -11,32 +11,47 @@ from inference.engine.sequence import Sequence
 
 @dataclass(slots=True, eq=False)
 class CounterRow:
-    index: int
-    counted: int  # generated tokens that the row has counted
+    owner: weakref.ref[Sequence] | None = None
+    counted: int = 0  # generated tokens that the row has counted
+    used_at: int = 0
 
 
 class CounterRows:
-    """Owned by a runner. A row goes back when its sequence is freed."""
+    """Owned by a runner. There are as many rows as sequences in a step; who was in none for longest gives
+    its row up, and gets one back with its tokens counted anew."""
 
     def __init__(self, counts: Tensor) -> None:
         self.counts = counts  # (rows, vocab) int32
-        self._free = list(range(len(counts)))
-        self._rows: weakref.WeakKeyDictionary[Sequence, CounterRow] = weakref.WeakKeyDictionary()
+        self._rows = [CounterRow() for _ in counts]
+        self._indices: weakref.WeakKeyDictionary[Sequence, int] = weakref.WeakKeyDictionary()
+        self._uses = 0
 
     def use(self, sequence: Sequence) -> int:
         """Returns the sequence's row, which the step that is launched next counts its token in."""
+        index = self._indices.get(sequence)
+        if index is None:
+            index = self._take(sequence)
+        row = self._rows[index]
         generated = sequence.output_tokens + sequence.num_in_flight
-        row = self._rows.get(sequence)
-        if row is None:
-            row = self._rows[sequence] = CounterRow(self._free.pop(), -1)
-            weakref.finalize(sequence, self._free.append, row.index)
         if row.counted != generated:  # it is new, or a step was repeated
-            self._recount(sequence, row)
+            self._recount(sequence, index)
         row.counted = generated + 1
-        return row.index
+        self._uses += 1
+        row.used_at = self._uses
+        return index
 
-    def _recount(self, sequence: Sequence, row: CounterRow) -> None:
-        counts = self.counts[row.index].zero_()
+    def _take(self, sequence: Sequence) -> int:
+        index = min(range(len(self._rows)), key=lambda each: self._rows[each].used_at)
+        row = self._rows[index]
+        owner = row.owner() if row.owner is not None else None
+        if owner is not None:
+            del self._indices[owner]
+        row.owner, row.counted = weakref.ref(sequence), -1
+        self._indices[sequence] = index
+        return index
+
+    def _recount(self, sequence: Sequence, index: int) -> None:
+        counts = self.counts[index].zero_()
         generated = sequence.token_ids[sequence.prompt_tokens :]
         if generated:
             ones = torch.ones(len(generated), dtype=counts.dtype, device=counts.device)

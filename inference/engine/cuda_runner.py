@@ -22,8 +22,8 @@ from inference.engine.step_staging import StepStaging
 from inference.kernels.cuda.tiles import DECODE_BUCKETS, DECODE_ROWS, PREFILL_BUCKETS
 from inference.models.cuda.buffers import DecodeBuffers, PrefillBuffers
 from inference.models.cuda.decode_step import DecodeStep
-from inference.models.cuda.graphs import capture, run
-from inference.models.cuda.head import picked_head_launches
+from inference.models.cuda.graphs import capture, compile_kernels, run
+from inference.models.cuda.head import Launch, picked_head_launches
 from inference.models.cuda.inputs import InputLayout, StepInputs
 from inference.models.cuda.prefill_step import PrefillStep, tokens_per_tile
 from inference.models.decoder import Decoder
@@ -54,7 +54,6 @@ class CudaRunner(ModelRunner):
     def __init__(
         self, decoder: Decoder, device: torch.device, config: EngineConfig, context_length: int
     ) -> None:
-        started = time.monotonic()
         self._own_decoder = decoder
         self._capability = _capability(device)
         sequences = config.max_running_requests
@@ -77,7 +76,6 @@ class CudaRunner(ModelRunner):
         ]
         self._drawn_rows: dict[Sequence, int] = {}
         self._graphs = self._capture()
-        logger.info("%s: kernels and CUDA graphs ready after %.1f s", device, time.monotonic() - started)
 
     @torch.inference_mode()
     def run(self, chunks: list[Chunk]) -> list[int | None]:
@@ -182,21 +180,46 @@ class CudaRunner(ModelRunner):
         """Block tables and lengths are zeros here, so the first runs write nothing into the cache."""
         decoder, buffers, inputs = self._own_decoder, self._buffers, self._inputs
         inputs.part("slots").fill_(-1)
-        graphs = _Graphs({}, {}, {}, {})
-        for rows in DECODE_BUCKETS:
-            if rows <= _bucket(DECODE_BUCKETS, min(self._max_sequences, DECODE_ROWS)):
-                step = DecodeStep(decoder, buffers, inputs, self._kv_caches, rows, self._capability)
-                graphs.decode[rows] = capture(step.launches())
-                for heads, prefill in ((graphs.head, self._short), (graphs.long_head, self._long)):
-                    heads[rows] = capture(
-                        picked_head_launches(
-                            decoder, buffers, inputs, prefill.residual, rows, self._capability
-                        )
-                    )
-        for rows in PREFILL_BUCKETS:
+        largest = _bucket(DECODE_BUCKETS, min(self._max_sequences, DECODE_ROWS))
+        buckets = [rows for rows in DECODE_BUCKETS if rows <= largest]
+
+        def decode(rows: int) -> list[Launch]:
+            step = DecodeStep(decoder, buffers, inputs, self._kv_caches, rows, self._capability)
+            return step.launches()
+
+        def prefill(rows: int) -> list[Launch]:
             tiles = self._tiles(rows, self._max_sequences)
-            graphs.prefill[rows] = capture(self._prefill_step(rows, tiles, is_short=True).launches())
-        return graphs
+            return self._prefill_step(rows, tiles, is_short=True).launches()
+
+        def head(rows: int, residual: Tensor) -> list[Launch]:
+            return picked_head_launches(decoder, buffers, inputs, residual, rows, self._capability)
+
+        steps = {
+            "decode": {rows: decode(rows) for rows in buckets},
+            "prefill": {rows: prefill(rows) for rows in PREFILL_BUCKETS},
+            "head": {rows: head(rows, self._short.residual) for rows in buckets},
+            "long_head": {rows: head(rows, self._long.residual) for rows in buckets},
+        }
+        long_step = self._prefill_step(LONGEST_STEP, 1, is_short=False).launches()
+        all_launches = [launch for step in steps.values() for each in step.values() for launch in each]
+        started = time.monotonic()
+        count = compile_kernels([*all_launches, *long_step], self._device)
+        compiled = time.monotonic()
+        for rows in (PREFILL_BUCKETS[-1] + 1, LONGEST_STEP):  # cuBLAS chooses by the number of rows
+            run(self._prefill_step(rows, 1, is_short=False).launches())
+        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's own
+        graphs = {
+            kind: {rows: capture(each, stream) for rows, each in step.items()} for kind, step in steps.items()
+        }
+        logger.info(
+            "%s: %d kernels compiled in %.1f s, %d CUDA graphs captured in %.1f s",
+            self._device,
+            count,
+            compiled - started,
+            sum(map(len, graphs.values())),
+            time.monotonic() - compiled,
+        )
+        return _Graphs(**graphs)
 
 
 def _bucket(buckets: tuple[int, ...], count: int) -> int:

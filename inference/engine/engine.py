@@ -159,10 +159,15 @@ class Engine:
         if not chunks:
             return
         self._clear_blocks()
-        if self._runner.max_ahead_sequences:
-            self._flight = self._launch(chunks)
-        if self._flight is None:
+        if not self._runner.max_ahead_sequences:
             self._settle(chunks, self._run(chunks))
+            return
+        try:
+            self._flight = self._launch(chunks)
+            return
+        except Exception as error:
+            caught = error
+        self._settle(chunks, self._recover(chunks, caught))
 
     # Arrival
 
@@ -218,13 +223,8 @@ class Engine:
 
     # Computing
 
-    def _launch(self, chunks: list[Chunk]) -> Flight | None:
-        """Returns None where that fails; each chunk then has to be tried by itself."""
-        try:
-            flight = self._runner.launch(chunks)
-        except Exception as error:
-            logger.warning("a step cannot be launched: %s", type(error).__name__)
-            return None
+    def _launch(self, chunks: list[Chunk]) -> Flight:
+        flight = self._runner.launch(chunks)
         for chunk in chunks:
             chunk.sequence.num_in_flight += chunk.is_sampled
         return flight
@@ -236,7 +236,11 @@ class Engine:
         if not chunks:
             return None
         self._clear_blocks()
-        return self._launch(chunks)
+        try:
+            return self._launch(chunks)
+        except Exception as error:  # it is launched once more when the tokens are known
+            logger.warning("a step cannot be launched ahead: %s", type(error).__name__)
+            return None
 
     def _land(self, flight: Flight) -> None:
         results: list[int | Exception | None]
@@ -277,12 +281,18 @@ class Engine:
         """Returns a token, None or an error per chunk. A batch that fails is halved until it is one."""
         try:
             return [*self._runner.run(chunks)]
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            if len(chunks) == 1 and is_retry:
-                return [error]
         except Exception as error:
-            if len(chunks) == 1:
-                return [error]
+            caught = error
+        return self._recover(chunks, caught, is_retry)
+
+    def _recover(
+        self, chunks: list[Chunk], error: Exception, is_retry: bool = False
+    ) -> list[int | Exception | None]:
+        """Runs chunks that failed together by halves; one alone once more where memory ran out."""
+        is_out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if len(chunks) == 1 and (is_retry or not is_out_of_memory):
+            return [error]
+        forget_frames(error)  # they hold the tensors of what failed
         self._runner.release_memory()
         if len(chunks) == 1:
             return self._run(chunks, is_retry=True)

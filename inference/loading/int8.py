@@ -18,9 +18,6 @@ class Int8Weight:
     cb: Tensor  # (out, in) int8
     scb: Tensor  # (out,) float32
 
-    def to(self, device: torch.device) -> "Int8Weight":
-        return Int8Weight(self.cb.to(device), self.scb.to(device))
-
 
 def quantize(weight: Tensor) -> Int8Weight:
     """weight (out, in), on the device that shall do it. Through 16 bits, as bitsandbytes does."""

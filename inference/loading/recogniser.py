@@ -6,6 +6,7 @@ import torch
 
 from inference.errors import InvalidCheckpoint
 from inference.loading.checkpoint import JSON, Checkpoint, is_on_hub, open_checkpoint
+from inference.loading.device_copy import DeviceCopy
 from inference.loading.model_config import read_section, read_token_ids
 from inference.loading.tokenizer import TextTokenizer, load_tokenizer
 from inference.loading.weights import WeightLoader, refuse_foreign_weights
@@ -43,7 +44,8 @@ def load_recogniser(path_or_hub_name: str, device: str) -> LoadedRecogniser:
     tokens = _read_tokens(checkpoint)
     module = build_whisper(checkpoint.config)
     dtype = torch.float32 if device == "cpu" else torch.float16
-    loader = WeightLoader(checkpoint, torch.device(device), dtype, should_quantize=lambda path: False)
+    place = torch.device(device)
+    loader = WeightLoader(checkpoint, place, dtype, lambda path: False, DeviceCopy(place))
     is_tied = f"{HEAD}.weight" not in checkpoint
     loader.load(module, lambda path: (EMBEDDING,) if is_tied and path == HEAD else (path,))
     refuse_foreign_weights(checkpoint)

@@ -9,6 +9,7 @@ from torch import nn
 from inference.errors import InvalidCheckpoint, PromptRefused
 from inference.loading.chat_template import ChatTemplate, load_chat_template
 from inference.loading.checkpoint import JSON, Checkpoint, is_on_hub, open_checkpoint, require_float
+from inference.loading.device_copy import DeviceCopy
 from inference.loading.loaded_model import LoadedModel
 from inference.loading.model_config import (
     read_audio_config,
@@ -138,7 +139,7 @@ def _weight_loader(
     tensor = checkpoint.read(norm)
     require_float(tensor, norm)
     dtype = torch.float32 if device.type == "cpu" else tensor.dtype
-    return WeightLoader(checkpoint, device, dtype, should_quantize)
+    return WeightLoader(checkpoint, device, dtype, should_quantize, DeviceCopy(device))
 
 
 def _load_decoder(loader: WeightLoader, config: DecoderConfig, prefix: str, embedding: str) -> Decoder:

@@ -14,6 +14,7 @@ from inference.errors import InvalidCheckpoint
 from inference.kernels.int8_linear import dequantize, has_exact_int8
 from inference.kernels.linear import has_onednn
 from inference.loading.checkpoint import Checkpoint, require_float
+from inference.loading.device_copy import DeviceCopy
 from inference.loading.int8 import Int8Weight, is_int8, quantize, read_int8
 from inference.models.layers import Embedding, Int8Embedding, Int8Linear, Linear, PackedLinear
 
@@ -29,6 +30,7 @@ class WeightLoader:
     device: torch.device
     dtype: torch.dtype
     should_quantize: Callable[[str], bool]
+    to_device: DeviceCopy
 
     def load(self, root: nn.Module, sources: Sources) -> None:
         """Replaces every parameter of `root`. Raises `InvalidCheckpoint` on the first that does not fit."""
@@ -92,14 +94,15 @@ class WeightLoader:
             return dequantize(quantized.cb, quantized.scb, self.dtype)
         tensor = self.checkpoint.read(name)
         require_float(tensor, name)
-        return tensor.to(self.device, self.dtype)
+        return self.to_device(tensor).to(self.dtype)
 
     def _read_quantized(self, name: str) -> Int8Weight:
         if is_int8(self.checkpoint, name):
-            return read_int8(self.checkpoint, name).to(self.device)
+            saved = read_int8(self.checkpoint, name)
+            return Int8Weight(self.to_device(saved.cb), self.to_device(saved.scb))
         weight = self.checkpoint.read(f"{name}.weight")
         require_float(weight, name)
-        return quantize(weight.to(self.device))
+        return quantize(self.to_device(weight))
 
     def _check(self, name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
         if found != expected:

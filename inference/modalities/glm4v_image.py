@@ -59,19 +59,28 @@ def glm4v_patches(
 ) -> Tensor:
     """pixels (H, W, 3) -> (patches, 3 * temporal_patch_size * patch_size ** 2) float32 on `device`.
 
-    The CPU only resizes: nine tenths of the work, and of the bytes to copy, come behind that.
+    An accelerator does all of it, the resizing too, which it does in floats and rounds.
     Patches that merge into one token follow each other; within a patch: channel, time, row, column.
     """
-    picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    uploaded = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
+    picture = uploaded.permute(2, 0, 1)[None]  # (1, 3, H, W)
     if picture.shape[2:] != (height, width):
-        picture = functional.interpolate(picture, (height, width), mode="bicubic", antialias=True)
+        picture = _resize(picture, height, width)
     mean, std = (
         (torch.tensor(values)[:, None, None] * 255.0).to(device) for values in (config.mean, config.std)
     )
-    normalised = (picture[0].to(device).float() - mean) / std
+    normalised = (picture[0].float() - mean) / std
     patch, merge = config.patch_size, config.merge_size
     rows, columns = height // config.cell_size, width // config.cell_size
     patches = normalised.view(3, rows, merge, patch, columns, merge, patch).permute(1, 4, 2, 5, 0, 3, 6)
     # (rows, columns, merge, merge, 3, time, patch, patch): a still picture is the same at every time
     still = patches.unsqueeze(5).expand(-1, -1, -1, -1, -1, config.temporal_patch_size, -1, -1)
     return still.reshape(rows * columns * merge**2, -1)
+
+
+def _resize(picture: Tensor, height: int, width: int) -> Tensor:
+    """(1, 3, H, W) uint8 -> (1, 3, height, width), whole levels."""
+    if picture.device.type == "cpu":
+        return functional.interpolate(picture, (height, width), mode="bicubic", antialias=True)
+    resized = functional.interpolate(picture.float(), (height, width), mode="bicubic", antialias=True)
+    return resized.round_().clamp_(0, 255)

@@ -1,6 +1,7 @@
 """The real engine on CUDA devices through the backend: one replica each, both busy, and every way to end."""
 
 import asyncio
+import gc
 import logging
 import threading
 import time
@@ -32,7 +33,7 @@ class WorkerKilled(BaseException):
 
 
 class Gate:
-    """Holds the decoders' forward passes until it is opened. Each then meets the next fault, if any."""
+    """Holds the decoders' prefills until it is opened. Each then meets the next fault, if any."""
 
     def __init__(self) -> None:
         self.is_open = threading.Event()
@@ -47,7 +48,7 @@ class Gate:
 
     def load(self, model: str, device: str, quantization: str, quantize_head: bool) -> LoadedModel:
         loaded = load_model(model, device, quantization, quantize_head)
-        loaded.decoder.register_forward_pre_hook(self)
+        loaded.decoder.embed_tokens.register_forward_pre_hook(self)  # every prefill embeds its tokens
         return loaded
 
 
@@ -63,10 +64,27 @@ def run_out_of_memory() -> None:
     torch.empty(1 << 50, dtype=torch.uint8, device="cuda:0")
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("checkpoint")
-    write_glm4v(directory)
+KERNEL_SIZES = {  # that the fast kernels support
+    "vocab_size": 320,
+    "hidden_size": 256,
+    "intermediate_size": 192,
+    "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 10_000.0,
+        "partial_rotary_factor": 0.5,
+        "mrope_section": [4, 6, 6],
+    },
+}
+
+
+@pytest.fixture(scope="module", params=["reference", "kernels"])
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """One that the decoder's own forward computes, and one that graphs of kernels do."""
+    directory = tmp_path_factory.mktemp(request.param)
+    if request.param == "kernels":
+        write_glm4v(directory, torch.bfloat16, **KERNEL_SIZES)
+    else:
+        write_glm4v(directory)
     edit_json(directory / "generation_config.json", eos_token_id=[1_000_000])  # nothing ends by chance
     return directory
 
@@ -97,6 +115,21 @@ async def collect(backend: InProcessBackend, request) -> list[Delta]:
     return [delta async for delta in backend.generate(request)]
 
 
+def agree(found: list[str], expected: list[str], checkpoint: Path) -> bool:
+    """To the letter by the decoder's own forward, in 32 bits.
+
+    In 16 bits a row's sums depend on the bucket, and random weights make much of it: there half of all
+    texts are the same before a letter that differs.
+    """
+    if "kernels" not in checkpoint.name:
+        return found == expected
+    same = 0
+    for ours, theirs in zip(found, expected, strict=True):
+        pairs = enumerate(zip(ours, theirs, strict=False))
+        same += next((index for index, (a, b) in pairs if a != b), len(theirs))
+    return same > sum(map(len, expected)) / 2
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - a status has no event
@@ -121,7 +154,7 @@ def with_picture(number: int) -> tuple[Message, ...]:
 
 
 async def test_every_device_is_busy_and_answers_as_one_alone(
-    open_backend, make_request, gate, cuda_devices
+    open_backend, make_request, gate, cuda_devices, checkpoint
 ) -> None:
     requests = [
         make_request(messages=with_picture(number), fairness_key=str(number), max_tokens=24)
@@ -136,12 +169,13 @@ async def test_every_device_is_busy_and_answers_as_one_alone(
         assert min(loads(backend)) >= USERS // len(cuda_devices) // 2
         gate.is_open.set()
         answers = await asyncio.gather(*tasks)
-        assert [said(answer) for answer in answers] == expected
+        assert agree([said(answer) for answer in answers], expected, checkpoint)
         assert len(set(expected)) > USERS / 2
         assert is_idle(backend)
 
 
 async def test_the_cache_lies_on_the_workers_own_device(open_backend, cuda_devices) -> None:
+    gc.collect()
     before = [torch.cuda.memory_allocated(device) for device in cuda_devices]
     async with open_backend(cuda_devices):
         after = [torch.cuda.memory_allocated(device) for device in cuda_devices]
@@ -173,7 +207,7 @@ async def test_a_deadline_ends_an_answer_while_it_is_spoken(open_backend, make_r
     async with open_backend(cuda_devices) as backend:
         await collect(backend, make_request(max_tokens=2))
         requests = [
-            make_request(fairness_key=str(number), max_tokens=900, deadline=time.monotonic() + 0.5)
+            make_request(fairness_key=str(number), max_tokens=900, deadline=time.monotonic() + 0.05)
             for number in range(4)
         ]
         answers = await asyncio.gather(*(collect(backend, request) for request in requests))
@@ -182,7 +216,7 @@ async def test_a_deadline_ends_an_answer_while_it_is_spoken(open_backend, make_r
 
 
 async def test_a_killed_worker_comes_back_with_as_much_memory_and_replays(
-    open_backend, make_request, gate, cuda_devices, monkeypatch: pytest.MonkeyPatch
+    open_backend, make_request, gate, cuda_devices, checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("inference.worker"), "disabled", True)  # pytest keeps its records
     async with open_backend(cuda_devices) as backend:
@@ -197,7 +231,7 @@ async def test_a_killed_worker_comes_back_with_as_much_memory_and_replays(
         await until(lambda: sum(loads(backend)) == 16)
         gate.faults = iter([kill])
         gate.is_open.set()
-        assert [said(answer) for answer in await asyncio.gather(*tasks)] == expected
+        assert agree([said(answer) for answer in await asyncio.gather(*tasks)], expected, checkpoint)
         await until(lambda: all(worker.healthy for worker in backend.status().workers))
         assert [worker.kv_total for worker in backend.status().workers] == blocks
         for device, bytes_before in zip(cuda_devices, allocated, strict=True):

@@ -82,13 +82,16 @@ def write_glm4(directory: Path, **changes: Any) -> Glm4ForCausalLM:
     return reference
 
 
-def write_glm4v(directory: Path) -> Glm4vForConditionalGeneration:
-    """Saves a random Glm4vForConditionalGeneration in float32 as transformers does, and returns it."""
+def write_glm4v(
+    directory: Path, dtype: torch.dtype = torch.float32, **text_config: Any
+) -> Glm4vForConditionalGeneration:
+    """Saves a random Glm4vForConditionalGeneration as transformers does, and returns it."""
     torch.manual_seed(0)
+    hidden_size = text_config.get("hidden_size", 64)
     config = Glm4vConfig(
         text_config={
             "vocab_size": VOCAB_SIZE,
-            "hidden_size": 64,
+            "hidden_size": hidden_size,
             "intermediate_size": 96,
             "num_hidden_layers": 3,
             "num_attention_heads": 4,
@@ -101,13 +104,14 @@ def write_glm4v(directory: Path) -> Glm4vForConditionalGeneration:
                 "partial_rotary_factor": 0.5,
                 "mrope_section": [1, 1, 2],
             },
-        },
+        }
+        | text_config,
         vision_config={
             "depth": 2,
             "hidden_size": 32,
             "num_heads": 2,
             "image_size": 112,
-            "out_hidden_size": 64,
+            "out_hidden_size": hidden_size,
             "intermediate_size": 48,
         },
         image_token_id=IMAGE_TOKEN_ID,
@@ -117,7 +121,7 @@ def write_glm4v(directory: Path) -> Glm4vForConditionalGeneration:
     reference = Glm4vForConditionalGeneration(config).eval()
     for name, parameter in reference.named_parameters():
         torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.2)
-    reference.save_pretrained(directory)
+    reference.to(dtype).save_pretrained(directory)
     write_tokenizer(directory)
     return reference
 

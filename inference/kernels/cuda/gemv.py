@@ -149,6 +149,7 @@ def gemv(
     target = y.values if isinstance(y, Digits) else y
     out, width = cb.shape
     out //= 1 + has_silu
+    assert not isinstance(y, Digits) or y.values.shape == (2, x.values.shape[1], out)
     return KernelLaunch(
         gemv_kernel,
         (out // tile.columns, 1, 1),

@@ -56,6 +56,21 @@ class KernelLaunch:
             launch_pdl=self.overlaps,
         )
 
+    def load(self) -> None:
+        """Loads the compiled kernel onto the current device, with what launches it from Python."""
+        self.compile_here().run  # noqa: B018 - a property that does it
+
+    def compile_here(self) -> Any:
+        """Compiles for the current device without a launch. Returns Triton's CompiledKernel, or a promise."""
+        return self.kernel.warmup(
+            *self.arguments,
+            grid=self.grid,
+            **self.constants,
+            num_warps=self.num_warps,
+            num_stages=self.num_stages,
+            launch_pdl=self.overlaps,
+        )
+
     def key(self) -> tuple[object, ...]:
         """Equal for launches that need the same compiled kernel."""
         kinds = tuple(self._kind(argument) for argument in self.arguments)

@@ -174,6 +174,8 @@ def linear(
     target = y.values if isinstance(y, Digits) else y
     out, width = cb.shape
     out //= 1 + has_silu
+    assert target.numel() >= tile.splits * values.shape[-2] * out
+    assert not isinstance(y, Digits) or y.values.shape == (2, values.shape[-2], out)
     turn = tile.depth * tile.unroll
     split_width = -(-width // (tile.splits * turn)) * turn
     return KernelLaunch(

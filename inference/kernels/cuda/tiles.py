@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 DECODE_ROWS = 64  # of every buffer of a decode step, and of the largest bucket
 DECODE_BUCKETS = (1, 2, 4, 8, 16, 24, 32, 48, 64)
 PREFILL_BUCKETS = (64, 128, 256, 384, 512)
+MAX_SPLITS = 8
 MIN_COLUMNS = 64  # every product's width is a multiple of it
 GEMV_ROWS = 2  # at most
 MAX_GEMV_READS = 4
@@ -147,12 +148,18 @@ def prefill_tiles(capability: int) -> PrefillTiles:
 
 
 def fit(
-    tile: Tile | GemvTile, out: int, width: int, group: int, *, has_silu: bool = False
+    tile: Tile | GemvTile,
+    out: int,
+    width: int,
+    group: int,
+    *,
+    has_silu: bool = False,
+    most_splits: int = MAX_SPLITS,
 ) -> Tile | GemvTile:
     """The tile for a product of this shape, or one like it that suits the shape.
 
     `out` columns (those of the result, with `has_silu`) and `width` to sum over; `group` of the sum's
-    columns share a step.
+    columns share a step. `most_splits`: partial sums that the reader of the result can add.
     """
     if isinstance(tile, GemvTile):
         if suits_gemv(tile, out, width, group, has_silu=has_silu):
@@ -161,7 +168,7 @@ def fit(
     columns = tile.columns if out % tile.columns == 0 else MIN_COLUMNS
     depth = min(tile.depth, group)
     unroll = tile.unroll if width % (depth * tile.unroll) == 0 else 1
-    splits = max(1, min(tile.splits, width // (depth * unroll)))
+    splits = max(1, min(tile.splits, most_splits, width // (depth * unroll)))
     while splits > 1 and (splits - 1) * -(-width // (splits * depth * unroll)) * depth * unroll >= width:
         splits -= 1  # each has something to sum
     return replace(tile, columns=columns, depth=depth, unroll=unroll, splits=splits)

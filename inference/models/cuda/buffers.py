@@ -8,12 +8,11 @@ from torch import Tensor
 
 from inference.kernels.cuda.decode_attention import part_size
 from inference.kernels.cuda.sampling import count_pieces
-from inference.kernels.cuda.tiles import DECODE_BUCKETS, DECODE_ROWS, GEMV_ROWS, MIN_COLUMNS
+from inference.kernels.cuda.tiles import DECODE_BUCKETS, DECODE_ROWS, MAX_SPLITS, MIN_COLUMNS
 from inference.kernels.digits import Digits
 from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder
 
-MAX_SPLITS = 8
 ATTENTION_PROGRAMS = 256
 GEMV_GROUP = 4
 
@@ -37,8 +36,8 @@ class DecodeBuffers:
         self.x_16 = torch.zeros(rows, config.hidden_size, dtype=dtype, device=device)
         self.attended = make_digits(rows, width, config.head_dim, device)
         self.inner = make_digits(rows, config.intermediate_size, MIN_COLUMNS, device)
-        few = make_digits(GEMV_ROWS, config.intermediate_size, GEMV_GROUP, device)
-        self.few_inner = Digits(few.values, few.steps.view(GEMV_ROWS, -1), GEMV_GROUP)
+        few = make_digits(rows, config.intermediate_size, GEMV_GROUP, device)
+        self.few_inner = Digits(few.values, few.steps.view(rows, -1), GEMV_GROUP)
         self.inner_16 = torch.zeros(rows, config.intermediate_size, dtype=dtype, device=device)
         self.y = torch.zeros(MAX_SPLITS * rows * max(fused, config.hidden_size), device=device)
         self.residual = torch.zeros(rows, config.hidden_size, dtype=dtype, device=device)

@@ -1,26 +1,48 @@
 """Captures lists of launches into CUDA graphs, and replays them."""
 
+import os
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
+import triton
 
+from inference.kernels.cuda.launch import KernelLaunch
 from inference.models.cuda.head import Launch
+
+COMPILE_THREADS = 16  # at most; each waits for the assembler, a process of its own, half of the time
 
 # Entering a capture synchronises the device, which would break the capture of another worker's thread.
 _capturing = threading.Lock()
 
 
-def capture(launches: Sequence[Launch]) -> torch.cuda.CUDAGraph:
-    """Runs the launches once, which compiles and loads what they need, then captures them.
+def compile_kernels(launches: Iterable[Launch], device: torch.device) -> int:
+    """Compiles what the launches need, each kernel once, several at a time, and loads it.
+
+    Returns how many.
+    """
+    kernels = {launch.key(): launch for launch in launches if isinstance(launch, KernelLaunch)}
+    threads = min(COMPILE_THREADS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads, initializer=torch.cuda.set_device, initargs=(device,)) as pool:
+        with triton.AsyncCompileMode(pool):
+            for launch in kernels.values():
+                launch.compile_here()
+        deque(pool.map(KernelLaunch.load, kernels.values()), maxlen=0)
+    return len(kernels)
+
+
+def capture(launches: Sequence[Launch], stream: torch.cuda.Stream) -> torch.cuda.CUDAGraph:
+    """Runs the launches once, then captures them on `stream`, which is not the default one.
 
     The buffers they work on hold whatever a step may hold. Replay on the stream of the caller.
     """
     with _capturing:
         run(launches)
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(stream.device)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             run(launches)
     return graph
 

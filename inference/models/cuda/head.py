@@ -41,7 +41,7 @@ def head_launches(
     if isinstance(head, Int8Linear):
         assert isinstance(x, Digits)
         out, width = head.cb.shape
-        tile = fit(decode_tiles(capability, rows).head, out, width, width)
+        tile = fit(decode_tiles(capability, rows).head, out, width, width, most_splits=1)
         if isinstance(tile, GemvTile):
             product = gemv(x, head.cb, head.scale, buffers.logits, tile, rows=rows, overlaps=overlaps)
         else:

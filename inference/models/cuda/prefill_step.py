@@ -117,7 +117,9 @@ class PrefillStep:
                 silu(buffers.gate_up, buffers.inner, rows=self.rows),
             ]
         out, width = module.cb.shape
-        tile = fit(prefill_tiles(self.capability).gate_up, out // 2, width, width, has_silu=True)
+        tile = fit(
+            prefill_tiles(self.capability).gate_up, out // 2, width, width, has_silu=True, most_splits=1
+        )
         assert isinstance(tile, Tile)
         return [
             linear(

@@ -180,7 +180,7 @@ def glm4v(tmp_path_factory: pytest.TempPathFactory, device: str) -> tuple[Loaded
     expected = []
     for number in range(50):
         prompt = model.encode_prompt(message(number), True, "chat")
-        inputs = reference_inputs(message(number), prompt)
+        inputs = reference_inputs(message(number), prompt, model.decoder.frequencies.device)
         with torch.inference_mode():
             tokens = reference.generate(**inputs, max_new_tokens=NEW_TOKENS, do_sample=False)
         expected.append(shown(tokens[0, len(prompt.token_ids) :].tolist(), model.tokenizer))

@@ -156,7 +156,7 @@ def test_a_launch_that_fails_is_tried_chunk_by_chunk(
     make_ahead_engine, make_model, make_request, run_all, no_log_records
 ) -> None:
     engine = make_ahead_engine(make_model("echo"))
-    faults = iter([False] * 3 + [True] + [False] * 100)
+    faults = iter([False] * 3 + [True] * 2 + [False] * 100)  # ahead, and then with the tokens
 
     def fail() -> None:
         if next(faults):

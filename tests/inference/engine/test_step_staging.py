@@ -1,7 +1,5 @@
 """What the host writes for a step, number by number; the CPU stands in for the device."""
 
-import gc
-
 import numpy as np
 import pytest
 import torch
@@ -127,8 +125,12 @@ def test_counts_follow_a_sequence_and_go_back_with_it(
     assert counts[rows[1], 9] == 2, "counted once"
     staging.write_picked(sequences[1:2], [1], 4)
     assert counts[rows[1], 9] == 2, "a step that is repeated counts anew"
-    del sequences[0]
-    gc.collect()
-    staging.write_picked([make_sequence(3, [5], frequency_penalty=0.1)], [0], 4)
-    assert inputs.sampling.counters[0] == rows[0]
+    newcomer = make_sequence(3, [5], frequency_penalty=0.1)
+    staging.write_picked([newcomer, *sequences[1:]], [0, 1, 2], 4)
+    assert inputs.sampling.counters[:3].tolist() == [rows[0], *rows[1:]], (
+        "who was in no step gives its row up"
+    )
     assert counts[rows[0]].sum() == 0
+    sequences[0].token_ids.append(8)
+    staging.write_picked([sequences[0]], [0], 4)
+    assert counts[inputs.sampling.counters[0], 8] == 1, "and is counted anew when it comes back"

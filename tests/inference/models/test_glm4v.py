@@ -57,7 +57,10 @@ def message(number: int) -> tuple[Message, ...]:
     return (Message("user", (Text("look" * (number % 3)), *parts, Text("?"))),)
 
 
-def reference_inputs(messages: tuple[Message, ...], prompt: EncodedPrompt) -> dict[str, Tensor]:
+def reference_inputs(
+    messages: tuple[Message, ...], prompt: EncodedPrompt, device: torch.device
+) -> dict[str, Tensor]:
+    """`device` resizes the pictures: in floats or not, a level may come out one higher or lower."""
     images = [part for part in messages[0].parts if isinstance(part, Image)]
     inputs = {"input_ids": torch.tensor([prompt.token_ids])}
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
@@ -68,7 +71,8 @@ def reference_inputs(messages: tuple[Message, ...], prompt: EncodedPrompt) -> di
     if images:
         sizes = [fit_size(*image.pixels.shape[:2], CONFIG) for image in images]
         patches = [
-            glm4v_patches(image.pixels, *size, CONFIG) for image, size in zip(images, sizes, strict=True)
+            glm4v_patches(image.pixels, *size, CONFIG, device).cpu()
+            for image, size in zip(images, sizes, strict=True)
         ]
         inputs["pixel_values"] = torch.cat(patches)
         inputs["image_grid_thw"] = torch.tensor([[1, height // 14, width // 14] for height, width in sizes])
@@ -109,7 +113,7 @@ def test_greedy_tokens_equal_those_of_generate_on_fifty_prompts(
     for number in range(PROMPTS):
         messages = message(number)
         prompt = model.encode_prompt(messages, True, "chat")
-        inputs = reference_inputs(messages, prompt)
+        inputs = reference_inputs(messages, prompt, model.decoder.frequencies.device)
         with torch.inference_mode():
             expected = reference.generate(
                 **inputs, max_new_tokens=NEW_TOKENS, do_sample=False, eos_token_id=None
@@ -149,7 +153,7 @@ def test_positions_are_those_of_transformers(
     reference, model = checkpoint
     messages = message(3)
     prompt = model.encode_prompt(messages, True, "chat")
-    inputs = reference_inputs(messages, prompt)
+    inputs = reference_inputs(messages, prompt, torch.device("cpu"))
     expected, delta = reference.model.get_rope_index(
         inputs["input_ids"], inputs["mm_token_type_ids"], inputs["image_grid_thw"]
     )

@@ -20,7 +20,7 @@ from ...conftest import require_cuda
 pytestmark = pytest.mark.cuda
 
 SHAPES = {"9B": (32, 2, 128, 32), "embedded": (10, 2, 32, 8)}  # heads, KV heads, dimensions, rotary pairs
-ERROR = 1e-2  # queries, keys, values and weights are in 16 bits
+ERROR = 1.5e-2  # queries, keys, values and weights are in 16 bits
 CHIPS = (90, 89)
 
 

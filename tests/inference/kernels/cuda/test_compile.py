@@ -20,7 +20,7 @@ from ...cuda_steps import LONG_ROWS, Steps
 SHARED_BYTES = {80: 101_376, 89: 101_376, 90: 232_448}
 MAX_SPILL_BYTES = 256  # a thread
 CUOBJDUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-PARTS = 4  # tests for each chip and shape, that processes share
+PARTS = 4  # tests for each chip, that processes share
 
 
 def all_launches(shape: str, capability: int) -> list[KernelLaunch]:
@@ -39,12 +39,9 @@ def all_launches(shape: str, capability: int) -> list[KernelLaunch]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("capability", SHARED_BYTES)
-def test_every_kernel_compiles_and_fits_the_chip(
-    capability: int, shape: str, part: int, tmp_path: Path
-) -> None:
-    launches = all_launches(shape, capability)
+def test_every_kernel_compiles_and_fits_the_chip(capability: int, part: int, tmp_path: Path) -> None:
+    launches = all_launches("9B", capability)
     assert len({launch.name for launch in launches}) >= 12
     for launch in launches[part::PARTS]:
         compiled = launch.compile(capability)

@@ -1,0 +1,136 @@
+"""The engine over CUDA graphs: what a response is does not depend on how the engine gets there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks.random_decoder import EMBEDDED, random_decoder
+from inference.config import EngineConfig
+from inference.engine.cuda_runner import CudaRunner
+from inference.engine.engine import Engine
+from inference.models.prompt import EncodedPrompt
+from inference.types import Delta, GenerationRequest, Message, Task
+
+from ..conftest import require_cuda
+from ..fake_model import FakeTokenizer
+
+pytestmark = pytest.mark.cuda
+
+CONFIG = replace(EMBEDDED, vocab_size=320, num_layers=2)
+CONTEXT_LENGTH = 2048
+SAMPLINGS = {
+    "greedy": {},
+    "random": {"temperature": 0.1, "seed": 1},
+    "filtered": {"temperature": 0.1, "seed": 2, "top_p": 0.8, "top_k": 40},
+    "penalised": {"temperature": 0.1, "seed": 3, "frequency_penalty": 0.2},
+}
+CONFIGS = {
+    "in one batch": {},
+    "one after the other": {"max_running_requests": 1},
+    "in chunks": {"chunk_tokens": 37, "max_running_requests": 20},
+    "preempted": {"kv_cache_tokens": 1500},
+    "in large blocks": {"block_size": 64},
+    "more than a bucket": {"max_running_requests": 100},
+}
+# Of tokens before the first that differs: sums in another order decide between two tokens, and more often
+# on which side of a number the sum of many tokens' chances falls.
+AGREEMENT = 0.8
+RANDOM_AGREEMENT = 0.5
+
+
+class RandomModel:
+    """A decoder of random weights behind bytes as tokens; every step's tokens are noted."""
+
+    name = "random"
+    created = 0
+    context_length = CONTEXT_LENGTH
+    modalities = frozenset({"text"})
+    eos_token_ids = frozenset({10**6})
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.decoder = random_decoder(CONFIG, "cuda")
+        self.tokenizer = FakeTokenizer()
+
+    def encode_stepwise(
+        self, messages: tuple[Message, ...], thinking: bool, task: Task, admit: Callable[[int], None]
+    ):
+        token_ids = tuple(messages[0].parts[0].text.encode())
+        admit(len(token_ids))
+        return EncodedPrompt(token_ids)
+        yield
+
+
+@pytest.fixture(scope="module")
+def model() -> RandomModel:
+    require_cuda(1)
+    return RandomModel()
+
+
+@pytest.fixture
+def answer(model: RandomModel, monkeypatch: pytest.MonkeyPatch):
+    """Runs requests to their ends; returns each one's tokens."""
+
+    def run(requests: list[GenerationRequest], **config: object) -> list[list[int]]:
+        defaults = {"kv_cache_tokens": 65_536, "max_running_requests": 64}
+        engine = Engine(model, torch.device("cuda:0"), EngineConfig(**(defaults | config)), lambda: 0.0)
+        assert isinstance(engine._runner, CudaRunner)
+        tokens: dict[int, list[int]] = {}
+        advance = engine._advance
+
+        def note(chunk, token_id):
+            if token_id is not None:
+                tokens.setdefault(chunk.sequence.key, []).append(token_id)
+            advance(chunk, token_id)
+
+        monkeypatch.setattr(engine, "_advance", note)
+        for key, request in enumerate(requests):
+            engine.add(key, request)
+        while engine.has_work:
+            for _, event in engine.step():
+                assert isinstance(event, Delta), event
+        assert engine.blocks_used == 0
+        monkeypatch.undo()
+        return [tokens[key] for key in range(len(requests))]
+
+    return run
+
+
+def agreement(found: list[list[int]], expected: list[list[int]]) -> float:
+    """The share of tokens before the first that differs."""
+    same = 0
+    for ours, theirs in zip(found, expected, strict=True):
+        pairs = zip(ours, theirs, strict=True)
+        same += next((index for index, (a, b) in enumerate(pairs) if a != b), len(theirs))
+    return same / sum(map(len, expected))
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_response_is_the_same_in_any_company(
+    answer, make_request, config: dict[str, int], sampling: dict[str, float], record_property
+) -> None:
+    count = 90 if "max_running_requests" in config else 24
+    prompts = [f"{number} " + "prompt " * (number * 7 % 60) for number in range(count)]
+    prompts[1] = "long " * 260
+    requests = [make_request(prompt, max_tokens=24, fairness_key=prompt, **sampling) for prompt in prompts]
+    alone = answer(requests, max_running_requests=2)
+    found = answer(requests, **config)
+    share = agreement(found, alone)
+    record_property("agreement", share)
+    print(f"agreement {share:.3f}")
+    assert [len(tokens) for tokens in found] == [24] * count
+    assert share >= (RANDOM_AGREEMENT if "seed" in sampling else AGREEMENT)
+    assert len({tuple(tokens) for tokens in alone}) > count / 2
+
+
+def test_a_known_prefix_changes_nothing(model, answer, make_request) -> None:
+    """Both requests share a user and a beginning; the second finds the blocks of the first."""
+    texts = [
+        "the same beginning, longer than some blocks of the cache, and then " + end for end in ("a", "bcd")
+    ]
+    requests = [make_request(text, max_tokens=24) for text in texts]
+    alone = [answer([request])[0] for request in requests]
+    assert agreement(answer(requests, max_running_requests=1), alone) >= AGREEMENT

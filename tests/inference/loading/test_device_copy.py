@@ -1,0 +1,19 @@
+"""Copies to a device are the tensors themselves, whatever their size."""
+
+import pytest
+import torch
+
+from inference.loading.device_copy import PIECE_BYTES, DeviceCopy
+
+
+@pytest.mark.parametrize("size", [0, 5, PIECE_BYTES // 2, PIECE_BYTES + 3, 3 * PIECE_BYTES - 1])
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bfloat16])
+def test_a_copy_is_the_tensor(device: str, size: int, dtype: torch.dtype) -> None:
+    copy = DeviceCopy(torch.device(device))
+    count = size // dtype.itemsize
+    tensors = [torch.arange(count).remainder(100).add(number).to(dtype) for number in range(2)]
+    for tensor in tensors:
+        found = copy(tensor)
+        assert (found.device.type, found.dtype) == (torch.device(device).type, dtype)
+        assert torch.equal(found.cpu(), tensor)
+    assert torch.equal(copy(torch.tensor(3.5)).cpu(), torch.tensor(3.5))
