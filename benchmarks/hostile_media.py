@@ -276,12 +276,12 @@ def ogg_with_comments(count: int = 80_000) -> bytes:
         segments = b"\xff" * (len(part) // 255) + (bytes([len(part) % 255]) if is_last else b"")
         header = b"OggS\0" + bytes([start > 0]) + bytes(8) + serial + struct.pack("<II", sequence, 0)
         page = header + bytes([len(segments)]) + segments + part
-        pages.append(page[:22] + struct.pack("<I", _ogg_checksum(page)) + page[26:])
+        pages.append(page[:22] + struct.pack("<I", ogg_checksum(page)) + page[26:])
         sequence += 1
     return recording[:second] + b"".join(pages) + recording[third:]
 
 
-def _ogg_checksum(page: bytes) -> int:
+def ogg_checksum(page: bytes) -> int:
     """CRC-32 with the polynomial 0x04c11db7, neither reflected nor inverted (RFC 3533)."""
     checksum = 0
     for byte in page:
