@@ -60,7 +60,7 @@ def main() -> None:
             chunks = decode_chunks(rows, context)
             floor = (weights + rows * context * token_bytes) / bandwidth * 1e3
             runner.launch(chunks).wait()
-            times = [time_runs(runner.replay_decode(rows), REPEATS) for _ in range(2)]
+            times = [time_runs(partial(runner.replay_decode, rows), REPEATS) for _ in range(2)]
             whole = wall_ms(partial(finish, runner, chunks))
             figures[f"decode {rows} x {context}"] = {"ms": times, "with_host_ms": whole, "floor_ms": floor}
             print(

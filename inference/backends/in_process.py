@@ -14,7 +14,7 @@ from inference.engine.device_load import measure_device
 from inference.engine.engine import Engine, LoadedModel
 from inference.engine.speech_engine import LoadedRecogniser, SpeechEngine
 from inference.engine.warm_up import warm_up
-from inference.errors import BackendUnavailable, InvalidConfiguration
+from inference.errors import BackendUnavailable, InvalidCheckpoint, InvalidConfiguration
 from inference.loading.recogniser import load_recogniser
 from inference.loading.registry import load_model
 from inference.pool import Pool
@@ -107,15 +107,29 @@ class InProcessBackend:
         """Runs in the worker's thread."""
         config = self._config
         prepare_thread(device)
-        model = self._load(config.model, device, config.quantization, config.quantize_head)
-        warm_up(model, torch.device(device))
-        return Engine(model, torch.device(device), config)
+        try:
+            model = self._load(config.model, device, config.quantization, config.quantize_head)
+            warm_up(model, torch.device(device))
+            return Engine(model, torch.device(device), config)
+        except torch.OutOfMemoryError as error:
+            raise _too_large(device) from error
 
     def _make_speech_engine(self, device: str) -> SpeechEngine:
         """Runs in the worker's thread."""
         assert self._config.speech_recognition_model is not None
         prepare_thread(device)
         return SpeechEngine(self._load_speech(self._config.speech_recognition_model, device))
+
+
+def _too_large(device: str) -> InvalidCheckpoint:
+    memory = f"memory of {device}"
+    if device.startswith("cuda"):
+        free_bytes, total_bytes = torch.cuda.mem_get_info(device)
+        memory = f"{total_bytes / 2**30:.1f} GiB of {device}, of which {free_bytes / 2**30:.1f} are free"
+    return InvalidCheckpoint(
+        f"The model and what it needs to run do not fit the {memory}: quantise it to int8, or take a "
+        "device with more memory."
+    )
 
 
 async def _refuse() -> AsyncGenerator[Delta, None]:

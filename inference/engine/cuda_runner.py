@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_STEP = 4096  # tokens
 STAGINGS = 2
+GIGABYTE = 1e9
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class CudaRunner(ModelRunner):
     def __init__(
         self, decoder: Decoder, device: torch.device, config: EngineConfig, context_length: int
     ) -> None:
+        before = torch.cuda.memory_allocated(device)
         self._own_decoder = decoder
         self._capability = _capability(device)
         sequences = config.max_running_requests
@@ -65,10 +67,20 @@ class CudaRunner(ModelRunner):
             blocks = blocks_for(context_length, config.block_size)
             layout = InputLayout(LONGEST_STEP, self._tiles(LONGEST_STEP, sequences), sequences, blocks)
             self._inputs = StepInputs(layout, device)
+        buffers = torch.cuda.memory_allocated(device)
         wanted_tokens = context_length * sequences
         num_blocks = count_blocks(decoder, device, config.block_size, wanted_tokens, config.kv_cache_tokens)
         super().__init__(decoder, device, num_blocks, config.block_size)
         self._max_sequences = sequences
+        logger.info(
+            "%s: %.1f GB of weights, %.1f of buffers, %.1f of cache for %d tokens; %.1f are free for towers",
+            device,
+            before / GIGABYTE,
+            (buffers - before) / GIGABYTE,
+            (torch.cuda.memory_allocated(device) - buffers) / GIGABYTE,
+            num_blocks * config.block_size,
+            torch.cuda.mem_get_info(device)[0] / GIGABYTE,
+        )
         counter_rows = CounterRows(self._buffers.counts)
         self._stagings = [StepStaging(self._inputs, counter_rows) for _ in range(STAGINGS)]
         self._drawn = [

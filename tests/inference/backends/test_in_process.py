@@ -1,11 +1,17 @@
 """What is the in-process backend's own: how it is built."""
 
 import pytest
+import torch
 
 from inference.backends import in_process
 from inference.backends.in_process import InProcessBackend, resolve_devices, threads_for
 from inference.config import EngineConfig
-from inference.errors import BackendUnavailable, InvalidConfiguration, UnsupportedModality
+from inference.errors import (
+    BackendUnavailable,
+    InvalidCheckpoint,
+    InvalidConfiguration,
+    UnsupportedModality,
+)
 from inference.types import Audio, Message
 
 pytestmark = pytest.mark.anyio
@@ -86,3 +92,12 @@ def test_a_device_that_is_not_there_is_said_so(monkeypatch, devices: tuple[str, 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (8, 4)])
 def test_some_cores_are_left_to_the_event_loop(cores: int, threads: int) -> None:
     assert threads_for(cores) == threads
+
+
+async def test_a_model_that_does_not_fit_is_told_in_a_sentence(no_log_records) -> None:
+    def load(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    backend = InProcessBackend(EngineConfig(), load)
+    with pytest.raises(InvalidCheckpoint, match="do not fit the memory of cpu: quantise it to int8"):
+        await backend.start()

@@ -1,5 +1,6 @@
 """Whole steps through the kernels against the decoder's own forward in float64."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +16,8 @@ pytestmark = pytest.mark.cuda
 
 CHIPS = (90, 89)
 NUM_BLOCKS = 700
-NOISE = 2.0  # both errors are random; that of the kernels is half of the other as a rule
+NOISE = 1.5  # both errors are random; that of the kernels is half of the other as a rule
+LARGEST_ERROR = 0.5  # of one step, where channels are 20 times larger and attention has to choose
 
 
 @pytest.fixture(autouse=True)
@@ -43,11 +45,13 @@ def test_steps_are_as_close_to_float64_as_the_reference_in_16_bits(
     sequences.append(make_sequence(60, positions=multimodal_positions(60, [(7, 6, 8)])))
     give_blocks(sequences, NUM_BLOCKS)
 
+    errors: list[tuple[float, float]] = []
+
     def check(found: torch.Tensor, chunks: list[Chunk]) -> None:
         truth = reference_logits(exact, chunks, exact_cache)
         plain = relative_error(reference_logits(decoder, chunks, plain_cache), truth)
-        error = relative_error(found, truth)
-        assert error < NOISE * plain, (error, plain)
+        errors.append((relative_error(found, truth), plain))
+        assert errors[-1][0] < LARGEST_ERROR
 
     for has_digits in (True, False):
         for start, end in ((0.0, 0.5), (0.5, 1.0)):
@@ -62,6 +66,8 @@ def test_steps_are_as_close_to_float64_as_the_reference_in_16_bits(
     for rows in DECODE_BUCKETS:
         some = slice(0, min(rows, len(chunks)))
         check(steps.decode(sequences[some], rows), chunks[some])
+    ours, theirs = np.sqrt(np.square(errors).mean(axis=0))
+    assert ours < NOISE * theirs, errors
 
 
 @torch.inference_mode()
