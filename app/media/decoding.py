@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.errors import BodyTooLarge, InvalidAudio, InvalidImage
 from app.media.codecs.base64_text import is_too_long
 from app.media.sandbox.confinement import Limits, Posture
-from app.media.sandbox.messages import Job, Kind, Reply
+from app.media.sandbox.messages import PPM_HEADER, Job, Kind, Reply
 from app.media.sandbox.sandbox import FitSize, JobUsage, Sandbox
 from app.media.sandbox.shared_memory import Result, UnexpectedSize, create_file, take_result, write_all
 from app.media.sandbox.turns import Turns
@@ -24,6 +24,7 @@ from inference import AUDIO_SAMPLE_RATE, Audio, Image, ImageFit
 
 _MAX_PREFIX_CHARACTERS: Final = 200  # of a data URI
 _SMALL_BYTES: Final = 262_144  # copied on the event loop: a thread would take longer
+_HEADER_BYTES: Final = 64  # a PPM file's, at the most
 _PIXEL_BYTES: Final = 3
 _SAMPLE_BYTES: Final = 4
 
@@ -62,7 +63,7 @@ class MediaDecoder:
         self._settings = settings
         self._on_job = on_job
         self._turns = Turns(settings.decoding_processes, settings.max_waiting_files)
-        result_bytes = max(
+        result_bytes = _HEADER_BYTES + max(
             settings.max_image_pixels * _PIXEL_BYTES,
             settings.max_audio_seconds * AUDIO_SAMPLE_RATE * _SAMPLE_BYTES,
         )
@@ -138,7 +139,9 @@ class MediaDecoder:
         if reply.first * reply.second > stored_pixels:
             raise InvalidImage
         budget.pixels -= stored_pixels
-        return Image(np.frombuffer(result, np.uint8).reshape(reply.first, reply.second, 3))
+        header_bytes = len(PPM_HEADER % (reply.second, reply.first))
+        pixels = np.frombuffer(result, np.uint8, offset=header_bytes)
+        return Image(pixels.reshape(reply.first, reply.second, 3))
 
     async def audio(self, source: Source, budget: "MediaBudget") -> Audio:
         """A recording, mono at the models' sample rate.
@@ -229,12 +232,14 @@ async def _write_in_thread(file: int, data: bytes) -> None:
 
 
 def _take(kind: Kind, reply: Reply, result: int) -> Result:
-    is_image = kind == Kind.IMAGE
-    size = reply.first * reply.second * _PIXEL_BYTES if is_image else reply.first * _SAMPLE_BYTES
+    if kind == Kind.AUDIO:
+        size = reply.first * _SAMPLE_BYTES
+    else:
+        size = len(PPM_HEADER % (reply.second, reply.first)) + reply.first * reply.second * _PIXEL_BYTES
     try:
         return take_result(result, size)
     except UnexpectedSize:
-        raise InvalidImage() if is_image else InvalidAudio() from None
+        raise InvalidAudio() if kind == Kind.AUDIO else InvalidImage() from None
 
 
 async def _no_size(height: int, width: int) -> tuple[int, int]:

@@ -89,8 +89,10 @@ def _decode(image_class: type[ImageFile], data: bytes, max_pixels: int, fit: Fit
             image.draft(None, (size[0] * gap, size[1] * gap))
         image.load()
         _check_size(image.size, max_pixels)  # a frame of a GIF may be larger than its canvas
-        picture = _shrink(_PillowRows(image), size)
-    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+        picture: PillowImage.Image = image
+        if image.size != size or image.mode != "RGB" or image.has_transparency_data:
+            picture = _shrink(_PillowRows(image), size)
+        return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
 
 def _decode_heic(data: bytes, max_pixels: int, fit: Fit) -> PillowImage.Image:

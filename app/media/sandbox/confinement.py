@@ -29,7 +29,19 @@ _MAX_DESCRIPTORS: Final = 16
 
 # What decoders call once everything is imported: memory, threads of their own, files that are open already.
 _ALLOWED: Final = (
-    *("brk", "close", "exit", "exit_group", "fstat", "fsync", "ftruncate", "futex", "getcpu", "getpid"),
+    *(
+        "brk",
+        "close",
+        "exit",
+        "exit_group",
+        "fstat",
+        "fsync",
+        "ftruncate",
+        "futex",
+        "getcpu",
+        "getcwd",
+        "getpid",
+    ),
     *("getrandom", "gettid", "lseek", "madvise", "mremap", "munmap", "nanosleep", "clock_nanosleep"),
     *("clock_gettime", "clock_getres", "gettimeofday", "poll", "ppoll", "pread64", "pwrite64", "read"),
     *("readv", "recvfrom", "recvmsg", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask"),

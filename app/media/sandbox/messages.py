@@ -30,7 +30,7 @@ class Status(IntEnum):
     READY = 1  # `first` has a bit for each of the confinement's layers
     BEGUN = 2  # the job has arrived; what happens from here on is the file's doing
     ASK_SIZE = 3  # `first` and `second`: height and width of the upright picture; answered with a `Size`
-    DONE = 4  # height and width, or samples and 0
+    DONE = 4  # height and width of a PPM file in the result, or how many float32 samples it has, and 0
     REFUSED = 5  # `first`: the place in REFUSALS
 
 
@@ -84,6 +84,7 @@ class Reply:
         return cls(Status(status), first, second)
 
 
+PPM_HEADER: Final = b"P6\n%d %d\n255\n"  # width and height; three bytes a pixel follow
 SIZE: Final = struct.Struct("!QQ")  # height and width that a picture is shrunk to
 
 FORK: Final = b"F"  # to the fork server, with the socket of the new process

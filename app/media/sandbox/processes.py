@@ -20,7 +20,13 @@ _SOURCE: Final = Path(__file__).parents[3]
 _EXIT_SECONDS: Final = 5.0
 # All that a decoding process inherits: where libraries lie, and bounds on what they take for themselves.
 _INHERITED: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
-_FIXED: Final = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1"}
+_FIXED: Final = {
+    "LC_ALL": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "MALLOC_ARENA_MAX": "2",  # glibc's; one for each thread would count as memory
+    "MALLOC_MMAP_THRESHOLD_": str(16 * 1_048_576),  # smaller blocks come from memory that was touched before
+    "MALLOC_TRIM_THRESHOLD_": str(32 * 1_048_576),
+}
 
 logger = logging.getLogger(__name__)
 

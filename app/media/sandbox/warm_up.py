@@ -1,12 +1,14 @@
 """Decodes tiny files, so that decoders have imported what they import late: a confined process cannot."""
 
 import io
+import os
 import wave
 
 from PIL import Image as PillowImage
 
 from app.media.codecs.audio import decode_audio
 from app.media.codecs.image import decode_image
+from app.media.sandbox.decoding_process import write_pixels
 
 _RATE = 8_000  # Hz
 
@@ -20,7 +22,9 @@ def warm_up() -> None:
         ("P", "GIF"),
         ("RGB", "BMP"),
     ):
-        decode_image(_picture(mode, file_format), 64, lambda height, width: (4, 4))
+        picture = decode_image(_picture(mode, file_format), 64, lambda height, width: (4, 4))
+        with open(os.devnull, "wb") as file:
+            write_pixels(picture, file.fileno())
     decode_audio(_recording(), 1)
 
 
