@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import BodyTooLarge, InvalidAudio, InvalidImage
+from app.errors import AudioTooLong, BodyTooLarge, InvalidAudio, InvalidImage
 from app.media.codecs.base64_text import is_too_long
 from app.media.sandbox.confinement import Limits, Posture
 from app.media.sandbox.messages import PPM_HEADER, Job, Kind, Reply
@@ -136,7 +136,7 @@ class MediaDecoder:
 
         with budget.measure("decode image"):
             reply, result = await self._decode(Kind.IMAGE, source, max_pixels, budget.user_id, fit_size)
-        if reply.first * reply.second > stored_pixels:
+        if not 0 < reply.first * reply.second <= stored_pixels:
             raise InvalidImage
         budget.pixels -= stored_pixels
         header_bytes = len(PPM_HEADER % (reply.second, reply.first))
@@ -150,7 +150,9 @@ class MediaDecoder:
         `BodyTooLarge` for a string, and what `Upload.copy_to` raises.
         """
         with budget.measure("decode audio"):
-            _, result = await self._decode(Kind.AUDIO, source, budget.seconds, budget.user_id, _no_size)
+            reply, result = await self._decode(Kind.AUDIO, source, budget.seconds, budget.user_id, _no_size)
+        if reply.first > (budget.seconds + 1) * AUDIO_SAMPLE_RATE:
+            raise AudioTooLong
         samples = np.frombuffer(result, np.float32)
         bound_samples(samples)
         budget.seconds -= math.ceil(len(samples) / AUDIO_SAMPLE_RATE)

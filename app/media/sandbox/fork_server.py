@@ -34,7 +34,10 @@ def main(arguments: list[str]) -> None:
     warm_up()
     gc.collect()
     gc.freeze()  # what is shared stays untouched
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the gateway's to handle
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # sent to the whole service, which goes on decoding until it is drained
     with (
         socket.socket(fileno=descriptor) as control,
         contextlib.suppress(BrokenPipeError, ConnectionResetError),

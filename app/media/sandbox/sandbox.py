@@ -140,12 +140,14 @@ class Sandbox:
         """Raises `_ProcessDied` when the fork server does not live to make one."""
         first = asyncio.create_task(self._idle.get())
         gone = asyncio.create_task(self._server.gone.wait())
-        await asyncio.wait((first, gone), return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        if not first.done():
+        try:
+            await asyncio.wait((first, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not first.done():
+                raise _ProcessDied
+            return first.result()
+        finally:
             first.cancel()
-            raise _ProcessDied
-        return first.result()
+            gone.cancel()
 
     async def _begin(self, job: Job, file: int, result: int) -> DecodingProcess:
         """A process that has the job; those that died while they were idle are passed over.
@@ -196,8 +198,10 @@ class Sandbox:
             self._report(task)
         if self._is_closing:
             return
-        if ended.pid == 0 or not self._server.order():  # 0: processes cannot be made at the moment
-            self._repair_later()
+        if ended.pid == 0:  # processes cannot be made at the moment
+            asyncio.get_running_loop().call_later(self._next_backoff(), self._server.order)
+        else:
+            self._server.order()
 
     def _report(self, task: _Task) -> None:
         """Once both halves of it are known."""
@@ -223,6 +227,8 @@ class Sandbox:
             process.has_ended = True
         self._alive.clear()
         self._tasks.clear()
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
         if self._posture is not None and not self._is_closing:
             logger.error("the media fork server ended; it is started again")
             self._repair_later()
@@ -231,12 +237,15 @@ class Sandbox:
         if self._repair is None or self._repair.done():
             self._repair = asyncio.create_task(self._start_again(), name="media-sandbox")
 
+    def _next_backoff(self) -> float:
+        """None at first, then doubled each time until a file was decoded again."""
+        seconds = self._backoff_seconds
+        self._backoff_seconds = min(max(2 * seconds, _FIRST_BACKOFF_SECONDS), _LONGEST_BACKOFF_SECONDS)
+        return seconds
+
     async def _start_again(self) -> None:
         while True:
-            await asyncio.sleep(self._backoff_seconds)
-            self._backoff_seconds = min(
-                max(2 * self._backoff_seconds, _FIRST_BACKOFF_SECONDS), _LONGEST_BACKOFF_SECONDS
-            )
+            await asyncio.sleep(self._next_backoff())
             await self._server.aclose()
             self._server = self._new_server()
             try:

@@ -128,6 +128,26 @@ async def test_a_cancelled_request_kills_its_process():
         assert await it.works()
 
 
+async def test_a_signal_to_the_whole_service_leaves_decoding_alone():
+    """systemd sends SIGTERM to every process of a service, and the gateway then drains."""
+    async with decoding() as it:
+        task = asyncio.create_task(it.image(hostile_media.png(4_500, 4_500, 16, 6)))
+        process = await it.running_process()
+        for signalled in (it.fork_server(), process):
+            signalled.terminate()
+        assert await task == (4_500, 4_500, 3)
+        assert await it.works()
+
+
+async def test_a_fork_server_without_room_for_descriptors_is_started_again():
+    async with decoding(decoding_processes=1) as it:
+        first = it.fork_server()
+        first.rlimit(psutil.RLIMIT_NOFILE, (3, 3))  # none left for the socket of a process
+        for _ in range(3):
+            assert await it.works()
+        assert it.fork_server().pid != first.pid
+
+
 async def test_closing_kills_what_runs():
     async with decoding() as it:
         task = asyncio.create_task(it.image(SLOW))
