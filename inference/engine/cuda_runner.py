@@ -215,7 +215,7 @@ class CudaRunner(ModelRunner):
         long_step = self._prefill_step(LONGEST_STEP, 1, is_short=False).launches()
         all_launches = [launch for step in steps.values() for each in step.values() for launch in each]
         started = time.monotonic()
-        count = compile_kernels([*all_launches, *long_step], self._device)
+        count = compile_kernels([*all_launches, *long_step])
         compiled = time.monotonic()
         for rows in (PREFILL_BUCKETS[-1] + 1, LONGEST_STEP):  # cuBLAS chooses by the number of rows
             run(self._prefill_step(rows, 1, is_short=False).launches())

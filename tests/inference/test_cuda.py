@@ -184,6 +184,13 @@ async def test_the_cache_lies_on_the_workers_own_device(open_backend, cuda_devic
         assert max(grown) - min(grown) < ALLOCATOR_BYTES
 
 
+async def test_collections_of_garbage_pass_over_what_the_start_has_made(open_backend, cuda_devices) -> None:
+    gc.unfreeze()
+    async with open_backend(cuda_devices):
+        assert gc.get_freeze_count() > 100_000
+    gc.unfreeze()
+
+
 async def test_every_device_says_how_full_and_how_busy_it_is(open_backend, cuda_devices) -> None:
     async with open_backend(cuda_devices) as backend:
         measured = backend.device_loads()

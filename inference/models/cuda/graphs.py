@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,20 +15,24 @@ COMPILE_THREADS = 16  # at most; each waits for the assembler, a process of its 
 
 # Entering a capture synchronises the device, which would break the capture of another worker's thread.
 _capturing = threading.Lock()
+# Triton imports what launches a kernel as an extension module, all of them under one name: two threads at a
+# time have got each other's.
+_loading = threading.Lock()
 
 
-def compile_kernels(launches: Iterable[Launch], device: torch.device) -> int:
+def compile_kernels(launches: Iterable[Launch]) -> int:
     """Compiles what the launches need, each kernel once, several at a time, and loads it.
 
     Returns how many.
     """
     kernels = {launch.key(): launch for launch in launches if isinstance(launch, KernelLaunch)}
     threads = min(COMPILE_THREADS, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads, initializer=torch.cuda.set_device, initargs=(device,)) as pool:
-        with triton.AsyncCompileMode(pool):
-            for launch in kernels.values():
-                launch.compile_here()
-        deque(pool.map(KernelLaunch.load, kernels.values()), maxlen=0)
+    with ThreadPoolExecutor(threads) as pool, triton.AsyncCompileMode(pool):
+        for launch in kernels.values():
+            launch.compile_here()
+    with _loading:
+        for launch in kernels.values():
+            launch.load()
     return len(kernels)
 
 
