@@ -12,6 +12,7 @@ from inference.models.layers import Int8Linear
 AMPERE = (8, 0)
 MIN_HEAD_DIM = 32  # int8 columns of a product on tensor cores
 MAX_HEAD_DIM = 256
+MAX_INDEX = 2**31 - 1  # kernels count weights in 32 bits
 
 
 def missing_support(decoder: object, device: torch.device) -> str | None:
@@ -41,6 +42,9 @@ def unsupported_shape(decoder: Decoder) -> str | None:
         return f"heads of {config.head_dim} dimensions"
     if not _is_power_of_2(pairs):
         return f"{pairs} rotary pairs"
+    widest = max(fused, 2 * config.intermediate_size, config.vocab_size)
+    if widest * max(config.hidden_size, config.intermediate_size) > MAX_INDEX:
+        return "a matrix of more than 2,147,483,647 weights"
     sizes = (width, fused, config.hidden_size, config.intermediate_size, config.vocab_size)
     odd = [size for size in sizes if size % MIN_COLUMNS]
     return f"a width of {odd[0]}, no multiple of {MIN_COLUMNS}" if odd else None
