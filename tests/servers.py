@@ -72,9 +72,9 @@ class RedisServer:
         with redis.Redis.from_url(self.url) as client:
             client.flushall()
 
-    def stop(self) -> None:
+    def stop(self, stop_signal: signal.Signals = signal.SIGKILL) -> None:
         if self._process is not None:
-            stop_process(self._process, signal.SIGKILL)
+            stop_process(self._process, stop_signal)
             self._process = None
 
 
@@ -161,9 +161,10 @@ class PostgresServer:
         with ThreadPoolExecutor(1) as executor:  # an asynchronous test's own loop is busy calling us
             executor.submit(asyncio.run, execute()).result()
 
-    def stop(self) -> None:
+    def stop(self, stop_signal: signal.Signals = signal.SIGQUIT) -> None:
+        """SIGQUIT is PostgreSQL's immediate shutdown, SIGINT its fast one."""
         if self._process is not None:
-            stop_process(self._process, signal.SIGQUIT)  # PostgreSQL's immediate shutdown
+            stop_process(self._process, stop_signal)
             self._process = None
 
 

@@ -95,6 +95,11 @@ class BoundedHTTPProtocol(HttpToolsProtocol):
         self._is_in_head = True
         super().on_message_complete()
 
+    @property
+    def awaits_request(self) -> bool:
+        """Whether a request is due: the first one of a connection, or one whose head has begun."""
+        return self.cycle is None or (self._is_in_head and self._pending_bytes > 0)
+
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 

@@ -37,6 +37,8 @@ from inference import InferenceError
 
 KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy keeps idle connections to us, or it answers 502
 BACKLOG: Final = 2048
+ARRIVAL_SECONDS: Final = 1.0  # for requests of clients that had connected before the gateway was stopped
+POLL_SECONDS: Final = 0.01
 LAST_WORDS_SECONDS: Final = 2.0  # for the errors of calls that were not finished when it has drained
 GARBAGE_THRESHOLD: Final = 20_000  # allocations between two searches of the young; 700 is for scripts
 DEMO_USER: Final = "demo"
@@ -112,9 +114,10 @@ def _spare_long_lived_objects() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Prints `start_words` once it can be reached; ends calls, each with its last words, when it has drained.
+    """Prints `start_words` once it can be reached.
 
-    uvicorn itself would cut them off.
+    Stopped, it serves whoever has connected, and ends calls that outlast the drain with last words.
+    uvicorn itself would cut both off.
     """
 
     start_words = ""
@@ -128,13 +131,31 @@ class _Server(uvicorn.Server):
         end_calls = partial(self.running_calls.end_all, ShuttingDown)
         timer = asyncio.get_running_loop().call_later(self._drain_seconds, end_calls)
         try:
+            await self._stop_listening(sockets or [])
             await super().shutdown(sockets)
         finally:
             timer.cancel()
 
+    async def _stop_listening(self, sockets: list[socket.socket]) -> None:
+        """Accepts connections that are already made, and waits for their requests."""
+        for _ in range(2):  # one turn of the event loop accepts, the next one reads
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        for listener in sockets:
+            listener.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ARRIVAL_SECONDS):
+                while any(map(_awaits_request, self.server_state.connections)):  # noqa: ASYNC110 - no event
+                    await asyncio.sleep(POLL_SECONDS)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         _say(self.start_words)
+
+
+def _awaits_request(connection: object) -> bool:
+    return isinstance(connection, BoundedHTTPProtocol) and connection.awaits_request
 
 
 async def _start_words(serving: Serving, listener: socket.socket, database: Database) -> str:

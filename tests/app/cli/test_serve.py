@@ -1,6 +1,7 @@
 """`gateway serve` as a process: its words, its stop, and the sentences when it cannot start."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -10,9 +11,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class Server:
 def serve(own_settings: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
     """Starts `gateway serve ARGUMENTS…` on a free port; keywords are settings."""
     started: list[subprocess.Popen[str]] = []
-    with ExitStack() as terminals:
+    with contextlib.ExitStack() as terminals:
 
         def serve(
             *arguments: str, until: str = "  issue a token", on_terminal: bool = False, **settings: str
@@ -195,6 +196,28 @@ def test_sigterm_lets_a_running_stream_finish(serve: Serve, run: Run, tmp_path: 
     assert "event: done" in rest
     assert server.process.wait(SECONDS) == 0
     assert count_usage(tmp_path / "data") == 1
+
+
+def test_requests_on_connections_made_before_sigterm_are_served(serve: Serve) -> None:
+    server = serve()
+    url = httpx.URL(server.url)
+    address = (url.host, url.port)
+    connections = [socket.create_connection(address) for _ in range(20)]
+    half, *others = connections
+    half.sendall(b"GET /healthz HTTP/1.1\r\n")
+    server.process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(ConnectionRefusedError):
+        while True:
+            connections.append(socket.create_connection(address))
+            time.sleep(0.01)  # more would overflow the queue of a busy machine
+    half.sendall(b"Host: a\r\nConnection: close\r\n\r\n")
+    for connection in others:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    for connection in (half, *others):
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    for connection in connections:
+        connection.close()
+    assert server.process.wait(SECONDS) == 0
 
 
 def test_calls_that_outlast_the_drain_end_with_an_error_and_not_with_a_cut(
