@@ -96,7 +96,7 @@ def hostile_file(gateway: GatewayProcess, token: str, name: str) -> Fault:
     async def start() -> None:
         await attack.start(gateway.port, token)
 
-    return Fault(name, start, attack.stop, seconds=6.0, is_short=name in IN_SHORT_FORM)
+    return Fault(name, start, attack.stop, is_short=name in IN_SHORT_FORM)
 
 
 FAMILY: Final = Family("media", "Hostile media, sent by one user without pause", open_site)

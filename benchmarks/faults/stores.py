@@ -76,8 +76,8 @@ def of_server(name: str, server: Server, proxy: Proxy, polite: signal.Signals, n
     return [
         Fault(f"{name} stopped", kill(server, polite), start(server), note=note),
         Fault(f"{name} killed", kill(server), start(server), note=note),
-        Fault(f"{name} slow ({SLOW_SECONDS * 1_000:.0f} ms each way)", slow_down, speed_up, 6.0, note=note),
-        Fault(f"{name} frozen", freeze(proxy), thaw(proxy), 6.0, note=note),
+        Fault(f"{name} slow ({SLOW_SECONDS * 1_000:.0f} ms each way)", slow_down, speed_up, note=note),
+        Fault(f"{name} frozen", freeze(proxy), thaw(proxy), note=note),
     ]
 
 
