@@ -7,6 +7,7 @@ layers and one for the head; longer ones are launched one kernel at a time.
 import logging
 import time
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -86,7 +87,8 @@ class CudaRunner(ModelRunner):
         self._drawn = [
             torch.zeros(max(sequences, 1), dtype=torch.int32, pin_memory=True) for _ in range(STAGINGS)
         ]
-        self._drawn_rows: dict[Sequence, int] = {}
+        # Weak, since an engine without work would keep the last prompts and their pictures.
+        self._drawn_rows: WeakKeyDictionary[Sequence, int] = WeakKeyDictionary()
         self._graphs = self._capture()
 
     @torch.inference_mode()
@@ -147,7 +149,9 @@ class CudaRunner(ModelRunner):
         drawn[start : start + count].copy_(self._buffers.tokens[:count], non_blocking=True)
 
     def _flight(self, chunks: list[Chunk], sampled: list[int], drawn: Tensor) -> Flight:
-        self._drawn_rows = {chunks[index].sequence: row for row, index in enumerate(sampled)}
+        self._drawn_rows.clear()
+        for row, index in enumerate(sampled):
+            self._drawn_rows[chunks[index].sequence] = row
         tokens: list[int | None] = [None] * len(chunks)
         if not sampled:
             return Flight(chunks, lambda: tokens)

@@ -1,6 +1,6 @@
 """Writes what a step needs into pinned memory, and copies it to the device in one piece."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ class StepStaging:
         self._floats: NDArray[np.float32] = self._numbers.view(np.float32)
         self._copied: torch.cuda.Event | None = None
 
-    def write_decode(self, chunks: list[Chunk], rows: int, drawn_rows: dict[Sequence, int]) -> None:
+    def write_decode(self, chunks: list[Chunk], rows: int, drawn_rows: Mapping[Sequence, int]) -> None:
         """One token of each sequence, in a bucket of `rows`. An id that is not known yet is given as the
         row that `drawn_rows` says it was drawn in by the step before."""
         self._wait()
