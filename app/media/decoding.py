@@ -5,14 +5,14 @@ import math
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import AudioTooLong, BodyTooLarge, InvalidAudio, InvalidImage
+from app.errors import AudioTooLong, BodyTooLarge, InvalidAudio, InvalidImage, ServiceUnavailable
 from app.media.codecs.base64_text import is_too_long
 from app.media.sandbox.confinement import Limits, Posture
 from app.media.sandbox.messages import PPM_HEADER, Job, Kind, Reply
@@ -127,16 +127,19 @@ class MediaDecoder:
         `BodyTooLarge` for a string, and what `Upload.copy_to` raises.
         """
         max_pixels = min(self._settings.max_image_pixels, budget.pixels)
-        stored_pixels = 0
+        stored_pixels = most_pixels = 0
 
         async def fit_size(height: int, width: int) -> tuple[int, int]:
-            nonlocal stored_pixels
+            nonlocal most_pixels, stored_pixels
             stored_pixels = height * width
-            return (height, width) if budget.image_fit is None else budget.image_fit.size(height, width)
+            if budget.image_fit is not None:
+                height, width = budget.image_fit.size(height, width)
+            most_pixels = min(stored_pixels, height * width)
+            return height, width
 
         with budget.measure("decode image"):
             reply, result = await self._decode(Kind.IMAGE, source, max_pixels, budget.user_id, fit_size)
-        if not 0 < reply.first * reply.second <= stored_pixels:
+        if not 0 < reply.first * reply.second <= most_pixels:
             raise InvalidImage
         budget.pixels -= stored_pixels
         header_bytes = len(PPM_HEADER % (reply.second, reply.first))
@@ -195,15 +198,16 @@ def bound_samples(samples: NDArray[np.float32]) -> None:
 
 @contextmanager
 def _files() -> Iterator[tuple[int, int]]:
-    file = create_file()
-    try:
-        result = create_file()
+    """Raises `ServiceUnavailable` when there are no descriptors left."""
+    with ExitStack() as stack:
         try:
-            yield file, result
-        finally:
-            os.close(result)
-    finally:
-        os.close(file)
+            file = create_file()
+            stack.callback(os.close, file)
+            result = create_file()
+            stack.callback(os.close, result)
+        except OSError:
+            raise ServiceUnavailable("Media cannot be decoded at the moment. Try again shortly.") from None
+        yield file, result
 
 
 async def _copy(source: Source, file: int) -> int:

@@ -6,6 +6,7 @@ Each layer is applied where the kernel has it; `Posture` says which ones hold.
 import contextlib
 import ctypes
 import errno
+import mmap
 import os
 import resource
 import signal
@@ -20,6 +21,7 @@ if sys.platform == "linux":
 
 _CLONE_THREAD: Final = 0x10000
 _PROT_EXEC: Final = 4
+_MAP_TYPE: Final = 3
 _AT_EMPTY_PATH: Final = 0x1000
 _PR_SET_PDEATHSIG: Final = 1
 _NICENESS: Final = (
@@ -156,8 +158,12 @@ def _allowed_system_calls() -> "seccompy.Filter":
     for name in _ALLOWED:
         with contextlib.suppress(ValueError, KeyError, OSError):  # not on this processor
             allowed.allow(seccompy.syscall_nr(name))
-    for name in ("mmap", "mprotect"):  # no new code
-        allowed.allow(name, args=[ArgCmp(2, CmpOp.MASKED_EQ, 0, mask=_PROT_EXEC)])
+    no_new_code = ArgCmp(2, CmpOp.MASKED_EQ, 0, mask=_PROT_EXEC)
+    private = ArgCmp(
+        3, CmpOp.MASKED_EQ, mmap.MAP_PRIVATE, mask=_MAP_TYPE
+    )  # the bound on memory counts no other
+    allowed.allow("mmap", args=[no_new_code, private])
+    allowed.allow("mprotect", args=[no_new_code])
     allowed.allow("clone", args=[ArgCmp(0, CmpOp.MASKED_EQ, _CLONE_THREAD, mask=_CLONE_THREAD)])
     allowed.errno("clone3", errno.ENOSYS)  # its flags cannot be checked; the C library falls back to clone
     allowed.allow("newfstatat", args=[ArgCmp(3, CmpOp.EQ, _AT_EMPTY_PATH)])

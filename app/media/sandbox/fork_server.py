@@ -34,21 +34,25 @@ def main(arguments: list[str]) -> None:
     warm_up()
     gc.collect()
     gc.freeze()  # what is shared stays untouched
+    # Sent to every process of a service, which goes on decoding until it is drained.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # sent to the whole service, which goes on decoding until it is drained
+        signal.signal(number, signal.SIG_IGN)
     with (
         socket.socket(fileno=descriptor) as control,
         contextlib.suppress(BrokenPipeError, ConnectionResetError),
     ):
-        _Server(control, lambda gateway: decoding_process.run(gateway, confinement)).serve()
+        server = _Server(control, lambda gateway: decoding_process.run(gateway, confinement))
+        try:
+            server.serve()
+        finally:
+            server.end()
 
 
 class _Server:
     def __init__(self, control: socket.socket, run: Callable[[socket.socket], None]) -> None:
         self._control = control
         self._run = run
+        self._children: set[int] = set()
 
     def serve(self) -> None:
         """Returns when the gateway closed its end of the control socket."""
@@ -69,6 +73,13 @@ class _Server:
                     elif not self._take_order():
                         return
 
+    def end(self) -> None:
+        """Kills what is left, and waits for it: nobody else would."""
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._children:
+            os.waitpid(pid, 0)
+
     def _take_order(self) -> bool:
         """Makes the process that is asked for. Returns False when the gateway is gone."""
         order, descriptors, _, _ = socket.recv_fds(self._control, len(FORK), 1)
@@ -86,6 +97,8 @@ class _Server:
             _close_all_but(descriptor)
             self._run(socket.socket(fileno=descriptor))
         os.close(descriptor)
+        if pid > 0:
+            self._children.add(pid)
         self._announce(max(pid, 0))
         return True
 
@@ -107,6 +120,7 @@ class _Server:
                 return
             if pid == 0:
                 return
+            self._children.discard(pid)
             number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
             peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
             notice = Ended(pid, number, peak_bytes, usage.ru_utime + usage.ru_stime)

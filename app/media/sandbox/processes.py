@@ -33,24 +33,28 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class DecodingProcess:
-    """Made by `ForkServer`; closed by whoever took it."""
+    """Made by `ForkServer`; closed by `Sandbox`."""
 
     pid: int
     descriptor: int  # of the process, or -1 where the system has none
     gateway: socket.socket
-    has_ended: bool = False
+    end: "asyncio.Future[Ended | None]"  # None: the fork server ended first, and this process with it
 
     def close(self) -> None:
-        """Kills the process, whatever it does."""
+        """Kills the process, whatever it does. Not for one whose reply somebody awaits: use `kill`."""
+        self.kill()
         self.gateway.close()
-        with contextlib.suppress(ProcessLookupError):
-            if self.descriptor >= 0:
-                signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
-            elif not self.has_ended:
-                os.kill(self.pid, signal.SIGKILL)
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+    def kill(self) -> None:
+        """Whoever awaits a reply then reads the end of the socket."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.descriptor >= 0:
+                signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
+            elif not self.end.done():
+                os.kill(self.pid, signal.SIGKILL)
 
 
 class ForkServer:
@@ -86,19 +90,27 @@ class ForkServer:
         asyncio.get_running_loop().add_reader(ours.fileno(), self._read)
 
     def order(self) -> bool:
-        """Asks for one more process. Returns False when the server is gone."""
+        """Asks for one more process. Returns False where that is not possible at the moment."""
         if self._control is None:
             return False
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError:  # no descriptors left at the moment
+            return False
         with theirs:
             try:
+                ours.setblocking(False)
                 socket.send_fds(self._control, [FORK], [theirs.fileno()])
             except OSError:
                 ours.close()
                 return False
         self._ordered.append(ours)
         return True
+
+    @property
+    def ordered(self) -> int:
+        """How many processes are on their way."""
+        return len(self._ordered)
 
     async def aclose(self) -> None:
         """Ends the server and with it every process that is left."""
@@ -133,7 +145,8 @@ class ForkServer:
             gateway.close()
             self._on_ended(Ended(0, 0, 0, 0.0))
         else:
-            self._on_forked(DecodingProcess(forked.pid, descriptor, gateway))
+            end = asyncio.get_running_loop().create_future()
+            self._on_forked(DecodingProcess(forked.pid, descriptor, gateway, end))
 
     def _disconnect(self) -> None:
         if self._control is not None:

@@ -6,8 +6,11 @@ process, the next file gets a fresh one.
 
 import asyncio
 import logging
+import os
+import signal
 import socket
 import struct
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -20,6 +23,10 @@ from app.media.sandbox.processes import DecodingProcess, ForkServer
 _FIRST_BACKOFF_SECONDS: Final = 0.1
 _LONGEST_BACKOFF_SECONDS: Final = 10.0
 _START_SECONDS: Final = 60.0
+_END_SECONDS: Final = 5.0  # until the fork server says how a process ended
+_ATTEMPTS: Final = 2
+_CPU_SHARE: Final = 0.9  # of its bound: below, no limit of ours killed a process
+_NOT_NOW: Final = "Media cannot be decoded at the moment. Try again shortly."
 _NO_PROCESS: Final = "media cannot be decoded: no child process could be started"
 
 Outcome = Literal["decoded", "refused", "died", "timed_out", "abandoned"]
@@ -30,15 +37,6 @@ logger = logging.getLogger(__name__)
 
 class SandboxUnavailable(Exception):
     """No decoding process could be made."""
-
-
-@dataclass(slots=True, eq=False)
-class _Task:
-    """One file's time in its process: how it came out and how the process ended, whichever is known first."""
-
-    kind: Kind
-    outcome: Outcome | None = None
-    ended: Ended | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +64,12 @@ class Sandbox:
         self._wall_seconds = wall_seconds
         self._on_job = on_job
         self._server = self._new_server()
-        self._idle: asyncio.Queue[DecodingProcess] = asyncio.Queue()
         self._alive: dict[int, DecodingProcess] = {}
-        self._tasks: dict[int, _Task] = {}  # by process
+        self._idle: deque[DecodingProcess] = deque()
+        self._has_idle = asyncio.Event()
         self._posture: Posture | None = None
         self._backoff_seconds = 0.0
+        self._refill: asyncio.TimerHandle | None = None
         self._repair: asyncio.Task[None] | None = None
         self._is_closing = False
 
@@ -82,9 +81,10 @@ class Sandbox:
     async def start(self) -> None:
         """Starts the fork server, which imports the decoders by itself. Raises `SandboxUnavailable`."""
         try:
-            await self._launch()
+            await self._server.start()
         except OSError as error:
             raise SandboxUnavailable(_NO_PROCESS) from error
+        self._fill()
 
     async def wait_until_ready(self) -> None:
         """Raises `SandboxUnavailable`."""
@@ -95,28 +95,44 @@ class Sandbox:
         except (TimeoutError, _ProcessDied) as error:
             await self.aclose()
             raise SandboxUnavailable(_NO_PROCESS) from error
-        self._discard(process)
+        process.close()
         logger.info("media sandbox is ready", extra={"posture": self._posture})
 
     async def aclose(self) -> None:
         """Kills what still runs."""
         self._is_closing = True
+        if self._refill is not None:
+            self._refill.cancel()
         if self._repair is not None:
             self._repair.cancel()
             await asyncio.wait([self._repair])
-        for process in self._alive.values():
-            process.close()
-        self._alive.clear()
+        self._end_all()
         await self._server.aclose()
 
     async def run(self, job: Job, file: int, result: int, fit_size: FitSize) -> Reply:
         """Returns the reply DONE. `file` and `result` are descriptors; `result` then holds what was decoded.
 
-        Cancelling it kills the process. Raises what the file is refused with, `InvalidImage` and
-        `InvalidAudio` also for a file that kills its process or takes too long, and `ServiceUnavailable`.
+        Cancelling it kills the process. A process that ends by no fault of its file is replaced, once.
+
+        Raises what the file is refused with, `InvalidImage` and `InvalidAudio` also for a file that kills its
+        process or takes too long, and `ServiceUnavailable`.
         """
+        for _ in range(_ATTEMPTS):
+            if self._is_closing:
+                break
+            os.ftruncate(result, 0)
+            os.lseek(result, 0, os.SEEK_SET)
+            reply = await self._try(job, file, result, fit_size)
+            if reply is None:
+                continue
+            if reply.status == Status.DONE:
+                return reply
+            raise _refusal(reply, job.kind)
+        raise ServiceUnavailable(_NOT_NOW)
+
+    async def _try(self, job: Job, file: int, result: int, fit_size: FitSize) -> Reply | None:
+        """Returns None when the process ended by no fault of its file."""
         process = await self._begin(job, file, result)
-        task = self._tasks[process.pid] = _Task(job.kind)
         outcome: Outcome = "abandoned"
         try:
             async with asyncio.timeout(self._wall_seconds):
@@ -125,20 +141,31 @@ class Sandbox:
         except TimeoutError:
             outcome = "timed_out"
             raise _undecodable(job.kind) from None
-        except (_ProcessDied, ValueError, struct.error):
+        except _ProcessDied:
+            if await self._was_killed_by_others(process):
+                return None
+            outcome = "died"
+            raise _undecodable(job.kind) from None
+        except (ValueError, struct.error):  # no reply of ours: somebody else speaks
             outcome = "died"
             raise _undecodable(job.kind) from None
         finally:
-            task.outcome = outcome
-            self._discard(process)
-            self._report(task)
-        if reply.status == Status.DONE:
-            return reply
-        raise _refusal(reply, job.kind)
+            process.close()
+            process.end.add_done_callback(lambda end: self._report(job.kind, outcome, end.result()))
+        return reply
+
+    async def _was_killed_by_others(self, process: DecodingProcess) -> bool:
+        """Whether the fork server died, or the system killed the process below its limits."""
+        await asyncio.wait([process.end], timeout=_END_SECONDS)
+        ended = process.end.result() if process.end.done() else None
+        if ended is None:
+            return True
+        is_killed = ended.signal == signal.SIGKILL
+        return is_killed and ended.cpu_seconds < _CPU_SHARE * self._limits.cpu_seconds
 
     async def _first_process(self) -> DecodingProcess:
         """Raises `_ProcessDied` when the fork server does not live to make one."""
-        first = asyncio.create_task(self._idle.get())
+        first = asyncio.create_task(self._next_idle())
         gone = asyncio.create_task(self._server.gone.wait())
         try:
             await asyncio.wait((first, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -149,6 +176,12 @@ class Sandbox:
             first.cancel()
             gone.cancel()
 
+    async def _next_idle(self) -> DecodingProcess:
+        while not self._idle:
+            self._has_idle.clear()
+            await self._has_idle.wait()
+        return self._idle.popleft()
+
     async def _begin(self, job: Job, file: int, result: int) -> DecodingProcess:
         """A process that has the job; those that died while they were idle are passed over.
 
@@ -157,85 +190,87 @@ class Sandbox:
         try:
             async with asyncio.timeout(self._wall_seconds):
                 while True:
-                    process = await self._idle.get()
+                    process = await self._next_idle()
                     try:
                         self._posture = await _read_posture(process)
                         await _hand_over(process, job, file, result)
                     except _ProcessDied:
-                        self._discard(process)
+                        process.close()
                     except BaseException:
-                        self._discard(process)
+                        process.close()
                         raise
                     else:
                         self._backoff_seconds = 0.0
                         return process
         except TimeoutError:
-            raise ServiceUnavailable("Media cannot be decoded at the moment. Try again shortly.") from None
+            raise ServiceUnavailable(_NOT_NOW) from None
 
     def _new_server(self) -> ForkServer:
         return ForkServer(self._limits, self._on_forked, self._on_ended, self._on_gone)
 
-    async def _launch(self) -> None:
-        await self._server.start()
-        for _ in range(self._count):
-            self._server.order()
+    def _fill(self) -> None:
+        """Orders the processes that are missing; tries again later where that is not possible now."""
+        self._refill = None
+        while len(self._alive) + self._server.ordered < self._count:
+            if not self._server.order():
+                self._fill_later()
+                return
 
-    def _discard(self, process: DecodingProcess) -> None:
-        """Its place is filled when the fork server says that it has ended."""
-        process.close()
+    def _fill_later(self) -> None:
+        if self._refill is None and not self._is_closing:
+            self._refill = asyncio.get_running_loop().call_later(self._next_backoff(), self._fill)
 
     def _on_forked(self, process: DecodingProcess) -> None:
         self._alive[process.pid] = process
-        self._idle.put_nowait(process)
+        self._idle.append(process)
+        self._has_idle.set()
 
     def _on_ended(self, ended: Ended) -> None:
+        """`ended.pid` 0: a process could not be made."""
         process = self._alive.pop(ended.pid, None)
         if process is not None:
-            process.has_ended = True
-        task = self._tasks.pop(ended.pid, None)
-        if task is not None:
-            task.ended = ended
-            self._report(task)
-        if self._is_closing:
-            return
-        if ended.pid == 0:  # processes cannot be made at the moment
-            asyncio.get_running_loop().call_later(self._next_backoff(), self._server.order)
-        else:
-            self._server.order()
+            process.end.set_result(ended)
+        if process is None or process in self._idle:  # memory may be short: not at once again
+            if process is not None:
+                self._idle.remove(process)
+                process.close()
+            self._fill_later()
+        elif not self._is_closing:
+            self._fill()
 
-    def _report(self, task: _Task) -> None:
-        """Once both halves of it are known."""
-        outcome, ended = task.outcome, task.ended
-        if outcome is None or ended is None:
-            return
+    def _report(self, kind: Kind, outcome: Outcome, ended: Ended | None) -> None:
+        """`ended` None: the fork server ended first, and nobody knows what the process used."""
+        ended = ended or Ended(0, 0, 0, 0.0)
         if outcome in ("died", "timed_out"):
             logger.warning(
                 "a decoding process was lost to its file",
                 extra={
-                    "kind": task.kind.name.lower(),
+                    "kind": kind.name.lower(),
                     "outcome": outcome,
                     "signal": ended.signal,
                     "cpu_seconds": round(ended.cpu_seconds, 3),
                     "peak_mib": ended.peak_bytes >> 20,
                 },
             )
-        self._on_job(JobUsage(task.kind, outcome, ended.peak_bytes, ended.cpu_seconds))
+        self._on_job(JobUsage(kind, outcome, ended.peak_bytes, ended.cpu_seconds))
 
     def _on_gone(self) -> None:
         """The fork server died, and its children with it."""
-        for process in self._alive.values():
-            process.has_ended = True
-        self._alive.clear()
-        self._tasks.clear()
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
-        if self._posture is not None and not self._is_closing:
-            logger.error("the media fork server ended; it is started again")
-            self._repair_later()
-
-    def _repair_later(self) -> None:
+        self._end_all()
+        if self._posture is None or self._is_closing:
+            return
+        logger.error("the media fork server ended; it is started again")
         if self._repair is None or self._repair.done():
             self._repair = asyncio.create_task(self._start_again(), name="media-sandbox")
+
+    def _end_all(self) -> None:
+        for process in self._idle:
+            process.close()
+        for process in self._alive.values():
+            process.kill()
+            process.end.set_result(None)
+        self._alive.clear()
+        self._idle.clear()
 
     def _next_backoff(self) -> float:
         """None at first, then doubled each time until a file was decoded again."""
@@ -249,10 +284,11 @@ class Sandbox:
             await self._server.aclose()
             self._server = self._new_server()
             try:
-                await self._launch()
+                await self._server.start()
             except OSError:
                 logger.exception("the media fork server could not be started")
             else:
+                self._fill()
                 return
 
 
@@ -273,14 +309,14 @@ async def _converse(process: DecodingProcess, job: Job, fit_size: FitSize) -> Re
         reply = await _read_reply(process)
         if reply.status == Status.ASK_SIZE:
             if not 0 < reply.first * reply.second <= job.bound:
-                raise _ProcessDied
+                raise ValueError("a picture larger than its bound")
             size = await fit_size(reply.first, reply.second)
             await asyncio.get_running_loop().sock_sendall(process.gateway, SIZE.pack(*size))
             reply = await _read_reply(process)
     except OSError as error:
         raise _ProcessDied from error
     if reply.status not in (Status.DONE, Status.REFUSED):
-        raise _ProcessDied
+        raise ValueError("a status that does not belong here")
     return reply
 
 

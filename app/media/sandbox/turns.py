@@ -78,10 +78,11 @@ class Turns:
             raise
 
     def _forget(self, user_id: str, waiter: _Waiter) -> None:
-        of_user = self._waiting[user_id]
-        of_user.remove(waiter)
+        of_user = self._waiting.get(user_id, deque())
+        if waiter in of_user:
+            of_user.remove(waiter)
         if not of_user:
-            del self._waiting[user_id]
+            self._waiting.pop(user_id, None)
 
     def _give_back(self, user_id: str) -> None:
         self._held[user_id] -= 1
@@ -102,8 +103,10 @@ class Turns:
                 if self._may_have_place(user_id):
                     waiter = self._waiting[user_id][0]
                     self._forget(user_id, waiter)
+                    is_given = True
+                    if waiter.future.cancelled():  # its task has not run since
+                        continue
                     if user_id in self._waiting:
                         self._waiting.move_to_end(user_id)
                     self._held[user_id] += 1
                     waiter.future.set_result(None)
-                    is_given = True

@@ -15,8 +15,11 @@ def plain_audio(data: bytes) -> tuple[MediaFormat, bytes]:
 
     Raises `InvalidAudio`.
     """
-    data = without_id3(data)
-    media_format = sniff(data)
+    plain = without_id3(data)
+    media_format = sniff(plain)
+    if media_format is None and 0 < len(plain) < len(data):
+        media_format = "mp3"  # other tags, or a size that is wrong: FFmpeg searches for the first frame
+    data = plain
     match media_format:
         case "m4a":
             check_mp4(data)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 MAX_BOXES: Final = 20_000  # a recording in pieces of a second has six for each
 _CONTAINERS: Final = frozenset(
     {*(b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf", b"mvex", b"udta", b"meta")}
-    | {b"iprp", b"ipco", b"ilst"}
+    | {b"iprp", b"ipco", b"ilst", b"dinf", b"tref"}
 )
 _MAX_DEPTH: Final = 12
 

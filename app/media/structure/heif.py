@@ -13,6 +13,7 @@ MAX_PROPERTIES: Final = 2_000
 MAX_AVIF_PIXELS: Final = 24_000_000  # 12 bytes a pixel while Pillow decodes
 MAX_TILE_EXCESS: Final = 2.0  # coded pixels of a grid to those shown: tiles overhang on two sides
 _SMALL_PIXELS: Final = 1_048_576  # tiles of this many pixels in all cost little, however they overhang
+_MOST_OF_TONE_MAP: Final = 2
 _SPS: Final = 33  # NAL unit type of HEVC's sequence parameter set
 
 
@@ -53,7 +54,10 @@ def _item_count(data: bytes, box: Box) -> int:
 
 
 def _grid_tiles(data: bytes) -> int:
-    """The largest number of pictures that one item is derived from (`dimg` references)."""
+    """The largest number of pictures that one item is derived from (`dimg` references), if it is a grid.
+
+    Tone maps are derived from two, of different sizes.
+    """
     most = 0
     for box in walk_boxes(data):
         if box.name != b"iref":
@@ -68,7 +72,7 @@ def _grid_tiles(data: bytes) -> int:
                 begin = at + 8 + id_bytes
                 most = max(most, int.from_bytes(data[begin : begin + 2]))
             at += size
-    return most
+    return most if most > _MOST_OF_TONE_MAP else 1
 
 
 def _hevc_pixels(configuration: bytes) -> list[int]:

@@ -15,16 +15,24 @@ _VERSION_AND_FLAGS_BYTES: Final = 4
 
 def check_mp4(data: bytes) -> None:
     """Raises `InvalidAudio`."""
-    samples = tracks = items = 0
+    samples = constant_samples = tracks = items = 0
+    is_pcm = True
     try:
         for box in walk_boxes(data):
             samples += _claimed_samples(data, box)
+            constant_samples += _constant_samples(data, box)
+            is_pcm = is_pcm and (box.name != b"stts" or _is_pcm(data, box))
             tracks += box.name in (b"trak", b"traf") and box.parent == b"moov"
             items += box.parent in (b"ilst", b"udta")
             if samples > MAX_SAMPLES or tracks > MAX_TRACKS or items > MAX_METADATA_ITEMS:
                 raise InvalidAudio
+            if box.name == b"cmov":  # a compressed table of contents, which nobody writes any more
+                raise InvalidAudio
     except TooManyBoxes:
         raise InvalidAudio from None
+    # PCM has a sample for each instant, all of one size: FFmpeg keeps chunks of them, not each.
+    if constant_samples > MAX_SAMPLES and not is_pcm:
+        raise InvalidAudio
 
 
 def _claimed_samples(data: bytes, box: Box) -> int:
@@ -32,19 +40,31 @@ def _claimed_samples(data: bytes, box: Box) -> int:
     match box.name:
         case b"trun":
             return int.from_bytes(data[begin : begin + 4])
-        case b"stsz" | b"stz2":
-            is_constant = box.name == b"stsz" and any(data[begin : begin + 4])
-            # PCM has one sample a moment, all of one size: FFmpeg keeps chunks of them, not each.
-            return 0 if is_constant else int.from_bytes(data[begin + 4 : begin + 8])
+        case b"stsz" | b"stz2" if not _is_constant(data, box):
+            return int.from_bytes(data[begin + 4 : begin + 8])
         case b"ctts":
             return _repeated(data, begin, box.end)
-        case b"stts":
-            is_pcm = (
-                int.from_bytes(data[begin : begin + 4]) == 1 and data[begin + 8 : begin + 12] == b"\0\0\0\1"
-            )
-            return 0 if is_pcm else _repeated(data, begin, box.end)
+        case b"stts" if not _is_pcm(data, box):
+            return _repeated(data, begin, box.end)
         case _:
             return 0
+
+
+def _constant_samples(data: bytes, box: Box) -> int:
+    """How many samples of one size a `stsz` claims."""
+    begin = box.begin + _VERSION_AND_FLAGS_BYTES
+    return int.from_bytes(data[begin + 4 : begin + 8]) if _is_constant(data, box) else 0
+
+
+def _is_constant(data: bytes, box: Box) -> bool:
+    begin = box.begin + _VERSION_AND_FLAGS_BYTES
+    return box.name == b"stsz" and any(data[begin : begin + 4])
+
+
+def _is_pcm(data: bytes, stts: Box) -> bool:
+    """One entry: every sample lasts one instant."""
+    begin = stts.begin + _VERSION_AND_FLAGS_BYTES
+    return int.from_bytes(data[begin : begin + 4]) == 1 and data[begin + 8 : begin + 12] == b"\0\0\0\1"
 
 
 def _repeated(data: bytes, begin: int, end: int) -> int:

@@ -12,14 +12,17 @@ MAX_COMMENTS: Final = 1_000
 MAX_HEADERS: Final = 64  # of streams that follow each other in one file
 _PAGE_HEADER_BYTES: Final = 27
 _SIGNATURES: Final = (b"OpusTags", b"\x03vorbis", b"OVP80\x02 ")
-_FLAC_COMMENTS: Final = frozenset({0x04, 0x84})  # a metadata block of FLAC, the last one or not
+_FLAC: Final = b"\x7fFLAC"
+_FLAC_COMMENTS: Final = (b"\x04", b"\x84")  # a metadata block of FLAC, the last one or not
 
 
 def check_ogg(data: bytes) -> None:
     """Raises `InvalidAudio`."""
     headers = 0
+    is_flac = False
     for body in _page_bodies(data):
-        skipped = _signature_bytes(data, body)
+        is_flac = is_flac or data.startswith(_FLAC, body)
+        skipped = _signature_bytes(data, body, is_flac)
         if skipped is None:
             continue
         headers += 1
@@ -29,11 +32,11 @@ def check_ogg(data: bytes) -> None:
             raise InvalidAudio
 
 
-def _signature_bytes(data: bytes, body: int) -> int | None:
+def _signature_bytes(data: bytes, body: int, is_flac: bool) -> int | None:
     for signature in _SIGNATURES:
         if data.startswith(signature, body):
             return len(signature)
-    return 4 if body < len(data) and data[body] in _FLAC_COMMENTS else None
+    return 4 if is_flac and data[body : body + 1] in _FLAC_COMMENTS else None
 
 
 def _page_bodies(data: bytes) -> Iterator[int]:

@@ -62,6 +62,7 @@ REFUSED_BY_KERNEL: dict[str, Callable[[], object]] = {
     "signal": lambda: os.kill(os.getppid(), signal.SIGTERM),
     "priority": lambda: os.setpriority(os.PRIO_PROCESS, 0, 0),
     "new-code": lambda: mmap.mmap(-1, 4096, prot=EXECUTABLE),
+    "shared-memory": lambda: mmap.mmap(-1, MIB, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS),
     "own-limits": lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 100)),
     "more-files": lambda: os.memfd_create("more"),
     "three-hundred-mib": lambda: bytearray(300 * MIB),

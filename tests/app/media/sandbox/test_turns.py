@@ -97,3 +97,20 @@ async def test_a_place_that_comes_with_the_cancellation_goes_to_the_next():
     assert turns.running == 1
     turns.release(turn)
     assert turns.running == 0
+
+
+async def test_a_wait_that_is_cancelled_just_before_a_place_is_free_is_passed_over():
+    """Its future is cancelled at once, its task only runs afterwards."""
+    turns = Turns(places=1, max_waiting=3)
+    running = await turns.acquire("alice")
+    cancelled = [asyncio.create_task(turns.acquire("bob")) for _ in range(2)]
+    next_one = asyncio.create_task(turns.acquire("carol"))
+    await settle()
+    for task in cancelled:
+        task.cancel()
+    turns.release(running)
+    for task in cancelled:
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    turns.release(await next_one)
+    assert turns.running == turns.waiting == 0

@@ -75,3 +75,25 @@ def test_what_encoders_write_passes(kind: str):
 @pytest.mark.parametrize("name", ["voice.m4a", "voice.ogg"])
 def test_real_recordings_pass(name: str):
     plain_audio((SAMPLES / name).read_bytes())
+
+
+@pytest.mark.parametrize("junk", [b"APETAGEX" + bytes(120), b"\x01\x02junk" * 40])
+def test_an_mp3_is_found_after_other_tags(junk: bytes):
+    data = b"ID3\4\0\0\0\0\0\x0aTXXX" + bytes(6) + junk + recording("mp3", 0.5)
+    assert plain_audio(data)[0] == "mp3"
+    assert len(decode_audio(data, 10)) == pytest.approx(8_000, abs=2_500)
+
+
+def test_an_opus_page_may_begin_with_any_byte():
+    data = bytearray(recording("opus", 2.0))
+    last = data.rindex(b"OggS")
+    page = bytes(data[last : last + 27]) + b"\x01\x04"
+    plain_audio(bytes(data) + page * 200)
+
+
+def test_constant_sizes_are_only_for_pcm():
+    data = bytearray(recording("m4a", 0.2))
+    at = data.index(b"stsz") + 8
+    data[at : at + 8] = (1).to_bytes(4) + (80_000_000).to_bytes(4)
+    with pytest.raises(InvalidAudio):
+        plain_audio(bytes(data))

@@ -119,3 +119,15 @@ def test_an_animation_passes():
     frames = [PillowImage.new("RGB", (32, 32), colour) for colour in ("red", "green", "blue")]
     for file_format in ("GIF", "WEBP", "PNG", "AVIF"):
         check(hostile_media.encoded(frames[0], file_format, save_all=True, append_images=frames[1:]))
+
+
+def test_what_phones_append_to_a_photo_is_not_read():
+    """A Motion Photo is a JPEG with an MP4 behind it, in which any bytes may stand."""
+    photo = hostile_media.encoded(PillowImage.effect_noise((4_000, 3_000), 30).convert("RGB"), "JPEG")
+    check(photo + b"\xff\xda" * 5_000_000)
+    check(photo + b"\xff\xd9\xff\xd8" * 1_000_000)
+
+
+def test_two_pictures_of_a_tone_map_are_no_grid():
+    picture = hostile_media.heic_grid(1, 2, 1_200, shown=1_200)
+    check(picture)
