@@ -68,6 +68,7 @@ class Sandbox:
         self._idle: deque[DecodingProcess] = deque()
         self._has_idle = asyncio.Event()
         self._posture: Posture | None = None
+        self._can_fork = False  # whether the fork server has made a process
         self._backoff_seconds = 0.0
         self._refill: asyncio.TimerHandle | None = None
         self._repair: asyncio.Task[None] | None = None
@@ -75,8 +76,9 @@ class Sandbox:
 
     @property
     def posture(self) -> Posture | None:
-        """What holds around decoding processes; None while there are none."""
-        return self._posture if self._alive else None
+        """What holds around decoding processes; None while there are none, and none is about to be."""
+        is_replaced = self._can_fork and self._server.ordered > 0
+        return self._posture if self._alive or is_replaced else None
 
     async def start(self) -> None:
         """Starts the fork server, which imports the decoders by itself. Raises `SandboxUnavailable`."""
@@ -221,6 +223,7 @@ class Sandbox:
             self._refill = asyncio.get_running_loop().call_later(self._next_backoff(), self._fill)
 
     def _on_forked(self, process: DecodingProcess) -> None:
+        self._can_fork = True
         self._alive[process.pid] = process
         self._idle.append(process)
         self._has_idle.set()
@@ -256,6 +259,7 @@ class Sandbox:
 
     def _on_gone(self) -> None:
         """The fork server died, and its children with it."""
+        self._can_fork = False
         self._end_all()
         if self._posture is None or self._is_closing:
             return

@@ -146,6 +146,17 @@ async def test_every_file_is_reported_however_late_the_loop_is():
         assert [(await it.usages.get()).outcome for _ in range(20)] == ["refused"] * 20
 
 
+async def test_the_posture_holds_while_a_process_is_replaced():
+    async with decoding(decoding_processes=1) as it:
+        for _ in range(20):
+            assert await it.works()
+            usage = asyncio.create_task(it.usages.get())  # comes when the process has ended
+            while not usage.done():
+                assert it.decoder.posture is not None
+                await asyncio.sleep(0)
+            assert it.decoder.posture is not None
+
+
 async def test_a_file_is_killed_by_its_processor_time():
     async with decoding(decoding_cpu_seconds=1, decoding_seconds=60) as it:
         with pytest.raises(InvalidImage):
