@@ -61,7 +61,7 @@ class Call:
         """
         services = self.services
         image_fit = services.backend.model_card.image_fit
-        with self.record.phase("reserve"):
+        if images or recordings:
             await self.memory.reserve_media(services.media.bytes_for(images, recordings, image_fit))
         return services.media.budget(self.principal.user_id, image_fit, self.record.phase)
 

@@ -117,7 +117,11 @@ def test_everything_together_answers_through_nginx(
         url = stack.enter_context(nginx(port))
         client = stack.enter_context(httpx.Client(base_url=url, verify=tls(secrets_dir), timeout=SECONDS))
         ready = client.get("/readyz").json()
-        assert ready == {"status": "ready", "components": dict.fromkeys(ready["components"], "ready")}
+        assert ready == {
+            "status": "ready",
+            "components": dict.fromkeys(ready["components"], "ready"),
+            "media_sandbox": {"limits": True, "seccomp": True, "landlock": True},
+        }
         headers = {"Authorization": f"Bearer {token}"}
         answer = client.post("/chat", headers=headers, json={"prompt": "hi", "max_tokens": 4})
         assert answer.status_code == 200

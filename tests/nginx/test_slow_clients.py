@@ -98,7 +98,8 @@ async def test_slow_bodies_are_refused_and_hold_up_nobody(
     token = (await gateway.headers("mallory"))["Authorization"]
     head = f"POST /vision HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\nContent-Length: 100000\r\n"
     content_type = "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
-    slow = await attack(nginx, gateway, f"{head}{content_type}".encode(), b"x")
+    part = '--x\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
+    slow = await attack(nginx, gateway, f"{head}{content_type}{part}".encode(), b"x")
     statuses = [client.answer.split(b" ")[1] for client in slow]
     assert statuses.count(b"408") == 2, "held for the whole of the request's time, and no longer"
     assert statuses.count(b"429") == SLOW_CLIENTS - 2

@@ -108,8 +108,8 @@ async def test_idle_processes_that_die_leave_no_descriptors():
         descriptors = psutil.Process().num_fds()
         for _ in range(20):
             for process in it.fork_server().children():
-                process.kill()
                 with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
                     await asyncio.to_thread(process.wait, 10)
         assert await it.works()
         assert psutil.Process().num_fds() <= descriptors + 2
@@ -247,7 +247,8 @@ async def test_idle_processes_that_are_killed_are_replaced():
     async with decoding() as it:
         await it.works()
         for process in it.fork_server().children():
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         for _ in range(5):
             assert await it.works()
 
@@ -269,12 +270,17 @@ async def test_processes_inherit_neither_secrets_nor_descriptors(monkeypatch: py
     try:
         async with decoding() as it:
             processes = [it.fork_server(), *it.fork_server().children()]
-            assert len(processes) > 1
+            seen = 0
             for process in processes:
-                assert "GATEWAY_DATABASE_URL" not in process.environ()
-                assert not any(__file__ in file.path for file in process.open_files())
-                assert process.cwd() == "/"
-                assert not process.net_connections("inet")
+                with contextlib.suppress(
+                    psutil.NoSuchProcess
+                ):  # the first one ends when it has said what holds
+                    assert "GATEWAY_DATABASE_URL" not in process.environ()
+                    assert not any(__file__ in file.path for file in process.open_files())
+                    assert process.cwd() == "/"
+                    assert not process.net_connections("inet")
+                    seen += 1
+            assert seen > 1
     finally:
         os.close(inheritable)
 
