@@ -119,8 +119,8 @@ Each row is one fault, injected into a running gateway under load and mended aga
 `gateway serve`, Redis and PostgreSQL on the loopback address of one machine, with canned words instead of a
 model except where the embedded model is named. `python -m benchmarks.faults --write` makes this page (about
 20 minutes; the clocks need Debian's `libfaketime`). `--family` and `--only` choose faults; `--short` runs the
-part that `make test` runs, which fails when a response is lost or wrong. A family that cannot run is left out,
-with the reason. `--rows FILE` keeps what was measured, so that a run that was interrupted goes on.
+part that `make test` runs, which fails when a response is lost or wrong. A family that cannot run is left
+out, with the reason. `--rows FILE` keeps what was measured, so that a run that was interrupted goes on.
 
 The load goes on throughout: eight streams, four whole chats and two pictures at a time, of four users, each
 request with a text of its own. The response must be exactly the words that belong to it.
