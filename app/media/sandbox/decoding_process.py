@@ -16,14 +16,15 @@ from app.media.sandbox.confinement import Confinement
 from app.media.sandbox.messages import REFUSALS, SIZE, Job, Kind, Reply, Status
 
 _WARM_BYTES: Final = 8 * 1_048_576
+_SAMPLE_PIXELS: Final = 64
 
 
-def run(gateway: socket.socket, confinement: Confinement) -> NoReturn:
-    """Confines this process, waits for its job, does it and ends."""
+def run(gateway: socket.socket, confinement: Confinement, sample: bytes) -> NoReturn:
+    """Confines this process, waits for its job, does it and ends. It warms up with `sample`, a small JPEG."""
     try:
         gc.disable()  # it would only write to pages that are shared with the fork server
         posture = confinement.enter()
-        _warm_memory()
+        _warm_up(sample)
         gateway.sendall(Reply(Status.READY, posture.to_bits()).pack())
         data, descriptors, _, _ = socket.recv_fds(gateway, Job.FORMAT.size, 2)
         if len(descriptors) == 2 and len(data) == Job.FORMAT.size:
@@ -78,12 +79,14 @@ def write_pixels(picture: PillowImage.Image, result: int) -> None:
         picture.save(file, "PPM")
 
 
-def _warm_memory() -> None:
-    """Touches memory that decoding a photo needs, and frees it again, while nobody waits.
+def _warm_up(sample: bytes) -> None:
+    """Touches the memory that decoding a photo needs, while nobody waits.
 
-    A page that is new takes the kernel microseconds; glibc keeps these, as `processes.py` sets it up.
+    A page that is new or shared with the fork server takes the kernel microseconds at its first use; glibc
+    keeps what is freed here, as `processes.py` sets it up.
     """
     bytes(b"\1" * _WARM_BYTES)
+    decode_image(sample, _SAMPLE_PIXELS, lambda height, width: (height, width))
 
 
 def _read(file: int, size: int) -> bytes:

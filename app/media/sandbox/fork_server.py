@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
     warnings.filterwarnings("ignore")  # of broken metadata in callers' files
     # Pictures inside a picture that nobody looks at.
     pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False
-    warm_up()
+    sample = warm_up()
     gc.collect()
     gc.freeze()  # what is shared stays untouched
     # Sent to every process of a service, which goes on decoding until it is drained.
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
         socket.socket(fileno=descriptor) as control,
         contextlib.suppress(BrokenPipeError, ConnectionResetError),
     ):
-        server = _Server(control, lambda gateway: decoding_process.run(gateway, confinement))
+        server = _Server(control, lambda gateway: decoding_process.run(gateway, confinement, sample))
         try:
             server.serve()
         finally:

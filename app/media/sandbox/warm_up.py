@@ -13,8 +13,11 @@ from app.media.sandbox.decoding_process import write_pixels
 _RATE = 8_000  # Hz
 
 
-def warm_up() -> None:
-    """Raises what decoding raises: an installation in which that fails decodes nothing."""
+def warm_up() -> bytes:
+    """Returns a small JPEG, for processes to warm up with.
+
+    Raises what decoding raises: an installation in which that fails decodes nothing.
+    """
     for mode, file_format in (
         ("RGB", "JPEG"),
         ("RGBA", "PNG"),
@@ -26,6 +29,7 @@ def warm_up() -> None:
         with open(os.devnull, "wb") as file:
             write_pixels(picture, file.fileno())
     decode_audio(_recording(), 1)
+    return _picture("RGB", "JPEG")
 
 
 def _picture(mode: str, file_format: str) -> bytes:
