@@ -122,7 +122,6 @@ def _be_killed_first() -> None:
 def _set_limits(limits: Limits) -> bool:
     wanted = {
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_CPU: limits.cpu_seconds,
         resource.RLIMIT_DATA: limits.memory_bytes,
         resource.RLIMIT_FSIZE: limits.result_bytes,
         resource.RLIMIT_NOFILE: _MAX_DESCRIPTORS,
@@ -130,6 +129,8 @@ def _set_limits(limits: Limits) -> bool:
     try:
         for kind, value in wanted.items():
             resource.setrlimit(kind, (value, value))
+        # The first ends it with SIGXCPU, which says why; a process that ignores that is killed by the second.
+        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
     except (OSError, ValueError):
         return False
     return True

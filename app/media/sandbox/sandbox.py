@@ -25,7 +25,6 @@ _LONGEST_BACKOFF_SECONDS: Final = 10.0
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 5.0  # until the fork server says how a process ended
 _ATTEMPTS: Final = 2
-_CPU_SHARE: Final = 0.9  # of its bound: below, no limit of ours killed a process
 _NOT_NOW: Final = "Media cannot be decoded at the moment. Try again shortly."
 _NO_PROCESS: Final = "media cannot be decoded: no child process could be started"
 
@@ -162,8 +161,7 @@ class Sandbox:
         ended = process.end.result() if process.end.done() else None
         if ended is None:
             return True
-        is_killed = ended.signal == signal.SIGKILL
-        return is_killed and ended.cpu_seconds < _CPU_SHARE * self._limits.cpu_seconds
+        return ended.signal == signal.SIGKILL and ended.cpu_seconds < self._limits.cpu_seconds
 
     async def _first_process(self) -> DecodingProcess:
         """Raises `_ProcessDied` when the fork server does not live to make one."""
