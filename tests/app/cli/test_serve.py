@@ -11,7 +11,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -202,21 +201,16 @@ def test_requests_on_connections_made_before_sigterm_are_served(serve: Serve) ->
     server = serve()
     url = httpx.URL(server.url)
     address = (url.host, url.port)
-    connections = [socket.create_connection(address) for _ in range(20)]
-    half, *others = connections
-    half.sendall(b"GET /healthz HTTP/1.1\r\n")
-    server.process.send_signal(signal.SIGTERM)
-    with contextlib.suppress(ConnectionRefusedError):
-        while True:
-            connections.append(socket.create_connection(address))
-            time.sleep(0.01)  # more would overflow the queue of a busy machine
-    half.sendall(b"Host: a\r\nConnection: close\r\n\r\n")
-    for connection in others:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    for connection in (half, *others):
-        assert connection.recv(100).startswith(b"HTTP/1.1 200")
-    for connection in connections:
-        connection.close()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(socket.create_connection(address)) for _ in range(20)]
+        half, *others = connections
+        half.sendall(b"GET /healthz HTTP/1.1\r\n")
+        server.process.send_signal(signal.SIGTERM)
+        half.sendall(b"Host: a\r\nConnection: close\r\n\r\n")
+        for connection in others:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        for connection in connections:
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
     assert server.process.wait(SECONDS) == 0
 
 
