@@ -14,6 +14,7 @@ from app.media.codecs.base64_text import decode_base64
 from app.media.codecs.image import decode_image
 from app.media.sandbox.confinement import Confinement
 from app.media.sandbox.messages import REFUSALS, SIZE, Job, Kind, Reply, Status
+from app.media.sandbox.shared_memory import write_all
 
 _WARM_BYTES: Final = 8 * 1_048_576
 _SAMPLE_PIXELS: Final = 64
@@ -42,7 +43,7 @@ def _reply(gateway: socket.socket, job: Job, file: int, result: int) -> Reply:
         if job.kind == Kind.IMAGE:
             return _decode_image(gateway, data, job.bound, result)
         samples = decode_audio(data, job.bound)
-        _write(result, memoryview(samples).cast("B"))
+        write_all(result, memoryview(samples).cast("B"))
         return Reply(Status.DONE, len(samples))
     except GatewayError as error:
         return _refusal(error)
@@ -96,8 +97,3 @@ def _read(file: int, size: int) -> bytes:
         chunks.append(chunk)
         at += len(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _write(result: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(result, data) :]

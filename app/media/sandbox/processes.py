@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
@@ -27,8 +26,6 @@ _FIXED: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(16 * 1_048_576),  # smaller blocks come from memory that was touched before
     "MALLOC_TRIM_THRESHOLD_": str(32 * 1_048_576),
 }
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
