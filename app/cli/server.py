@@ -5,6 +5,7 @@ import contextlib
 import gc
 import math
 import os
+import select
 import signal
 import socket
 import sys
@@ -138,20 +139,29 @@ class _Server(uvicorn.Server):
 
     async def _stop_listening(self, sockets: list[socket.socket]) -> None:
         """Accepts connections that are already made, and waits for their requests."""
-        for _ in range(2):  # one turn of the event loop accepts, the next one reads
-            await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + ARRIVAL_SECONDS
+        while any(map(_has_connection_to_accept, sockets)) and loop.time() < end:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0)  # the event loop accepts one connection a turn
+        await asyncio.sleep(0)  # the last one gets its protocol
         for server in self.servers:
             server.close()
         for listener in sockets:
             listener.close()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ARRIVAL_SECONDS):
+            async with asyncio.timeout_at(end):
                 while any(map(_awaits_request, self.server_state.connections)):  # noqa: ASYNC110 - no event
                     await asyncio.sleep(POLL_SECONDS)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         _say(self.start_words)
+
+
+def _has_connection_to_accept(listener: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _awaits_request(connection: object) -> bool:

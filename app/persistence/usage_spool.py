@@ -27,7 +27,7 @@ _COLUMNS = set(UsageRow.__table__.columns.keys())
 
 
 class UsageSpool:
-    """Opened and closed by the `UsageWriter`. One thread at a time may change it; `groups` may run beside.
+    """Opened and closed by the `UsageWriter`. One thread at a time may change it, another may read groups.
 
     `failure` says why the last write failed: `full` for the file's own bound, or the name of an error of the
     disk, as `ENOSPC` and `EROFS`. None while all is well.
@@ -74,23 +74,19 @@ class UsageSpool:
         self._truncate()
         return could_write
 
-    def groups(self, start: int, end: int) -> Iterator[list[Row]]:
-        """What stands between two offsets in bytes, oldest first; may run beside `append`.
+    def read_group(self, start: int, end: int) -> tuple[list[Row], int]:
+        """The first rows between two offsets in bytes, oldest first, and the offset of the next one.
 
-        What a killed process wrote half is left out.
+        May run beside `append`. Leaves out lines that a killed process wrote in part.
         """
+        rows: list[Row] = []
         with open(os.dup(self._descriptor), "rb") as file:
             file.seek(start)
-            rows: list[Row] = []
-            while file.tell() < end:
+            while file.tell() < end and len(rows) < GROUP_LINES:
                 row = _parse(file.readline())
                 if row is not None:
                     rows.append(row)
-                if len(rows) == GROUP_LINES:
-                    yield rows
-                    rows = []
-            if rows:
-                yield rows
+            return rows, file.tell()
 
     def clear(self) -> None:
         """On a disk that has become read-only the rows stay in the file; the next start finds them stored."""
@@ -128,7 +124,7 @@ class UsageSpool:
         if not self._write(data):
             self._truncate()
             return False
-        self._size += len(data)  # at once: `groups` may be reading up to it
+        self._size += len(data)  # at once: `read_group` may be reading up to it
         self._is_mid_line = False
         return True
 

@@ -190,10 +190,9 @@ class UsageWriter:
     async def _insert_all(self) -> None:
         await self._insert_unkept()
         while (end := self._spool.size) > self._stored_bytes:
-            groups = self._spool.groups(self._stored_bytes, end)
-            while group := await asyncio.to_thread(next, groups, None):
-                await self._insert(group)
-            self._stored_bytes = end
+            rows, next_row = await asyncio.to_thread(self._spool.read_group, self._stored_bytes, end)
+            await self._insert(rows)
+            self._stored_bytes = next_row
         async with self._appending:
             if self._spool.size == self._stored_bytes:
                 await asyncio.to_thread(self._spool.clear)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.persistence.usage import Row, moment_text
-from app.persistence.usage_spool import UsageSpool
+from app.persistence.usage_spool import GROUP_LINES, UsageSpool
 
 MOMENT = moment_text(datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC))
 
@@ -44,12 +44,22 @@ def spool(path: Path) -> Iterator[UsageSpool]:
 
 
 def ids_in(spool: UsageSpool) -> list[str]:
-    return [row["id"] for group in spool.groups(0, spool.size) for row in group]
+    rows, end = spool.read_group(0, spool.size)
+    assert end == spool.size
+    return [row["id"] for row in rows]
 
 
 def test_rows_come_back_as_they_were(spool: UsageSpool) -> None:
     spool.append([make_row("1"), make_row("2")])
-    assert list(spool.groups(0, spool.size)) == [[make_row("1"), make_row("2")]]
+    assert spool.read_group(0, spool.size) == ([make_row("1"), make_row("2")], spool.size)
+
+
+def test_many_rows_are_read_in_groups(spool: UsageSpool) -> None:
+    rows = [make_row(str(number)) for number in range(GROUP_LINES + 1)]
+    spool.append(rows)
+    first, next_row = spool.read_group(0, spool.size)
+    rest, end = spool.read_group(next_row, spool.size)
+    assert (len(first), first + rest, end) == (GROUP_LINES, rows, spool.size)
 
 
 def test_rows_outlive_the_process(path: Path, spool: UsageSpool) -> None:
