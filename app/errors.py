@@ -1,6 +1,6 @@
 """Every answer that is not a success, by meaning. Raised anywhere under `app`, rendered once.
 
-`app/error_handlers.py` renders them as RFC 9457 problem documents or, on `/v1`, in OpenAI's shape.
+`app/http/error_handlers.py` renders them as RFC 9457 problem documents or, on `/v1`, in OpenAI's shape.
 Sentences are constant or built from the service's own numbers: never a secret, a prompt, a path or a
 library's error text. 4xx is the caller's doing; 5xx wakes someone.
 """

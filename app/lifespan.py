@@ -17,24 +17,26 @@ from redis.asyncio import Redis
 from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
 from app.auth.signing_keys import load_signing_keys
+from app.http.running_calls import RunningCalls
+from app.http.services import Services
 from app.limits.addresses import AddressLimiter
 from app.limits.admission import AdmissionQueue
 from app.limits.daily_tokens import TokensUsedToday
 from app.limits.limiter import build_limiter
 from app.limits.memory_budget import MemoryBudget
 from app.media.decoding import MediaDecoder
+from app.ops.dashboard import Dashboard
 from app.ops.exposure import exposures
 from app.ops.history import History
 from app.ops.logging import configure_logging
 from app.ops.media_metrics import MediaMetrics
 from app.ops.memory_metrics import MemoryMetrics
 from app.ops.metrics import Metrics
+from app.ops.readiness import ReadinessCheck
 from app.persistence.database import Database
 from app.persistence.migrations import is_up_to_date, upgrade_database
 from app.persistence.usage import tokens_used_on
 from app.persistence.usage_writer import UsageWriter
-from app.running_calls import RunningCalls
-from app.services import Services
 from app.settings import Settings
 from app.telemetry.build import build_telemetry
 from inference import BackendConfig, EngineConfig, ScriptedConfig, build_backend
@@ -45,7 +47,7 @@ BODY_TURNS: Final = 8  # of some hundred microseconds each, then everybody else'
 
 
 class OutdatedDatabase(Exception):
-    """The database has not the tables of this version. The message says what to run."""
+    """The database is missing this version's tables. The message says what to run."""
 
 
 @asynccontextmanager
@@ -105,6 +107,17 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
     history = History(backend)
     await history.start()
     stack.push_async_callback(history.aclose)
+    readiness = ReadinessCheck(
+        backend,
+        account_changes,
+        usage_writer,
+        limiter,
+        media,
+        is_unavailable_without_redis=settings.limits.when_redis_is_away == "refuse",
+    )
+    dashboard = Dashboard(
+        history, readiness, backend, media, settings.ops, max_in_flight=settings.limits.max_in_flight
+    )
     return Services(
         settings=settings,
         backend=backend,
@@ -123,6 +136,8 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         metrics=metrics,
         telemetry=telemetry,
         history=history,
+        readiness=readiness,
+        dashboard=dashboard,
     )
 
 

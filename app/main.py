@@ -3,16 +3,17 @@
 import re
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 from starlette_compress import CompressMiddleware, remove_compress_type
 
-from app.error_handlers import install_error_handlers
+from app.http.error_handlers import install_error_handlers
+from app.http.middlewares.early_responses import EarlyResponsesMiddleware
+from app.http.middlewares.request_log import RequestLogMiddleware
+from app.http.middlewares.unhandled_errors import UnhandledErrorsMiddleware
+from app.http.openapi import build_openapi
+from app.http.ops_guard import administration_of
 from app.lifespan import lifespan
-from app.middlewares.early_answers import EarlyAnswersMiddleware
-from app.middlewares.request_log import RequestLogMiddleware
-from app.middlewares.unhandled_errors import UnhandledErrorsMiddleware
-from app.openapi import build_openapi
 from app.routes import admin, auth, chat, health, openai, ops, speech, usage, vision
 from app.settings import Settings
 
@@ -20,21 +21,6 @@ COMPRESS_FROM_BYTES = 1024
 DESCRIPTION = (
     "Chat, vision and speech for mobile apps, in front of one multimodal model. Errors are RFC 9457 "
     "problem documents with a stable `code`; under /v1 they have OpenAI's shape."
-)
-ROUTERS = (
-    chat.router,
-    vision.router,
-    speech.router,
-    openai.completions,
-    openai.transcriptions,
-    openai.models,
-    auth.router,
-    admin.router,
-    usage.router,
-    health.router,
-    ops.public,
-    ops.viewing,
-    ops.administration,
 )
 
 
@@ -53,7 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings or Settings()
     # Not include_router: it would match every path twice. A fixed path goes before one with parameters.
-    routes = [route for router in ROUTERS for route in router.routes]
+    routes = [route for router in _routers() for route in router.routes]
     app.router.routes.extend(sorted(routes, key=lambda route: "{" in getattr(route, "path", "")))
     for route in app.router.routes:
         if isinstance(route, Route):
@@ -64,9 +50,28 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(UnhandledErrorsMiddleware)
     app.add_middleware(CompressMiddleware, minimum_size=COMPRESS_FROM_BYTES)
-    app.add_middleware(EarlyAnswersMiddleware)
+    app.add_middleware(EarlyResponsesMiddleware)
     app.add_middleware(RequestLogMiddleware)
     return app
+
+
+def _routers() -> tuple[APIRouter, ...]:
+    return (
+        chat.router,
+        vision.router,
+        speech.router,
+        openai.completions,
+        openai.transcriptions,
+        openai.models,
+        auth.router,
+        admin.router,
+        usage.router,
+        health.router,
+        health.metrics_router,
+        ops.public,
+        ops.viewing,
+        administration_of(admin.router),
+    )
 
 
 def _without_control_characters(path_regex: re.Pattern[str]) -> re.Pattern[str]:

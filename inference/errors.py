@@ -1,4 +1,4 @@
-"""What can go wrong below the gateway. `app/error_handlers.py` turns these into answers.
+"""What can go wrong below the gateway. `app/http/error_handlers.py` turns these into answers.
 
 Messages are for operators' logs; none of them reaches a client.
 """

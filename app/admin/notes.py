@@ -1,8 +1,8 @@
 """What operators may write beside an account or a token, over HTTP and on the command line."""
 
+from app.clean_text import refuse_unstorable
 from app.errors import InvalidRequest
 from app.persistence.tables import NOTE_LENGTH
-from app.schemas.text import refuse_unstorable
 
 
 def check_note(note: str) -> None:

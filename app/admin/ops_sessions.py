@@ -5,6 +5,7 @@ other one.
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -17,7 +18,6 @@ from app.auth.token_issuer import IssuedTokens, TokenIssuer
 from app.persistence.access_tokens import find_access_token
 from app.persistence.database import Database
 from app.persistence.users import find_user_named
-from app.settings import AuthSettings
 
 OPERATOR: Final = "operator"  # the account that links sign in to
 SCOPES: Final = ("admin", "ops")
@@ -25,24 +25,27 @@ SESSION_LIFETIME: Final = timedelta(hours=12)
 NOTE: Final = "session of /ops, by sign-in link"
 
 
-async def sign_in_by_link(
-    account_changes: AccountChanges,
-    issuer: TokenIssuer,
-    settings: AuthSettings,
-    link: SignInLink,
-    secret: str,
-) -> IssuedTokens:
-    """Spends the link. Raises `InvalidSignInLink`, `Conflict` when the operator's account is disabled."""
-    await asyncio.to_thread(link.check, secret)
-    async with account_changes.changing() as db_session:
-        user = await accounts.get_or_create_user(db_session, SIGN_IN_LINK, OPERATOR)
-        lifetime = min(SESSION_LIFETIME, settings.max_access_token_ttl)
-        issued = await tokens.issue_tokens(
-            db_session, SIGN_IN_LINK, issuer, user, SCOPES, lifetime=lifetime, note=NOTE
-        )
-        # Last: what failed before has not spent it, and what fails here issues nothing.
-        await asyncio.to_thread(link.use, secret)
-    return issued
+@dataclass(frozen=True, slots=True)
+class SignInByLink:
+    """Exchanges the secret of a link for the tokens of a session, which last at most `max_lifetime`."""
+
+    account_changes: AccountChanges
+    issuer: TokenIssuer
+    link: SignInLink
+    max_lifetime: timedelta
+
+    async def sign_in(self, secret: str) -> IssuedTokens:
+        """Uses up the link. Raises `InvalidSignInLink`, and `Conflict` when the account is disabled."""
+        await asyncio.to_thread(self.link.check, secret)
+        async with self.account_changes.changing() as db_session:
+            user = await accounts.get_or_create_user(db_session, SIGN_IN_LINK, OPERATOR)
+            lifetime = min(SESSION_LIFETIME, self.max_lifetime)
+            issued = await tokens.issue_tokens(
+                db_session, SIGN_IN_LINK, self.issuer, user, SCOPES, lifetime=lifetime, note=NOTE
+            )
+            # Last, so that a failure before does not use up the link, and a failure here issues nothing.
+            await asyncio.to_thread(self.link.use, secret)
+        return issued
 
 
 async def sign_out(account_changes: AccountChanges, principal: Principal) -> None:

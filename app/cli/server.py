@@ -24,15 +24,15 @@ from app.auth.signing_keys import InvalidSigningKeys
 from app.cli.banner import demo_lines, reachable_urls, start_lines
 from app.cli.command_failed import CALLED_WRONGLY, CommandFailed
 from app.cli.environment import describe_database
-from app.cli.http_protocol import BoundedHTTPProtocol
 from app.cli.preflight import check_data_directory, explain_os_error, listen
 from app.cli.token_work import NewToken, issue_token
 from app.errors import DatabaseUnavailable, ShuttingDown
+from app.http.running_calls import RunningCalls
 from app.lifespan import OutdatedDatabase
 from app.main import create_app
 from app.media.sandbox.sandbox import SandboxUnavailable
 from app.persistence.database import Database
-from app.running_calls import RunningCalls
+from app.server.http_protocol import BoundedHTTPProtocol
 from app.settings import Settings
 from inference import InferenceError
 

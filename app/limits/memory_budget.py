@@ -43,7 +43,7 @@ class MemoryBudget:
 class MemoryClaim:
     """Everything that one request holds of the budget, given back by `close`.
 
-    Made and closed by `app/routes/guard.py`, as a context manager; used by one task at a time.
+    Made and closed by `app/http/guard.py`, as a context manager; used by one task at a time.
     """
 
     def __init__(self, shares: Mapping[ShareName, "MemoryShare"], deadline: float) -> None:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from app.media.sandbox.messages import PPM_HEADER, Job, Kind, Reply
 from app.media.sandbox.sandbox import FitSize, JobUsage, Sandbox
 from app.media.sandbox.shared_memory import Result, UnexpectedSize, create_file, take_result, write_all
 from app.media.sandbox.turns import Turns
+from app.media.upload import Source
 from app.settings import MediaSettings
 from inference import AUDIO_SAMPLE_RATE, Audio, Image, ImageFit
 
@@ -29,14 +30,6 @@ _PIXEL_BYTES: Final = 3
 _SAMPLE_BYTES: Final = 4
 
 
-class Upload(Protocol):
-    """A file that may be on disk."""
-
-    async def copy_to(self, descriptor: int) -> None: ...
-
-
-Source = bytes | str | Upload
-"""A file, its base64 or data URI, or an upload."""
 Measure = Callable[[str], AbstractContextManager[object]]
 
 

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from app import errors
+from app.media.decoding import MediaDecoder
 from app.media.sandbox.confinement import NO_POSTURE
 from app.ops.history import MAX_SAMPLES, SAMPLE_SECONDS, History, Sample
-from app.ops.readiness import readiness_of
+from app.ops.readiness import ReadinessCheck
 from app.ops.status_line import (
     WINDOW_SECONDS,
     speed_level,
@@ -16,8 +17,8 @@ from app.ops.status_line import (
     ttft_level,
 )
 from app.ops.traffic import Measures, Traffic
-from app.services import Services
-from inference import DeviceLoad, WorkerStatus
+from app.settings import OpsSettings
+from inference import Backend, DeviceLoad, WorkerStatus
 
 SLOWEST_USERS: Final = 8
 _DIGITS: Final = 4  # enough of a second or a rate
@@ -25,46 +26,74 @@ _DIGITS: Final = 4  # enough of a second or a rate
 Document = dict[str, Any]  # Any: what JSON holds
 
 
-def dashboard(
-    services: Services, after: float, slowest: Sequence[tuple[str, Traffic]], names: Mapping[str, str]
-) -> Document:
-    """Samples later than `after` (Unix seconds). `names` are those of the slowest users, as far as known."""
-    history, status = services.history, services.backend.status()
-    recent = history.last(WINDOW_SECONDS)
-    thresholds, measures = services.settings.ops, Measures.of(recent)
-    line = status_line(readiness_of(services), status, recent, thresholds)
-    loads = {load.worker: load for load in history.loads}
-    samples = history.samples_after(after)
-    return {
-        "instance": history.instance,
-        "sample_seconds": SAMPLE_SECONDS,
-        "max_samples": MAX_SAMPLES,
-        "model": services.backend.model_card.name,
-        "status": {"level": line.level, "title": line.title, "sentence": line.sentence},
-        "measures": {
+class Dashboard:
+    """Collects the document from the parts of the gateway. Created by `app/lifespan.py`."""
+
+    def __init__(
+        self,
+        history: History,
+        readiness: ReadinessCheck,
+        backend: Backend,
+        media: MediaDecoder,
+        thresholds: OpsSettings,
+        *,
+        max_in_flight: int,
+    ) -> None:
+        self._history = history
+        self._readiness = readiness
+        self._backend = backend
+        self._media = media
+        self._thresholds = thresholds
+        self._max_in_flight = max_in_flight
+
+    def slowest_users(self) -> list[tuple[str, Traffic]]:
+        """Ids, and the last hour of each."""
+        return self._history.users.slowest(SLOWEST_USERS)
+
+    def document(
+        self, after: float, slowest: Sequence[tuple[str, Traffic]], names: Mapping[str, str]
+    ) -> Document:
+        """State now, and the samples later than `after` (Unix seconds).
+
+        `names` are those of the slowest users, as far as they are known.
+        """
+        history, status = self._history, self._backend.status()
+        recent = history.last(WINDOW_SECONDS)
+        line = status_line(self._readiness.now(), status, recent, self._thresholds)
+        loads = {load.worker: load for load in history.loads}
+        samples = history.samples_after(after)
+        return {
+            "instance": history.instance,
+            "sample_seconds": SAMPLE_SECONDS,
+            "max_samples": MAX_SAMPLES,
+            "model": self._backend.model_card.name,
+            "status": {"level": line.level, "title": line.title, "sentence": line.sentence},
+            "measures": self._measures(recent)
+            | {"running": status.running, "waiting": status.waiting, "max_in_flight": self._max_in_flight},
+            "media": {
+                "running": self._media.running,
+                "waiting": self._media.waiting,
+                "sandbox": asdict(self._media.posture or NO_POSTURE),
+            },
+            "workers": [_worker(worker, loads.get(worker.worker)) for worker in status.workers],
+            "refusals": list(_refusals(history)),
+            "slowest_users": [_user(user_id, hour, names) for user_id, hour in slowest],
+            "samples": _columns(samples),
+            "worker_samples": _worker_columns(samples, [worker.worker for worker in status.workers]),
+        }
+
+    def _measures(self, recent: Traffic) -> Document:
+        measures = Measures.of(recent)
+        return {
             "requests": recent.requests,
             "ttft_median": _rounded(measures.ttft_median),
             "ttft_p95": _rounded(measures.ttft_p95),
-            "ttft_level": ttft_level(measures, thresholds),
+            "ttft_level": ttft_level(measures, self._thresholds),
             "tokens_per_second_each": _rounded(measures.tokens_per_second_each),
-            "tokens_per_second_level": speed_level(measures, thresholds),
+            "tokens_per_second_level": speed_level(measures, self._thresholds),
             "success_rate": _rounded(measures.success_rate),
-            "success_level": success_level(measures, thresholds),
-            "running": status.running,
-            "waiting": status.waiting,
-            "max_in_flight": services.settings.limits.max_in_flight,
-        },
-        "media": {
-            "running": services.media.running,
-            "waiting": services.media.waiting,
-            "sandbox": asdict(services.media.posture or NO_POSTURE),
-        },
-        "workers": [_worker(worker, loads.get(worker.worker)) for worker in status.workers],
-        "refusals": list(_refusals(history)),
-        "slowest_users": [_user(user_id, hour, names) for user_id, hour in slowest],
-        "samples": _columns(samples),
-        "worker_samples": _worker_columns(samples, [worker.worker for worker in status.workers]),
-    }
+            "success_level": success_level(measures, self._thresholds),
+        }
 
 
 def _columns(samples: Sequence[Sample]) -> Document:

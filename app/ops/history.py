@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from app.ops.request_record import Outcome, RequestRecord
 from app.ops.traffic import Measures, Traffic
 from app.ops.users_of_hour import UsersOfHour
+from app.record.request_record import Outcome, RequestRecord
 from inference import Backend, BackendStatus, DeviceLoad
 
 SAMPLE_SECONDS: Final = 5.0

@@ -18,10 +18,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from app.limits.limiter import Limiter
-from app.ops.request_record import Outcome, RequestRecord
 from app.ops.series import CounterSeries, HistogramSeries
 from app.ops.user_metrics import UserMetrics
 from app.persistence.usage_writer import UsageWriter
+from app.record.request_record import Outcome, RequestRecord
 from inference import Backend
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

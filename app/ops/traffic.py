@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from app.ops.distribution import Distribution
-from app.ops.request_record import Outcome, RequestRecord
+from app.record.request_record import Outcome, RequestRecord
 
 SERVER_ERROR: Final = 500
 

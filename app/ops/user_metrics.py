@@ -5,8 +5,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from app.ops.request_record import Outcome, RequestRecord
 from app.ops.series import CounterSeries
+from app.record.request_record import Outcome, RequestRecord
 
 OTHER: Final = "other"
 

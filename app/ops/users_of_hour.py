@@ -9,8 +9,8 @@ from heapq import nsmallest
 from typing import Final
 
 from app.ops.distribution import Distribution
-from app.ops.request_record import Outcome, RequestRecord
 from app.ops.traffic import Traffic
+from app.record.request_record import Outcome, RequestRecord
 
 SLOT_SECONDS: Final = 300
 SLOTS: Final = 12

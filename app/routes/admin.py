@@ -13,9 +13,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.admin import accounts, audit, tokens, usage
 from app.admin.accounts import UserChanges
-from app.dependencies import AccountChangesDep, DatabaseDep, PrincipalDep, TokenIssuerDep
+from app.http.dependencies import AccountChangesDep, DatabaseDep, PrincipalDep, TokenIssuerDep
+from app.http.guard import guarded
 from app.persistence.usage import UsagePeriod
-from app.routes.guard import guarded
 from app.schemas.admin import (
     AuditCursor,
     AuditEntry,

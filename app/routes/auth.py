@@ -9,16 +9,18 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from app.auth.access_tokens import AccessTokens
+from app.auth.account_changes import AccountChanges
 from app.auth.token_revocation import revoke_token
-from app.dependencies import RefreshTokensDep, ServicesDep, SigningKeysDep
 from app.errors import AuthenticationError, InvalidRequest
-from app.openapi import request_body, whole_answer
-from app.routes.answers import JSONAnswer
-from app.routes.forms import read_json, validate
-from app.routes.guard import guarded, media_type_of
+from app.http.body.forms import read_json, validate
+from app.http.dependencies import AccessTokensDep, AccountChangesDep, RefreshTokensDep, SigningKeysDep
+from app.http.guard import guarded
+from app.http.media_types import JSON, media_type_of
+from app.http.openapi import request_body, whole_answer
+from app.http.responses import JSONResponse
 from app.schemas.auth import JsonWebKeySet, RevokeRequest, TokenRequest, TokenResponse
 from app.schemas.problems import problem_responses
-from app.services import Services
 
 FORM: Final = "application/x-www-form-urlencoded"
 JWKS_MAX_AGE_SECONDS: Final = 300
@@ -27,7 +29,7 @@ _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
-router = APIRouter(tags=["auth"], route_class=guarded(None, accepts=("application/json", FORM)))
+router = APIRouter(tags=["auth"], route_class=guarded(None, accepts=(JSON, FORM)))
 
 
 @router.post(
@@ -42,14 +44,14 @@ async def refresh(request: Request, refresh_tokens: RefreshTokensDep) -> Respons
     same successor; later, it ends the whole sign-in."""
     body = await _read(request, TokenRequest)
     issued = await refresh_tokens.refresh(body.refresh_token)
-    answer = {
+    content = {
         "access_token": issued.access_token,
         "token_type": "Bearer",
         "expires_in": issued.expires_in,
         "refresh_token": issued.refresh_token,
         "scope": " ".join(sorted(issued.scopes)),
     }
-    return JSONAnswer(answer, headers=_NO_STORE)
+    return JSONResponse(content, headers=_NO_STORE)
 
 
 @router.post(
@@ -61,11 +63,16 @@ async def refresh(request: Request, refresh_tokens: RefreshTokensDep) -> Respons
     responses=problem_responses(400, 405, 408, 413, 415, 422, 429, 503, 504),
     openapi_extra=request_body({"application/json": (RevokeRequest, {}), FORM: (RevokeRequest, {})}),
 )
-async def revoke(request: Request, services: ServicesDep, refresh_tokens: RefreshTokensDep) -> Response:
+async def revoke(
+    request: Request,
+    access_tokens: AccessTokensDep,
+    account_changes: AccountChangesDep,
+    refresh_tokens: RefreshTokensDep,
+) -> Response:
     """A refresh token ends its sign-in with all tokens that came of it; an access token ends itself."""
     body = await _read(request, RevokeRequest)
     if not await refresh_tokens.revoke(body.token):
-        await _revoke_access_token(services, body.token)
+        await _revoke_access_token(access_tokens, account_changes, body.token)
     return Response(headers=_NO_STORE)
 
 
@@ -78,17 +85,19 @@ async def revoke(request: Request, services: ServicesDep, refresh_tokens: Refres
 async def jwks(signing_keys: SigningKeysDep) -> Response:
     """A new key is listed before it signs, an old one until the last token that it signed has expired."""
     cached = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE_SECONDS}"}
-    return JSONAnswer(dict(signing_keys.jwks()), headers=cached)
+    return JSONResponse(dict(signing_keys.jwks()), headers=cached)
 
 
-async def _revoke_access_token(services: Services, encoded: str) -> None:
+async def _revoke_access_token(
+    access_tokens: AccessTokens, account_changes: AccountChanges, encoded: str
+) -> None:
     try:
-        principal = services.access_tokens.identify(encoded)
+        principal = access_tokens.identify(encoded)
     except AuthenticationError:
         return  # forged: not valid, as asked (RFC 7009, section 2.2)
-    if services.account_changes.is_revoked(principal):
+    if account_changes.is_revoked(principal):
         return
-    async with services.account_changes.changing() as db_session:
+    async with account_changes.changing() as db_session:
         await revoke_token(db_session, principal.token_id)
 
 

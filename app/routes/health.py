@@ -1,46 +1,18 @@
 """For machines: is the process alive, can it serve, and what has it done."""
 
-import re
 from dataclasses import asdict
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
-from starlette.datastructures import Headers
-from starlette.types import Scope
 
-from app.auth.principal import Principal
-from app.dependencies import ServicesDep
+from app.http.dependencies import MediaDecoderDep, MetricsDep, ReadinessDep
+from app.http.guard import guarded
+from app.http.metrics_guard import MetricsRoute
+from app.http.openapi import SCHEME
 from app.media.sandbox.confinement import NO_POSTURE
-from app.networks import is_in_networks
-from app.openapi import SCHEME
 from app.ops.metrics import CONTENT_TYPE
-from app.ops.readiness import readiness_of
-from app.routes.guard import JSON, Access, GuardedRoute, client_address, guarded
 from app.schemas.health import HealthResponse, MediaSandbox, ReadinessComponents, ReadinessResponse
 from app.schemas.problems import problem_responses
-from app.services import Services
-
-# What proxies, balancers and content delivery networks add to the requests of others.
-_FORWARDING: Final = re.compile(
-    r"forwarded|via|cdn-loop|(true-|fastly-)?client-ip|(x-forwarded|x-original|x-envoy|x-azure|x-appengine|x-proxy|cf)-.*"
-    r"|x-forwarded|x-real-ip|x-(cluster-)?client-ip|x-remote-(ip|addr)"
-)
-
-
-class MetricsRoute(GuardedRoute):
-    """Scope `ops`, or an address in `GATEWAY_METRICS_NETWORKS`, where Prometheus is.
-
-    The address counts for requests that come from it directly alone: what passed a proxy could be anybody's.
-    """
-
-    access = Access("ops", generates=False, accepts=JSON, takes_media=False)
-
-    async def _authenticate(self, services: Services, scope: Scope, headers: Headers) -> Principal | None:
-        is_direct = not any(map(_FORWARDING.fullmatch, headers))
-        if is_direct and is_in_networks(client_address(scope), services.settings.networks_of_metrics):
-            return None
-        return await super()._authenticate(services, scope, headers)
-
 
 _TEXT: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -73,9 +45,9 @@ async def health() -> HealthResponse:
     summary="Whether requests can be served",
     responses=problem_responses(405) | _NOT_READY,
 )
-async def readiness(services: ServicesDep, response: Response) -> ReadinessResponse:
+async def readiness(check: ReadinessDep, media: MediaDecoderDep, response: Response) -> ReadinessResponse:
     """200 while it serves, even if degraded; 503 while it cannot. One word per part says why."""
-    current = readiness_of(services)
+    current = check.now()
     if current.overall == "unavailable":
         response.status_code = 503
     return ReadinessResponse(
@@ -87,7 +59,7 @@ async def readiness(services: ServicesDep, response: Response) -> ReadinessRespo
             usage=current.usage,
             media=current.media,
         ),
-        media_sandbox=MediaSandbox(**asdict(services.media.posture or NO_POSTURE)),
+        media_sandbox=MediaSandbox(**asdict(media.posture or NO_POSTURE)),
     )
 
 
@@ -99,9 +71,6 @@ async def readiness(services: ServicesDep, response: Response) -> ReadinessRespo
     responses=_TEXT | problem_responses(401, 403, 405, 429),
     openapi_extra={"security": [{SCHEME: []}, {}]},
 )
-async def metrics(services: ServicesDep) -> Response:
+async def metrics(collected: MetricsDep) -> Response:
     """Addresses that the operator listed are let in without a token, unless the request passed a proxy."""
-    return Response(services.metrics.expose(), media_type=CONTENT_TYPE)
-
-
-router.routes.extend(metrics_router.routes)
+    return Response(collected.expose(), media_type=CONTENT_TYPE)

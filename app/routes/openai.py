@@ -9,17 +9,20 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.responses import PlainTextResponse
 
-from app.call import Call
-from app.dependencies import ServicesDep, call_of
-from app.error_handlers import field_name, gateway_error_of
 from app.errors import GenerationError, ModelNotFound
-from app.generation import Generation
-from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_answer
-from app.routes.answers import JSONAnswer, usage_of
-from app.routes.forms import read_form, read_json, required_file
-from app.routes.guard import guarded
-from app.routes.messages import chat_completion_messages
-from app.routes.speech import MULTIPART, TRANSCRIPTION_MAX_TOKENS, begin_transcription
+from app.http.body.forms import read_form, read_json, required_file
+from app.http.call import Call, call_of
+from app.http.dependencies import ModelCardDep
+from app.http.disconnect import AbortOnDisconnect
+from app.http.error_handlers import field_name, gateway_error_of
+from app.http.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
+from app.http.generation import Generation
+from app.http.guard import guarded
+from app.http.media_types import MULTIPART
+from app.http.messages import chat_completion_messages
+from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_answer
+from app.http.responses import JSONResponse, usage_of
+from app.http.transcription import TRANSCRIPTION_MAX_TOKENS, begin_transcription
 from app.schemas.openai import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -29,8 +32,6 @@ from app.schemas.openai import (
     TranscriptionForm,
 )
 from app.schemas.problems import OpenAIError, openai_error_of, problem_responses
-from app.streams.disconnect import AbortOnDisconnect
-from app.streams.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
 from inference import FinishReason
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ models = APIRouter(prefix="/v1", tags=["openai"], route_class=guarded("chat"))
 )
 async def create_chat_completion(request: Request) -> Response:
     """Text, `image_url` (data URIs) and `input_audio` parts. Unknown fields are ignored."""
-    call = call_of(request)
+    call = call_of(request.scope)
     body = await read_json(request, ChatCompletionRequest)
     check_model(call, body.model)
     if body.model_extra and logger.isEnabledFor(logging.DEBUG):
@@ -76,7 +77,7 @@ async def create_chat_completion(request: Request) -> Response:
                 message["reasoning_content"] = answer.reasoning
             choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
             head = head_of(call, "chat.completion", "chatcmpl")
-            return JSONAnswer(head | {"choices": [choice], "usage": usage_of(call)})
+            return JSONResponse(head | {"choices": [choice], "usage": usage_of(call)})
     include_usage = body.stream_options is not None and body.stream_options.include_usage
     return EventStreamResponse(_chunks(call, generation, return_reasoning, include_usage))
 
@@ -90,7 +91,7 @@ async def create_chat_completion(request: Request) -> Response:
     openapi_extra=request_body({MULTIPART: (TranscriptionForm, {"file": (1, 1)})}),
 )
 async def create_transcription(request: Request) -> Response:
-    call = call_of(request)
+    call = call_of(request.scope)
     form = await read_form(request, TranscriptionForm, {"file": 1})
     recording = required_file(form.files, "file")
     check_model(call, form.fields.model)
@@ -102,7 +103,7 @@ async def create_transcription(request: Request) -> Response:
         text = (await generation.collect()).text
     if form.fields.response_format == "text":
         return PlainTextResponse(text + "\n")
-    return JSONAnswer(head_of(call, "transcription", "trsc") | {"text": text, "usage": usage_of(call)})
+    return JSONResponse(head_of(call, "transcription", "trsc") | {"text": text, "usage": usage_of(call)})
 
 
 @models.get(
@@ -111,10 +112,9 @@ async def create_transcription(request: Request) -> Response:
     summary="The models served here",
     responses=whole_answer(ModelList) | problem_responses(401, 403, 405, 429, openai=True),
 )
-async def list_models(services: ServicesDep) -> Response:
-    card = services.backend.model_card
+async def list_models(card: ModelCardDep) -> Response:
     model = {"id": card.name, "object": "model", "created": card.created, "owned_by": "autoglm-gateway"}
-    return JSONAnswer({"object": "list", "data": [model]})
+    return JSONResponse({"object": "list", "data": [model]})
 
 
 async def _chunks(

@@ -5,24 +5,22 @@ from contextlib import aclosing
 
 from fastapi import APIRouter, Request, Response
 
-from app.call import Call
-from app.dependencies import call_of
 from app.errors import DeadlineExceeded
-from app.generation import Generation
-from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
-from app.routes.answers import done_event, error_event, generation_response, native_events
-from app.routes.forms import read_form, required_file
-from app.routes.guard import guarded
-from app.routes.messages import decode_images
+from app.http.body.forms import read_form, required_file
+from app.http.call import Call, call_of
+from app.http.disconnect import AbortOnDisconnect
+from app.http.event_stream import EventStreamResponse, native_event
+from app.http.generation import Generation
+from app.http.guard import guarded
+from app.http.media_types import MULTIPART
+from app.http.messages import decode_images
+from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
+from app.http.responses import done_event, error_event, generation_response, native_events
+from app.http.transcription import TRANSCRIPTION_MAX_TOKENS, begin_transcription
 from app.schemas.generation import DeltaEvent, DoneEvent
 from app.schemas.problems import Problem, problem_responses
 from app.schemas.speech import SpeechForm, SpeechResponse, TranscriptEvent
-from app.streams.disconnect import AbortOnDisconnect
-from app.streams.event_stream import EventStreamResponse, native_event
-from inference import Audio, Message, Part, SamplingParams, Text
-
-TRANSCRIPTION_MAX_TOKENS = 1024
-MULTIPART = "multipart/form-data"
+from inference import Message, Part, Text
 
 router = APIRouter(
     tags=["generation"],
@@ -40,7 +38,7 @@ router = APIRouter(
 )
 async def speech(request: Request) -> Response:
     """A recording (m4a, mp3, ogg, opus, webm, amr, flac or wav), and a prompt and an image beside it."""
-    call = call_of(request)
+    call = call_of(request.scope)
     form = await read_form(request, SpeechForm, {"audio": 1, "image": 1})
     recording = required_file(form.files, "audio")
     body = form.fields
@@ -63,11 +61,6 @@ async def speech(request: Request) -> Response:
             whole = await generation.collect()
             return generation_response(call, whole, body.return_reasoning, transcript=transcript)
     return EventStreamResponse(_events(call, transcription, messages, body))
-
-
-async def begin_transcription(call: Call, audio: Audio) -> Generation:
-    sampling_params = SamplingParams(max_tokens=TRANSCRIPTION_MAX_TOKENS, temperature=0.0)
-    return await call.begin([Message("user", (audio,))], sampling_params, task="transcribe")
 
 
 async def _events(

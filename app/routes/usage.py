@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import DatabaseDep, PrincipalDep, ServicesDep
+from app.http.dependencies import AccountChangesDep, DatabaseDep, ModelCardDep, PrincipalDep, SettingsDep
+from app.http.guard import guarded
 from app.limits.policy import policy_for
 from app.media.sniff import AUDIO_FORMATS, IMAGE_FORMATS
 from app.persistence.usage import UsagePeriod, usage_by_day
-from app.routes.guard import guarded
 from app.schemas.generation import MAX_MESSAGES, MAX_PROMPT_CHARACTERS
 from app.schemas.problems import problem_responses
 from app.schemas.usage import (
@@ -68,10 +68,14 @@ async def my_usage(
     response_model_exclude_unset=True,
     responses=problem_responses(401, 405, 429),
 )
-async def limits(principal: PrincipalDep, services: ServicesDep) -> LimitsResponse:
+async def limits(
+    principal: PrincipalDep,
+    settings: SettingsDep,
+    account_changes: AccountChangesDep,
+    model_card: ModelCardDep,
+) -> LimitsResponse:
     """The caller's own rates, and the sizes, counts and formats that every caller keeps to."""
-    settings, model_card = services.settings, services.backend.model_card
-    policy = policy_for(settings.limits, services.account_changes.limits_of(principal.user_id))
+    policy = policy_for(settings.limits, account_changes.limits_of(principal.user_id))
     quota = {} if policy.daily_tokens is None else {"daily_tokens": policy.daily_tokens}
     return LimitsResponse(
         requests_per_minute=policy.requests_per_minute,

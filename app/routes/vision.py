@@ -4,23 +4,22 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from app.dependencies import call_of
-from app.media.decoding import Source
-from app.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
-from app.routes.chat import answer
-from app.routes.forms import read_form, read_json, required_file
-from app.routes.guard import guarded, media_type_of
-from app.routes.messages import decode_images
+from app.http.body.forms import read_form, read_json, required_file
+from app.http.call import call_of
+from app.http.guard import guarded
+from app.http.media_types import JSON, MULTIPART, media_type_of
+from app.http.messages import decode_images
+from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
+from app.http.responses import respond
+from app.media.upload import Source
 from app.schemas.generation import MAX_IMAGES, DeltaEvent, DoneEvent, GenerationResponse
 from app.schemas.problems import Problem, problem_responses
 from app.schemas.vision import VisionForm, VisionRequest
 from inference import Message, Text
 
-MULTIPART = "multipart/form-data"
-
 router = APIRouter(
     tags=["generation"],
-    route_class=guarded("vision", generates=True, takes_media=True, accepts=("application/json", MULTIPART)),
+    route_class=guarded("vision", generates=True, takes_media=True, accepts=(JSON, MULTIPART)),
 )
 
 
@@ -39,7 +38,7 @@ router = APIRouter(
 )
 async def vision(request: Request) -> Response:
     """Photos or screenshots: JPEG, PNG, WebP, HEIC, GIF or BMP, upright by their EXIF orientation."""
-    call = call_of(request)
+    call = call_of(request.scope)
     decoder, media = call.services.media, call.services.settings.media
     body: VisionRequest | VisionForm
     if media_type_of(request.headers) == MULTIPART:
@@ -55,4 +54,4 @@ async def vision(request: Request) -> Response:
         files = body.images
     images = await decode_images(files, decoder, await call.media_budget(len(files)))
     messages = [Message("user", (*images, Text(body.prompt)))]
-    return await answer(request, call, messages, body)
+    return await respond(request, call, messages, body)

@@ -10,10 +10,10 @@ from pydantic.json_schema import SkipJsonSchema
 from app.admin.accounts import NAME_PATTERN, LimitName
 from app.auth.principal import Scope
 from app.auth.token_issuer import IssuedTokens
+from app.clean_text import CleanText
 from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRow
 from app.persistence.usage import DailyUsage
 from app.schemas.absence import without_default
-from app.schemas.text import CleanText
 from app.settings import LONGEST_ACCESS_TOKEN_TTL
 
 MAX_LIFETIME_SECONDS = int(LONGEST_ACCESS_TOKEN_TTL.total_seconds())  # the settings may allow less

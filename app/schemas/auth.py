@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.text import CleanText
+from app.clean_text import CleanText
 
 _REFRESH_TOKEN = "rt_9mJ4zq0W7c1v5nB2xK8dL3fS6gH0jP4tY7uR1eQ5wAs"  # noqa: S105  (an example, of nobody)
 _ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"  # noqa: S105

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema
 from pydantic_core import core_schema
 
+from app.clean_text import CleanText
+from app.media.upload import Upload
 from app.schemas.absence import without_default
-from app.schemas.text import CleanText
-from app.spooled_file import SpooledFile
 from inference import SamplingParams
 
 MAX_PROMPT_CHARACTERS = 200_000
@@ -25,12 +25,12 @@ _Base64Text = Annotated[str, Field(min_length=1)]
 
 
 def _take_file_or_text(value: Any, handler: Any) -> Any:  # Any: pydantic's
-    return value if isinstance(value, SpooledFile) else handler(value)
+    return value if isinstance(value, Upload) else handler(value)
 
 
 # A file is what reading the body made of a long string.
 Base64 = Annotated[
-    str | SpooledFile,
+    str | Upload,
     GetPydanticSchema(
         lambda _, handler: core_schema.no_info_wrap_validator_function(
             _take_file_or_text, handler(_Base64Text)

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from app.clean_text import CleanText
 from app.schemas.generation import (
     MAX_MESSAGES,
     MAX_PROMPT_CHARACTERS,
@@ -27,7 +28,6 @@ from app.schemas.generation import (
     TokenUsage,
     check_text,
 )
-from app.schemas.text import CleanText
 from inference import SamplingParams
 
 DEFAULT_MAX_TOKENS = 512

@@ -11,10 +11,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics, ScopeMet
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from prometheus_client.core import Metric
 
-from app.ops.request_record import Outcome, RequestRecord
+from app.record.request_record import Outcome, RequestRecord
+from app.record.request_trace import RequestTrace
 from app.telemetry.attributes import key_values
 from app.telemetry.otlp_metrics import metrics_of
-from app.telemetry.request_trace import RequestTrace
 from app.telemetry.spans import add_spans
 
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
-from app.ops.request_record import Outcome, RequestRecord
+from app.record.request_record import Outcome, RequestRecord
+from app.record.request_trace import GenerationTrace, Phase, RequestTrace
 from app.telemetry.attributes import Value, key_values
-from app.telemetry.request_trace import GenerationTrace, Phase, RequestTrace
 
 PROVIDER: Final = "autoglm-gateway"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})

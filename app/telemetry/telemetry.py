@@ -12,12 +12,12 @@ from typing import Final, Protocol
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.ops.request_record import Outcome, RequestRecord
+from app.record.request_record import Outcome, RequestRecord
+from app.record.request_trace import RequestTrace
+from app.record.trace_context import proxy_seconds_of, trace_context_of
 from app.settings import TelemetrySettings
 from app.telemetry.otlp_client import OTLPClient
 from app.telemetry.outbox import Outbox
-from app.telemetry.request_trace import RequestTrace
-from app.telemetry.trace_context import proxy_seconds_of, trace_context_of
 
 logger = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from fastapi import FastAPI
 from uvicorn.server import ServerState
 
 from app.auth.token_issuer import TokenIssuer
-from app.cli.http_protocol import BoundedHTTPProtocol
 from app.cli.preflight import listen
+from app.http.services import Services
 from app.main import create_app
 from app.persistence.tables import UserRow
-from app.services import Services
+from app.server.http_protocol import BoundedHTTPProtocol
 from app.settings import Settings
 
 IDLE_SECONDS = 10.0

@@ -7,12 +7,13 @@ import inspect
 import re
 from pathlib import Path
 
-from app.cli.http_protocol import BoundedHTTPProtocol
 from app.cli.server import KEEP_ALIVE_SECONDS as SERVER_KEEP_ALIVE_SECONDS
-from app.middlewares.early_answers import LINGER_SECONDS, MAX_DRAIN_SECONDS
-from app.routes.guard import DEADLINE_MARGIN, GRACE_SECONDS
+from app.http.event_stream import EventStreamResponse
+from app.http.guard import DEADLINE_MARGIN
+from app.http.response_sender import GRACE_SECONDS
+from app.http.middlewares.early_responses import LINGER_SECONDS, MAX_DRAIN_SECONDS
+from app.server.http_protocol import BoundedHTTPProtocol
 from app.settings import Settings
-from app.streams.event_stream import EventStreamResponse
 
 NGINX = Path(__file__).parents[2] / "nginx"
 SHORTEST_PROXY_SECONDS = (

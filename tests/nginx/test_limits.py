@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.http.guard import GuardedRoute
 from app.main import create_app
-from app.routes.guard import GuardedRoute
 from app.settings import Settings
 
 from ..app.gateway import Gateway

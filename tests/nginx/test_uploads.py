@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.middlewares.early_answers import MAX_READ_BYTES
+from app.http.middlewares.early_responses import MAX_READ_BYTES
 
 from ..app.gateway import Gateway
 from .http2_client import http2_client

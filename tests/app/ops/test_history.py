@@ -6,8 +6,8 @@ import time
 import pytest
 
 from app.ops.history import MAX_SAMPLES, MEASURE_SECONDS, SAMPLE_SECONDS, History, steady_clock
-from app.ops.request_record import Outcome, RequestRecord
 from app.ops.users_of_hour import MAX_USERS, SLOT_SECONDS
+from app.record.request_record import Outcome, RequestRecord
 from inference import BackendConfig, build_backend
 
 NOON = 1_800_000_000.0

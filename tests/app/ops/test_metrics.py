@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.ops.metrics import CONTENT_TYPE, Metrics
-from app.ops.request_record import RequestRecord
+from app.record.request_record import RequestRecord
 from inference import BackendStatus, DeviceLoad, WorkerStatus
 
 

@@ -65,7 +65,7 @@ async def until_logged(caplog: pytest.LogCaptureFixture, requests: int) -> None:
 
 
 def statuses(caplog: pytest.LogCaptureFixture) -> list[int]:
-    return [vars(record)["status"] for record in caplog.records if record.name == "app.ops.request_end"]
+    return [vars(record)["status"] for record in caplog.records if record.name == "app.http.request_end"]
 
 
 async def test_text_media_and_headers_stay_out_of_the_log(

@@ -3,9 +3,9 @@
 import pytest
 
 from app.ops.readiness import Readiness
-from app.ops.request_record import RequestRecord
 from app.ops.status_line import StatusLine, status_line
 from app.ops.traffic import Traffic
+from app.record.request_record import RequestRecord
 from app.settings import OpsSettings
 from inference import BackendStatus, WorkerStatus
 

@@ -3,8 +3,8 @@
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from app.ops.request_record import RequestRecord
 from app.ops.user_metrics import UserMetrics
+from app.record.request_record import RequestRecord
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.ops.request_record import RequestRecord
+from app.record.request_record import RequestRecord
+from app.record.request_trace import RequestTrace
 from app.telemetry import telemetry as module
 from app.telemetry.outbox import BATCH_BYTES
-from app.telemetry.request_trace import RequestTrace
 from app.telemetry.telemetry import Telemetry
 from tests.app.conftest import StartGateway
 from tests.app.gateway import Gateway

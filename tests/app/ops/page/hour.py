@@ -14,8 +14,8 @@ from app.auth.token_issuer import TokenIssuer
 from app.auth.token_revocation import revoke_token
 from app.main import create_app
 from app.ops.history import HOUR_SECONDS, SAMPLE_SECONDS, History
-from app.ops.request_record import Outcome, RequestRecord
 from app.persistence.tables import UserRow
+from app.record.request_record import Outcome, RequestRecord
 from app.settings import Settings
 from inference import BackendStatus, DeviceLoad, ModelCard, WorkerStatus
 from tests.app.gateway import Gateway, connected_gateway

@@ -1,0 +1,118 @@
+"""Multipart bodies: files counted and named, every other field validated by a schema."""
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import orjson
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+
+from app.errors import InvalidJSON, InvalidRequest, TooManyImages
+from app.http.body.multipart import read_multipart
+from app.http.body.request_body import body_of
+from app.http.body.spooled_file import SpooledFile
+from app.http.error_handlers import field_name
+from app.record.request_record import record_of
+from app.schemas.generation import MAX_PROMPT_CHARACTERS
+
+MAX_ERRORS: Final = 1000
+
+Fields = TypeVar("Fields", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[Fields]):
+    """The files stay open until the request is over."""
+
+    fields: Fields
+    files: dict[str, list[SpooledFile]]
+
+
+async def read_form(
+    request: Request, fields_model: type[Fields], max_files: Mapping[str, int]
+) -> Form[Fields]:
+    """`max_files` names the file fields and how many each may have.
+
+    Raises `InvalidMultipart`, `InvalidRequest`, `RequestValidationError`, `Overloaded`, `StorageFull`.
+    """
+    body = body_of(request.scope)
+    with record_of(request.scope).phase("read body"):
+        async with aclosing(request.stream()) as chunks:
+            parts = await read_multipart(request.headers.get("content-type", ""), chunks, body)
+    fields: dict[str, Any] = {}
+    files: dict[str, list[SpooledFile]] = {name: [] for name in max_files}
+    for name, value in parts:
+        if isinstance(value, SpooledFile):
+            _add_file(files, name, value, max_files)
+        elif name in files:
+            raise InvalidRequest(f"{name}: send it as a file, with a filename", param=name)
+        else:
+            _add_field(fields, fields_model, name, value)
+    return Form(validate(fields_model, fields), files)
+
+
+async def read_json(request: Request, model: type[Fields]) -> Fields:
+    """Raises `InvalidJSON` and `RequestValidationError`."""
+    try:
+        values = await request.json()
+    except ValueError:
+        raise InvalidJSON from None
+    return validate(model, values)
+
+
+def required_file(files: Mapping[str, list[SpooledFile]], name: str) -> SpooledFile:
+    """The one file of that name. Raises `InvalidRequest`."""
+    if not files[name]:
+        raise InvalidRequest(f"{name}: send at least one file", param=name)
+    return files[name][0]
+
+
+def validate(model: type[Fields], values: Any) -> Fields:
+    """Raises `RequestValidationError`, which is answered like a refused JSON body."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        if error.error_count() > MAX_ERRORS:  # each takes a kilobyte and two microseconds
+            raise InvalidRequest(f"More than {MAX_ERRORS} fields are not valid.") from None
+        raise RequestValidationError(list(map(_detail, error.errors(include_url=False)))) from None
+
+
+def _detail(detail: Any) -> Any:  # Any: what pydantic and FastAPI hand on
+    if isinstance(detail.pop("input"), SpooledFile):
+        return detail | {"msg": f"String should have at most {MAX_PROMPT_CHARACTERS} characters"}
+    return detail
+
+
+def _add_field(fields: dict[str, Any], model: type[BaseModel], name: str, text: str) -> None:
+    """A form has text alone: what is declared as a number or a boolean is read as JSON has it."""
+    declared = model.model_fields.get(name)
+    if declared is None and model.model_config.get("extra") == "allow":
+        return
+    if name in fields:
+        name = field_name(name)
+        raise InvalidRequest(f"{name}: sent more than once", param=name)
+    is_number_or_boolean = declared is not None and declared.annotation in (int, float, bool)
+    fields[name] = _from_text(text) if is_number_or_boolean else text
+
+
+def _from_text(text: str) -> Any:  # Any: what JSON holds
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _add_file(
+    files: dict[str, list[SpooledFile]], name: str, value: SpooledFile, max_files: Mapping[str, int]
+) -> None:
+    if name not in files:
+        name = field_name(name)
+        raise InvalidRequest(f"{name}: there is no such file field on this route", param=name)
+    if len(files[name]) == max_files[name]:
+        if name == "image":
+            raise TooManyImages
+        raise InvalidRequest(f"{name}: at most {max_files[name]} of them", param=name)
+    files[name].append(value)

@@ -1,0 +1,62 @@
+"""Base64 in a JSON string, decoded piece by piece as it arrives: a picture is never held as text."""
+
+import binascii
+from typing import Final
+
+import orjson
+
+from app.errors import InvalidMedia
+from app.http.body.spooled_file import SpooledFile
+from app.media.codecs.base64_text import DATA_URI, MAX_PREFIX_BYTES, NOT_BASE64
+
+_LONGEST_ESCAPE: Final = 6  # \uXXXX
+
+
+class LongBase64:
+    """Writes what it decodes to `file`; of what is no base64 `file.error` tells whoever wants to read it."""
+
+    def __init__(self, file: SpooledFile) -> None:
+        self.file = file
+        self._raw = b""  # the begin of an escape
+        self._text = b""  # fewer than the four characters that make bytes
+        self._is_at_begin = True
+        self._is_at_end = False  # after padding
+
+    async def feed(self, data: bytes, *, is_last: bool) -> None:
+        """`data` as it stands between the quotes. The first piece has the whole of a data URI's prefix.
+
+        Raises `StorageFull`.
+        """
+        if self.file.error is not None:
+            return
+        try:
+            decoded = self._decode(data, is_last)
+        except ValueError:
+            self.file.error = InvalidMedia(NOT_BASE64)
+            return
+        await self.file.write(decoded)
+
+    def _decode(self, data: bytes, is_last: bool) -> bytes:
+        """Raises ValueError."""
+        text = self._text + self._unescaped(data, is_last)
+        if self._is_at_begin:
+            self._is_at_begin = False
+            prefix = DATA_URI.match(text[:MAX_PREFIX_BYTES])
+            text = text[prefix.end() :] if prefix else text
+        text = text.replace(b"\r", b"").replace(b"\n", b"")  # Android's default encoder breaks lines
+        if text and self._is_at_end:
+            raise ValueError("something follows the padding")
+        whole = len(text) if is_last else len(text) - len(text) % 4
+        self._text = text[whole:]
+        self._is_at_end = text[:whole].endswith(b"=")
+        return binascii.a2b_base64(text[:whole], strict_mode=True)
+
+    def _unescaped(self, data: bytes, is_last: bool) -> bytes:
+        """Raises ValueError for what no JSON string may have, and for what is not ASCII."""
+        data = self._raw + data
+        self._raw = b""
+        escape = data.rfind(b"\\", -_LONGEST_ESCAPE + 1)
+        if escape >= 0 and not is_last:
+            data, self._raw = data[:escape], data[escape:]
+        string: str = orjson.loads(b'"%b"' % data)
+        return string.encode("ascii")

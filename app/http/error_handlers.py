@@ -1,0 +1,160 @@
+"""Turns every error into its answer: a problem document or, on `/v1`, OpenAI's shape.
+
+Also maps what `inference`, pydantic and Starlette raise to a `GatewayError`. Knows no route.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from app import errors
+from app.record.request_record import record_of
+from app.schemas.problems import PROBLEM_JSON, FieldError, openai_error_of, problem_of
+from inference import (
+    BackendUnavailable,
+    InferenceError,
+    PromptRefused,
+    PromptTooLong,
+    QueueFull,
+    UnsupportedModality,
+)
+
+logger = logging.getLogger(__name__)
+
+MAX_FIELD_ERRORS = 20
+MAX_FIELD_NAME_LENGTH = 100
+MAX_MESSAGE_LENGTH = 200  # pydantic quotes what was sent in the place of a known word
+RETRY_AFTER_SECONDS = 5  # where nothing measured says better
+CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is left to read it
+FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(errors.GatewayError, _answer_gateway_error)
+    app.add_exception_handler(InferenceError, _answer_inference_error)
+    app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
+
+
+def render(error: errors.GatewayError, scope: Any, field_errors: Sequence[FieldError] = ()) -> Response:
+    """The answer to `error` on the route that `scope` names."""
+    record = record_of(scope)
+    record.error_code = error.code
+    headers = dict(error.headers)
+    retry_after = error.retry_after_seconds
+    if retry_after is None and error.status_code == 503:
+        retry_after = RETRY_AFTER_SECONDS
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    if is_openai_path(scope["path"]):
+        content, media_type = openai_error_of(_with_first_field(error, field_errors)), "application/json"
+    else:
+        content = problem_of(error, record.request_id, field_errors)
+        media_type = PROBLEM_JSON
+    return Response(orjson.dumps(content), error.status_code, headers, media_type)
+
+
+def is_openai_path(path: str) -> bool:
+    return path == "/v1" or path.startswith("/v1/")
+
+
+def gateway_error_of(error: Exception) -> errors.GatewayError:
+    """What a caller is told about an error that `inference` raised, also in the middle of a stream."""
+    match error:
+        case errors.GatewayError():
+            return error
+        case PromptTooLong(prompt_tokens=prompt, max_tokens=max_tokens, context_length=context_length):
+            return errors.ContextLengthExceeded(
+                f"The prompt has {prompt} tokens; with max_tokens = {max_tokens} it does not fit into the "
+                f"model's context of {context_length}. Shorten one of them.",
+                param="messages",
+            )
+        case PromptRefused(reason=reason):
+            return errors.PromptRefused(
+                f"The model's chat template makes no prompt of these messages: {reason}", param="messages"
+            )
+        case UnsupportedModality(modality=modality):
+            return errors.ModalityNotSupported(f"The loaded model does not take {modality}.")
+        case QueueFull():
+            return errors.Overloaded()
+        case BackendUnavailable():
+            return errors.ServiceUnavailable()
+        case _:
+            logger.error("generation failed", exc_info=error)
+            return errors.GenerationError()
+
+
+async def _answer_gateway_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.GatewayError)
+    return render(error, request.scope)
+
+
+async def _answer_inference_error(request: Request, error: Exception) -> Response:
+    return render(gateway_error_of(error), request.scope)
+
+
+async def _answer_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return render_validation_errors(error.errors(), request.scope)
+
+
+def render_validation_errors(details: Sequence[Any], scope: Any) -> Response:
+    if any(detail["type"] == "json_invalid" for detail in details):
+        return render(errors.InvalidJSON(), scope)
+    fields = [
+        FieldError(field=_dotted(detail["loc"]), message=detail["msg"][:MAX_MESSAGE_LENGTH])
+        for detail in details[:MAX_FIELD_ERRORS]
+    ]
+    first = fields[0]
+    error = errors.InvalidRequest(f"{first.field}: {first.message}")
+    return render(error, scope, fields)
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    """FastAPI wraps whatever reading the body raises into an HTTPException; its cause says more."""
+    assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, errors.GatewayError):
+        return render(error.__cause__, request.scope)
+    if isinstance(error.__cause__, ClientDisconnect):
+        return await _answer_nobody(request, error.__cause__)
+    match error.status_code:
+        case 404:
+            return render(errors.NotFound(), request.scope)
+        case 405:
+            return render(errors.MethodNotAllowed(headers=error.headers), request.scope)
+        case 400:
+            return render(errors.InvalidMultipart(), request.scope)
+        case _:
+            return render(errors.InvalidRequest(), request.scope)
+
+
+async def _answer_nobody(request: Request, error: Exception) -> Response:
+    record_of(request.scope).error_code = "client_disconnected"
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+
+def _dotted(location: Sequence[str | int]) -> str:
+    parts = [str(part) for part in location]
+    if parts[:1] in (["body"], ["query"], ["path"], ["header"]) and len(parts) > 1:
+        parts = parts[1:]
+    return ".".join(map(field_name, parts))[:MAX_FIELD_NAME_LENGTH]
+
+
+def field_name(name: str) -> str:
+    """A client's name of a field, or pydantic's, when it is harmless to repeat."""
+    return name if FIELD_NAME.fullmatch(name) else "?"
+
+
+def _with_first_field(error: errors.GatewayError, field_errors: Sequence[FieldError]) -> errors.GatewayError:
+    if field_errors and error.param is None:
+        error.param = field_errors[0].field
+    return error

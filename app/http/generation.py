@@ -1,0 +1,96 @@
+"""One generation as the gateway sees it: its deltas, measured on the way through."""
+
+import time
+from dataclasses import dataclass
+
+from app.errors import DeadlineExceeded, GenerationError
+from app.http.running_calls import RunningCall
+from app.ops.history import History
+from app.record.request_record import RequestRecord
+from app.record.request_trace import GenerationTrace
+from inference import Delta, DeltaStream, FinishReason, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole generation. `finish_reason` is "stop" or "length"."""
+
+    text: str
+    reasoning: str
+    finish_reason: FinishReason
+
+
+class Generation:
+    """Iterates over the deltas after the first. Made and closed by `Call`."""
+
+    def __init__(
+        self,
+        deltas: DeltaStream,
+        call: RunningCall,
+        record: RequestRecord,
+        history: History,
+        trace: GenerationTrace | None = None,
+    ) -> None:
+        self._deltas = deltas
+        self._call = call
+        self._record = record
+        self._history = history
+        self._trace = trace
+        self._usage = Usage(0, 0)
+        self._is_counted = False
+        self._finish_reason: FinishReason | None = None
+
+    async def begin(self) -> None:
+        """Waits until the engine has begun the request. Raises what ends the call, as iterating does."""
+        asked_at = time.monotonic()
+        with self._call:
+            self._usage = (await anext(self._deltas)).usage or self._usage
+        self._record.queue_seconds += time.monotonic() - asked_at
+
+    def __aiter__(self) -> "Generation":
+        return self
+
+    async def __anext__(self) -> Delta:
+        with self._call:
+            delta = await anext(self._deltas)
+        if delta.text or delta.reasoning:
+            self._record.note_output()
+            if self._trace is not None:
+                self._trace.note_output()
+        if delta.usage is not None:
+            self._history.output_tokens += delta.usage.completion_tokens - self._usage.completion_tokens
+            self._usage = delta.usage
+        if delta.finish_reason is not None:
+            self._record.finish_reason = self._finish_reason = delta.finish_reason
+            self._count_usage()
+        return delta
+
+    async def collect(self) -> Answer:
+        """The whole answer. Raises `DeadlineExceeded` and `GenerationError`."""
+        text: list[str] = []
+        reasoning: list[str] = []
+        finish_reason: FinishReason | None = None
+        async for delta in self:
+            text.append(delta.text)
+            reasoning.append(delta.reasoning)
+            finish_reason = delta.finish_reason
+        match finish_reason:
+            case "stop" | "length":
+                return Answer("".join(text), "".join(reasoning), finish_reason)
+            case "deadline":
+                raise DeadlineExceeded
+            case _:
+                raise GenerationError
+
+    async def aclose(self) -> None:
+        """Aborts what still runs; what it used until then is counted."""
+        self._count_usage()
+        await self._deltas.aclose()
+
+    def _count_usage(self) -> None:
+        if not self._is_counted:
+            self._is_counted = True
+            self._record.prompt_tokens += self._usage.prompt_tokens
+            self._record.completion_tokens += self._usage.completion_tokens
+            if self._trace is not None:
+                self._trace.end(self._usage, self._finish_reason)

@@ -1,0 +1,162 @@
+"""The OpenAPI document: what the routes declare, made true and digestible for code generators.
+
+Optional means absent (no `anyOf` with null), uploads are binary strings, stream events have schemas,
+security is declared where the guard demands it, and no answer is listed that cannot happen.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from app.http.error_handlers import is_openai_path
+from app.http.guard import GuardedRoute
+from app.schemas.problems import OpenAIError, Problem, header_docs, problem_responses
+
+GENERATION_ERRORS: Final = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503, 504)
+REF_TEMPLATE: Final = "#/components/schemas/{model}"
+SCHEME: Final = "accessToken"
+BEFORE_LIMITS: Final = frozenset({"401", "403", "405", "500"})  # answered where limits are not known
+
+_declared: set[type[BaseModel]] = {Problem, OpenAIError}
+_parts_of_bodies: dict[str, Any] = {}  # schemas that request bodies refer to
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def streamed_or_whole(
+    whole: type[BaseModel], events: Sequence[type[BaseModel]], *, end: str | None = None
+) -> Responses:
+    """A 200 that is a JSON document or, with `stream`, a sequence of events, ended by `end`."""
+    _declared.update(events)
+    responses = whole_answer(whole)
+    documents = [{"$ref": REF_TEMPLATE.format(model=event.__name__)} for event in events]
+    data: dict[str, Any] = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"oneOf": documents},
+    }
+    responses[200]["content"]["text/event-stream"] = {
+        "schema": {
+            "description": "server-sent events, each like this",
+            "type": "object",
+            "properties": {
+                "data": data if end is None else {"anyOf": [{"const": end}, data]},
+                "event": {"type": "string"},
+                "id": {"type": "string"},
+            },
+            "required": ["data"],
+        }
+    }
+    return responses
+
+
+def whole_answer(model: type[BaseModel], *, text: bool = False) -> Responses:
+    _declared.add(model)
+    content: dict[str, Any] = {
+        "application/json": {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}}
+    }
+    if text:
+        content["text/plain"] = {"schema": {"type": "string"}}
+    return {200: {"description": "Success", "content": content}}
+
+
+def request_body(
+    bodies: Mapping[str, tuple[type[BaseModel], Mapping[str, tuple[int, int]]]],
+) -> dict[str, Any]:
+    """`openapi_extra` of a route that reads its body itself.
+
+    By content type: the schema of the fields, and for each file field how many files at least and most.
+    """
+    content = {}
+    for content_type, (model, files) in bodies.items():
+        schema = model.model_json_schema(ref_template=REF_TEMPLATE)
+        _parts_of_bodies.update(schema.pop("$defs", {}))
+        for name, (least, most) in files.items():
+            file = {"type": "string", "format": "binary"}
+            many = {"type": "array", "items": file, "minItems": least, "maxItems": most}
+            schema["properties"][name] = file if most == 1 else many
+            if least:
+                schema.setdefault("required", []).append(name)
+        content[content_type] = {"schema": schema}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def build_openapi(app: FastAPI) -> dict[str, Any]:
+    """Made once, at the first `GET /openapi.json`."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        _, definitions = models_json_schema(
+            [(model, "serialization") for model in sorted(_declared, key=lambda model: model.__name__)],
+            ref_template=REF_TEMPLATE,
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for name, schema in (definitions["$defs"] | _parts_of_bodies).items():
+            schemas.setdefault(name, schema)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        _declare_security(app, document)
+        _merge_nullable(document, schemas)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _declare_security(app: FastAPI, document: dict[str, Any]) -> None:
+    document["components"]["securitySchemes"] = {
+        SCHEME: {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "an access token from the operator or from POST /auth/token",
+        }
+    }
+    for route in app.routes:
+        if not isinstance(route, GuardedRoute) or not route.include_in_schema:
+            continue
+        for method in route.methods or ():
+            operation = document["paths"][route.path_format][method.lower()]
+            if route.access.scope is not None and "security" not in operation:
+                operation["security"] = [{SCHEME: []}]
+                any_scope = route.access.scope == "any"
+                need = "a token of any scope" if any_scope else f"scope `{route.access.scope}`"
+                operation["description"] = f"{operation.get('description', '')}\n\nNeeds {need}.".strip()
+            late = problem_responses(504, openai=is_openai_path(route.path_format))
+            operation["responses"].setdefault("504", late[504])
+            _add_success_headers(operation, route.access.generates)
+
+
+def _add_success_headers(operation: dict[str, Any], is_limited: bool) -> None:
+    limits = ("RateLimit", "RateLimit-Policy") if is_limited else ()
+    for status, response in operation["responses"].items():
+        names = ("X-Request-ID", *(limits if status not in BEFORE_LIMITS else ()))
+        response["headers"] = header_docs(*names) | response.get("headers", {})
+
+
+def _merge_nullable(document: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """`anyOf: [T, null]` becomes `type: [T, "null"]`, which generators read as an optional T."""
+    for node in _nodes(document):
+        options = node.get("anyOf")
+        if not isinstance(options, list) or {"type": "null"} not in options:
+            continue
+        del node["anyOf"]
+        types: list[str] = []
+        for option in options:  # each keyword of a schema concerns one type, so they may stand together
+            option = schemas[option["$ref"].rpartition("/")[2]] if "$ref" in option else option
+            types.append(option["type"])
+            node.update(option)
+        node["type"] = types
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:  # Any: what JSON holds
+    if isinstance(value, dict):
+        yield value
+        for child in list(value.values()):
+            yield from _nodes(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _nodes(child)

@@ -1,0 +1,111 @@
+"""The responses of the native routes: one JSON document, or the events of a stream."""
+
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+
+from app.errors import GenerationError
+from app.http.call import Call
+from app.http.disconnect import AbortOnDisconnect
+from app.http.error_handlers import gateway_error_of
+from app.http.event_stream import EventStreamResponse, native_event
+from app.http.generation import Answer, Generation
+from app.schemas.generation import SamplingFields
+from app.schemas.problems import problem_of
+from inference import FinishReason, Message
+
+
+class JSONResponse(Response):
+    """orjson, without FastAPI's second validation of what was built here."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        super().__init__(orjson.dumps(content), headers=headers)
+
+
+async def respond(request: Request, call: Call, messages: list[Message], body: SamplingFields) -> Response:
+    """One generation, whole or streamed, as /chat and /vision give it."""
+    async with AbortOnDisconnect(request.receive):
+        generation = await call.begin(
+            messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
+        )
+        if not body.stream:
+            whole = await generation.collect()
+            return generation_response(call, whole, body.return_reasoning)
+    return EventStreamResponse(native_events(call, generation, body.return_reasoning))
+
+
+def generation_response(call: Call, answer: Answer, return_reasoning: bool, **more: str) -> JSONResponse:
+    """The bytes of a `GenerationResponse`; `more` adds fields such as the transcript."""
+    content: dict[str, Any] = {
+        "id": call.record.request_id,
+        "model": call.services.backend.model_card.name,
+        "content": answer.text,
+        "finish_reason": answer.finish_reason,
+        "usage": usage_of(call),
+        "timings": timings_of(call),
+    }
+    if return_reasoning:
+        content["reasoning"] = answer.reasoning
+    return JSONResponse(content | more)
+
+
+async def native_events(
+    call: Call, generation: Generation, return_reasoning: bool, first_number: int = 1
+) -> AsyncGenerator[bytes, None]:
+    """`event: delta` …, then `event: done` or `event: error`."""
+    number = first_number
+    finish_reason: FinishReason | None = None
+    try:
+        async for delta in generation:
+            payload = {}
+            if delta.text:
+                payload["text"] = delta.text
+            if delta.reasoning and return_reasoning:
+                payload["reasoning"] = delta.reasoning
+            if payload:
+                yield native_event("delta", number, payload)
+                number += 1
+            finish_reason = delta.finish_reason or finish_reason
+    except Exception as error:
+        yield error_event(call, number, error)
+        return
+    if finish_reason in ("stop", "length", "deadline"):
+        yield done_event(call, number, finish_reason)
+    else:
+        yield error_event(call, number, GenerationError())
+
+
+def done_event(call: Call, number: int, finish_reason: FinishReason) -> bytes:
+    done = {"finish_reason": finish_reason, "usage": usage_of(call), "timings": timings_of(call)}
+    return native_event("done", number, done)
+
+
+def error_event(call: Call, number: int, error: Exception) -> bytes:
+    gateway_error = gateway_error_of(error)
+    call.record.error_code = gateway_error.code
+    return native_event("error", number, problem_of(gateway_error, call.record.request_id))
+
+
+def usage_of(call: Call) -> dict[str, int]:
+    record = call.record
+    return {
+        "prompt_tokens": record.prompt_tokens,
+        "completion_tokens": record.completion_tokens,
+        "total_tokens": record.prompt_tokens + record.completion_tokens,
+    }
+
+
+def timings_of(call: Call) -> dict[str, float]:
+    record = call.record
+    total = time.monotonic() - record.started_at
+    ttft = record.ttft_seconds
+    return {
+        "queue_ms": round(record.queue_seconds * 1000, 3),
+        "ttft_ms": round((total if ttft is None else ttft) * 1000, 3),
+        "total_ms": round(total * 1000, 3),
+    }

@@ -1,0 +1,51 @@
+"""The long-lived things of one running gateway, opened and closed by `app/lifespan.py`."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.auth.access_tokens import AccessTokens
+from app.auth.account_changes import AccountChanges
+from app.auth.signing_keys import SigningKeys
+from app.http.running_calls import RunningCalls
+from app.limits.addresses import AddressLimiter
+from app.limits.admission import AdmissionQueue
+from app.limits.limiter import Limiter
+from app.limits.memory_budget import MemoryBudget
+from app.media.decoding import MediaDecoder
+from app.ops.dashboard import Dashboard
+from app.ops.history import History
+from app.ops.metrics import Metrics
+from app.ops.readiness import ReadinessCheck
+from app.persistence.database import Database
+from app.persistence.usage_writer import UsageWriter
+from app.settings import Settings
+from inference import Backend
+
+if TYPE_CHECKING:  # its HTTP client takes memory, and most gateways send nothing
+    from app.telemetry.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    backend: Backend
+    database: Database
+    signing_keys: SigningKeys
+    access_tokens: AccessTokens
+    account_changes: AccountChanges
+    running_calls: RunningCalls
+    address_limiter: AddressLimiter
+    limiter: Limiter
+    admission_queue: AdmissionQueue
+    memory_budget: MemoryBudget
+    body_turns: (
+        asyncio.Semaphore
+    )  # bodies of which a slice is worked on: without it, each of hundreds at once
+    media: MediaDecoder
+    usage_writer: UsageWriter
+    metrics: Metrics
+    telemetry: "Telemetry | None"
+    history: History
+    readiness: ReadinessCheck
+    dashboard: Dashboard

@@ -1,0 +1,17 @@
+"""What callers are told about errors that `inference` raised and no scripted backend raises."""
+
+from app.http.error_handlers import gateway_error_of
+from inference import PromptRefused, PromptTooLong
+
+
+def test_a_prompt_too_long_is_told_in_numbers() -> None:
+    error = gateway_error_of(PromptTooLong(513, 512, 1024))
+    assert (error.status_code, error.code) == (422, "context_length_exceeded")
+    assert "513 tokens; with max_tokens = 512" in error.detail
+    assert "1024" in error.detail
+
+
+def test_what_a_chat_template_refuses_is_the_callers_to_mend() -> None:
+    error = gateway_error_of(PromptRefused("Roles must alternate"))
+    assert (error.status_code, error.code) == (422, "prompt_refused")
+    assert error.detail.endswith(": Roles must alternate")

@@ -1,0 +1,135 @@
+"""The bytes of event streams, at the ASGI seam: no server may change them, so none is needed."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+
+import pytest
+from starlette.types import Message
+
+from app.http.event_stream import (
+    KEEP_ALIVE,
+    EventStreamResponse,
+    native_event,
+    openai_event,
+)
+from app.record.request_record import RequestRecord
+
+pytestmark = pytest.mark.anyio
+
+SWIFT_LINE_ENDS = ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"]
+
+
+class Peer:
+    """A client at the other end of ASGI. It may leave; it notes every message."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.has_left = asyncio.Event()
+        self.got_something = asyncio.Event()
+
+    async def receive(self) -> Message:
+        await self.has_left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+        self.got_something.set()
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+
+def scope() -> dict[str, object]:
+    return {"type": "http", "state": {"record": RequestRecord("req_test")}}
+
+
+async def three_events() -> AsyncGenerator[bytes, None]:
+    for number in range(3):
+        yield native_event("delta", number, {"text": str(number)})
+
+
+async def test_stream_opens_with_a_comment_of_512_bytes() -> None:
+    peer = Peer()
+    await EventStreamResponse(three_events())(scope(), peer.receive, peer.send)
+    comment = peer.sent[1]["body"]
+    assert len(comment) == 512
+    assert comment.startswith(b":")
+    assert comment.endswith(b"\n\n")
+
+
+async def test_stream_is_neither_cached_nor_buffered() -> None:
+    peer = Peer()
+    await EventStreamResponse(three_events())(scope(), peer.receive, peer.send)
+    headers = dict(peer.sent[0]["headers"])
+    assert headers[b"content-type"] == b"text/event-stream"
+    assert headers[b"cache-control"] == b"no-store"
+    assert headers[b"x-accel-buffering"] == b"no"
+
+
+async def test_client_that_leaves_ends_the_stream_and_closes_its_events() -> None:
+    peer, is_closed = Peer(), asyncio.Event()
+
+    async def endless() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"data: 1\n\n"
+            await asyncio.Event().wait()
+        finally:
+            is_closed.set()
+
+    request_scope = scope()
+    stream = asyncio.create_task(EventStreamResponse(endless())(request_scope, peer.receive, peer.send))
+    await peer.got_something.wait()
+    peer.has_left.set()
+    await stream
+    assert is_closed.is_set()
+    assert request_scope["state"]["record"].error_code == "client_disconnected"  # type: ignore[index]
+
+
+async def test_cancelled_stream_closes_its_events() -> None:
+    peer, is_closed = Peer(), asyncio.Event()
+
+    async def endless() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"data: 1\n\n"
+            await asyncio.Event().wait()
+        finally:
+            is_closed.set()
+
+    stream = asyncio.create_task(EventStreamResponse(endless())(scope(), peer.receive, peer.send))
+    await peer.got_something.wait()
+    stream.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stream
+    assert is_closed.is_set()
+
+
+async def test_silent_stream_is_kept_alive() -> None:
+    peer, may_end = Peer(), asyncio.Event()
+
+    async def silent() -> AsyncGenerator[bytes, None]:
+        await may_end.wait()
+        yield b"data: 1\n\n"
+
+    response = EventStreamResponse(silent(), keep_alive_seconds=0.001)
+    stream = asyncio.create_task(response(scope(), peer.receive, peer.send))
+    while KEEP_ALIVE not in [message.get("body") for message in peer.sent]:
+        peer.got_something.clear()
+        await peer.got_something.wait()
+    may_end.set()
+    await stream
+    assert peer.sent[-1]["body"] == b""
+
+
+@pytest.mark.parametrize("line_end", SWIFT_LINE_ENDS)
+def test_event_is_one_line_whatever_a_client_takes_for_a_line_end(line_end: str) -> None:
+    event = native_event("delta", 1, {"text": f"a{line_end}b 你好"})
+    assert event.isascii()
+    name, number, data, empty, rest = event.decode("ascii").split("\n")
+    assert (name, number, empty, rest) == ("event: delta", "id: 1", "", "")
+    assert json.loads(data.removeprefix("data: ")) == {"text": f"a{line_end}b 你好"}
+
+
+def test_openai_event_is_a_bare_data_line() -> None:
+    assert openai_event({"a": "\u2028"}) == b'data: {"a":"\\u2028"}\n\n'
