@@ -9,10 +9,9 @@ import asyncio
 from asyncio import TimerHandle
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-
 from app.networks import unmapped
 from app.server.joined_writes import JoinedWrites
+from app.server.uvicorn_adapter import UvicornProtocol, status_line
 
 MAX_HEAD_BYTES: Final = 64 * 1024  # the request line and the headers
 HEAD_SECONDS: Final = 30.0
@@ -24,7 +23,7 @@ LINGER_SECONDS: Final = 1.0
 TOO_LARGE: Final = b"The request line and headers may have 65536 bytes together.\n"
 REFUSAL: Final = b"".join(
     (
-        STATUS_LINE[431],
+        status_line(431),
         b"content-type: text/plain; charset=utf-8\r\n",
         b"content-length: %d\r\n" % len(TOO_LARGE),
         b"connection: close\r\n\r\n",
@@ -33,7 +32,7 @@ REFUSAL: Final = b"".join(
 )
 
 
-class BoundedHTTPProtocol(HttpToolsProtocol):
+class BoundedHTTPProtocol(UvicornProtocol):
     """One connection. Made by uvicorn, in its event loop."""
 
     head_seconds = HEAD_SECONDS
@@ -80,7 +79,7 @@ class BoundedHTTPProtocol(HttpToolsProtocol):
         self._chunks += 1
         if self._chunk_bytes >= MIN_CHUNK_BYTES * (self._chunks - FREE_CHUNKS):
             return
-        if self.cycle.response_started:
+        if self.has_started_response:
             self.transport.close()
         else:  # the parser makes any exception one of its own, for which uvicorn sends 400
             raise ValueError("the chunks are too small")
@@ -98,14 +97,11 @@ class BoundedHTTPProtocol(HttpToolsProtocol):
     @property
     def awaits_request(self) -> bool:
         """Whether a request is due: the first one of a connection, or one whose head has begun."""
-        return self.cycle is None or (self._is_in_head and self._pending_bytes > 0)
-
-    def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        return not self.has_received_request or (self._is_in_head and self._pending_bytes > 0)
 
     def _refuse(self) -> None:
         self._stop_timer()
-        if self._is_answering():  # there is no room for another answer inside this one
+        if self.is_responding:  # there is no room for another answer inside this one
             self.transport.close()
             return
         self._is_refused = True
@@ -128,7 +124,7 @@ class BoundedHTTPProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _end_slow_head(self) -> None:
-        if self._is_answering():  # what was sent ahead cannot be held against the request before it
+        if self.is_responding:  # what was sent ahead cannot be held against the request before it
             self._start_timer()
         else:
             self.transport.close()

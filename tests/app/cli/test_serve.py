@@ -19,9 +19,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
-import uvicorn
 
-from app.cli.server import start_stopped_by_signals
 from app.persistence.migrations import ADVISORY_LOCK_KEY
 from tests.app.cli.conftest import Run
 
@@ -234,16 +232,6 @@ def test_calls_that_outlast_the_drain_end_with_an_error_and_not_with_a_cut(
     assert int(refused.headers["retry-after"]) >= 1
     assert server.process.wait(SECONDS) == 0
     assert count_usage(tmp_path / "data") == 2
-
-
-@pytest.mark.anyio
-async def test_a_signal_that_came_before_uvicorn_listened_for_it_stops_it() -> None:
-    server = uvicorn.Server(uvicorn.Config(app="unused", lifespan="off"))
-    with start_stopped_by_signals(server):
-        server.started = True
-        os.kill(os.getpid(), signal.SIGTERM)
-        while not server.should_exit:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0)
 
 
 @pytest.mark.servers
