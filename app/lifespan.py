@@ -20,11 +20,11 @@ from app.auth.signing_keys import load_signing_keys
 from app.http.running_calls import RunningCalls
 from app.http.services import Services
 from app.limits.addresses import AddressLimiter
-from app.limits.admission import AdmissionQueue
+from app.limits.admission_queue import AdmissionQueue
+from app.limits.build import build_limiter
 from app.limits.daily_tokens import TokensUsedToday
-from app.limits.limiter import build_limiter
-from app.limits.memory_budget import MemoryBudget
 from app.media.decoding import MediaDecoder
+from app.memory_budget import MemoryBudget
 from app.ops.dashboard import Dashboard
 from app.ops.exposure import exposures
 from app.ops.history import History

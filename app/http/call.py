@@ -15,10 +15,10 @@ from app.errors import Overloaded, TooManyImages
 from app.http.generation import Generation
 from app.http.running_calls import RunningCall
 from app.http.services import Services
-from app.limits.admission import Place
+from app.limits.admission_queue import Place
 from app.limits.limiter import Admission
-from app.limits.memory_budget import MemoryClaim
 from app.media.decoding import MediaBudget
+from app.memory_budget import MemoryClaim
 from app.record.request_record import RequestRecord
 from app.record.request_trace import GenerationTrace
 from inference import (

@@ -9,10 +9,10 @@ from app.auth.account_changes import AccountChanges
 from app.auth.signing_keys import SigningKeys
 from app.http.running_calls import RunningCalls
 from app.limits.addresses import AddressLimiter
-from app.limits.admission import AdmissionQueue
+from app.limits.admission_queue import AdmissionQueue
 from app.limits.limiter import Limiter
-from app.limits.memory_budget import MemoryBudget
 from app.media.decoding import MediaDecoder
+from app.memory_budget import MemoryBudget
 from app.ops.dashboard import Dashboard
 from app.ops.history import History
 from app.ops.metrics import Metrics

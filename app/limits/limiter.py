@@ -1,18 +1,8 @@
-"""What limits users: the seam that routes use, and the one place that chooses what is behind it."""
+"""The seam between routes and whatever limits users: in memory, in Redis, or both in turn."""
 
-import time
-from collections.abc import Callable
 from typing import Protocol
 
-from redis.asyncio import Redis
-
-from app.limits.circuit_breaker import CircuitBreaker
-from app.limits.daily_tokens import TokensUsedToday, no_tokens_used
-from app.limits.fallback_limiter import FallbackLimiter
-from app.limits.memory_limiter import MemoryLimiter
 from app.limits.policy import LimitPolicy
-from app.limits.redis_limiter import RedisLimiter
-from app.settings import LimitSettings
 
 
 class Admission(Protocol):
@@ -61,19 +51,3 @@ class Limiter(Protocol):
         ...
 
     async def aclose(self) -> None: ...
-
-
-def build_limiter(
-    settings: LimitSettings,
-    redis_client: Redis | None,
-    tokens_used_today: TokensUsedToday = no_tokens_used,
-    clock: Callable[[], float] = time.time,
-) -> Limiter:
-    """`clock` gives Unix seconds. The client stays open when the limiter is closed."""
-    local = MemoryLimiter(clock, tokens_used_today)
-    if redis_client is None:
-        return local
-    breaker = CircuitBreaker(redis_client)
-    shared = RedisLimiter(redis_client, breaker, clock, tokens_used_today)
-    may_fall_back = settings.when_redis_is_away == "local"
-    return FallbackLimiter(shared, local if may_fall_back else None, breaker)

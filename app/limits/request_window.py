@@ -11,8 +11,8 @@ from functools import lru_cache
 from limits import RateLimitItemPerMinute
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from app.limits.memory_storage import MemoryWindowStorage
-from app.limits.redis_storage import RedisWindowStorage
+from app.limits.memory.window import MemoryWindowStorage
+from app.limits.redis.window import RedisWindowStorage
 
 WINDOW_SECONDS = 60
 

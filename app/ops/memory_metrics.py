@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.limits.memory_budget import MemoryBudget
+from app.memory_budget import MemoryBudget
 
 
 class MemoryMetrics(Collector):

@@ -7,7 +7,7 @@ from starlette.types import Message, Receive, Scope
 
 from app.errors import BodyTooLarge
 from app.http.body.spooled_file import SpooledFile
-from app.limits.memory_budget import MemoryClaim
+from app.memory_budget import MemoryClaim
 
 
 class RequestBody:

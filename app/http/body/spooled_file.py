@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Final, TypeVar
 
 from app.errors import GatewayError, StorageFull
-from app.limits.memory_budget import MemoryClaim
 from app.media.sandbox.shared_memory import write_all
+from app.memory_budget import MemoryClaim
 
 MAX_BYTES_IN_MEMORY: Final = 256 * 1024
 COPIED_BYTES: Final = 1024 * 1024  # at once, from disk

@@ -1,21 +1,22 @@
 """A clock that tests move, and limiters over memory and over a real Redis."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 import pytest
 from redis.asyncio import Redis
 
-from app.limits.circuit_breaker import CircuitBreaker
+from app.limits.build import build_limiter
 from app.limits.daily_tokens import no_tokens_used
-from app.limits.fallback_limiter import FallbackLimiter
-from app.limits.limiter import Limiter, build_limiter
-from app.limits.redis_limiter import RedisLimiter
+from app.limits.fallback import FallbackLimiter
+from app.limits.limiter import Limiter
+from app.limits.redis.circuit_breaker import CircuitBreaker
+from app.limits.redis.limiter import RedisLimiter
 from app.settings import LimitSettings
 
+from ..eventually import PATIENT_SECONDS
+
 NOON = 1_750_000_032.5 // 86_400 * 86_400 + 43_200.25  # Unix seconds; UTC noon of some day
-PATIENT_SECONDS = 30.0  # a Redis on a busy machine is not away
 
 
 class FakeClock:
@@ -33,13 +34,6 @@ class FakeClock:
 
 class MakeLimiter(Protocol):
     def __call__(self, tokens_used_today: Callable[[str], Awaitable[int]] = no_tokens_used) -> Limiter: ...
-
-
-async def eventually(is_so: Callable[[], bool]) -> None:
-    """Lets other tasks run until it is so; raises TimeoutError when it never is."""
-    async with asyncio.timeout(PATIENT_SECONDS):
-        while not is_so():  # noqa: ASYNC110  # what is waited for sets no event
-            await asyncio.sleep(0)
 
 
 @pytest.fixture

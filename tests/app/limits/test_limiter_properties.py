@@ -15,7 +15,8 @@ from app.errors import (
     LimitExceeded,
     RateLimitExceeded,
 )
-from app.limits.limiter import Admission, build_limiter
+from app.limits.build import build_limiter
+from app.limits.limiter import Admission
 from app.limits.policy import LimitPolicy
 from app.settings import LimitSettings
 

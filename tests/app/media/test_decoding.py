@@ -17,10 +17,10 @@ from app.errors import (
     InvalidMedia,
 )
 from app.http.body.spooled_file import MAX_BYTES_IN_MEMORY, SpooledFile
-from app.limits.memory_budget import MemoryBudget
 from app.media.codecs.audio import SAMPLE_RATE
 from app.media.decoding import MediaDecoder
 from app.media.sandbox.sandbox import JobUsage
+from app.memory_budget import MemoryBudget
 from app.settings import MediaSettings
 from inference import AUDIO_SAMPLE_RATE, ImageFit
 

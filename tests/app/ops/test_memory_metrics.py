@@ -3,7 +3,7 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.limits.memory_budget import MemoryBudget
+from app.memory_budget import MemoryBudget
 from app.ops.memory_metrics import MemoryMetrics
 
 pytestmark = pytest.mark.anyio

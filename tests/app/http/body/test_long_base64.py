@@ -8,7 +8,7 @@ import pytest
 from app.errors import InvalidMedia
 from app.http.body.long_base64 import LongBase64
 from app.http.body.spooled_file import SpooledFile
-from app.limits.memory_budget import MemoryBudget
+from app.memory_budget import MemoryBudget
 
 pytestmark = pytest.mark.anyio
 

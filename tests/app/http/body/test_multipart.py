@@ -9,7 +9,7 @@ from app.errors import InvalidMultipart, Overloaded
 from app.http.body.multipart import MAX_FIELD_BYTES, MAX_FIELDS, MAX_FILES, read_multipart
 from app.http.body.request_body import RequestBody
 from app.http.body.spooled_file import MAX_BYTES_IN_MEMORY, SpooledFile
-from app.limits.memory_budget import MemoryBudget
+from app.memory_budget import MemoryBudget
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import InvalidImage, StorageFull
 from app.http.body.spooled_file import MAX_BYTES_IN_MEMORY, SpooledFile
-from app.limits.memory_budget import MemoryBudget, MemoryClaim
+from app.memory_budget import MemoryBudget, MemoryClaim
 
 pytestmark = pytest.mark.anyio
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Coroutine
 from redis.asyncio import Redis
 
 from app.errors import ConcurrencyLimitExceeded, LimitExceeded, RateLimitExceeded
-from app.limits.circuit_breaker import CircuitBreaker, RedisAway, Sleep
 from app.limits.daily_tokens import TokensUsedToday, day_of, no_tokens_used, quota_refusal
-from app.limits.memory_limiter import SLOT_RETRY_SECONDS
+from app.limits.memory.limiter import SLOT_RETRY_SECONDS
 from app.limits.policy import LimitPolicy
-from app.limits.redis_slots import RedisSlots, Slot, Taking
-from app.limits.redis_storage import RedisWindowStorage
+from app.limits.redis.circuit_breaker import CircuitBreaker, RedisAway, Sleep
+from app.limits.redis.slots import RedisSlots, Slot, Taking
+from app.limits.redis.window import RedisWindowStorage
 from app.limits.request_window import RequestWindow, WindowState
 
 

@@ -6,10 +6,10 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from app.limits.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisAway
+from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisAway
 
-from ..fake_sleep import FakeSleep
-from .conftest import eventually
+from ...eventually import eventually
+from ...fake_sleep import FakeSleep
 
 pytestmark = pytest.mark.anyio
 

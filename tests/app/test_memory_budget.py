@@ -5,16 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from app.errors import Overloaded
-from app.limits.memory_budget import MAX_OVERTAKINGS, MAX_WAITING, PARTS, MemoryBudget, MemoryClaim
+from app.memory_budget import MAX_OVERTAKINGS, MAX_WAITING, PARTS, MemoryBudget, MemoryClaim
 
-from .conftest import eventually
+from .eventually import PATIENT_SECONDS, eventually
 
 pytestmark = pytest.mark.anyio
 
 TOTAL_BYTES = 8000  # of which arriving bodies may take 1000, bodies 3000, media 4000
 BODIES, MEDIA = 3000, 4000
 DISK_BYTES = 500
-PATIENT_SECONDS = 30.0
 
 
 @pytest.fixture

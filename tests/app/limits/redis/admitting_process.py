@@ -9,9 +9,9 @@ import sys
 from redis.asyncio import Redis
 
 from app.errors import RateLimitExceeded
-from app.limits.circuit_breaker import CircuitBreaker
 from app.limits.policy import LimitPolicy
-from app.limits.redis_limiter import RedisLimiter
+from app.limits.redis.circuit_breaker import CircuitBreaker
+from app.limits.redis.limiter import RedisLimiter
 
 
 async def main(redis_url: str, requests: int) -> None:

@@ -1,10 +1,10 @@
 """Redis's limiter while Redis answers; this process's own, or a refusal, while it does not."""
 
 from app.errors import LimiterUnavailable
-from app.limits.circuit_breaker import PROBE_SECONDS, CircuitBreaker, RedisAway
-from app.limits.memory_limiter import MemoryAdmission, MemoryLimiter
+from app.limits.memory.limiter import MemoryAdmission, MemoryLimiter
 from app.limits.policy import LimitPolicy
-from app.limits.redis_limiter import RedisAdmission, RedisLimiter
+from app.limits.redis.circuit_breaker import PROBE_SECONDS, CircuitBreaker, RedisAway
+from app.limits.redis.limiter import RedisAdmission, RedisLimiter
 
 
 class FallbackLimiter:

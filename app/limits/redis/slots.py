@@ -12,10 +12,10 @@ from enum import IntEnum
 
 from redis.asyncio import Redis
 
-from app.limits.circuit_breaker import CircuitBreaker, RedisAway, Sleep
 from app.limits.daily_tokens import SECONDS_A_DAY, TokensUsedToday, read_tokens_used
 from app.limits.policy import LimitPolicy
-from app.limits.redis_storage import KEY_PREFIX
+from app.limits.redis.circuit_breaker import CircuitBreaker, RedisAway, Sleep
+from app.limits.redis.window import KEY_PREFIX
 
 LEASE_SECONDS = 30
 RENEW_SECONDS = LEASE_SECONDS / 3

@@ -10,13 +10,14 @@ import pytest
 from redis.asyncio import Redis
 
 from app.errors import ConcurrencyLimitExceeded, RateLimitExceeded
-from app.limits.circuit_breaker import CircuitBreaker
 from app.limits.policy import LimitPolicy
-from app.limits.redis_limiter import RedisLimiter
-from app.limits.redis_slots import LEASE_SECONDS, RENEW_SECONDS
+from app.limits.redis.circuit_breaker import CircuitBreaker
+from app.limits.redis.limiter import RedisLimiter
+from app.limits.redis.slots import LEASE_SECONDS, RENEW_SECONDS
 
-from ..fake_sleep import FakeSleep
-from .conftest import PATIENT_SECONDS, FakeClock
+from ...eventually import PATIENT_SECONDS
+from ...fake_sleep import FakeSleep
+from ..conftest import FakeClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 

@@ -11,7 +11,7 @@ from app.limits.daily_tokens import (
     no_tokens_used,
     quota_refusal,
 )
-from app.limits.memory_storage import MemoryWindowStorage
+from app.limits.memory.window import MemoryWindowStorage
 from app.limits.policy import LimitPolicy
 from app.limits.request_window import RequestWindow
 

@@ -1,7 +1,7 @@
 import pytest
 
 from app.errors import Overloaded
-from app.limits.admission import AdmissionQueue
+from app.limits.admission_queue import AdmissionQueue
 
 from .conftest import FakeClock
 

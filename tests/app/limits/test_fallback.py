@@ -9,16 +9,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from app.errors import DailyTokensExceeded, LimiterUnavailable, RateLimitExceeded
-from app.limits.circuit_breaker import MAX_CALLS, CircuitBreaker
-from app.limits.fallback_limiter import FallbackLimiter
-from app.limits.limiter import build_limiter
-from app.limits.memory_limiter import MemoryLimiter
+from app.limits.build import build_limiter
+from app.limits.fallback import FallbackLimiter
+from app.limits.memory.limiter import MemoryLimiter
 from app.limits.policy import LimitPolicy
-from app.limits.redis_limiter import RedisLimiter
+from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker
+from app.limits.redis.limiter import RedisLimiter
 from app.settings import LimitSettings
 from tests.servers import RedisServer
 
-from .conftest import PATIENT_SECONDS, FakeClock, eventually
+from ..eventually import PATIENT_SECONDS, eventually
+from .conftest import FakeClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 

@@ -1,8 +1,8 @@
 import pytest
 
-from app.limits.memory_storage import MemoryWindowStorage
+from app.limits.memory.window import MemoryWindowStorage
 
-from .conftest import FakeClock
+from ..conftest import FakeClock
 
 pytestmark = pytest.mark.anyio
 
