@@ -28,9 +28,9 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.hardware import hardware_and_versions
 from benchmarks.heartbeat import LAYOUT
-from benchmarks.servers import LOAD_CORE, SERVER_CORE, StartedGateway, pin_to, started_gateway
+from testbed.gateways import LOAD_CORE, SERVER_CORE, StartedGateway, pin_to, started_gateway
+from testbed.hardware import hardware_and_versions
 
 BODY_BYTES: Final = 26_000_000
 UPLOADS: Final = 40

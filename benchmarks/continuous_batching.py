@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from benchmarks.reference_decoder import NO_TOKEN, ReferenceDecoder
+from testbed.reference_decoder import NO_TOKEN, ReferenceDecoder
 
 # As it comes it takes most of the free memory for its cache, and is slow until all of that was touched.
 SIZES = {"page_size": 32, "num_blocks": 512, "max_batch_tokens": 64}

@@ -20,14 +20,14 @@ import numpy as np
 import torch
 
 from benchmarks.checkpoint_9b import write_checkpoint
-from benchmarks.figures import print_figures
-from benchmarks.hardware import hardware_and_versions
 from benchmarks.stock_9b import measure_stock
 from inference.backends.in_process import InProcessBackend
 from inference.config import EngineConfig
 from inference.loading.loaded_model import LoadedModel
 from inference.loading.registry import load_model
 from inference.types import Delta, GenerationRequest, Image, Message, Part, SamplingParams, Text
+from testbed.figures import print_figures
+from testbed.hardware import hardware_and_versions
 
 PROMPT = Text("x" * 126)  # 128 tokens with the template's own
 SCREEN = (2400, 1080)  # height, width

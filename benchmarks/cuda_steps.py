@@ -15,8 +15,6 @@ from functools import partial
 
 import torch
 
-from benchmarks.hardware import hardware_and_versions
-from benchmarks.random_decoder import NINE_B, random_decoder
 from inference.config import EngineConfig
 from inference.engine.cuda_runner import CudaRunner
 from inference.engine.scheduler import Chunk
@@ -25,6 +23,8 @@ from inference.engine.text_stream import TextStream
 from inference.kernels.cuda.tiles import DECODE_BUCKETS
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, SamplingParams
+from testbed.hardware import hardware_and_versions
+from testbed.random_decoder import NINE_B, random_decoder
 
 LAYERS = 40
 CONTEXT = 1024

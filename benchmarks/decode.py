@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.continuous_batching import SIZES, ContinuousBatching, continuous_batching
-from benchmarks.figures import print_figures
-from benchmarks.hardware import hardware_and_versions
-from benchmarks.reference_decoder import ReferenceDecoder, random_prompt, request, to_tokens
 from inference.backends.in_process import InProcessBackend, count_cores, threads_for
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
+from testbed.figures import print_figures
+from testbed.hardware import hardware_and_versions
+from testbed.reference_decoder import ReferenceDecoder, random_prompt, request, to_tokens
 
 BATCH = 16
 PROMPT_TOKENS = 32

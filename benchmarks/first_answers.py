@@ -19,9 +19,9 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from benchmarks.figures import print_figures
-from benchmarks.hardware import hardware_and_versions
-from benchmarks.servers import started_gateway
+from testbed.figures import print_figures
+from testbed.gateways import started_gateway
+from testbed.hardware import hardware_and_versions
 from training.speech.audio_files import decode, encode
 from training.speech.codecs import Codec
 

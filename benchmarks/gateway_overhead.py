@@ -10,10 +10,11 @@ import json
 import statistics
 from pathlib import Path
 
-from benchmarks.figures import print_figures
-from benchmarks.hardware import hardware_and_versions
+from benchmarks.bare_server import bare_fastapi
 from benchmarks.http_load import Load, Target, closed_loop, open_loop, read_streams, run
-from benchmarks.servers import LOAD_CORE, bare_fastapi, gateway, pin_to
+from testbed.figures import print_figures
+from testbed.gateways import LOAD_CORE, gateway, pin_to
+from testbed.hardware import hardware_and_versions
 
 CONNECTIONS = 16
 BODY = json.dumps({"prompt": "hello there", "max_tokens": 64}).encode()

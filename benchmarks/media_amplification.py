@@ -1,6 +1,6 @@
 """What hostile media cost, and what the sandbox adds to others: `python -m benchmarks.media_amplification`.
 
-Each file of `benchmarks/hostile_media.py` goes through the gateway's decoder, as a request's file does, and
+Each file of `testbed/hostile_media.py` goes through the gateway's decoder, as a request's file does, and
 through its codec alone, called as an application without checks or limits calls it, in a process that may
 take 8 GiB and 60 seconds. Then honest files are decoded in the sandbox and in this process, in turns. About
 eight minutes; `--without-codecs` leaves the codecs out and takes one.
@@ -32,9 +32,9 @@ from app.media.codecs.image import decode_image
 from app.media.decoding import MediaDecoder
 from app.media.sandbox.sandbox import JobUsage
 from app.settings import MediaSettings
-from benchmarks.hardware import hardware_and_versions
-from benchmarks.hostile_media import HOSTILE_IMAGES, HOSTILE_RECORDINGS, encoded
 from inference import ImageFit
+from testbed.hardware import hardware_and_versions
+from testbed.hostile_media import HOSTILE_IMAGES, HOSTILE_RECORDINGS, encoded
 
 MIB: Final = 2**20
 CODEC_BYTES: Final = 8 * 2**30

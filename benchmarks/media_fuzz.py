@@ -20,10 +20,10 @@ from typing import Final
 import httpx
 import psutil
 
-from benchmarks.figures import print_figures
-from benchmarks.hardware import hardware_and_versions
-from benchmarks.media_mutations import Mutated, mutations
-from benchmarks.servers import StartedGateway, started_gateway
+from testbed.figures import print_figures
+from testbed.gateways import StartedGateway, started_gateway
+from testbed.hardware import hardware_and_versions
+from testbed.media_mutations import Mutated, mutations
 
 CONNECTIONS: Final = 4
 WARM_UP_SHARE: Final = 0.1  # of the files, before memory is first looked at

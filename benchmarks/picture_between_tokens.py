@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.figures import print_figures
-from benchmarks.hardware import hardware_and_versions
 from inference.backends.in_process import InProcessBackend
 from inference.config import EngineConfig
 from inference.types import GenerationRequest, Image, Message, Part, SamplingParams, Text
+from testbed.figures import print_figures
+from testbed.hardware import hardware_and_versions
 
 STREAMED_TOKENS = 120
 TOKENS_BEFORE = 20  # of the stream, when the screenshot comes

@@ -28,7 +28,7 @@ from app.persistence.database import Database
 from app.persistence.migrations import upgrade_database
 from app.persistence.usage_writer import UsageRecord, UsageWriter
 from app.settings import Settings
-from benchmarks.hardware import hardware_and_versions
+from testbed.hardware import hardware_and_versions
 
 CLIENTS = (1, 16, 64, 256)
 SECONDS = 6.0

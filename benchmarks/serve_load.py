@@ -22,10 +22,10 @@ import psutil
 import torch
 
 from benchmarks.continuous_batching import SIZES, continuous_batching
-from benchmarks.figures import print_figures
-from benchmarks.hardware import hardware_and_versions
-from benchmarks.reference_decoder import ReferenceDecoder, random_prompt, request
 from inference.backends.in_process import InProcessBackend, count_cores, threads_for
+from testbed.figures import print_figures
+from testbed.hardware import hardware_and_versions
+from testbed.reference_decoder import ReferenceDecoder, random_prompt, request
 
 PROMPT_TOKENS = (16, 96)
 NEW_TOKENS = (8, 40)

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from typing import Final
 
-from benchmarks.figures import print_figures
-from benchmarks.hardware import hardware_and_versions
-from benchmarks.servers import LOAD_CORE, Nginx, gateway, nginx, pin_to
+from testbed.figures import print_figures
+from testbed.gateways import LOAD_CORE, Nginx, gateway, nginx, pin_to
+from testbed.hardware import hardware_and_versions
 
 SLOW_CLIENTS: Final = 300
 USER_ADDRESS, ATTACKERS_ADDRESS = "127.0.0.2", "127.0.0.3"

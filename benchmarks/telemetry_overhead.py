@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.gateway_overhead import BODY, CONNECTIONS
-from benchmarks.hardware import hardware_and_versions
 from benchmarks.http_load import Load, Target, closed_loop, open_loop, run
-from benchmarks.servers import LOAD_CORE, free_port, gateway, pin_to
+from testbed.gateways import LOAD_CORE, gateway, pin_to
+from testbed.hardware import hardware_and_versions
+from testbed.servers import free_port
 
 PACKAGES = ("fastapi", "httpx", "opentelemetry-proto", "protobuf", "uvicorn", "uvloop")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"

@@ -23,7 +23,7 @@ from app.auth.signing_keys import load_signing_keys
 from app.persistence.database import Database
 from app.persistence.migrations import upgrade_database
 from app.settings import Settings
-from benchmarks.hardware import hardware_and_versions
+from testbed.hardware import hardware_and_versions
 
 CACHED_CALLS = 200_000
 TOKENS = 1_000

@@ -10,8 +10,8 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from .servers import MissingServer, PostgresServer, RedisServer, server_directory
-from .small_disk import SmallDisk, small_disk
+from testbed.servers import MissingServer, PostgresServer, RedisServer, server_directory
+from testbed.small_disk import SmallDisk, small_disk
 
 Server = TypeVar("Server", RedisServer, PostgresServer)
 

@@ -16,13 +16,12 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def run_pytest(tmp_path):
-    """Runs pytest over one file of tests beside a copy of our fixtures; returns what it printed."""
+    """Runs pytest over one file of tests beside a copy of the fixtures; returns its output."""
 
     def run(tests: str, **environment: str) -> str:
         directory = tmp_path / "tests"
         directory.mkdir()
-        for name in ("conftest.py", "servers.py", "small_disk.py"):
-            shutil.copy(HERE / name, directory / name)
+        shutil.copy(HERE / "conftest.py", directory / "conftest.py")
         (directory / "test_it.py").write_text("import asyncio, threading, pytest\n" + tests)
         options = ["-q", "-rs", "-p", "no:cacheprovider", "--import-mode=importlib"]
         options += [f"--rootdir={tmp_path}", "-p", "anyio.pytest_plugin"]

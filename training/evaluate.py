@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.hardware import hardware_and_versions
 from inference.config import EMBEDDED_MODEL
+from testbed.hardware import hardware_and_versions
 from training.held_out import GROUPS, Item, held_out_items
 from training.respondents import EngineRespondent, GatewayRespondent, Respondent
 from training.scoring import Score, score

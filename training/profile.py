@@ -14,8 +14,8 @@ from functools import partial
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.figures import print_figures
-from benchmarks.hardware import hardware_and_versions
+from testbed.figures import print_figures
+from testbed.hardware import hardware_and_versions
 from training.batches import ROW_COUNTS, Batches
 from training.cuda_graph import may_capture, own_stream
 from training.forward import make_model

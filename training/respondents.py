@@ -12,7 +12,6 @@ import httpx
 import pillow_heif
 from PIL import Image as PillowImage
 
-from benchmarks.servers import gateway
 from inference import (
     Audio,
     BackendConfig,
@@ -25,6 +24,7 @@ from inference import (
     Text,
     build_backend,
 )
+from testbed.gateways import gateway
 from training.held_out import Item
 from training.speech.audio_files import encode
 from training.speech.codecs import Codec

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.faults import clients, clocks, disks, lifecycle, media, stores, workers
 from benchmarks.faults.measurement import FULL, SHORT, Row, measure_family
 from benchmarks.faults.report import print_rows, read_rows, save_row, write_document
-from tests.servers import MissingServer
+from testbed.servers import MissingServer
 
 FAMILIES = (
     *(media.FAMILY, clients.FAMILY, stores.FAMILY, disks.FAMILY),

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 from multiprocessing.synchronize import Event
 from typing import Final
 
-from benchmarks import bodies, hostile_media
+from benchmarks import bodies
 from benchmarks.faults.responses import NotWhole, exchange, request
+from testbed import hostile_media
 
 CONNECTIONS: Final = 2  # of one attacker who sends files: what one user may have at once, as shipped
 SLOW_CLIENTS: Final = 300

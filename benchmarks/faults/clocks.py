@@ -17,7 +17,7 @@ from benchmarks.faults.fault import Family, Fault, Site
 from benchmarks.faults.gateway import GatewayProcess
 from benchmarks.faults.load import Sent, documented_codes, make_request, scripted_words
 from benchmarks.faults.responses import judged
-from tests.servers import MissingServer, PostgresServer
+from testbed.servers import MissingServer, PostgresServer
 
 STEPS: Final = {"back by an hour": "-1h", "ahead by a day": "+1d"}
 NOW: Final = "+0"

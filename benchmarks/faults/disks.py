@@ -13,7 +13,7 @@ from benchmarks.faults.fault import Family, Fault, Site, Step
 from benchmarks.faults.gateway import GatewayProcess
 from benchmarks.faults.load import Sent
 from benchmarks.faults.usage import compare_usage, of_sqlite
-from tests.small_disk import SmallDisk, small_disk
+from testbed.small_disk import SmallDisk, small_disk
 
 DISK_BYTES: Final = 16 * 2**20
 EXIT_SECONDS: Final = 30.0

@@ -13,7 +13,8 @@ from typing import Final
 import httpx
 
 from benchmarks.faults.load import REPLY
-from benchmarks.servers import GatewayNotStarted, free_port
+from testbed.gateways import GatewayNotStarted
+from testbed.servers import free_port
 
 START_SECONDS: Final = 60.0
 TOKEN_SECONDS: Final = 3 * 24 * 3600  # longer than any step of a clock

@@ -12,7 +12,7 @@ from benchmarks.faults.attackers import Attack, send_media
 from benchmarks.faults.fault import Family, Fault, Site
 from benchmarks.faults.gateway import GatewayProcess
 from benchmarks.faults.load import Sent, Shape
-from benchmarks.hostile_media import HOSTILE_IMAGES, HOSTILE_RECORDINGS
+from testbed.hostile_media import HOSTILE_IMAGES, HOSTILE_RECORDINGS
 
 KILL_SECONDS: Final = 0.1
 IN_SHORT_FORM: Final = ("heic: 31 x 32 tiles of 4 megapixels",)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from benchmarks.servers import free_port
+from testbed.servers import free_port
 
 
 class Proxy:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.faults.measurement import Row
-from benchmarks.hardware import hardware_and_versions
+from testbed.hardware import hardware_and_versions
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
 COLUMNS: Final = (

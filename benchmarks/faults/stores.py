@@ -12,7 +12,7 @@ from benchmarks.faults.fault import Family, Fault, Note, Site, Step
 from benchmarks.faults.gateway import GatewayProcess
 from benchmarks.faults.proxy import Proxy
 from benchmarks.faults.usage import compare_usage, of_postgres
-from tests.servers import PostgresServer, RedisServer
+from testbed.servers import PostgresServer, RedisServer
 
 SLOW_SECONDS: Final = 0.2  # each way
 Server = RedisServer | PostgresServer

@@ -10,9 +10,9 @@ import pytest
 from benchmarks.faults import clients, disks, lifecycle, media, stores, workers
 from benchmarks.faults.fault import Family
 from benchmarks.faults.measurement import SHORT, Row, measure_family
+from testbed.servers import MissingServer
 
 from ..conftest import leave_out
-from ..servers import MissingServer
 
 FAMILIES = (
     *(media.FAMILY, clients.FAMILY, stores.FAMILY, disks.FAMILY, lifecycle.IMPATIENT),

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from testbed.servers import MissingServer, find_program
+
 from ..conftest import leave_out
-from ..servers import MissingServer, find_program
 from .dockerfile import Stage, read_stages
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..servers import LOG_CHARACTERS, ServerNotStarted, spawn, stop_process
+from testbed.servers import LOG_CHARACTERS, ServerNotStarted, spawn, stop_process
 
 SECONDS = 60
 PAUSE_SECONDS = 0.5  # between two looks whether it is healthy

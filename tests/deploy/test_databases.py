@@ -15,7 +15,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ..servers import free_port, server_directory
+from testbed.servers import free_port, server_directory
+
 from .conftest import DEPLOY, FindProgram
 from .container import SECONDS, Container
 

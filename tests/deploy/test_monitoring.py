@@ -11,9 +11,10 @@ import httpx
 import pytest
 import yaml
 
+from testbed.servers import free_port, server_directory, spawn, stop_process, wait_a_little
+
 from ..app.conftest import StartGateway, empty_database, start_gateway
 from ..app.gateway import Gateway
-from ..servers import free_port, server_directory, spawn, stop_process, wait_a_little
 from .conftest import DEPLOY, FindProgram
 from .queries import RULES, dashboard_queries, read_rules, rule_queries
 

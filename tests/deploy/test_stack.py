@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ..servers import free_port, server_directory
+from testbed.servers import free_port, server_directory
+
 from .conftest import ROOT, FindProgram
 from .container import SECONDS, Container
 from .dockerfile import Stage

@@ -13,8 +13,8 @@ from inference.loading.registry import load_model
 from inference.models.fusion import Fusion
 from inference.models.prompt import EncodedPrompt
 from inference.types import Audio, Image, Message, Part, Text
+from testbed.unpack import unpack
 from training.architecture import build
-from training.unpack import unpack
 
 from .tiny_checkpoints import Driver
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from inference.config import EMBEDDED_MODEL
 from inference.types import Audio, Image
+from testbed.unpack import unpack
 from training.evaluate import answer_all
 from training.held_out import Item, held_out_items
 from training.respondents import EngineRespondent
 from training.scoring import is_right, score
-from training.unpack import unpack
 from training.vision.labels import all_labels
 
 pytestmark = pytest.mark.slow

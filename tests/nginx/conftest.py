@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.cli.certificates import self_sign, write
+from testbed.servers import MissingServer, find_program, free_port, server_directory
 
 from ..app.conftest import StartGateway, empty_database, gateway, start_gateway
 from ..app.gateway import Gateway
 from ..conftest import leave_out
-from ..servers import MissingServer, find_program, free_port, server_directory
 from .nginx_server import NginxServer
 
 __all__ = ["StartGateway", "empty_database", "gateway", "start_gateway"]

@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 import psutil
 
-from ..servers import find_program, free_port, spawn, stop_process, wait_a_little
+from testbed.servers import find_program, free_port, spawn, stop_process, wait_a_little
 
 NGINX_DIRECTORY: Final = Path(__file__).parents[2] / "nginx"
 LOOPBACK: Final = "127.0.0.1"

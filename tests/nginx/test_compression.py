@@ -7,9 +7,10 @@ import json
 import brotli
 import pytest
 
+from testbed.servers import MissingServer
+
 from ..app.gateway import Gateway
 from ..conftest import leave_out
-from ..servers import MissingServer
 from .conftest import StartNginx
 from .fake_gateway import Request, answer_of, fake_gateway
 from .nginx_server import NginxServer

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from testbed.servers import free_port
+
 from ..app.gateway import Gateway
-from ..servers import free_port
 from .conftest import StartNginx
 from .nginx_server import NginxServer
 

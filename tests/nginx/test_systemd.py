@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ..servers import find_program
+from testbed.servers import find_program
+
 from .nginx_server import NGINX_DIRECTORY
 
 pytestmark = pytest.mark.servers

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.cli.certificates import pin_of, read_certificates
+from testbed.servers import free_port, spawn, stop_process
 
-from ..servers import free_port, spawn, stop_process
 from .conftest import StartNginx
 from .nginx_server import NginxServer, run
 from .signed_by_authority import sign_by_authority

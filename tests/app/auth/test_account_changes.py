@@ -20,8 +20,8 @@ from app.clock_steps import STEP_AHEAD
 from app.errors import DatabaseUnavailable
 from app.persistence.database import Database
 from app.persistence.tables import Base, RevocationRow, UserRow
+from testbed.servers import PostgresServer
 
-from ...servers import PostgresServer
 from ..fake_sleep import FakeSleep
 from .conftest import FakeClock, Process
 

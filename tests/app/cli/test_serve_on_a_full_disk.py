@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ...servers import free_port
-from ...small_disk import SmallDisk
+from testbed.servers import free_port
+from testbed.small_disk import SmallDisk
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

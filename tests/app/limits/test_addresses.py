@@ -12,8 +12,7 @@ from redis.asyncio import Redis
 
 from app.errors import RateLimitExceeded
 from app.limits.addresses import AddressLimiter, address_key
-
-from ...servers import RedisServer
+from testbed.servers import RedisServer
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from app.limits.policy import LimitPolicy
 from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker
 from app.limits.redis.limiter import RedisLimiter
 from app.settings import LimitSettings
-from tests.servers import RedisServer
+from testbed.servers import RedisServer
 
 from ..eventually import PATIENT_SECONDS, eventually
 from .conftest import FakeClock

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from benchmarks.media_fuzz import SETTINGS, fuzz, send
-from benchmarks.media_mutations import Mutated, mutations, originals
-from benchmarks.servers import started_gateway
+from testbed.gateways import started_gateway
+from testbed.media_mutations import Mutated, mutations, originals
 
 COUNT = 400
 SEED = 20

@@ -16,7 +16,7 @@ from app.errors import DatabaseUnavailable
 from app.persistence.columns import database_now, utc_day
 from app.persistence.database import Database, create_engine
 from app.persistence.tables import AccessTokenRow, UsageRow, UserRow
-from tests.servers import PostgresServer
+from testbed.servers import PostgresServer
 
 pytestmark = pytest.mark.anyio
 MakeUser = Callable[..., UserRow]

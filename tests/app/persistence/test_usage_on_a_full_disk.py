@@ -8,8 +8,8 @@ import pytest
 from app.persistence.database import Database
 from app.persistence.usage_spool import UsageSpool
 from app.persistence.usage_writer import RETRY_SECONDS, UsageWriter
+from testbed.small_disk import SmallDisk
 
-from ...small_disk import SmallDisk
 from .test_usage_spool import ids_in, make_row
 from .test_usage_writer import FakeClock, record_of, stored_in
 

@@ -15,7 +15,7 @@ from app.persistence.database import Database
 from app.persistence.migrations import upgrade_database
 from app.persistence.tables import UsageRow
 from app.persistence.usage_writer import RETRY_SECONDS, UsageRecord, UsageWriter
-from tests.servers import PostgresServer
+from testbed.servers import PostgresServer
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from app.persistence.usage_writer import UsageRecord
+from testbed.servers import PostgresServer
 from tests.app.conftest import StartGateway
 from tests.app.gateway import Gateway
-from tests.servers import PostgresServer
 
 pytestmark = pytest.mark.anyio
 

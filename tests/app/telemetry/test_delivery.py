@@ -11,9 +11,9 @@ from app.record.request_trace import RequestTrace
 from app.telemetry import telemetry as module
 from app.telemetry.outbox import BATCH_BYTES
 from app.telemetry.telemetry import Telemetry
+from testbed.servers import free_port
 from tests.app.conftest import StartGateway
 from tests.app.gateway import Gateway
-from tests.servers import free_port
 
 from .conftest import CollectorServer, StartTraced, flush
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks.random_decoder import EMBEDDED, random_decoder
 from inference.config import EngineConfig
 from inference.engine.cuda_runner import CudaRunner
 from inference.engine.engine import Engine
 from inference.models.prompt import EncodedPrompt
 from inference.types import Delta, GenerationRequest, Message, Task
+from testbed.random_decoder import EMBEDDED, random_decoder
 
 from ..conftest import require_cuda
 from ..fake_model import FakeTokenizer

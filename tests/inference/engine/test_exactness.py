@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.reference_decoder import TokenModel, to_text
 from inference.config import EMBEDDED_MODEL
 from inference.engine.detokenizer import Tokenizer, make_token_bytes
 from inference.engine.reasoning import TAGS
@@ -19,6 +18,7 @@ from inference.loading.registry import load_model
 from inference.models.decoder import Decoder
 from inference.timeline import Timeline
 from inference.types import Audio, Delta, GenerationRequest, Image, Message, Text
+from testbed.reference_decoder import TokenModel, to_text
 
 from ..models.test_glm4v import message, reference_inputs
 from ..tiny_checkpoints import EOS, random_sequences, write_glm4, write_glm4v

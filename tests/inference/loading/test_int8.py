@@ -15,7 +15,7 @@ from inference.kernels.int8_linear import dequantize, has_exact_int8, int8_linea
 from inference.loading.int8 import quantize
 from inference.loading.registry import load_model
 from inference.models.layers import Int8Linear
-from training.unpack import unpack
+from testbed.unpack import unpack
 
 from ..tiny_checkpoints import Driver, edit_weights, random_sequences, whole, write_glm4
 

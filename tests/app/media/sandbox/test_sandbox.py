@@ -16,7 +16,7 @@ from app.errors import ImageTooLarge, InvalidAudio, InvalidImage, ServiceUnavail
 from app.media.decoding import MediaDecoder
 from app.media.sandbox.sandbox import JobUsage, SandboxUnavailable
 from app.settings import MediaSettings
-from benchmarks import hostile_media
+from testbed import hostile_media
 
 from ..conftest import recording
 

@@ -7,7 +7,7 @@ import pytest
 from app.errors import InvalidAudio
 from app.media.codecs.audio import decode_audio
 from app.media.structure.audio import plain_audio
-from benchmarks import hostile_media
+from testbed import hostile_media
 
 from ..conftest import AUDIO_KINDS, recording
 

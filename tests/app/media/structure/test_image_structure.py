@@ -9,7 +9,7 @@ from PIL import Image as PillowImage
 from app.errors import ImageTooLarge, InvalidImage
 from app.media.sniff import sniff
 from app.media.structure.image import check_image
-from benchmarks import hostile_media
+from testbed import hostile_media
 
 SAMPLES = Path(__file__).parents[4] / "samples"
 MAX_PIXELS = 50_000_000

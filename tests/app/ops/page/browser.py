@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
 
 from app.auth.sign_in_link import SignInLink
+from testbed.servers import MissingServer
 from tests.app.gateway import Gateway
-from tests.servers import MissingServer
 
 ARGUMENTS = (
     "--disable-gpu",

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser
 
+from testbed.servers import MissingServer
 from tests.app.gateway import Gateway
 from tests.app.ops.page.browser import Visit, running_browser, visiting
 from tests.conftest import leave_out
-from tests.servers import MissingServer
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.random_decoder import relative_error
 from inference.kernels.cuda.decode_attention import decode_attention, part_size
 from inference.kernels.cuda.prefill_attention import prefill_attention, rotary_cache, tile_tokens
 from inference.kernels.cuda.step_rows import QueryTiles
@@ -14,6 +13,7 @@ from inference.kernels.cuda.tiles import DECODE_BUCKETS, DECODE_ROWS, decode_til
 from inference.kernels.digits import Digits
 from inference.models.cuda.buffers import ATTENTION_PROGRAMS, make_digits
 from inference.models.cuda.graphs import run
+from testbed.random_decoder import relative_error
 
 from ...conftest import require_cuda
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 import triton
 
-from benchmarks.random_decoder import SHAPES, random_decoder
 from inference.kernels.cuda.launch import KernelLaunch
 from inference.kernels.cuda.tiles import DECODE_BUCKETS, PREFILL_BUCKETS
+from testbed.random_decoder import SHAPES, random_decoder
 
 from ...cuda_steps import LONG_ROWS, Steps
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from benchmarks.random_decoder import relative_error
 from inference.kernels.cuda.gemv import gemv
 from inference.kernels.cuda.linear import linear
 from inference.kernels.cuda.tiles import (
@@ -18,6 +17,7 @@ from inference.kernels.cuda.tiles import (
 )
 from inference.kernels.digits import Digits, round_to_digits
 from inference.models.cuda.buffers import make_digits
+from testbed.random_decoder import relative_error
 
 from ...conftest import require_cuda
 

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from benchmarks.random_decoder import relative_error
 from inference.kernels.cuda.dequantize import dequantize
 from inference.kernels.cuda.norm import add_norm, begin, gather_norm, round_rows, silu
 from inference.kernels.digits import Digits
 from inference.kernels.int8_linear import dequantize as reference_dequantize
 from inference.models.cuda.buffers import make_digits
+from testbed.random_decoder import relative_error
 
 from ...conftest import require_cuda
 

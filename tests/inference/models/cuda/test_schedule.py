@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.random_decoder import EMBEDDED, NINE_B, random_decoder
 from inference.kernels.cuda.launch import KernelLaunch
 from inference.kernels.cuda.tiles import DECODE_BUCKETS, DECODE_ROWS, PREFILL_BUCKETS
 from inference.models.cuda.inputs import ALIGNMENT, InputLayout
+from testbed.random_decoder import EMBEDDED, NINE_B, random_decoder
 
 from ...cuda_steps import Steps
 

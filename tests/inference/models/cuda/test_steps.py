@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.random_decoder import SHAPES, exact_decoder, random_decoder, relative_error
 from inference.engine.scheduler import Chunk
 from inference.kernels.cuda.tiles import DECODE_BUCKETS
 from inference.models.prompt import multimodal_positions
+from testbed.random_decoder import SHAPES, exact_decoder, random_decoder, relative_error
 
 from ...conftest import require_cuda
 from ...cuda_steps import Steps, give_blocks, make_sequence, reference_logits

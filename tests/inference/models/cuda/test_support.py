@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks.random_decoder import EMBEDDED, NINE_B, random_decoder
 from inference.models.config import DecoderConfig
 from inference.models.cuda.support import missing_support, unsupported_shape
 from inference.models.decoder import Decoder
+from testbed.random_decoder import EMBEDDED, NINE_B, random_decoder
 
 from ...fake_model import EchoDecoder
 

@@ -17,7 +17,7 @@ from typing import Final, Literal
 import numpy as np
 from PIL import Image as PillowImage
 
-from benchmarks.hostile_media import encoded, ogg_checksum, sound
+from testbed.hostile_media import encoded, ogg_checksum, sound
 
 Route = Literal["/vision", "/speech"]
 Field = tuple[int, int, Literal["big", "little"]]
@@ -129,7 +129,7 @@ def _set_field(data: bytearray, field: Field, chance: random.Random) -> None:
     offset, width, order = field
     top = (1 << 8 * width) - 1
     value = int.from_bytes(data[offset : offset + width], order)
-    values = (0, 1, 2, 7, 8, 9, 16, 255, top, top - 1, top >> 1, (top >> 1) + 1, top >> 4)
+    values = [0, 1, 2, 7, 8, 9, 16, 255, top, top - 1, top >> 1, (top >> 1) + 1, top >> 4]
     values += (value + 1, value - 1, value * 2, value // 2, value + 8, len(data), chance.randint(0, top))
     data[offset : offset + width] = (chance.choice(values) & top).to_bytes(width, order)
 

@@ -1,6 +1,6 @@
-"""The servers under measurement: each a process of its own, on a port of its own, pinned to one core.
+"""Gateways, and nginx in front of one: each a process of its own on a port of its own, pinned to one core.
 
-Where all cores are asked for, as a model uses them, it is pinned to none.
+A gateway whose model uses all cores is pinned to none.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.cli.certificates import read_or_make_key, self_sign, write
+from testbed.servers import free_port
 
 SERVER_CORE = 0
 LOAD_CORE = 1
@@ -26,7 +27,7 @@ START_SECONDS = 60.0
 
 
 class GatewayNotStarted(Exception):
-    """It did not answer in time; the message is its log. SystemExit would end the event loop of a test."""
+    """It was not ready in time; the message is its log. SystemExit would end the event loop of a test."""
 
 
 UNLIMITED = {
@@ -45,17 +46,11 @@ def pin_to(core: int | None) -> None:
             os.sched_setaffinity(0, {core})
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @contextlib.contextmanager
-def _process(
+def running_process(
     command: Sequence[str], environment: dict[str, str], log: Path, core: int | None = SERVER_CORE
 ) -> Iterator[int]:
+    """Yields its id; its output goes to `log`. It is terminated at the end."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -69,17 +64,6 @@ def _process(
     finally:
         process.terminate()
         process.wait(START_SECONDS)
-
-
-@contextlib.contextmanager
-def bare_fastapi() -> Iterator[int]:
-    """Yields the port of `benchmarks/bare_app.py` under the same uvicorn."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare_app:app", "--port", str(port)]
-    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    with tempfile.TemporaryDirectory() as directory, _process(command, {}, Path(directory, "log")):
-        _wait_until_open(port)
-        yield port
 
 
 @contextlib.contextmanager
@@ -108,7 +92,7 @@ def started_gateway(
         command = command or [str(Path(sys.executable).with_name("gateway"))]
         log = Path(directory, "log")
         started = time.monotonic()
-        with _process([*command, "serve", "--port", str(port)], environment, log, core) as process_id:
+        with running_process([*command, "serve", "--port", str(port)], environment, log, core) as process_id:
             _wait_until_ready(port, log)
             ready_seconds = time.monotonic() - started
             issued = subprocess.run(
@@ -156,12 +140,12 @@ def nginx(gateway_port: int, **variables: str) -> Iterator[Nginx]:
         render = Path(__file__).parents[1] / "nginx" / "render"
         subprocess.run([render, directory / "conf"], env=os.environ | environment, check=True)
         command = [program, "-c", str(directory / "conf" / "nginx.conf"), "-g", "daemon off;"]
-        with _process(command, environment, directory / "log"):
-            _wait_until_open(port)
+        with running_process(command, environment, directory / "log"):
+            wait_until_open(port)
             yield Nginx(port, certificate)
 
 
-def _wait_until_open(port: int) -> None:
+def wait_until_open(port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -177,8 +161,8 @@ def _wait_until_ready(port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
-                json.load(answer)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as response:
+                json.load(response)
                 return
         except OSError:
             time.sleep(0.05)

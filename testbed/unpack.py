@@ -1,6 +1,6 @@
-"""A checkpoint in int8 as the floats that it stands for: `python -m training.unpack DIR [--model DIR]`.
+"""A checkpoint in int8 as the floats that it stands for: `python -m testbed.unpack DIR [--model DIR]`.
 
-To put the answers of both beside each other: `python -m training.evaluate --model … --model DIR`.
+To compare the answers of both: `python -m training.evaluate --model … --model DIR`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ WEIGHTS = "model.safetensors"
 
 
 def unpack(source: Path, directory: Path) -> None:
-    """In 32 bits: nothing is rounded. `directory` must not be there yet."""
+    """In 32 bits: nothing is rounded. `directory` must not exist."""
     shutil.copytree(source, directory)
     save_file(unpacked_weights(source), directory / WEIGHTS, {"format": "pt"})
 

@@ -21,7 +21,7 @@ from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
 from inference.stepwise import Stepwise
 from inference.types import GenerationRequest, Message, SamplingParams, Task, Text
-from training.unpack import unpacked_weights
+from testbed.unpack import unpacked_weights
 
 import_torchaudio()  # before transformers does
 
@@ -120,7 +120,7 @@ class ReferenceDecoder:
     @classmethod
     def write(cls, directory: Path, is_embedded: bool = False) -> "ReferenceDecoder":
         reference = embedded_decoder() if is_embedded else random_decoder()
-        reference.eval().save_pretrained(directory)
+        reference.train(False).save_pretrained(directory)
         _write_tokenizer(directory)
         return cls(directory, reference)
 

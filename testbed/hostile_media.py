@@ -195,6 +195,7 @@ def sound(container: str, codec: str, layout: str = "mono", rate: int = 48_000, 
     file = io.BytesIO()
     with av.open(file, "w", format=container, options=options) as output:
         stream = output.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         resampler = av.AudioResampler(stream.format.name, layout, rate, stream.frame_size or 1_024)
         samples = np.zeros((1, rate // 10 * len(av.AudioLayout(layout).channels)), np.int16)
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=layout)
@@ -334,6 +335,7 @@ def encoded_sound_of(seconds: int, container: str, codec: str, rate: int = 48_00
     noise = np.random.default_rng(1).integers(-9_000, 9_000, (1, rate), np.int16)
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         for second in range(seconds):
             frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
             frame.sample_rate = rate

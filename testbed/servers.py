@@ -1,4 +1,4 @@
-"""Real servers for the tests, Redis and PostgreSQL among them: own port, own password, own directory.
+"""Real servers for tests and benchmarks, such as Redis: each with its own port, password and directory.
 
 Each is bound to the loopback address and dies with the process that started it, killed or not.
 """
@@ -186,7 +186,7 @@ def free_port() -> int:
 
 
 def find_program(name: str, package: str) -> str:
-    """Looks on the PATH, then where Debian keeps it for others than users. Raises `MissingServer`."""
+    """Looks on the PATH, then in Debian's directories for servers. Raises `MissingServer`."""
     installed = [
         *Path("/usr/sbin").glob(name),
         *sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True),
@@ -198,7 +198,7 @@ def find_program(name: str, package: str) -> str:
 
 
 def _unprivileged_user() -> str | None:
-    """Whom PostgreSQL runs as, since it refuses root; None is ourselves."""
+    """The user that runs PostgreSQL, which refuses root; None is the current one."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
@@ -208,7 +208,7 @@ def _unprivileged_user() -> str | None:
 def spawn(
     command: Sequence[str], log: Path, stop_signal: signal.Signals, user: str | None = None
 ) -> "subprocess.Popen[bytes]":
-    """Starts it with a watcher that signals it when our end of a pipe closes, so when we die.
+    """Starts it with a watcher that signals it when this process's end of a pipe closes, so when it dies.
 
     `setpriv --pdeathsig` would not do: it fires when the starting thread ends, not the process.
     """
@@ -229,7 +229,7 @@ def spawn(
 
 
 def wait_a_little(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Between two questions whether it answers. Raises `ServerNotStarted` when it has ended."""
+    """Between two checks whether it responds. Raises `ServerNotStarted` when it has ended."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(POLL_SECONDS)
         raise ServerNotStarted(log.read_text()[-LOG_CHARACTERS:])

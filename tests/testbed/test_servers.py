@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -55,7 +54,7 @@ def test_a_server_ends_with_the_process_that_started_it(tmp_path):
     script = """
 import os, sys
 from pathlib import Path
-from servers import RedisServer
+from testbed.servers import RedisServer
 server = RedisServer(Path(sys.argv[1]))
 server.start()
 print(server.url, flush=True)
@@ -63,7 +62,6 @@ os._exit(1)
 """
     starter = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
-        cwd=Path(__file__).parent,
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -1,0 +1,1 @@
+"""What tests, benchmarks and training share: servers, gateways, hostile files, reference models, figures."""
