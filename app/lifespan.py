@@ -1,6 +1,6 @@
 """Opens everything that lives as long as the process, and closes it in reverse order.
 
-In development the database is migrated and keys are made; production is given both.
+In development it migrates the database and makes keys; in production both must exist.
 """
 
 import asyncio
@@ -43,11 +43,11 @@ from inference import BackendConfig, EngineConfig, ScriptedConfig, build_backend
 
 logger = logging.getLogger(__name__)
 
-BODY_TURNS: Final = 8  # of some hundred microseconds each, then everybody else's
+BODY_TURNS: Final = 8  # slices of some hundred microseconds; then all other work runs
 
 
 class OutdatedDatabase(Exception):
-    """The database is missing this version's tables. The message says what to run."""
+    """The database is missing this version's tables. The message names the command to run."""
 
 
 @asynccontextmanager
@@ -65,7 +65,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def open_services(settings: Settings, stack: AsyncExitStack, version: str) -> Services:
-    """Everything closed by `stack`, the last opened first."""
+    """`stack` closes everything, the last opened first."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     signing_keys = load_signing_keys(settings)
     database = await _open_database(settings, stack)

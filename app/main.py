@@ -19,13 +19,13 @@ from app.settings import Settings
 
 COMPRESS_FROM_BYTES = 1024
 DESCRIPTION = (
-    "Chat, vision and speech for mobile apps, in front of one multimodal model. Errors are RFC 9457 "
+    "Chat, vision and speech for mobile apps, backed by one multimodal model. Errors are RFC 9457 "
     "problem documents with a stable `code`; under /v1 they have OpenAI's shape."
 )
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Without `settings` the environment is read. Nothing is opened before the lifespan starts."""
+    """Without `settings` the environment is read. Opens nothing before the lifespan starts."""
     app = FastAPI(
         title="AutoGLM Gateway",
         version=version("autoglm-gateway"),
@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # Asked for each request whether it is on, and covering less than `app/ops/metrics.py` does.
+        # Checked on each request, and covers less than `app/ops/metrics.py` does.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings or Settings()

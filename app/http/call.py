@@ -1,7 +1,7 @@
-"""One authenticated request in progress: who, until when, and everything that it holds.
+"""One authenticated request in progress: its caller, its deadline, and everything that it has reserved.
 
-Made by `app/http/guard.py`, which also closes it after the last byte of the answer was sent, whatever
-happened; a streamed body therefore owns nothing.
+Made by `app/http/guard.py`, which also closes it after the last byte of the response, or after any
+error; a streamed body therefore owns nothing.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Call:
             raise TooManyImages
 
     async def media_budget(self, images: int = 0, recordings: int = 0) -> MediaBudget:
-        """What the media of this request may come to, and memory for all of it; call it once.
+        """Reserves memory for all media of this request, and returns their bounds. Call it once.
 
         Raises `Overloaded`.
         """

@@ -1,4 +1,4 @@
-"""Notices that the client has gone while the answer is still being made."""
+"""Detects that the client has disconnected while the response is still being produced."""
 
 import asyncio
 from types import TracebackType
@@ -7,11 +7,11 @@ from typing import Final, Self
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-WATCH_AFTER_SECONDS: Final = 0.05  # most short answers are done by then and need no task of their own
+WATCH_AFTER_SECONDS: Final = 0.05  # most short responses are complete by then and need no task
 
 
 class AbortOnDisconnect:
-    """`async with` whose block is cancelled when the client goes; then raises `ClientDisconnect`.
+    """`async with` whose block is cancelled when the client disconnects; then raises `ClientDisconnect`.
 
     Enter it only after the body was read: it takes over `receive`.
     """

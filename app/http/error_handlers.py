@@ -1,6 +1,6 @@
-"""Turns every error into its answer: a problem document or, on `/v1`, OpenAI's shape.
+"""Turns every error into its response: a problem document or, on `/v1`, OpenAI's shape.
 
-Also maps what `inference`, pydantic and Starlette raise to a `GatewayError`. Knows no route.
+Also maps what `inference`, pydantic and Starlette raise to a `GatewayError`. Does not depend on routes.
 """
 
 import logging
@@ -32,21 +32,21 @@ logger = logging.getLogger(__name__)
 MAX_FIELD_ERRORS = 20
 MAX_FIELD_NAME_LENGTH = 100
 MAX_MESSAGE_LENGTH = 200  # pydantic quotes what was sent in the place of a known word
-RETRY_AFTER_SECONDS = 5  # where nothing measured says better
-CLIENT_CLOSED_REQUEST = 499  # nginx's number; nobody is left to read it
+RETRY_AFTER_SECONDS = 5  # where no better value is measured
+CLIENT_CLOSED_REQUEST = 499  # nginx's number; the client does not receive it
 FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(errors.GatewayError, _answer_gateway_error)
-    app.add_exception_handler(InferenceError, _answer_inference_error)
-    app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_exception_handler(HTTPException, _answer_http_exception)
-    app.add_exception_handler(ClientDisconnect, _answer_nobody)
+    app.add_exception_handler(errors.GatewayError, _render_gateway_error)
+    app.add_exception_handler(InferenceError, _render_inference_error)
+    app.add_exception_handler(RequestValidationError, _render_validation_error)
+    app.add_exception_handler(HTTPException, _render_http_exception)
+    app.add_exception_handler(ClientDisconnect, _render_client_disconnect)
 
 
 def render(error: errors.GatewayError, scope: Any, field_errors: Sequence[FieldError] = ()) -> Response:
-    """The answer to `error` on the route that `scope` names."""
+    """The response to `error` on the route of `scope`."""
     record = record_of(scope)
     record.error_code = error.code
     headers = dict(error.headers)
@@ -68,7 +68,7 @@ def is_openai_path(path: str) -> bool:
 
 
 def gateway_error_of(error: Exception) -> errors.GatewayError:
-    """What a caller is told about an error that `inference` raised, also in the middle of a stream."""
+    """The error for the caller when `inference` raises `error`, also in the middle of a stream."""
     match error:
         case errors.GatewayError():
             return error
@@ -93,16 +93,16 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
             return errors.GenerationError()
 
 
-async def _answer_gateway_error(request: Request, error: Exception) -> Response:
+async def _render_gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.GatewayError)
     return render(error, request.scope)
 
 
-async def _answer_inference_error(request: Request, error: Exception) -> Response:
+async def _render_inference_error(request: Request, error: Exception) -> Response:
     return render(gateway_error_of(error), request.scope)
 
 
-async def _answer_validation_error(request: Request, error: Exception) -> Response:
+async def _render_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return render_validation_errors(error.errors(), request.scope)
 
@@ -119,13 +119,13 @@ def render_validation_errors(details: Sequence[Any], scope: Any) -> Response:
     return render(error, scope, fields)
 
 
-async def _answer_http_exception(request: Request, error: Exception) -> Response:
-    """FastAPI wraps whatever reading the body raises into an HTTPException; its cause says more."""
+async def _render_http_exception(request: Request, error: Exception) -> Response:
+    """FastAPI wraps whatever reading the body raises into an HTTPException; its cause is the real error."""
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, errors.GatewayError):
         return render(error.__cause__, request.scope)
     if isinstance(error.__cause__, ClientDisconnect):
-        return await _answer_nobody(request, error.__cause__)
+        return await _render_client_disconnect(request, error.__cause__)
     match error.status_code:
         case 404:
             return render(errors.NotFound(), request.scope)
@@ -137,7 +137,7 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
             return render(errors.InvalidRequest(), request.scope)
 
 
-async def _answer_nobody(request: Request, error: Exception) -> Response:
+async def _render_client_disconnect(request: Request, error: Exception) -> Response:
     record_of(request.scope).error_code = "client_disconnected"
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 

@@ -1,4 +1,4 @@
-"""Event streams as phones and proxies need them; the rules and their reasons are in `docs/wire.md`."""
+"""Server-sent events as phones and proxies need them; `docs/wire.md` has the rules and their reasons."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ _HEADERS: Final = [
 
 
 class EventStreamResponse(Response):
-    """Sends what `events` yields, each chunk whole, and closes it whatever happens."""
+    """Sends what `events` yields, each chunk whole. Always closes `events`."""
 
     def __init__(
         self, events: AsyncGenerator[bytes, None], *, keep_alive_seconds: float = KEEP_ALIVE_SECONDS

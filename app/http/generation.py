@@ -12,7 +12,7 @@ from inference import Delta, DeltaStream, FinishReason, Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Completion:
     """A whole generation. `finish_reason` is "stop" or "length"."""
 
     text: str
@@ -65,8 +65,8 @@ class Generation:
             self._count_usage()
         return delta
 
-    async def collect(self) -> Answer:
-        """The whole answer. Raises `DeadlineExceeded` and `GenerationError`."""
+    async def collect(self) -> Completion:
+        """The whole text. Raises `DeadlineExceeded` and `GenerationError`."""
         text: list[str] = []
         reasoning: list[str] = []
         finish_reason: FinishReason | None = None
@@ -76,7 +76,7 @@ class Generation:
             finish_reason = delta.finish_reason
         match finish_reason:
             case "stop" | "length":
-                return Answer("".join(text), "".join(reasoning), finish_reason)
+                return Completion("".join(text), "".join(reasoning), finish_reason)
             case "deadline":
                 raise DeadlineExceeded
             case _:

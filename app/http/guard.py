@@ -1,7 +1,7 @@
-"""What stands in front of a route: token, scope, limits, sizes and the clock, before the body is read.
+"""Checks before a route: token, scope, limits, sizes and time, before the body is read.
 
-FastAPI reads the body before it resolves dependencies, so a dependency would let a stranger upload
-first. A route class sees the request earlier and, unlike a dependency, the end of the response too.
+FastAPI reads the body before it resolves dependencies, so a dependency would let an unauthenticated client
+upload first. A route class sees the request earlier and, unlike a dependency, also the end of the response.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ from app.record.request_record import record_of
 
 DEADLINE_MARGIN: Final = 0.04  # of the request time-out: the engine stops that much earlier
 BODYLESS_METHODS: Final = frozenset({"GET", "DELETE"})
-MAX_PUBLIC_BYTES: Final = 16 * 1024  # of a body from anybody: tokens, of which the longest has 8 kB
+MAX_PUBLIC_BYTES: Final = 16 * 1024  # of a body without a token: the longest holds a token of 8 kB
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a route asks for. `generates`: the user's limits apply and `Call.begin` may be used."""
+    """What a route requires. `generates`: the user's limits apply and `Call.begin` may be used."""
 
     scope: TokenScope | Literal["any"] | None
     generates: bool
@@ -52,7 +52,7 @@ def guarded(
     accepts: tuple[str, ...] = (JSON,),
     takes_media: bool = False,
 ) -> type[APIRoute]:
-    """A `route_class` for `APIRouter`. `"any"` takes every valid token, None lets anybody in."""
+    """A `route_class` for `APIRouter`. `"any"` takes every valid token, None needs no token."""
     required = Access(scope, generates, accepts, takes_media)
 
     class Guarded(GuardedRoute):
@@ -123,7 +123,7 @@ class GuardedRoute(APIRoute):
                 self._check_body_headers(scope, headers, body)
                 await super().handle(scope, body.receive, response.send)
         except errors.GatewayError as error:
-            if response.has_started:  # the call was ended, and its client does not read; the server closes
+            if response.has_started:  # the call was ended and its client does not read; the server closes
                 record.error_code = error.code
                 return
             error.headers.update(response.headers)
@@ -134,7 +134,7 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
         if self.access.generates:
-            # These routes take the request alone; FastAPI's resolving of nothing costs a tenth of their time.
+            # These routes take only the request; resolving no dependencies costs a tenth of their time.
             handler = self.endpoint
 
         async def handle_strict_json(request: Request) -> Response:
@@ -178,7 +178,7 @@ class GuardedRoute(APIRoute):
 
     def _check_body_headers(self, scope: Scope, headers: Headers, body: RequestBody) -> None:
         if scope["method"] in BODYLESS_METHODS:
-            return  # a body that nobody reads; the connection is closed after the response
+            return  # the body is not read; the connection is closed after the response
         length = headers.get("content-length")
         if length is not None and length.isdecimal() and int(length) > body.max_bytes:
             raise errors.BodyTooLarge()

@@ -1,7 +1,7 @@
 """The OpenAPI document: what the routes declare, made true and digestible for code generators.
 
 Optional means absent (no `anyOf` with null), uploads are binary strings, stream events have schemas,
-security is declared where the guard demands it, and no answer is listed that cannot happen.
+security is declared where the guard requires it, and no response is listed that cannot happen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from app.schemas.problems import OpenAIError, Problem, header_docs, problem_resp
 GENERATION_ERRORS: Final = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503, 504)
 REF_TEMPLATE: Final = "#/components/schemas/{model}"
 SCHEME: Final = "accessToken"
-BEFORE_LIMITS: Final = frozenset({"401", "403", "405", "500"})  # answered where limits are not known
+BEFORE_LIMITS: Final = frozenset({"401", "403", "405", "500"})  # sent before the limits are known
 
 _declared: set[type[BaseModel]] = {Problem, OpenAIError}
 _parts_of_bodies: dict[str, Any] = {}  # schemas that request bodies refer to
@@ -32,7 +32,7 @@ def streamed_or_whole(
 ) -> Responses:
     """A 200 that is a JSON document or, with `stream`, a sequence of events, ended by `end`."""
     _declared.update(events)
-    responses = whole_answer(whole)
+    responses = whole_response(whole)
     documents = [{"$ref": REF_TEMPLATE.format(model=event.__name__)} for event in events]
     data: dict[str, Any] = {
         "type": "string",
@@ -54,7 +54,7 @@ def streamed_or_whole(
     return responses
 
 
-def whole_answer(model: type[BaseModel], *, text: bool = False) -> Responses:
+def whole_response(model: type[BaseModel], *, text: bool = False) -> Responses:
     _declared.add(model)
     content: dict[str, Any] = {
         "application/json": {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}}

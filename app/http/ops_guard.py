@@ -1,7 +1,7 @@
-"""What stands in front of the routes of /ops: an access token in a cookie, for the page alone.
+"""The guard of the routes of /ops: an access token in a cookie, for the page only.
 
-The cookie is out of scripts' reach and is sent to this origin's own pages only. Whatever changes
-something must also have a header that a page of another origin cannot set without being permitted to.
+Scripts cannot read the cookie, and browsers send it to pages of this origin only. A request that changes
+something must also have a header that a page of another origin cannot set without permission.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ from app.http.bearer_token import bearer_token
 from app.http.guard import Access, GuardedRoute
 from app.http.media_types import JSON
 
-OUR_HEADER: Final = "x-gateway-ops"  # any value; that it is there says who asked
+OUR_HEADER: Final = "x-gateway-ops"  # any value: its presence shows that the page sent the request
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _COOKIE: Final = "gateway-ops"
 _SECURE_COOKIE: Final = f"__Host-{_COOKIE}"  # browsers take it over https only, and from no other host
@@ -57,7 +57,7 @@ def administration_of(router: APIRouter) -> APIRouter:
 
 def refuse_other_sites(headers: Headers) -> None:
     """Raises `CrossSiteRequest`."""
-    # Browsers say who asked, over https at least; our own page is of the same origin.
+    # Browsers send this over https at least; the page itself has the same origin.
     is_own = headers.get("sec-fetch-site", "same-origin") == "same-origin"
     if not is_own or OUR_HEADER not in headers:
         raise errors.CrossSiteRequest
@@ -68,7 +68,7 @@ def set_session(response: Response, scope: Scope, token: str, max_age_seconds: i
         _cookie_name(scope),
         token,
         max_age=max_age_seconds,
-        # Cookies know no ports: other services of this host need not see it. The prefix demands the root.
+        # Cookies ignore ports, and other services of this host need not see it. The prefix requires the root.
         path="/" if _is_https(scope) else "/ops",
         secure=_is_https(scope),
         httponly=True,

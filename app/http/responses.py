@@ -12,7 +12,7 @@ from app.http.call import Call
 from app.http.disconnect import AbortOnDisconnect
 from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import EventStreamResponse, native_event
-from app.http.generation import Answer, Generation
+from app.http.generation import Completion, Generation
 from app.schemas.generation import SamplingFields
 from app.schemas.problems import problem_of
 from inference import FinishReason, Message
@@ -34,23 +34,25 @@ async def respond(request: Request, call: Call, messages: list[Message], body: S
             messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
         )
         if not body.stream:
-            whole = await generation.collect()
-            return generation_response(call, whole, body.return_reasoning)
+            completion = await generation.collect()
+            return generation_response(call, completion, body.return_reasoning)
     return EventStreamResponse(native_events(call, generation, body.return_reasoning))
 
 
-def generation_response(call: Call, answer: Answer, return_reasoning: bool, **more: str) -> JSONResponse:
+def generation_response(
+    call: Call, completion: Completion, return_reasoning: bool, **more: str
+) -> JSONResponse:
     """The bytes of a `GenerationResponse`; `more` adds fields such as the transcript."""
     content: dict[str, Any] = {
         "id": call.record.request_id,
         "model": call.services.backend.model_card.name,
-        "content": answer.text,
-        "finish_reason": answer.finish_reason,
+        "content": completion.text,
+        "finish_reason": completion.finish_reason,
         "usage": usage_of(call),
         "timings": timings_of(call),
     }
     if return_reasoning:
-        content["reasoning"] = answer.reasoning
+        content["reasoning"] = completion.reasoning
     return JSONResponse(content | more)
 
 

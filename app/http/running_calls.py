@@ -1,7 +1,7 @@
-"""The calls that run now: each can be ended before its time, when its token is revoked or the gateway stops.
+"""The calls in progress: each can be ended early, when its token is revoked or the gateway stops.
 
-No call has a timer of its own and none is asked again and again: whoever ends calls looks through all of
-them, once. Used on the event loop's thread alone.
+No call has a timer of its own and none is polled: ending calls looks through all of them, once.
+Used on the event loop's thread only.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ UNREAD_SECONDS: Final = 0.5  # for a client to take what is being sent to it; th
 
 
 class RunningCall:
-    """One call. `with` it, again and again or nested, wherever it waits and may be interrupted.
+    """One call. Enter it, repeatedly or nested, wherever the call waits and may be interrupted.
 
     An ended call raises its error where it waits, or where it waits next: a stream makes its last event of
-    it. One that does not come so far, because its client does not read, raises it when it is unregistered.
+    it. A call whose client does not read never gets there; it raises the error when it is unregistered.
     """
 
     __slots__ = (
@@ -115,13 +115,13 @@ class RunningCalls:
         call.finish(None)
 
     def end_revoked(self, is_revoked: Callable[[Principal], bool]) -> None:
-        """Generations only: the call that revokes a token may be made with that very token."""
+        """Generations only: the call that revokes a token may itself use that token."""
         for call in tuple(self._calls):
             if call.is_generation and is_revoked(call.principal):
                 call.end(TokenRevoked)
 
     def end_all(self, error: type[GatewayError]) -> None:
-        """Those to come as well."""
+        """Also the calls that start later."""
         self._ending = error
         for call in tuple(self._calls):
             call.end(error)

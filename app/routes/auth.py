@@ -17,7 +17,7 @@ from app.http.body.forms import read_json, validate
 from app.http.dependencies import AccessTokensDep, AccountChangesDep, RefreshTokensDep, SigningKeysDep
 from app.http.guard import guarded
 from app.http.media_types import JSON, media_type_of
-from app.http.openapi import request_body, whole_answer
+from app.http.openapi import request_body, whole_response
 from app.http.responses import JSONResponse
 from app.schemas.auth import JsonWebKeySet, RevokeRequest, TokenRequest, TokenResponse
 from app.schemas.problems import problem_responses
@@ -36,11 +36,11 @@ router = APIRouter(tags=["auth"], route_class=guarded(None, accepts=(JSON, FORM)
     "/auth/token",
     operation_id="refresh_token",
     summary="Exchange a refresh token for a new pair",
-    responses=whole_answer(TokenResponse) | problem_responses(400, 405, 408, 413, 415, 422, 429, 503, 504),
+    responses=whole_response(TokenResponse) | problem_responses(400, 405, 408, 413, 415, 422, 429, 503, 504),
     openapi_extra=request_body({"application/json": (TokenRequest, {}), FORM: (TokenRequest, {})}),
 )
 async def refresh(request: Request, refresh_tokens: RefreshTokensDep) -> Response:
-    """The token that was sent is used up. Sent again within 30 s, as after a lost answer, it gives the
+    """The token that was sent is used up. Sent again within 30 s, as after a lost response, it gives the
     same successor; later, it ends the whole sign-in."""
     body = await _read(request, TokenRequest)
     issued = await refresh_tokens.refresh(body.refresh_token)
@@ -69,7 +69,7 @@ async def revoke(
     account_changes: AccountChangesDep,
     refresh_tokens: RefreshTokensDep,
 ) -> Response:
-    """A refresh token ends its sign-in with all tokens that came of it; an access token ends itself."""
+    """A refresh token ends its sign-in with all of its tokens; an access token ends itself."""
     body = await _read(request, RevokeRequest)
     if not await refresh_tokens.revoke(body.token):
         await _revoke_access_token(access_tokens, account_changes, body.token)
@@ -80,7 +80,7 @@ async def revoke(
     "/.well-known/jwks.json",
     operation_id="jwks",
     summary="The public keys that verify access tokens",
-    responses=whole_answer(JsonWebKeySet) | problem_responses(405, 504),
+    responses=whole_response(JsonWebKeySet) | problem_responses(405, 504),
 )
 async def jwks(signing_keys: SigningKeysDep) -> Response:
     """A new key is listed before it signs, an old one until the last token that it signed has expired."""
@@ -94,7 +94,7 @@ async def _revoke_access_token(
     try:
         principal = access_tokens.identify(encoded)
     except AuthenticationError:
-        return  # forged: not valid, as asked (RFC 7009, section 2.2)
+        return  # forged, so it is not valid anyway (RFC 7009, section 2.2)
     if account_changes.is_revoked(principal):
         return
     async with account_changes.changing() as db_session:

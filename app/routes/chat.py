@@ -1,4 +1,4 @@
-"""`POST /chat`: text, and images beside it, in; one answer out, whole or streamed."""
+"""`POST /chat`: text and optional images in; one generation out, whole or streamed."""
 
 from fastapi import APIRouter, Request, Response
 

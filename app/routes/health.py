@@ -1,4 +1,4 @@
-"""For machines: is the process alive, can it serve, and what has it done."""
+"""For machines: whether the process is alive, whether it can serve, and its metrics."""
 
 from dataclasses import asdict
 from typing import Any, Final
@@ -21,7 +21,7 @@ _TEXT: Final[dict[int | str, dict[str, Any]]] = {
     }
 }
 _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
-    503: {"model": ReadinessResponse, "description": "Nothing can be served at the moment"}
+    503: {"model": ReadinessResponse, "description": "No request can be served now"}
 }
 
 router = APIRouter(tags=["health"], route_class=guarded(None))
@@ -35,7 +35,7 @@ metrics_router = APIRouter(tags=["health"], route_class=MetricsRoute)
     responses=problem_responses(405),
 )
 async def health() -> HealthResponse:
-    """Always 200 while the process can answer at all; says nothing about the model."""
+    """Always 200 while the process responds; does not depend on the model."""
     return HealthResponse()
 
 
@@ -46,7 +46,7 @@ async def health() -> HealthResponse:
     responses=problem_responses(405) | _NOT_READY,
 )
 async def readiness(check: ReadinessDep, media: MediaDecoderDep, response: Response) -> ReadinessResponse:
-    """200 while it serves, even if degraded; 503 while it cannot. One word per part says why."""
+    """200 while it serves, even if degraded; 503 while it cannot. The state of each part shows why."""
     current = check.now()
     if current.overall == "unavailable":
         response.status_code = 503

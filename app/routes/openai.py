@@ -20,7 +20,7 @@ from app.http.generation import Generation
 from app.http.guard import guarded
 from app.http.media_types import MULTIPART
 from app.http.messages import chat_completion_messages
-from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_answer
+from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_response
 from app.http.responses import JSONResponse, usage_of
 from app.http.transcription import TRANSCRIPTION_MAX_TOKENS, begin_transcription
 from app.schemas.openai import (
@@ -71,11 +71,11 @@ async def create_chat_completion(request: Request) -> Response:
     async with AbortOnDisconnect(request.receive):
         generation = await call.begin(messages, sampling_params, enable_thinking=bool(body.enable_thinking))
         if not body.stream:
-            answer = await generation.collect()
-            message = {"role": "assistant", "content": answer.text}
+            completion = await generation.collect()
+            message = {"role": "assistant", "content": completion.text}
             if return_reasoning:
-                message["reasoning_content"] = answer.reasoning
-            choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
+                message["reasoning_content"] = completion.reasoning
+            choice = {"index": 0, "message": message, "finish_reason": completion.finish_reason}
             head = head_of(call, "chat.completion", "chatcmpl")
             return JSONResponse(head | {"choices": [choice], "usage": usage_of(call)})
     include_usage = body.stream_options is not None and body.stream_options.include_usage
@@ -86,7 +86,7 @@ async def create_chat_completion(request: Request) -> Response:
     "/audio/transcriptions",
     operation_id="createTranscription",
     summary="Transcribe a recording, in OpenAI's shape",
-    responses=whole_answer(Transcription, text=True)
+    responses=whole_response(Transcription, text=True)
     | problem_responses(*GENERATION_ERRORS, 404, openai=True),
     openapi_extra=request_body({MULTIPART: (TranscriptionForm, {"file": (1, 1)})}),
 )
@@ -110,7 +110,7 @@ async def create_transcription(request: Request) -> Response:
     "/models",
     operation_id="listModels",
     summary="The models served here",
-    responses=whole_answer(ModelList) | problem_responses(401, 403, 405, 429, openai=True),
+    responses=whole_response(ModelList) | problem_responses(401, 403, 405, 429, openai=True),
 )
 async def list_models(card: ModelCardDep) -> Response:
     model = {"id": card.name, "object": "model", "created": card.created, "owned_by": "autoglm-gateway"}
@@ -150,7 +150,7 @@ def _chunk(head: dict[str, Any], delta: dict[str, str], finish_reason: str | Non
 
 
 def head_of(call: Call, object_name: str, id_prefix: str) -> dict[str, Any]:
-    """The fields that every `/v1` answer begins with; none of them is ever null."""
+    """The fields that every `/v1` response begins with; none of them is ever null."""
     model_name = call.services.backend.model_card.name
     return {
         "id": f"{id_prefix}-{call.record.request_id.removeprefix('req_')}",

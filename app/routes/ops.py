@@ -40,7 +40,7 @@ from app.settings import Settings
 PAGE: Final = Path(app.ops.__file__).parent / "page"
 NO_STORE: Final = {"Cache-Control": "no-store"}
 PAGE_HEADERS: Final = {
-    "Cache-Control": "no-cache",  # asked again each time, answered with 304
+    "Cache-Control": "no-cache",  # revalidated each time, with a 304 response
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "

@@ -1,4 +1,4 @@
-"""`POST /speech`: a recording in; what was said, and the answer to it, out."""
+"""`POST /speech`: a recording in; its transcript, and the model's answer to it, out."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -37,7 +37,7 @@ router = APIRouter(
     openapi_extra=request_body({MULTIPART: (SpeechForm, {"audio": (1, 1), "image": (0, 1)})}),
 )
 async def speech(request: Request) -> Response:
-    """A recording (m4a, mp3, ogg, opus, webm, amr, flac or wav), and a prompt and an image beside it."""
+    """A recording (m4a, mp3, ogg, opus, webm, amr, flac or wav), and an optional prompt and image."""
     call = call_of(request.scope)
     form = await read_form(request, SpeechForm, {"audio": 1, "image": 1})
     recording = required_file(form.files, "audio")
@@ -58,8 +58,8 @@ async def speech(request: Request) -> Response:
             generation = await call.begin(
                 messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
             )
-            whole = await generation.collect()
-            return generation_response(call, whole, body.return_reasoning, transcript=transcript)
+            completion = await generation.collect()
+            return generation_response(call, completion, body.return_reasoning, transcript=transcript)
     return EventStreamResponse(_events(call, transcription, messages, body))
 
 

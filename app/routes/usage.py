@@ -1,4 +1,4 @@
-"""What callers may ask about themselves: what they used, and what they may send."""
+"""What callers can read about themselves: what they used, and what they may send."""
 
 import datetime
 from typing import Annotated

@@ -18,7 +18,7 @@ from app.server.http_protocol import BoundedHTTPProtocol
 from app.server.uvicorn_adapter import connections_of, listeners_of
 from app.settings import Settings
 
-KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy keeps idle connections to us, or it answers 502
+KEEP_ALIVE_SECONDS: Final = 75  # longer than a proxy keeps idle connections to us, or it responds with 502
 BACKLOG: Final = 2048
 ARRIVAL_SECONDS: Final = 1.0  # for requests on connections that were made before the stop
 POLL_SECONDS: Final = 0.01

@@ -1,8 +1,8 @@
 """uvicorn's HTTP/1.1 with bounds on what it keeps before a request exists: bytes and seconds.
 
-The parser holds a header until its end, so a stranger's endless header line would fill the memory.
-Bytes count from where nothing more was handed on: a request's head, a chunk's extensions, trailers.
-What follows a body within one piece of 64 KiB is not counted, so that no byte is looked at twice.
+The parser holds a header until its end, so an endless header line would fill the memory.
+Bytes are counted until they are passed on: a request's head, a chunk's extensions, trailers. What follows a
+body within one piece of 64 KiB is not counted, so that no byte is processed twice.
 """
 
 import asyncio
@@ -18,7 +18,9 @@ HEAD_SECONDS: Final = 30.0
 FREE_CHUNKS: Final = 1024  # of a body, whose size does not matter
 # Of the others, as a mean: a read of 256 kB has 42,000 chunks of one byte, which take 40 ms.
 MIN_CHUNK_BYTES: Final = 16
-MAX_DROPPED_BYTES: Final = 256 * 1024  # of a refused head; who is cut off while sending sees no answer
+MAX_DROPPED_BYTES: Final = (
+    256 * 1024
+)  # of a refused head; a client that is cut off while it sends sees no response
 LINGER_SECONDS: Final = 1.0
 TOO_LARGE: Final = b"The request line and headers may have 65536 bytes together.\n"
 REFUSAL: Final = b"".join(
@@ -81,7 +83,7 @@ class BoundedHTTPProtocol(UvicornProtocol):
             return
         if self.has_started_response:
             self.transport.close()
-        else:  # the parser makes any exception one of its own, for which uvicorn sends 400
+        else:  # the parser turns any exception into its own, for which uvicorn sends 400
             raise ValueError("the chunks are too small")
 
     def on_body(self, body: bytes) -> None:
@@ -101,7 +103,7 @@ class BoundedHTTPProtocol(UvicornProtocol):
 
     def _refuse(self) -> None:
         self._stop_timer()
-        if self.is_responding:  # there is no room for another answer inside this one
+        if self.is_responding:  # no other response can begin inside this one
             self.transport.close()
             return
         self._is_refused = True
@@ -124,7 +126,7 @@ class BoundedHTTPProtocol(UvicornProtocol):
             self._timer = None
 
     def _end_slow_head(self) -> None:
-        if self.is_responding:  # what was sent ahead cannot be held against the request before it
+        if self.is_responding:  # bytes sent ahead do not belong to the request in progress
             self._start_timer()
         else:
             self.transport.close()

@@ -1,17 +1,19 @@
-"""A transport that sends what is written within one turn of the event loop at once.
+"""A transport that sends what is written within one turn of the event loop in one write.
 
-uvicorn writes the head and the body of an answer one after the other. A proxy that reads only the head of an
-early refusal passes it on; a client that then stops its upload makes the proxy give up before the body comes.
+uvicorn writes the head and the body of a response separately. A proxy that has read only the head of an early
+refusal passes it on; a client that then stops its upload makes the proxy give up before the body arrives.
 """
 
 import asyncio
 from typing import Any, Final
 
-MAX_HELD_BYTES: Final = 64 * 1024  # of a body that is sent without a pause; then backpressure must be felt
+MAX_HELD_BYTES: Final = (
+    64 * 1024
+)  # of a body that is sent without a pause; beyond that, backpressure must work
 
 
 class JoinedWrites(asyncio.Transport):
-    """Stands before a connection's own transport, on the event loop's thread. `close` sends what is held."""
+    """Wraps a connection's transport, on the event loop's thread. `close` sends what is held."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()

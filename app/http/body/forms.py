@@ -71,7 +71,7 @@ def required_file(files: Mapping[str, list[SpooledFile]], name: str) -> SpooledF
 
 
 def validate(model: type[Fields], values: Any) -> Fields:
-    """Raises `RequestValidationError`, which is answered like a refused JSON body."""
+    """Raises `RequestValidationError`, as for a refused JSON body."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -80,7 +80,7 @@ def validate(model: type[Fields], values: Any) -> Fields:
         raise RequestValidationError(list(map(_detail, error.errors(include_url=False)))) from None
 
 
-def _detail(detail: Any) -> Any:  # Any: what pydantic and FastAPI hand on
+def _detail(detail: Any) -> Any:  # Any: what pydantic and FastAPI pass on
     if isinstance(detail.pop("input"), SpooledFile):
         return detail | {"msg": f"String should have at most {MAX_PROMPT_CHARACTERS} characters"}
     return detail

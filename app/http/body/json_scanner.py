@@ -1,6 +1,6 @@
 """What a JSON text holds, counted in its bytes while they arrive and before a parser sees them.
 
-Knows brackets, commas, strings and their escapes; whether the text is valid JSON, the parser says. It holds
+Knows brackets, commas, strings and their escapes; the parser checks whether the text is valid JSON. It holds
 the interpreter until it is done, and 26 MB of brackets take it seconds.
 """
 
@@ -30,7 +30,7 @@ _WHITESPACE: Final = b" \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class LongString:
-    """A piece of a string that is longer than any text may be, as it stands in the JSON."""
+    """A piece of a string that is longer than any text may be, as it is written in the JSON."""
 
     data: bytes
     is_last: bool
@@ -43,7 +43,7 @@ class JSONScanner:
         self._is_in_string = False
         self._has_pending_backslash = False  # what it escapes is in the next piece
         self._is_long = False
-        self._held = bytearray()  # of the string that is being read, while it may be short
+        self._held = bytearray()  # of the string being read, as long as it may be short
         self._characters = 0.0  # that it has at least
         self.values = 1
         self._containers = 0
@@ -53,7 +53,7 @@ class JSONScanner:
 
     @property
     def held_bytes(self) -> int:
-        """Of a string that goes on: all else was handed on."""
+        """Of a string that continues: everything before it has been passed on."""
         return len(self._held)
 
     def feed(self, data: bytes) -> Iterator[bytes | LongString]:
@@ -82,7 +82,7 @@ class JSONScanner:
             raise InvalidJSON
 
     def _string_end(self, data: bytes, position: int) -> int:
-        """Where its closing quote is; the length of the data if it goes on."""
+        """The position of its closing quote; the length of the data if the string continues."""
         if self._has_pending_backslash:
             self._has_pending_backslash = False
             position += 1
@@ -142,7 +142,7 @@ class JSONScanner:
     def _count_containers(self, text: bytes) -> None:
         opened = text.count(b"[") + text.count(b"{")
         empty = text.count(b"[]") + text.count(b"{}")
-        self.values += opened - empty - (text[-1] in _OPENING)  # of the last the next piece will tell
+        self.values += opened - empty - (text[-1] in _OPENING)  # the next piece decides about the last
         self._containers += opened
         brackets = text.translate(None, _NOT_BRACKETS)
         if len(brackets) - opened > opened + self._depth:

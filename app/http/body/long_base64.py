@@ -13,7 +13,7 @@ _LONGEST_ESCAPE: Final = 6  # \uXXXX
 
 
 class LongBase64:
-    """Writes what it decodes to `file`; of what is no base64 `file.error` tells whoever wants to read it."""
+    """Writes what it decodes to `file`; sets `file.error` if it is not base64."""
 
     def __init__(self, file: SpooledFile) -> None:
         self.file = file

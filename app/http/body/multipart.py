@@ -1,7 +1,7 @@
 """Multipart bodies as they arrive: files are spooled, text fields are held, both within bounds.
 
-Starlette's own parser writes each fragment of a file by itself and does not say whether the closing boundary
-came; both use python-multipart underneath.
+Starlette's own parser writes each fragment of a file separately and does not report whether the closing
+boundary arrived; both use python-multipart.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from app.http.body.spooled_file import SpooledFile
 
 MAX_FIELDS: Final = 64
 MAX_FIELD_BYTES: Final = 1_048_576  # of all text fields
-MAX_FILES: Final = 64  # parsed, so that one too many gets an error of its own
+MAX_FILES: Final = 64  # more than any route takes, so that one too many gets its own error
 SLICE_BYTES: Final = 64 * 1024  # parsed at once: other requests have their turn in between
 UTF_8: Final = (b"utf-8", b"utf8")
 MAX_CONTENT_TYPE_CHARACTERS: Final = 1000  # python-multipart takes 0.1 s for one of 60 kB
@@ -54,7 +54,7 @@ def _boundary_of(content_type: str) -> bytes:
 
 
 class _PartParser:
-    """python-multipart calls back for each fragment; what it said is acted on after each slice."""
+    """python-multipart calls back for each fragment; the events are handled after each slice."""
 
     def __init__(self, boundary: bytes, body: RequestBody) -> None:
         self._body = body

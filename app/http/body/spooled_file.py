@@ -1,6 +1,6 @@
-"""A file that a request brought: a small one in memory, a larger one on disk.
+"""A file of a request: a small one in memory, a larger one on disk.
 
-Its descriptor on disk has no name, so nothing is left of it when the process ends, however it ends.
+Its descriptor on disk has no name, so nothing is left of it when the process ends or is killed.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class SpooledFile:
     """Made by `RequestBody`, which closes it; used by one task at a time.
 
-    `error` is what is wrong with its content: raised for whoever wants to read it.
+    `error` is what is wrong with its content: raised by every read.
     """
 
     def __init__(self, memory: MemoryClaim, directory: Path) -> None:
@@ -70,12 +70,12 @@ class SpooledFile:
         if isinstance(self._file, io.BytesIO):
             write_all(descriptor, self._file.getbuffer())
             return
-        # A cancelled request closes its descriptor while the thread goes on, so the thread has its own.
+        # A cancelled request closes its descriptor while the thread continues, so the thread has its own.
         copy = os.dup(descriptor)
         await self._in_thread(lambda: self._copy_and_close(copy))
 
     def close(self) -> None:
-        """May be called again, and while a thread writes, which then closes the file."""
+        """May be called more than once, and while a thread writes, which then closes the file."""
         if not self._is_on_disk:
             self._memory.stop_buffering(self.size)
         self.size = 0
@@ -124,7 +124,7 @@ class SpooledFile:
         return self._file.read()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Goes on when the request is cancelled, as a thread cannot be stopped, and then closes the file."""
+        """A thread cannot be stopped: after the request is cancelled it continues, then closes the file."""
         assert not self._is_busy
         self._is_busy = True
 
@@ -138,7 +138,7 @@ class SpooledFile:
                         self._file.close()
 
         running = asyncio.get_running_loop().run_in_executor(None, run)
-        running.add_done_callback(_look_at_error)
+        running.add_done_callback(_retrieve_error)
         try:
             return await asyncio.shield(running)
         except OSError as error:  # its text holds the path
@@ -146,7 +146,7 @@ class SpooledFile:
             raise StorageFull from None
 
 
-def _look_at_error(running: "asyncio.Future[T]") -> None:
-    """Nobody else does after a request was cancelled, and asyncio would log that."""
+def _retrieve_error(running: "asyncio.Future[T]") -> None:
+    """Retrieves the exception of a cancelled request, which asyncio would log otherwise."""
     if not running.cancelled():
         running.exception()

@@ -16,7 +16,7 @@ from app.http.body.json_scanner import MAX_DEPTH, MAX_VALUES, JSONScanner, LongS
 from app.http.body.long_base64 import LongBase64
 from app.http.body.request_body import RequestBody
 
-SMALL_BYTES: Final = 32 * 1024  # whatever it holds, it is parsed in a millisecond or two
+SMALL_BYTES: Final = 32 * 1024  # any content of this size is parsed in one or two milliseconds
 SLICE_BYTES: Final = 64 * 1024  # scanned at once: other requests have their turn in between
 DENSE_SLICE_BYTES: Final = 8 * 1024  # where strings are short, and each takes some microseconds
 MAX_QUOTES: Final = 4096  # of a slice that is not dense
@@ -27,7 +27,7 @@ VALUE_BYTES: Final = 200  # of one value as an object, with its name and its pla
 
 
 async def read_json_body(chunks: AsyncIterator[bytes], body: RequestBody) -> Any:  # Any: what JSON holds
-    """What the JSON says; in the place of a string too long for a text, a `SpooledFile` of its base64.
+    """The parsed JSON; a string that is too long for a text becomes a `SpooledFile` of its decoded base64.
 
     Raises `InvalidJSON`, `InvalidRequest`, `Overloaded`, `StorageFull`, ValueError.
     """

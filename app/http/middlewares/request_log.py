@@ -1,6 +1,6 @@
-"""Gives every request its id and its record, and settles the record when the request is over.
+"""Gives every request its id and its record, and logs and counts the record when the request ends.
 
-The outermost middleware: it sees every answer, those of the others included.
+The outermost middleware: it sees every response, including those of the other middlewares.
 """
 
 import random
@@ -33,7 +33,7 @@ class RequestLogMiddleware:
         scope.setdefault("state", {})["record"] = record
         header = (REQUEST_ID_HEADER, record.request_id.encode())
 
-        async def note_and_send(message: Message) -> None:
+        async def record_and_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
                 message["headers"] = [*message.get("headers", ()), header]
@@ -42,14 +42,14 @@ class RequestLogMiddleware:
                 record.is_answered = True
 
         try:
-            await self.app(scope, receive, note_and_send)
+            await self.app(scope, receive, record_and_send)
         finally:
             record.status = record.status or INTERNAL_SERVER_ERROR
             end_request(record, services.metrics, services.history, services.usage_writer, services.telemetry)
 
 
 def _request_id_of(scope: Scope) -> str:
-    """The caller's own where it is harmless, so that a trace goes through; else a new one."""
+    """The caller's own id if it is harmless, so that it can be followed across services; else a new one."""
     for name, value in scope["headers"]:
         if name == REQUEST_ID_HEADER and ACCEPTABLE_REQUEST_ID.fullmatch(value):
             return str(value, "ascii")

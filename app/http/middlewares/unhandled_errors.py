@@ -1,4 +1,4 @@
-"""The last net: an exception that nothing else answered becomes a 500 in the shape of its route."""
+"""An exception that nothing else handled becomes a 500 response in the shape of its route."""
 
 import logging
 
@@ -24,6 +24,6 @@ class UnhandledErrorsMiddleware:
             await self.app(scope, receive, send)
         except Exception:
             logger.exception("unhandled error", extra={"request_id": record.request_id})
-            if record.status:  # the answer has begun
+            if record.status:  # the response has started
                 raise
             await render(GatewayError(), scope)(scope, receive, send)
