@@ -21,7 +21,7 @@ application = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # a wrong call is answered in plain lines, without a box
+    rich_markup_mode=None,  # usage errors are plain lines, without a box
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -1,4 +1,4 @@
-"""The words at the end of a start: requests to try, and an aligned block of what is where."""
+"""What is printed after a start: requests to try, and where everything is."""
 
 import ipaddress
 import json
@@ -33,7 +33,7 @@ def demo_lines(url: str, access_token: str) -> list[str]:
     voice = shlex.quote(f"audio=@{_shown(samples / 'voice.m4a')}")
     return [
         "",
-        "Try a chat, a screenshot, a voice recording (the token in them is good for a day):",
+        "Try a chat, a screenshot, a voice recording (their token is valid for a day):",
         "",
         f"curl -N {url}/chat {header} -H 'Content-Type: application/json' -d {body}",
         "",
@@ -47,7 +47,7 @@ def start_lines(
     settings: Settings, urls: Sequence[str], database: str, sign_in_link: str | None
 ) -> list[str]:
     """`sign_in_link` is for the first visit of the page at /ops."""
-    page = f"{settings.public_url or urls[0]}/ops   (`{_command()} ops link` lets you in)"
+    page = f"{settings.public_url or urls[0]}/ops   (`{_command()} ops link` signs you in)"
     lines = [
         *(("serving on", url) for url in urls),
         ("ready when", f"{urls[0]}/readyz"),
@@ -62,7 +62,7 @@ def start_lines(
 
 
 def reachable_urls(host: str, port: int) -> list[str]:
-    """What a client on this machine, and on others, can open; never the wildcard address itself."""
+    """URLs for clients on this machine and on others; never the wildcard address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -84,13 +84,13 @@ def _outside_address(version: int) -> str | None:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((somewhere, ANY_PORT))
             address: str = probe.getsockname()[0]
-    except OSError:  # no route: nobody outside reaches us either
+    except OSError:  # no route: no other machine reaches this one either
         return None
     return address
 
 
 def _command() -> str:
-    """How this program was called, as short as it can be typed from here."""
+    """The shortest way to type this program's name from the current directory."""
     called = Path(sys.argv[0])
     if shutil.which(called.name) == str(called.absolute()):
         return called.name

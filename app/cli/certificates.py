@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-CLOCK_SKEW: Final = timedelta(hours=1)  # a phone's clock may be behind ours
+CLOCK_SKEW: Final = timedelta(hours=1)  # a phone's clock may be slow
 _MAX_COMMON_NAME: Final = 64  # characters, X.520
 
 
 class InvalidCertificate(Exception):
-    """What was given is no certificate, key or name. The message is one sentence for the operator."""
+    """Not a valid certificate, key or name. The message is one sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ def read_or_make_key(path: Path) -> ec.EllipticCurvePrivateKey:
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise InvalidCertificate(f"{path} holds no unencrypted elliptic-curve key in PEM; move it away.")
+        raise InvalidCertificate(
+            f"{path} does not hold an unencrypted elliptic-curve key in PEM; move it elsewhere."
+        )
     return key
 
 
@@ -94,7 +96,7 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
     except ValueError:
-        raise InvalidCertificate(f"{path} holds no certificate in PEM.") from None
+        raise InvalidCertificate(f"{path} does not hold a certificate in PEM.") from None
 
 
 def pin_of(certificate: x509.Certificate) -> str:

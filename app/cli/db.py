@@ -12,7 +12,7 @@ def db() -> None:
 
 @commands.command()
 def upgrade() -> None:
-    """Bring the database to this version's tables; safe beside a running gateway and other upgrades."""
+    """Upgrade the database to this version's tables. Safe while a gateway or another upgrade runs."""
     from app.cli.environment import describe_database, run_command
     from app.persistence.migrations import upgrade_database
     from app.settings import Settings

@@ -15,7 +15,7 @@ def settings() -> None:
 
 @commands.command()
 def errors() -> None:
-    """Print every error that the API answers with, as Markdown."""
+    """Print every error that the API returns, as Markdown."""
     from app.cli.errors_reference import errors_reference
 
     typer.echo(errors_reference(), nl=False)

@@ -1,4 +1,4 @@
-"""What every command stands on: the settings, the database, and errors as sentences."""
+"""What every command needs: the settings, the database, and errors as sentences."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from app.settings import Settings
 
 Result = TypeVar("Result")
 
-NAME_OF_SECTION: Final = re.compile(r'for field "(\w+)"')  # SettingsError says it in words alone
+NAME_OF_SECTION: Final = re.compile(r'for field "(\w+)"')  # SettingsError has it only in its message
 
 
 def load_settings() -> Settings:
@@ -64,7 +64,7 @@ def run_command(work: Callable[[Settings], Coroutine[Any, Any, Result]]) -> Resu
         return asyncio.run(work(settings))
     except DatabaseUnavailable:
         raise CommandFailed(
-            f"The database {describe_database(settings)} cannot be used; `gateway doctor` says more."
+            f"The database {describe_database(settings)} cannot be used; `gateway doctor` has details."
         ) from None
     except GatewayError as error:
         raise CommandFailed(error.detail) from None
@@ -97,7 +97,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 
 def describe_database(settings: Settings) -> str:
-    """Where it is, without the password."""
+    """Its location, without the password."""
     url = make_url(settings.effective_database_url)
     path = sqlite_path(url)
     if path is not None:

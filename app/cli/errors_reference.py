@@ -12,7 +12,7 @@ HEAD: Final = """# Errors of the API
 Decide by `code`; it does not change. The sentence may be more precise than the one here: it can name the
 field or the bound.
 
-The native routes answer with an RFC 9457 problem document:
+The native routes return an RFC 9457 problem document:
 
 ```json
 {"type": "urn:autoglm-gateway:problem:rate_limit_exceeded", "title": "Too Many Requests", "status": 429,

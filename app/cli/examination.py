@@ -1,4 +1,4 @@
-"""One look at each part that the settings name. Changes nothing: no key, file or table is made."""
+"""Examines each part that the settings name. Changes nothing: makes no key, file or table."""
 
 import os
 import stat
@@ -31,11 +31,11 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 MADE_AT_START: Final = "is made at the first start"
 _REASONS: Final = {
     "ConnectionRefusedError": "nothing listens there",
-    "gaierror": "there is no host of that name",
-    "TimeoutError": "no answer in time",
+    "gaierror": "there is no host with that name",
+    "TimeoutError": "it does not respond in time",
     "InvalidPasswordError": "the user or password is refused",
     "InvalidAuthorizationSpecificationError": "the user or password is refused",
-    "InvalidCatalogNameError": "there is no database of that name; create it",
+    "InvalidCatalogNameError": "there is no database with that name; create it",
     "PermissionError": "permission is denied",
     "AuthenticationError": "the user or password is refused",
 }
@@ -84,16 +84,18 @@ def _proxies(settings: Settings) -> Finding:
     for part, sentence in exposures(settings):
         if part == "proxies":
             return Finding(part, "warning", sentence)
-    return Finding("proxies", "ok", f"{settings.forwarded_allow_ips or 'nobody'} may say whom it speaks for")
+    return Finding(
+        "proxies", "ok", f"addresses given by {settings.forwarded_allow_ips or 'no proxy'} are trusted"
+    )
 
 
 def _metrics(settings: Settings) -> Finding:
     for part, sentence in exposures(settings):
         if part == "metrics":
             return Finding(part, "warning", sentence)
-    readers = ", ".join(settings.metrics_networks) or "nobody"
+    readers = ", ".join(settings.metrics_networks) or "no address"
     return Finding(
-        "metrics", "ok", f"{readers} may read /metrics without a token, when no proxy stands between"
+        "metrics", "ok", f"{readers} may read /metrics without a token, when no proxy forwards the request"
     )
 
 
@@ -105,7 +107,9 @@ def _data_directory(settings: Settings) -> Finding:
     if not path.exists():
         return Finding("data directory", "ok", f"{path} {MADE_AT_START}")
     if path.stat().st_mode & stat.S_IRWXO:
-        return Finding("data directory", "warning", f"{path} is open to every user here; chmod it to 0700")
+        return Finding(
+            "data directory", "warning", f"{path} is open to every user of this machine; chmod it to 0700"
+        )
     return Finding("data directory", "ok", str(path))
 
 
@@ -115,12 +119,14 @@ async def _database(settings: Settings) -> Finding:
     if path is not None and not path.exists():
         if settings.env == "development":
             return Finding("database", "ok", f"{where} {MADE_AT_START}")
-        return Finding("database", "wrong", f"{where} is not there; run `gateway db upgrade`")
+        return Finding("database", "wrong", f"{where} does not exist; run `gateway db upgrade`")
     database = Database(url)
     try:
         if await is_up_to_date(database):
             return Finding("database", "ok", f"{where}, tables of this version")
-        return Finding("database", "wrong", f"{where} has other tables; run `gateway db upgrade`")
+        return Finding(
+            "database", "wrong", f"{where} has the tables of another version; run `gateway db upgrade`"
+        )
     except (DatabaseUnavailable, SQLAlchemyError) as error:
         return Finding("database", "wrong", f"{where}: {_reason(error)}")
     finally:
@@ -168,18 +174,18 @@ async def _media(settings: Settings) -> Finding:
         await decoder.aclose()
     held = [layer for layer, holds in asdict(posture).items() if holds]
     if posture.is_full:
-        return Finding("media", "ok", f"decoded in processes of their own, held by {', '.join(held)}")
+        return Finding("media", "ok", f"decoded in separate processes, confined by {', '.join(held)}")
     missing = [layer for layer in asdict(posture) if layer not in held]
     return Finding(
         "media",
         "warning",
-        f"decoded in processes of their own, without {' and '.join(missing)}: this system does not have them",
+        f"decoded in separate processes, without {' and '.join(missing)}: this system does not have them",
     )
 
 
 def _model(settings: Settings) -> Finding:
     if settings.backend == "scripted":
-        return Finding("model", "warning", "scripted: answers are canned, there is no model")
+        return Finding("model", "warning", "scripted: fixed replies, no model")
     if find_spec("torch") is None:
         return Finding("model", "wrong", "PyTorch is not installed; install autoglm-gateway[inference]")
     name = settings.model or EngineConfig().model
@@ -198,7 +204,7 @@ def _speech_recognition(settings: Settings) -> Finding:
     if name is None:
         return Finding("speech recognition", "ok", "not configured: recordings go to the model itself")
     if settings.backend == "scripted" or find_spec("torch") is None:
-        return Finding("speech recognition", "warning", f"{name} is not looked at")
+        return Finding("speech recognition", "warning", f"{name} is not checked")
     try:
         check_speech_recognition_model(name)
     except InferenceError as error:
@@ -209,15 +215,13 @@ def _speech_recognition(settings: Settings) -> Finding:
 def _telemetry(settings: Settings) -> Finding:
     telemetry = settings.telemetry
     if telemetry.endpoint is None:
-        return Finding("telemetry", "ok", "nothing is sent; /metrics is there all the same")
+        return Finding("telemetry", "ok", "nothing is sent; /metrics is still served")
     if find_spec("opentelemetry.proto") is None:
         return Finding("telemetry", "wrong", "messages are not installed; install autoglm-gateway[otel]")
     parts = urlsplit(telemetry.endpoint)
     where = f"{parts.scheme}://{parts.netloc}"  # its path may be a secret
     if telemetry.headers is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        return Finding(
-            "telemetry", "warning", f"secret headers travel to {where} unencrypted; use https where you can"
-        )
+        return Finding("telemetry", "warning", f"secret headers are sent to {where} unencrypted; use https")
     return Finding("telemetry", "ok", f"traces and metrics go to {where}")
 
 

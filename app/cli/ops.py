@@ -1,4 +1,4 @@
-"""`gateway ops link`: another way in, for whoever may read the data directory."""
+"""`gateway ops link`: signs in any user of this machine who may read the data directory."""
 
 import typer
 

@@ -10,7 +10,7 @@ from app.cli.command_failed import CommandFailed
 
 
 def check_data_directory(path: Path) -> None:
-    """Makes it if need be, for its owner alone. Raises `CommandFailed`."""
+    """Creates it if necessary, for its owner only. Raises `CommandFailed`."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

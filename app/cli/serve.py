@@ -1,4 +1,4 @@
-"""`gateway serve`: checks what it can before anything heavy starts, then runs until it is told to stop."""
+"""`gateway serve`: checks what it can before anything heavy starts, then runs until it is stopped."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ def serve(
         bool, typer.Option("--demo", help="Also print requests to try, with a token in them.")
     ] = False,
 ) -> None:
-    """Run the gateway. SIGTERM and Ctrl-C let what runs finish first."""
+    """Run the gateway. SIGTERM and Ctrl-C let running requests finish."""
     from app.cli.environment import load_settings
     from app.cli.server import Serving, run_server
 

@@ -31,7 +31,9 @@ from app.server.stop_signals import start_stopped_by_signals
 from app.settings import Settings
 from inference import InferenceError
 
-GARBAGE_THRESHOLD: Final = 20_000  # allocations between two searches of the young; 700 is for scripts
+GARBAGE_THRESHOLD: Final = (
+    20_000  # allocations between two collections of generation 0; the default of 700 suits scripts
+)
 DEMO_USER: Final = "demo"
 DEMO_SCOPES: Final = ("chat", "vision", "speech")
 DEMO_LIFETIME_SECONDS: Final = 86_400
@@ -48,7 +50,7 @@ INFERENCE_PACKAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What `gateway serve` was asked for."""
+    """The options of `gateway serve`."""
 
     settings: Settings
     host: str
@@ -64,7 +66,7 @@ def run_server(serving: Serving) -> None:
     with (
         _unbroken_outputs(),
         listen(serving.host, serving.port) as listener,
-        _failures_as_sentences(serving),
+        _errors_as_sentences(serving),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_serve(serving, listener))
@@ -72,52 +74,52 @@ def run_server(serving: Serving) -> None:
 
 async def _serve(serving: Serving, listener: socket.socket) -> None:
     app = create_app(serving.settings)
-    start_words: list[str] = []
+    printed: list[str] = []
     server = GatewayServer(
         server_config(app, serving.settings),
         serving.settings.drain_seconds,
-        on_started=lambda: _say("\n".join(start_words)),
+        on_started=lambda: _print_line("\n".join(printed)),
     )
     with start_stopped_by_signals(server), contextlib.suppress(asyncio.CancelledError):
-        _say(f"Starting with {_describe_model(serving.settings)} ...")
+        _print_line(f"Starting with {_describe_model(serving.settings)} ...")
         async with app.router.lifespan_context(app):
             server.running_calls = app.state.services.running_calls
-            start_words += await _start_words(serving, listener, app.state.services.database)
+            printed += await _lines_after_start(serving, listener, app.state.services.database)
             _spare_long_lived_objects()
             await server.serve(sockets=[listener])
 
 
 def _spare_long_lived_objects() -> None:
-    """What was made at the start stays: searching it for garbage again cost a seventh of each request."""
+    """Excludes objects made at the start from garbage collection, which cost a seventh of each request."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
 
 
-async def _start_words(serving: Serving, listener: socket.socket, database: Database) -> list[str]:
+async def _lines_after_start(serving: Serving, listener: socket.socket, database: Database) -> list[str]:
     settings, lines = serving.settings, []
     urls = reachable_urls(serving.host, listener.getsockname()[1])
     if serving.is_demo:
         demo = NewToken(DEMO_USER, DEMO_SCOPES, DEMO_LIFETIME_SECONDS, note="gateway serve --demo")
         lines += demo_lines(urls[0], (await issue_token(settings, demo)).access_token)
     sign_in_link = None
-    # A log keeps what is printed, and more people read it than may sign in.
+    # Logs keep what is printed, and their readers need not be allowed to sign in.
     if sys.stdout.isatty() and await is_first_visit(database):
-        with contextlib.suppress(OSError):  # a full disk; it serves all the same
+        with contextlib.suppress(OSError):  # a full disk; the gateway serves anyway
             sign_in_link = SignInLink(settings.data_dir).create(settings.public_url or urls[0])
     lines += start_lines(settings, urls, describe_database(settings), sign_in_link)
     return lines
 
 
 @contextlib.contextmanager
-def _failures_as_sentences(serving: Serving) -> Iterator[None]:
+def _errors_as_sentences(serving: Serving) -> Iterator[None]:
     try:
         yield
     except (InvalidSigningKeys, OutdatedDatabase, SandboxUnavailable, InferenceError) as error:
         raise CommandFailed(str(error)) from None
     except DatabaseUnavailable:
         where = describe_database(serving.settings)
-        raise CommandFailed(f"The database {where} cannot be used; `gateway doctor` says why.") from None
+        raise CommandFailed(f"The database {where} cannot be used; `gateway doctor` has details.") from None
     except OSError as error:
         raise CommandFailed(explain_os_error(error, serving.host, serving.port)) from None
     except ModuleNotFoundError as error:
@@ -133,15 +135,15 @@ def _failures_as_sentences(serving: Serving) -> Iterator[None]:
         ) from None
 
 
-def _say(words: str) -> None:
-    """A full disk, or a pipe that nobody reads, does not keep the gateway from serving."""
+def _print_line(line: str) -> None:
+    """Ignores a full disk, or a pipe whose reader has ended: the gateway serves anyway."""
     with contextlib.suppress(OSError):
-        typer.echo(words)
+        typer.echo(line)
 
 
 @contextlib.contextmanager
 def _unbroken_outputs() -> Iterator[None]:
-    """Throws away what broken outputs still hold at the end: flushing it would fail the process."""
+    """Discards what broken outputs still hold at the end: flushing it would fail the process."""
     try:
         yield
     finally:
@@ -156,5 +158,5 @@ def _unbroken_outputs() -> Iterator[None]:
 
 def _describe_model(settings: Settings) -> str:
     if settings.backend == "scripted":
-        return "canned answers (GATEWAY_BACKEND=scripted)"
+        return "scripted replies (GATEWAY_BACKEND=scripted)"
     return f"the model {settings.model}" if settings.model else "the embedded model"

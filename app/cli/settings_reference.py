@@ -81,15 +81,15 @@ def _kind_of(annotation: Any) -> str:  # Any: whatever a field may be annotated 
 
 def _bounds_of(field: FieldInfo) -> Iterator[str]:
     bounds = {
-        words: _written(getattr(item, attribute))
-        for kind, attribute, words in _BOUNDS
+        label: _written(getattr(item, attribute))
+        for kind, attribute, label in _BOUNDS
         for item in field.metadata
         if isinstance(item, kind)
     }
     if bounds.keys() == {"at least", "at most"}:
         yield f"{bounds['at least']} to {bounds['at most']}"
     else:
-        yield from (f"{words} {bound}" for words, bound in bounds.items())
+        yield from (f"{label} {bound}" for label, bound in bounds.items())
 
 
 def _default_of(field: FieldInfo) -> str:

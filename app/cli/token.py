@@ -33,7 +33,7 @@ def issue(
     new_token = NewToken(user, tuple(scope.replace(",", " ").split()), lifetime, refresh, note)
     issued = run_command(lambda settings: issue_token(settings, new_token))
     if as_json:
-        answer = {
+        content = {
             "access_token": issued.access_token,
             "token_type": "Bearer",
             "expires_in": issued.expires_in,
@@ -41,8 +41,8 @@ def issue(
             "token_id": issued.token_id,
         }
         if issued.refresh_token is not None:
-            answer |= {"refresh_token": issued.refresh_token, "family_id": issued.family_id}
-        typer.echo(json.dumps(answer))
+            content |= {"refresh_token": issued.refresh_token, "family_id": issued.family_id}
+        typer.echo(json.dumps(content))
         return
     typer.echo(issued.access_token)
     if issued.refresh_token is not None:

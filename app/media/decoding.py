@@ -107,7 +107,7 @@ class MediaDecoder:
     def budget(
         self, user_id: str = "", image_fit: ImageFit | None = None, measure: Measure = lambda _: nullcontext()
     ) -> "MediaBudget":
-        """What all media of one request may come to; `measure` is told what is done for it."""
+        """The bounds of all media of one request; `measure` is called for each step."""
         settings = self._settings
         return MediaBudget(
             user_id, image_fit, settings.max_request_pixels, settings.max_audio_seconds, measure
@@ -174,7 +174,7 @@ class MediaDecoder:
 
 @dataclass(slots=True)
 class MediaBudget:
-    """How much the media still to be decoded for a request may come to: a small file can hold a lot."""
+    """How many pixels and seconds the rest of a request may hold: a small file can hold a lot."""
 
     user_id: str
     image_fit: ImageFit | None
@@ -199,7 +199,7 @@ def _files() -> Iterator[tuple[int, int]]:
             result = create_file()
             stack.callback(os.close, result)
         except OSError:
-            raise ServiceUnavailable("Media cannot be decoded at the moment. Try again shortly.") from None
+            raise ServiceUnavailable("Media cannot be decoded now. Try again shortly.") from None
         yield file, result
 
 
@@ -218,7 +218,7 @@ async def _copy(source: Source, file: int) -> int:
 
 
 async def _write_in_thread(file: int, data: bytes) -> None:
-    """A cancelled request closes its descriptor while the thread goes on, so the thread has its own."""
+    """A cancelled request closes its descriptor while the thread continues, so the thread has its own."""
     copy = os.dup(file)
 
     def write() -> None:

@@ -1,6 +1,6 @@
 """From a recording's bytes to mono 16 kHz samples.
 
-FFmpeg is told which container the bytes are and which codecs it may open, so a file cannot choose
+FFmpeg gets the container of the bytes and the codecs that it may open, so a file cannot choose
 among its hundreds of parsers, nor make it open another file.
 """
 

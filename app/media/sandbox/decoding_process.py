@@ -56,10 +56,10 @@ def _reply(gateway: socket.socket, job: Job, file: int, result: int) -> Reply:
 def _decode_image(gateway: socket.socket, data: bytes, max_pixels: int, result: int) -> Reply:
     def ask_size(height: int, width: int) -> tuple[int, int]:
         gateway.sendall(Reply(Status.ASK_SIZE, height, width).pack())
-        answer = gateway.recv(SIZE.size, socket.MSG_WAITALL)
-        if len(answer) < SIZE.size:
-            os._exit(0)  # nobody waits for the picture any more
-        wanted_height, wanted_width = SIZE.unpack(answer)
+        reply = gateway.recv(SIZE.size, socket.MSG_WAITALL)
+        if len(reply) < SIZE.size:
+            os._exit(0)  # the request has ended
+        wanted_height, wanted_width = SIZE.unpack(reply)
         return wanted_height, wanted_width
 
     picture = decode_image(data, max_pixels, ask_size)
@@ -81,7 +81,7 @@ def write_pixels(picture: PillowImage.Image, result: int) -> None:
 
 
 def _warm_up(sample: bytes) -> None:
-    """Touches the memory that decoding a photo needs, while nobody waits.
+    """Touches the memory that decoding a photo needs, before a request waits for it.
 
     A page that is new or shared with the fork server takes the kernel microseconds at its first use; glibc
     keeps what is freed here, as `processes.py` sets it up.

@@ -18,10 +18,10 @@ import pillow_heif
 
 from app.media.sandbox import decoding_process
 from app.media.sandbox.confinement import Confinement, Limits
-from app.media.sandbox.messages import FORK, Ended, Forked, pack_notice
+from app.media.sandbox.messages import FORK, Ended, Forked, pack_report
 from app.media.sandbox.warm_up import warm_up
 
-MAX_NOTICES = 64
+MAX_REPORTS = 64
 
 
 def main(arguments: list[str]) -> None:
@@ -29,12 +29,12 @@ def main(arguments: list[str]) -> None:
     descriptor, *limits_of_each = map(int, arguments)
     confinement = Confinement(Limits(*limits_of_each))
     warnings.filterwarnings("ignore")  # of broken metadata in callers' files
-    # Pictures inside a picture that nobody looks at.
+    # Pictures embedded in a picture, which are not used.
     pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False
     sample = warm_up()
     gc.collect()
     gc.freeze()  # what is shared stays untouched
-    # Sent to every process of a service, which goes on decoding until it is drained.
+    # Sent to every process of a service, which must keep decoding until it is drained.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with (
@@ -68,20 +68,20 @@ class _Server:
                 for key, _ in selector.select():
                     if key.fd == wake_read:
                         with contextlib.suppress(BlockingIOError):
-                            os.read(wake_read, MAX_NOTICES)
+                            os.read(wake_read, MAX_REPORTS)
                         self._reap()
                     elif not self._take_order():
                         return
 
     def end(self) -> None:
-        """Kills what is left, and waits for it: nobody else would."""
+        """Kills the remaining processes and waits for them."""
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
         for pid in self._children:
             os.waitpid(pid, 0)
 
     def _take_order(self) -> bool:
-        """Makes the process that is asked for. Returns False when the gateway is gone."""
+        """Forks a process on request. Returns False when the gateway has ended."""
         order, descriptors, _, _ = socket.recv_fds(self._control, len(FORK), 1)
         if not order:
             return False
@@ -108,7 +108,7 @@ class _Server:
         if pid and hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):
                 descriptors.append(os.pidfd_open(pid))
-        socket.send_fds(self._control, [pack_notice(Forked(pid))], descriptors)
+        socket.send_fds(self._control, [pack_report(Forked(pid))], descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -123,8 +123,8 @@ class _Server:
             self._children.discard(pid)
             number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
             peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-            notice = Ended(pid, number, peak_bytes, usage.ru_utime + usage.ru_stime)
-            self._control.sendall(pack_notice(notice))
+            report = Ended(pid, number, peak_bytes, usage.ru_utime + usage.ru_stime)
+            self._control.sendall(pack_report(report))
 
 
 def _silence() -> None:

@@ -1,7 +1,7 @@
 """What the gateway, the fork server and a decoding process say to each other: fixed-size structs on sockets.
 
 A decoding process may be in a stranger's hands, so nothing that it sends is believed: every number is
-checked against what was asked for.
+checked against the request.
 """
 
 import struct
@@ -29,7 +29,7 @@ class Kind(IntEnum):
 class Status(IntEnum):
     READY = 1  # `first` has a bit for each of the confinement's layers
     BEGUN = 2  # the job has arrived; what happens from here on is the file's doing
-    ASK_SIZE = 3  # `first` and `second`: height and width of the upright picture; answered with a `Size`
+    ASK_SIZE = 3  # `first` and `second`: height and width of the upright picture; the reply is a `Size`
     DONE = 4  # height and width of a PPM file in the result, or how many float32 samples it has, and 0
     REFUSED = 5  # `first`: the place in REFUSALS
 
@@ -107,15 +107,15 @@ class Ended:
     cpu_seconds: float
 
 
-NOTICE: Final = struct.Struct("!cIiQd")  # a letter, then the fields of `Forked` or `Ended`
+REPORT: Final = struct.Struct("!cIiQd")  # a letter, then the fields of `Forked` or `Ended`
 
 
-def pack_notice(notice: Forked | Ended) -> bytes:
-    if isinstance(notice, Forked):
-        return NOTICE.pack(b"F", notice.pid, 0, 0, 0.0)
-    return NOTICE.pack(b"E", notice.pid, notice.signal, notice.peak_bytes, notice.cpu_seconds)
+def pack_report(report: Forked | Ended) -> bytes:
+    if isinstance(report, Forked):
+        return REPORT.pack(b"F", report.pid, 0, 0, 0.0)
+    return REPORT.pack(b"E", report.pid, report.signal, report.peak_bytes, report.cpu_seconds)
 
 
-def unpack_notice(data: bytes) -> Forked | Ended:
-    letter, pid, signal, peak_bytes, cpu_seconds = NOTICE.unpack(data)
+def unpack_report(data: bytes) -> Forked | Ended:
+    letter, pid, signal, peak_bytes, cpu_seconds = REPORT.unpack(data)
     return Forked(pid) if letter == b"F" else Ended(pid, signal, peak_bytes, cpu_seconds)

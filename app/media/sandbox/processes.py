@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from app.media.sandbox.confinement import Limits
-from app.media.sandbox.messages import FORK, NOTICE, Ended, Forked, unpack_notice
+from app.media.sandbox.messages import FORK, REPORT, Ended, Forked, unpack_report
 
 _SOURCE: Final = Path(__file__).parents[3]
 _EXIT_SECONDS: Final = 5.0
@@ -46,7 +46,7 @@ class DecodingProcess:
             self.descriptor = -1
 
     def kill(self) -> None:
-        """Whoever awaits a reply then reads the end of the socket."""
+        """A caller that awaits a reply then reads the end of the socket."""
         with contextlib.suppress(ProcessLookupError):
             if self.descriptor >= 0:
                 signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
@@ -87,12 +87,12 @@ class ForkServer:
         asyncio.get_running_loop().add_reader(ours.fileno(), self._read)
 
     def order(self) -> bool:
-        """Asks for one more process. Returns False where that is not possible at the moment."""
+        """Requests one more process. Returns False if that is not possible now."""
         if self._control is None:
             return False
         try:
             ours, theirs = socket.socketpair()
-        except OSError:  # no descriptors left at the moment
+        except OSError:  # no descriptors left
             return False
         with theirs:
             try:
@@ -120,21 +120,21 @@ class ForkServer:
         assert self._control is not None
         while self._control is not None:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self._control, NOTICE.size, 1)
+                data, descriptors, _, _ = socket.recv_fds(self._control, REPORT.size, 1)
             except BlockingIOError:
                 return
             except OSError:
                 data, descriptors = b"", []
-            if len(data) < NOTICE.size:
+            if len(data) < REPORT.size:
                 self._disconnect()
                 self.gone.set()
                 self._on_gone()
                 return
-            notice = unpack_notice(data)
-            if isinstance(notice, Ended):
-                self._on_ended(notice)
+            report = unpack_report(data)
+            if isinstance(report, Ended):
+                self._on_ended(report)
             else:
-                self._take(notice, descriptors[0] if descriptors else -1)
+                self._take(report, descriptors[0] if descriptors else -1)
 
     def _take(self, forked: Forked, descriptor: int) -> None:
         gateway = self._ordered.pop(0)

@@ -25,7 +25,7 @@ _LONGEST_BACKOFF_SECONDS: Final = 10.0
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 5.0  # until the fork server says how a process ended
 _ATTEMPTS: Final = 2
-_NOT_NOW: Final = "Media cannot be decoded at the moment. Try again shortly."
+_NOT_NOW: Final = "Media cannot be decoded now. Try again shortly."
 _NO_PROCESS: Final = "media cannot be decoded: no child process could be started"
 
 Outcome = Literal["decoded", "refused", "died", "timed_out", "abandoned"]
@@ -240,7 +240,7 @@ class Sandbox:
             self._fill()
 
     def _report(self, kind: Kind, outcome: Outcome, ended: Ended | None) -> None:
-        """`ended` None: the fork server ended first, and nobody knows what the process used."""
+        """`ended` None: the fork server ended first, so what the process used is unknown."""
         ended = ended or Ended(0, 0, 0, 0.0)
         if outcome in ("died", "timed_out"):
             logger.warning(

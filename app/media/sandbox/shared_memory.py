@@ -13,11 +13,11 @@ Result = mmap.mmap | bytearray
 
 
 class UnexpectedSize(Exception):
-    """The result is not as large as its process said."""
+    """The result does not have the size that its process reported."""
 
 
 def create_file() -> int:
-    """Returns the descriptor of an empty file; whoever asked closes it. Raises `OSError`."""
+    """Returns the descriptor of an empty file; the caller closes it. Raises `OSError`."""
     if _HAS_MEMFD:
         return os.memfd_create("media", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with tempfile.TemporaryFile() as file:

@@ -15,7 +15,7 @@ _SMOOTHING = 0.1  # weight of the newest job in the mean
 
 @dataclass(slots=True)
 class Turn:
-    """One user's place; whoever took it releases it."""
+    """One user's place, released by the caller that took it."""
 
     user_id: str
     began_at: float
@@ -71,7 +71,7 @@ class Turns:
             await waiter.future
         except asyncio.CancelledError:
             if waiter.future.done() and not waiter.future.cancelled():
-                self._give_back(user_id)  # the place came at the same moment
+                self._give_back(user_id)  # the place was granted at the same time
             else:
                 self._forget(user_id, waiter)
                 self._hand_out()

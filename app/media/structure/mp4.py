@@ -26,7 +26,7 @@ def check_mp4(data: bytes) -> None:
             items += box.parent in (b"ilst", b"udta")
             if samples > MAX_SAMPLES or tracks > MAX_TRACKS or items > MAX_METADATA_ITEMS:
                 raise InvalidAudio
-            if box.name == b"cmov":  # a compressed table of contents, which nobody writes any more
+            if box.name == b"cmov":  # a compressed table of contents, which no current program writes
                 raise InvalidAudio
     except TooManyBoxes:
         raise InvalidAudio from None

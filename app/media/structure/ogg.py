@@ -45,6 +45,6 @@ def _page_bodies(data: bytes) -> Iterator[int]:
     while data.startswith(b"OggS", at) and at + _PAGE_HEADER_BYTES <= len(data):
         segments = data[at + 26]
         begin = at + _PAGE_HEADER_BYTES + segments
-        if not data[at + 5] & 1:  # 1: goes on with the packet of the page before
+        if not data[at + 5] & 1:  # 1: continues the packet of the previous page
             yield begin
         at = begin + sum(data[at + _PAGE_HEADER_BYTES : begin])

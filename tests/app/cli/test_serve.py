@@ -132,7 +132,7 @@ def test_first_start_prints_a_link_that_signs_in_and_later_ones_say_how_to_get_o
     server.stop()
     again = serve(on_terminal=True)
     assert again.block["ops page"].startswith(f"{again.url}/ops ")
-    assert again.block["ops page"].endswith("ops link` lets you in)")
+    assert again.block["ops page"].endswith("ops link` signs you in)")
     session = httpx.get(f"{again.url}/ops/session", headers={"Cookie": signed_in.headers["set-cookie"]})
     assert session.json() == signed_in.json()
 
@@ -140,7 +140,7 @@ def test_first_start_prints_a_link_that_signs_in_and_later_ones_say_how_to_get_o
 def test_no_link_is_made_where_a_log_may_keep_the_words_of_the_start(serve: Serve, tmp_path: Path) -> None:
     server = serve()
     assert "#link=" not in "\n".join(server.words)
-    assert server.block["ops page"].endswith("ops link` lets you in)")
+    assert server.block["ops page"].endswith("ops link` signs you in)")
     assert not (tmp_path / "data" / "ops-link").exists()
 
 
