@@ -4,10 +4,9 @@ The two loopback addresses are one machine: a proxy that is told to connect to `
 """
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
-Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 LOCALHOST: Final = "localhost"

@@ -18,9 +18,6 @@ from sqlalchemy.exc import ArgumentError
 _DATABASES: Final = frozenset({"postgres", "postgresql", "postgresql+asyncpg", "sqlite", "sqlite+aiosqlite"})
 _REDIS_SCHEMES: Final = frozenset({"redis", "rediss", "unix"})
 _MAX_PORT: Final = 65_535
-_OPTIONS_OF_POSTGRESQL: Final = frozenset(
-    {*inspect.signature(asyncpg.connect).parameters, "prepared_statement_cache_size"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def read_database_url(text: str) -> ServerURL:
         return ServerURL(needs_password=False)
     if not (url.host or url.query.get("host")) or "[" in (url.host or ""):
         raise ValueError("write postgresql://user:password@host/name; the host is missing or malformed")
-    if not url.query.keys() <= _OPTIONS_OF_POSTGRESQL:
+    if not url.query.keys() <= _postgresql_options():
         raise ValueError(
             "it has an option that asyncpg does not take; `sslmode=require` is written `ssl=require`"
         )
@@ -67,3 +64,8 @@ def read_redis_url(text: str) -> ServerURL:
     given = pool.connection_kwargs
     known = tuple(str(given[name]) for name in ("username", "host") if given.get(name))
     return ServerURL(parts.scheme != "unix", str(given.get("password") or ""), known)
+
+
+def _postgresql_options() -> set[str]:
+    """What asyncpg takes, and the one that SQLAlchemy reads itself."""
+    return {*inspect.signature(asyncpg.connect).parameters, "prepared_statement_cache_size"}

@@ -9,9 +9,9 @@ SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`token_id` is the JWT's `jti`; times are Unix seconds. `device_key` is `cnf.jkt`, if bound.
+    """`token_id` is the JWT's `jti`; times are Unix seconds.
 
-    `issued_at` may be ahead of every clock: it is compared with revocations of the user alone.
+    `issued_at` may be ahead of every clock: it is only compared with revocations of the user.
     """
 
     user_id: str
@@ -20,7 +20,6 @@ class Principal:
     issued_at: int
     expires_at: int
     family_id: str | None = None
-    device_key: str | None = None
     not_before: int = 0
 
     def has_scope(self, scope: str) -> bool:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 
 import aiosqlite
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -57,10 +57,6 @@ class Database:
             self._engine.execution_options(**options), expire_on_commit=False
         )
 
-    @property
-    def engine(self) -> AsyncEngine:
-        return self._engine
-
     @asynccontextmanager
     async def session(
         self, *, read_only: bool = False, may_be_refused: bool = False
@@ -83,11 +79,6 @@ class Database:
         with database_errors():
             async with turn, sessions() as db_session, db_session.begin():
                 yield db_session
-
-    async def ping(self) -> None:
-        """Raises `DatabaseUnavailable`."""
-        async with self.session(read_only=True) as db_session:
-            await db_session.execute(text("SELECT 1"))
 
     async def aclose(self) -> None:
         await self._engine.dispose()

@@ -159,7 +159,8 @@ async def database(
     else:
         url = request.getfixturevalue("postgres_url")
     database = Database(url)
-    async with database.engine.begin() as connection:
+    async with database.session() as db_session:
+        connection = await db_session.connection()
         await connection.run_sync(Base.metadata.create_all)
     yield database
     await database.aclose()

@@ -378,14 +378,14 @@ async def test_poll_goes_on_after_an_unforeseen_error(
     other = await make_process(sleep=pause.sleep)
     issued = await process.sign_in(user)
     principal = other.access_tokens.verify(issued.access_token)
-    async with database.engine.begin() as connection:
-        await connection.execute(text("ALTER TABLE account_change_counter RENAME TO elsewhere"))
+    async with database.session() as db_session:
+        await db_session.execute(text("ALTER TABLE account_change_counter RENAME TO elsewhere"))
     with caplog.at_level(logging.WARNING):
         await pause.pass_round()
         await pause.pass_round()
     assert caplog.records
-    async with database.engine.begin() as connection:
-        await connection.execute(text("ALTER TABLE elsewhere RENAME TO account_change_counter"))
+    async with database.session() as db_session:
+        await db_session.execute(text("ALTER TABLE elsewhere RENAME TO account_change_counter"))
     async with database.session() as db_session:
         await revoke_token(db_session, issued.token_id)
     await pause.pass_round()
@@ -401,7 +401,8 @@ async def test_last_view_stays_while_the_database_is_away_and_comes_back_by_itse
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     database = Database(postgres_url)
-    async with database.engine.begin() as connection:
+    async with database.session() as db_session:
+        connection = await db_session.connection()
         await connection.run_sync(Base.metadata.create_all)
     pause = FakeSleep()
     changes = AccountChanges(database, keys, clock=clock, sleep=pause.sleep)

@@ -22,6 +22,11 @@ pytestmark = pytest.mark.anyio
 MakeUser = Callable[..., UserRow]
 
 
+async def connect(database: Database) -> None:
+    async with database.session(read_only=True) as db_session:
+        await db_session.execute(select(1))
+
+
 async def names(database: Database) -> list[str]:
     async with database.session(read_only=True) as db_session:
         return list(await db_session.scalars(select(UserRow.name)))
@@ -139,7 +144,7 @@ async def test_day_of_a_moment_is_the_utc_day(database: Database) -> None:
     async with database.session() as db_session:
         db_session.add(row)
     async with database.session(read_only=True) as db_session:
-        if database.engine.dialect.name == "postgresql":
+        if db_session.get_bind().dialect.name == "postgresql":
             await db_session.execute(text("SET LOCAL TIME ZONE 'America/New_York'"))
         assert (await db_session.scalars(select(utc_day(UsageRow.at)))).one() == "2026-03-15"
 
@@ -162,10 +167,10 @@ async def test_new_sqlite_file_waits_for_another_that_writes_it(tmp_path: Path) 
     database = Database(f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        ping = asyncio.create_task(database.ping())
-        done, _ = await asyncio.wait({ping}, timeout=0.2)
+        connecting = asyncio.create_task(connect(database))
+        done, _ = await asyncio.wait({connecting}, timeout=0.2)
         other.rollback()
-    await ping
+    await connecting
     assert not done
     await database.aclose()
 
@@ -173,7 +178,7 @@ async def test_new_sqlite_file_waits_for_another_that_writes_it(tmp_path: Path) 
 async def test_server_that_does_not_answer_makes_the_database_unavailable() -> None:
     database = Database("postgres://gateway:password@127.0.0.1:1/gateway")
     with pytest.raises(DatabaseUnavailable):
-        await database.ping()
+        await connect(database)
     await database.aclose()
 
 
@@ -181,7 +186,7 @@ async def test_sqlite_file_that_cannot_be_made_makes_the_database_unavailable(tm
     (tmp_path / "file").touch()
     database = Database(f"sqlite:///{tmp_path / 'file' / 'gateway.db'}")
     with pytest.raises(DatabaseUnavailable):
-        await database.ping()
+        await connect(database)
     await database.aclose()
 
 
@@ -200,9 +205,9 @@ async def test_database_is_unavailable_while_its_server_is_away_and_back_with_it
     with pytest.raises(DatabaseUnavailable):
         await lose_the_server_in_a_transaction()
     with pytest.raises(DatabaseUnavailable):
-        await database.ping()
+        await connect(database)
     await asyncio.to_thread(postgres_server.start)
-    await database.ping()
+    await connect(database)
     await database.aclose()
 
 
@@ -211,6 +216,6 @@ async def test_database_with_another_password_is_unavailable(postgres_url: str) 
     wrong = postgres_url.replace("gateway:", "gateway:not-", 1)
     database = Database(wrong)
     with pytest.raises(DatabaseUnavailable) as caught:
-        await database.ping()
+        await connect(database)
     await database.aclose()
     assert "not-" not in str(caught.value)

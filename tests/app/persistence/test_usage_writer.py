@@ -239,10 +239,12 @@ async def test_groups_reach_the_file_while_the_database_stalls(
     database: Database, make_writer: MakeWriter, spool_path: Path
 ) -> None:
     """Somebody else holds a lock; an insert waits for it for seconds."""
-    is_sqlite = database.engine.dialect.name == "sqlite"  # whose writers lock from their first statement
     writer = make_writer(database)
     await writer.start()
     async with database.session() as db_session:
+        is_sqlite = (
+            db_session.get_bind().dialect.name == "sqlite"
+        )  # its writers lock at their first statement
         await db_session.execute(text("SELECT 1" if is_sqlite else "LOCK TABLE usage"))
         writer.record(record_of("req_1"))
         while b"req_1" not in contents_of(spool_path):  # noqa: ASYNC110 - a file has no event

@@ -86,7 +86,8 @@ async def test_cancelled_waiter_does_not_take_the_turn_with_it() -> None:
 
 async def test_writers_of_sqlite_wait_their_turn_without_a_connection(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/gateway.db")
-    async with database.engine.begin() as connection:
+    async with database.session() as db_session:
+        connection = await db_session.connection()
         await connection.run_sync(UserRow.metadata.create_all)
     names: list[str] = []
 
