@@ -6,7 +6,6 @@ Works inside the caller's transaction, which a caller inside a gateway opens wit
 
 import re
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.audit import audit
 from app.admin.notes import check_note
+from app.admin.pages import Page, paginate
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.persistence import users
 from app.persistence.refresh_tokens import lock_user
@@ -101,6 +101,12 @@ async def get_or_create_user(db_session: AsyncSession, actor: str, name: str) ->
     return row if row is not None else await create_user(db_session, actor, name)
 
 
-async def list_users(db_session: AsyncSession, *, limit: int, cursor: str | None = None) -> Sequence[UserRow]:
-    """By name; `cursor` is the name of the last one seen."""
-    return await users.list_users(db_session, limit=limit, after_name=cursor)
+async def list_users(
+    db_session: AsyncSession, *, limit: int, cursor: str | None = None
+) -> Page[UserRow, str]:
+    """By name, which is the cursor too."""
+    return await paginate(
+        lambda count: users.list_users(db_session, limit=count, after_name=cursor),
+        limit,
+        lambda row: row.name,
+    )

@@ -1,11 +1,11 @@
 """The audit log: every change of an operator, written in the transaction that makes it."""
 
-from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.admin.pages import Page, paginate
 from app.persistence.audit_log import add_audit_entry, list_audit_entries
 from app.persistence.tables import AuditRow
 
@@ -25,6 +25,10 @@ async def audit(db_session: AsyncSession, actor: str, action: Action, subject: s
 
 async def read_audit_log(
     db_session: AsyncSession, *, limit: int, cursor: int | None = None
-) -> Sequence[AuditRow]:
-    """Newest first; `cursor` is the id of the last entry seen."""
-    return await list_audit_entries(db_session, limit=limit, before_id=cursor)
+) -> Page[AuditRow, int]:
+    """Newest first; the cursor is an entry's id."""
+    return await paginate(
+        lambda count: list_audit_entries(db_session, limit=count, before_id=cursor),
+        limit,
+        lambda row: row.id,
+    )

@@ -4,13 +4,14 @@ Works inside the caller's transaction, which a caller inside a gateway opens wit
 `AccountChanges.changing()`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.audit import audit
 from app.admin.notes import check_note
+from app.admin.pages import Page, paginate
 from app.auth import token_revocation
 from app.auth.token_issuer import IssuedTokens, TokenIssuer
 from app.errors import Conflict, InvalidRequest, NotFound
@@ -55,9 +56,13 @@ async def issue_tokens(
 
 async def list_tokens(
     db_session: AsyncSession, *, limit: int, user_id: str | None = None, cursor: str | None = None
-) -> Sequence[AccessTokenRow]:
-    """Newest first; `cursor` is the id of the last one seen."""
-    return await list_access_tokens(db_session, limit=limit, user_id=user_id, after_token_id=cursor)
+) -> Page[AccessTokenRow, str]:
+    """Newest first; the cursor is a token's id."""
+    return await paginate(
+        lambda count: list_access_tokens(db_session, limit=count, user_id=user_id, after_token_id=cursor),
+        limit,
+        lambda row: row.jti,
+    )
 
 
 async def revoke_token(db_session: AsyncSession, actor: str, token_id: str) -> None:

@@ -59,7 +59,7 @@ async def list_issued(
         user_id = None
         if user_name is not None:
             user_id = (await get_user_named(db_session, user_name)).id
-        rows = await tokens.list_tokens(db_session, limit=limit, user_id=user_id)
+        rows = (await tokens.list_tokens(db_session, limit=limit, user_id=user_id)).rows
         users = [await find_user(db_session, row.user_id) for row in rows]  # each read once
         return [(row, user.name) for row, user in zip(rows, users, strict=True) if user is not None]
 

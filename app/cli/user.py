@@ -63,7 +63,7 @@ def list_() -> None:
 
     async def work(settings: Settings) -> list[UserRow]:
         async with open_database(settings) as database, database.session(read_only=True) as db_session:
-            return list(await list_users(db_session, limit=MAX_LISTED))
+            return list((await list_users(db_session, limit=MAX_LISTED)).rows)
 
     print_table(
         "Users",

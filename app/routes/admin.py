@@ -92,9 +92,8 @@ async def list_users(
 ) -> UserPage:
     """By name."""
     async with database.session(read_only=True) as db_session:
-        rows = await accounts.list_users(db_session, limit=limit + 1, cursor=cursor)
-    next_cursor = rows[limit - 1].name if len(rows) > limit else None
-    return UserPage(users=[UserResponse.of(row) for row in rows[:limit]], next_cursor=next_cursor)
+        page = await accounts.list_users(db_session, limit=limit, cursor=cursor)
+    return UserPage(users=[UserResponse.of(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
 @router.get(
@@ -176,9 +175,8 @@ async def list_tokens(
 ) -> TokenPage:
     """Newest first, expired and revoked ones included; never the tokens themselves."""
     async with database.session(read_only=True) as db_session:
-        rows = await tokens.list_tokens(db_session, limit=limit + 1, user_id=user_id, cursor=cursor)
-    next_cursor = rows[limit - 1].jti if len(rows) > limit else None
-    return TokenPage(tokens=[TokenResponse.of(row) for row in rows[:limit]], next_cursor=next_cursor)
+        page = await tokens.list_tokens(db_session, limit=limit, user_id=user_id, cursor=cursor)
+    return TokenPage(tokens=[TokenResponse.of(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
 @router.delete(
@@ -243,9 +241,8 @@ async def get_usage(
     today = datetime.datetime.now(datetime.UTC).date()
     period = UsagePeriod(first or today - timedelta(days=DEFAULT_DAYS - 1), last or today)
     async with database.session(read_only=True) as db_session:
-        rows = await usage.read_usage(db_session, period, limit=limit + 1, user_id=user_id, cursor=cursor)
-    next_cursor = usage.cursor_of(rows[limit - 1]) if len(rows) > limit else None
-    return UsagePage(usage=[UsageOfUserAndDay.of(row) for row in rows[:limit]], next_cursor=next_cursor)
+        page = await usage.read_usage(db_session, period, limit=limit, user_id=user_id, cursor=cursor)
+    return UsagePage(usage=[UsageOfUserAndDay.of(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
 @router.get(
@@ -262,9 +259,8 @@ async def get_audit_log(
 ) -> AuditPage:
     """Newest first."""
     async with database.session(read_only=True) as db_session:
-        rows = await audit.read_audit_log(db_session, limit=limit + 1, cursor=cursor)
-    next_cursor = rows[limit - 1].id if len(rows) > limit else None
-    return AuditPage(entries=[AuditEntry.of(row) for row in rows[:limit]], next_cursor=next_cursor)
+        page = await audit.read_audit_log(db_session, limit=limit, cursor=cursor)
+    return AuditPage(entries=[AuditEntry.of(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
 def _limits(body: LimitFields) -> UserChanges:

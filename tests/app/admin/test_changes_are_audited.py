@@ -67,7 +67,7 @@ CHANGES: dict[str, Change] = {
 async def entries_of(database: Database) -> list[tuple[str, str]]:
     """Actor and action, the newest first."""
     async with database.session(read_only=True) as db_session:
-        rows = await read_audit_log(db_session, limit=100)
+        rows = (await read_audit_log(db_session, limit=100)).rows
     return [(row.actor, row.action) for row in rows]
 
 
@@ -101,7 +101,7 @@ async def test_change_that_is_rolled_back_leaves_no_entry(
 
 async def test_entry_holds_no_token(database: Database, scene: Scene) -> None:
     async with database.session(read_only=True) as db_session:
-        rows = await read_audit_log(db_session, limit=100)
+        rows = (await read_audit_log(db_session, limit=100)).rows
     written = " ".join(f"{row.subject} {row.details}" for row in rows)
     assert scene.issued.token_id in written
     assert scene.issued.access_token not in written
