@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
@@ -23,6 +22,7 @@ from app.limits.addresses import AddressLimiter
 from app.limits.admission_queue import AdmissionQueue
 from app.limits.build import build_limiter
 from app.limits.daily_tokens import TokensUsedToday
+from app.limits.redis.shared_redis import SharedRedis
 from app.media.decoding import MediaDecoder
 from app.memory_budget import MemoryBudget
 from app.ops.dashboard import Dashboard
@@ -76,13 +76,12 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
     account_changes.subscribe(lambda: running_calls.end_revoked(account_changes.is_revoked))
     access_tokens = AccessTokens(signing_keys, account_changes, settings.auth)
 
-    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
-    redis_client = Redis.from_url(redis_url) if redis_url else None
-    if redis_client is not None:
-        stack.push_async_callback(redis_client.aclose)
-    limiter = build_limiter(settings.limits, redis_client, _tokens_used_today(database))
+    redis = SharedRedis.open(settings.redis_url.get_secret_value()) if settings.redis_url else None
+    if redis is not None:
+        stack.push_async_callback(redis.aclose)
+    limiter = build_limiter(redis, settings.limits.when_redis_is_away, _tokens_used_today(database))
     stack.push_async_callback(limiter.aclose)
-    address_limiter = AddressLimiter(settings.limits.auth_attempts_per_minute, redis_url)
+    address_limiter = AddressLimiter(settings.limits.auth_attempts_per_minute, redis)
     stack.push_async_callback(address_limiter.aclose)
 
     usage_writer = UsageWriter(database, settings.data_dir / "usage-spool.jsonl")

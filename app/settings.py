@@ -6,6 +6,7 @@ every secret, and a missing, weak or sample one stops the start with one sentenc
 
 import re
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +23,7 @@ from pydantic_settings import (
 )
 
 from app.networks import Network, is_everybody, networks_of
+from app.user_limits import UserLimits
 
 if TYPE_CHECKING:
     from app.server_urls import ServerURL
@@ -97,6 +99,11 @@ class LimitSettings(_Section):
     )
     auth_attempts_per_minute: int = Field(20, ge=1, description="per address, on /auth and failed sign-ins")
     max_in_flight: int = Field(64, ge=1, description="generations running or waiting; more get 503")
+
+    @cached_property
+    def of_users(self) -> UserLimits:
+        """The defaults, which hold for users without limits of their own."""
+        return UserLimits(self.requests_per_minute, self.concurrent_requests, self.daily_tokens)
 
 
 class MediaSettings(_Section):

@@ -7,7 +7,7 @@ Works inside the caller's transaction, which a caller inside a gateway opens wit
 import re
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,8 +19,8 @@ from app.errors import Conflict, InvalidRequest, NotFound
 from app.persistence import users
 from app.persistence.refresh_tokens import lock_user
 from app.persistence.tables import UserRow
+from app.user_limits import LimitName, OwnLimits
 
-LimitName = Literal["requests_per_minute", "concurrent_requests", "daily_tokens"]
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 NO_SUCH_USER: Final = "There is no such user."
 ID_BYTES: Final = 12
@@ -28,21 +28,23 @@ ID_BYTES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class UserChanges:
-    """None leaves a value as it is. A limit in `use_defaults_for` follows the settings again."""
+    """None, or a limit's absence, leaves a value as it is. A limit in `use_defaults_for` follows the settings
+    again.
+    """
 
     is_disabled: bool | None = None
     note: str | None = None
-    requests_per_minute: int | None = None
-    concurrent_requests: int | None = None
-    daily_tokens: int | None = None
+    own_limits: OwnLimits = field(default_factory=dict)
     use_defaults_for: frozenset[LimitName] = field(default=frozenset())
 
     def values(self) -> dict[str, Any]:
         """By column. A limit that is both reset and given is given."""
-        columns = ("is_disabled", "note", "requests_per_minute", "concurrent_requests", "daily_tokens")
-        given = {name: getattr(self, name) for name in columns}
-        reset: dict[str, Any] = dict.fromkeys(sorted(self.use_defaults_for))
-        return reset | {name: value for name, value in given.items() if value is not None}
+        values: dict[str, Any] = dict.fromkeys(sorted(self.use_defaults_for))
+        if self.is_disabled is not None:
+            values["is_disabled"] = self.is_disabled
+        if self.note is not None:
+            values["note"] = self.note
+        return values | dict(self.own_limits)
 
 
 async def create_user(

@@ -16,7 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, UOWTransaction
 
-from app.auth.account_view import AccountView, UserLimits
+from app.auth.account_view import AccountView
 from app.auth.principal import Principal
 from app.auth.signing_keys import SigningKeys
 from app.auth.token_issuer import moment
@@ -31,6 +31,7 @@ from app.persistence.account_changes import (
 from app.persistence.database import Database
 from app.persistence.revocations import Revocation, revocations_added_after, revocations_expiring_after
 from app.persistence.tables import RevocationRow, UserRow
+from app.user_limits import OwnLimits
 
 RELOAD_SECONDS: Final = 300.0  # what somebody changed by hand in the database is noticed then
 MAX_DRIFT_SECONDS: Final = 1.0  # of the wall clock behind the monotonic one; more was a step back
@@ -129,10 +130,10 @@ class AccountChanges:
         """Whether the last look failed: tokens still count as last known, changes are not seen."""
         return self._is_database_away
 
-    def limits_of(self, user_id: str) -> UserLimits | None:
-        """The limits that the operator gave this user; None when it has none of its own."""
+    def own_limits_of(self, user_id: str) -> OwnLimits:
+        """The limits that an operator set for this user; empty for most."""
         assert self._view is not None, "start() was not awaited"
-        return self._view.limits.get(user_id)
+        return self._view.own_limits.get(user_id, {})
 
     async def _poll(self) -> None:
         while True:

@@ -5,23 +5,11 @@ Knows neither the database nor polls; `app/auth/account_changes.py` keeps it tru
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
 from app.auth.principal import Principal
 from app.persistence.account_changes import UserState
 from app.persistence.revocations import FAMILY, TOKEN, USER, Revocation
-
-
-@dataclass(frozen=True, slots=True)
-class UserLimits:
-    """A user's own limits; None keeps the service's default."""
-
-    requests_per_minute: int | None
-    concurrent_requests: int | None
-    daily_tokens: int | None
-
-
-NO_LIMITS: Final = UserLimits(None, None, None)
+from app.user_limits import OwnLimits
 
 
 @dataclass(slots=True)
@@ -36,7 +24,7 @@ class AccountView:
     families: dict[str, float] = field(default_factory=dict)
     users: dict[str, tuple[float, float]] = field(default_factory=dict)  # not after, forget at
     disabled_users: set[str] = field(default_factory=set)
-    limits: dict[str, UserLimits] = field(default_factory=dict)
+    own_limits: dict[str, OwnLimits] = field(default_factory=dict)
     change_number: int = 0
     ahead: list[UserState] = field(default_factory=list)
 
@@ -60,11 +48,10 @@ class AccountView:
 
     def set_users(self, states: Iterable[UserState]) -> None:
         for state in states:
-            limits = UserLimits(state.requests_per_minute, state.concurrent_requests, state.daily_tokens)
-            if limits == NO_LIMITS:
-                self.limits.pop(state.user_id, None)
+            if state.own_limits:
+                self.own_limits[state.user_id] = state.own_limits
             else:
-                self.limits[state.user_id] = limits
+                self.own_limits.pop(state.user_id, None)
             if state.is_disabled:
                 self.disabled_users.add(state.user_id)
             else:

@@ -26,12 +26,10 @@ def create(
     from app.admin.audit import COMMAND_LINE
     from app.cli.environment import open_database, run_command
     from app.settings import Settings
+    from app.user_limits import own_limits
 
     changes = UserChanges(
-        note=note,
-        requests_per_minute=requests_per_minute,
-        concurrent_requests=concurrent_requests,
-        daily_tokens=daily_tokens,
+        note=note, own_limits=own_limits(requests_per_minute, concurrent_requests, daily_tokens)
     )
 
     async def work(settings: Settings) -> str:

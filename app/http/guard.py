@@ -27,7 +27,6 @@ from app.http.media_types import JSON, media_type_of
 from app.http.response_sender import ResponseSender
 from app.http.running_calls import RunningCall
 from app.http.services import Services
-from app.limits.policy import policy_for
 from app.record.request_record import record_of
 
 DEADLINE_MARGIN: Final = 0.04  # of the request time-out: the engine stops that much earlier
@@ -115,10 +114,10 @@ class GuardedRoute(APIRoute):
         try:
             with services.running_calls.registered(running):
                 if self.access.generates:
-                    overrides = services.account_changes.limits_of(principal.user_id)
-                    policy = policy_for(services.settings.limits, overrides)
+                    own_limits = services.account_changes.own_limits_of(principal.user_id)
+                    limits = services.settings.limits.of_users.with_own(own_limits)
                     with record.phase("check limits"):
-                        call.admission = await services.limiter.admit(principal.user_id, policy)
+                        call.admission = await services.limiter.admit(principal.user_id, limits)
                     response.headers = call.admission.headers
                 self._check_body_headers(scope, headers, body)
                 await super().handle(scope, body.receive, response.send)

@@ -1,13 +1,14 @@
-"""Tokens a user may use in one UTC day: what is used, and what running requests have reserved."""
+"""Tokens that a user may use in one UTC day: what is used, and what running requests have reserved."""
 
 import logging
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from app.errors import DailyTokensExceeded, DatabaseUnavailable
 
-SECONDS_A_DAY = 86_400
+SECONDS_A_DAY: Final = 86_400
 
 TokensUsedToday = Callable[[str], Awaitable[int]]
 """How many tokens the user has used since 00:00 UTC; may raise DatabaseUnavailable."""
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def day_of(now: float) -> int:
-    """Days since 1970-01-01 UTC."""
+    """Days since 1970-01-01 UTC, of Unix seconds."""
     return int(now // SECONDS_A_DAY)
 
 
@@ -33,17 +34,17 @@ async def no_tokens_used(user_id: str) -> int:
 
 
 async def read_tokens_used(tokens_used_today: TokensUsedToday, user_id: str) -> int:
-    """Zero when the database is away: valid tokens keep working, and the day starts anew."""
+    """Zero while the database is unavailable: valid tokens keep working, and the quota starts again."""
     try:
         return await tokens_used_today(user_id)
     except DatabaseUnavailable:
-        logger.warning("a daily token quota starts from zero: the database is away")
+        logger.warning("a daily token quota starts from zero: the database is unavailable")
         return 0
 
 
 @dataclass(slots=True)
 class TokenAccount:
-    """One user's day. Requests keep the account of the day on which they were admitted."""
+    """One user's day. A request keeps the account of the day on which it was admitted."""
 
     used: int
     reserved: int = 0
@@ -59,7 +60,7 @@ class TokenAccounts:
         self._accounts: dict[str, TokenAccount] = {}
 
     async def account_of(self, user_id: str) -> TokenAccount:
-        """Asks the usage table the first time that the user is seen on this day."""
+        """Reads the usage table for the first request of the user on this day."""
         today = day_of(self._clock())
         if today != self._day:
             self._day = today

@@ -1,19 +1,20 @@
-"""Redis's limiter while Redis answers; this process's own, or a refusal, while it does not."""
+"""The limiter over Redis while Redis is available; this process's own, or a refusal, while it is not."""
 
 from app.errors import LimiterUnavailable
 from app.limits.memory.limiter import MemoryAdmission, MemoryLimiter
-from app.limits.policy import LimitPolicy
-from app.limits.redis.circuit_breaker import PROBE_SECONDS, CircuitBreaker, RedisAway
+from app.limits.redis.circuit_breaker import PROBE_SECONDS, CircuitBreaker, RedisUnavailable
 from app.limits.redis.limiter import RedisAdmission, RedisLimiter
+from app.user_limits import UserLimits
 
 
 class FallbackLimiter:
-    """Created by `build_limiter`. `local=None` refuses everybody while Redis is away.
+    """Created by `build_limiter`. `local=None` refuses everybody while Redis is unavailable.
 
-    Each process then counts for itself, from nothing: for that time the limits hold per process.
+    Otherwise each process then counts for itself, from nothing: limits hold per process until Redis is back.
     """
 
     def __init__(self, shared: RedisLimiter, local: MemoryLimiter | None, breaker: CircuitBreaker) -> None:
+        """`breaker` is the one that `shared` uses; it stays open when the limiter is closed."""
         self._shared = shared
         self._local = local
         self._breaker = breaker
@@ -22,27 +23,26 @@ class FallbackLimiter:
     def is_degraded(self) -> bool:
         return self._breaker.is_open
 
-    async def admit(self, user_id: str, policy: LimitPolicy) -> "MovableAdmission | MemoryAdmission":
+    async def admit(self, user_id: str, limits: UserLimits) -> "MovableAdmission | MemoryAdmission":
         if self._breaker.is_open:
-            return await self.admit_locally(user_id, policy)
+            return await self.admit_locally(user_id, limits)
         try:
-            admission = await self._shared.admit(user_id, policy)
-        except RedisAway:
-            return await self.admit_locally(user_id, policy)
+            admission = await self._shared.admit(user_id, limits)
+        except RedisUnavailable:
+            return await self.admit_locally(user_id, limits)
         return MovableAdmission(self, admission)
 
-    async def admit_locally(self, user_id: str, policy: LimitPolicy) -> MemoryAdmission:
+    async def admit_locally(self, user_id: str, limits: UserLimits) -> MemoryAdmission:
         if self._local is None:
             raise LimiterUnavailable(retry_after_seconds=int(PROBE_SECONDS))
-        return await self._local.admit(user_id, policy)
+        return await self._local.admit(user_id, limits)
 
     async def aclose(self) -> None:
         await self._shared.aclose()
-        await self._breaker.aclose()
 
 
 class MovableAdmission:
-    """An admission in Redis that moves to this process when Redis goes away before its reservation."""
+    """An admission in Redis, which moves to this process when Redis fails before its reservation."""
 
     __slots__ = ("_admission", "_limiter")
 
@@ -57,11 +57,11 @@ class MovableAdmission:
     async def reserve_tokens(self, tokens: int) -> None:
         try:
             await self._admission.reserve_tokens(tokens)
-        except RedisAway:
+        except RedisUnavailable:
             admission = self._admission
-            assert isinstance(admission, RedisAdmission)  # memory never goes away
+            assert isinstance(admission, RedisAdmission)  # memory is never unavailable
             await admission.give_back()
-            self._admission = await self._limiter.admit_locally(admission.slot.user_id, admission.slot.policy)
+            self._admission = await self._limiter.admit_locally(admission.slot.user_id, admission.slot.limits)
             await self._admission.reserve_tokens(tokens)
 
     async def release(self, tokens_used: int = 0) -> None:

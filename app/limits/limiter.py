@@ -1,27 +1,29 @@
-"""The seam between routes and whatever limits users: in memory, in Redis, or both in turn."""
+"""The limits of users, as routes use them. `app/limits/build.py` chooses what implements this."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
-from app.limits.policy import LimitPolicy
+from app.user_limits import UserLimits
+
+SLOT_RETRY_SECONDS: Final = 1  # when a running request ends is unknown; trying again is cheap
 
 
 class Admission(Protocol):
     """One admitted request: an entry in the window and a running slot, later some tokens.
 
-    Whoever admitted calls `release` or `give_back` at the end, whatever happened; the first of
-    them counts and later ones do nothing.
+    Whoever admitted it calls `release` or `give_back` at the end, whatever happened. The first call counts;
+    later ones do nothing.
     """
 
     @property
     def headers(self) -> dict[str, str]:
-        """`RateLimit` and `RateLimit-Policy` for the answer."""
+        """`RateLimit` and `RateLimit-Policy` for the response."""
         ...
 
     async def reserve_tokens(self, tokens: int) -> None:
-        """Sets aside what the request may use at most; without a quota it does nothing.
+        """Reserves what the request may use at most; without a quota it does nothing.
 
-        Raises `DailyTokensExceeded` after everything was given back, the entry in the window
-        included; while Redis is away also what `Limiter.admit` raises.
+        Raises `DailyTokensExceeded` after everything was given back, the entry in the window included;
+        while Redis is unavailable also what `Limiter.admit` raises.
         """
         ...
 
@@ -30,19 +32,19 @@ class Admission(Protocol):
         ...
 
     async def give_back(self) -> None:
-        """As if the request had never come: for those that others refuse (a full queue)."""
+        """As if the request had never come: for requests that something else refuses (a full queue)."""
         ...
 
 
 class Limiter(Protocol):
-    """Created by `build_limiter`; opened and closed by `app/lifespan.py`; one event loop."""
+    """Created by `build_limiter`; opened and closed by `app/lifespan.py`; used from one event loop."""
 
     @property
     def is_degraded(self) -> bool:
-        """Whether limits hold for this process alone, or nobody is let in, as Redis is away."""
+        """Whether Redis is unavailable, so that limits hold for this process alone or nobody is admitted."""
         ...
 
-    async def admit(self, user_id: str, policy: LimitPolicy) -> Admission:
+    async def admit(self, user_id: str, limits: UserLimits) -> Admission:
         """All or nothing: a refused request has spent nothing.
 
         Raises `RateLimitExceeded`, `ConcurrencyLimitExceeded` and `DailyTokensExceeded`, each with

@@ -7,30 +7,21 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.persistence.tables import AccountChangeCounterRow, UserRow
+from app.user_limits import OwnLimits, own_limits
 
 ROWS_AT_ONCE = 1_000  # turned into Python objects between two turns of the event loop
 
 
 class UserState(NamedTuple):
-    """A limit that is None follows the settings."""
-
     user_id: str
     is_disabled: bool
-    requests_per_minute: int | None
-    concurrent_requests: int | None
-    daily_tokens: int | None
+    own_limits: OwnLimits
     change_number: int
 
     @classmethod
     def of(cls, row: UserRow) -> Self:
-        return cls(
-            row.id,
-            row.is_disabled,
-            row.requests_per_minute,
-            row.concurrent_requests,
-            row.daily_tokens,
-            row.change_number,
-        )
+        limits = own_limits(row.requests_per_minute, row.concurrent_requests, row.daily_tokens)
+        return cls(row.id, row.is_disabled, limits, row.change_number)
 
 
 async def newest_change_number(db_session: AsyncSession) -> int:
@@ -67,4 +58,7 @@ async def _user_states(
     )
     result = await db_session.stream(select(*columns).where(which))
     async for rows in result.partitions(ROWS_AT_ONCE):
-        yield [UserState(*row) for row in rows]
+        yield [
+            UserState(user_id, is_disabled, own_limits(*limits), change_number)
+            for user_id, is_disabled, *limits, change_number in rows
+        ]

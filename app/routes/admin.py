@@ -23,7 +23,6 @@ from app.schemas.admin import (
     CreateUserRequest,
     IssuedTokensResponse,
     IssueTokenRequest,
-    LimitFields,
     RevokeTokensRequest,
     TokenId,
     TokenPage,
@@ -72,7 +71,8 @@ async def create_user(
     account_changes: AccountChangesDep,
 ) -> UserResponse:
     """Names are unique. A user can do nothing before a token is issued for it."""
-    changes = UserChanges(**body.model_dump(exclude_unset=True, exclude={"name"}))
+    sent = body.model_dump(exclude_unset=True, include={"note"})
+    changes = UserChanges(**sent, own_limits=body.own_limits())
     async with account_changes.changing() as db_session:
         row = await accounts.create_user(db_session, principal.user_id, body.name, changes)
         return UserResponse.of(row)
@@ -122,8 +122,11 @@ async def update_user(
     account_changes: AccountChangesDep,
 ) -> UserResponse:
     """Takes effect everywhere within a second. Enabling a user revives its tokens that still run."""
-    values = body.model_dump(exclude_unset=True)
-    changes = UserChanges(**values | {"use_defaults_for": frozenset(body.use_defaults_for)})
+    changes = UserChanges(
+        **body.model_dump(exclude_unset=True, include={"is_disabled", "note"}),
+        own_limits=body.own_limits(),
+        use_defaults_for=frozenset(body.use_defaults_for),
+    )
     async with account_changes.changing() as db_session:
         return UserResponse.of(await accounts.update_user(db_session, principal.user_id, user_id, changes))
 
@@ -144,8 +147,9 @@ async def issue_token(
     account_changes: AccountChangesDep,
 ) -> IssuedTokensResponse:
     """An access token and, if asked for, the refresh token that begins a family. Shown this once."""
+    changes = UserChanges(own_limits=body.own_limits())
     async with account_changes.changing() as db_session:
-        user = await accounts.update_user(db_session, principal.user_id, body.user_id, _limits(body))
+        user = await accounts.update_user(db_session, principal.user_id, body.user_id, changes)
         issued = await tokens.issue_tokens(
             db_session,
             principal.user_id,
@@ -261,7 +265,3 @@ async def get_audit_log(
     async with database.session(read_only=True) as db_session:
         page = await audit.read_audit_log(db_session, limit=limit, cursor=cursor)
     return AuditPage(entries=[AuditEntry.of(row) for row in page.rows], next_cursor=page.next_cursor)
-
-
-def _limits(body: LimitFields) -> UserChanges:
-    return UserChanges(**body.model_dump(exclude_unset=True, include=set(LimitFields.model_fields)))

@@ -34,7 +34,7 @@ from app.http.ops_guard import clear_session, ops_guarded, refuse_other_sites, s
 from app.http.responses import JSONResponse
 from app.limits.addresses import AddressLimiter
 from app.persistence.users import names_of
-from app.schemas.ops import Defaults, SessionResponse, SignInRequest
+from app.schemas.ops import SessionResponse, SignInRequest
 from app.settings import Settings
 
 PAGE: Final = Path(app.ops.__file__).parent / "page"
@@ -152,16 +152,12 @@ async def _token_by_link(
 
 
 def _session_of(principal: Principal, settings: Settings) -> SessionResponse:
-    limits, auth = settings.limits, settings.auth
+    auth = settings.auth
     return SessionResponse(
         user_id=principal.user_id,
         scopes=sorted(principal.scopes),
         expires_at=principal.expires_at,
         default_lifetime_seconds=int(auth.access_token_ttl.total_seconds()),
         max_lifetime_seconds=int(auth.max_access_token_ttl.total_seconds()),
-        defaults=Defaults(
-            requests_per_minute=limits.requests_per_minute,
-            concurrent_requests=limits.concurrent_requests,
-            daily_tokens=limits.daily_tokens,
-        ),
+        defaults=settings.limits.of_users,
     )

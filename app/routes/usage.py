@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 
 from app.http.dependencies import AccountChangesDep, DatabaseDep, ModelCardDep, PrincipalDep, SettingsDep
 from app.http.guard import guarded
-from app.limits.policy import policy_for
 from app.media.sniff import AUDIO_FORMATS, IMAGE_FORMATS
 from app.persistence.usage import UsagePeriod, usage_by_day
 from app.schemas.generation import MAX_MESSAGES, MAX_PROMPT_CHARACTERS
@@ -75,11 +74,11 @@ async def limits(
     model_card: ModelCardDep,
 ) -> LimitsResponse:
     """The caller's own rates, and the sizes, counts and formats that every caller keeps to."""
-    policy = policy_for(settings.limits, account_changes.limits_of(principal.user_id))
-    quota = {} if policy.daily_tokens is None else {"daily_tokens": policy.daily_tokens}
+    rates = settings.limits.of_users.with_own(account_changes.own_limits_of(principal.user_id))
+    quota = {} if rates.daily_tokens is None else {"daily_tokens": rates.daily_tokens}
     return LimitsResponse(
-        requests_per_minute=policy.requests_per_minute,
-        concurrent_requests=policy.concurrent_requests,
+        requests_per_minute=rates.requests_per_minute,
+        concurrent_requests=rates.concurrent_requests,
         request_timeout_seconds=settings.request_timeout_seconds,
         context_length=model_card.context_length,
         modalities=sorted(model_card.modalities),

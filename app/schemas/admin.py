@@ -7,7 +7,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.admin.accounts import NAME_PATTERN, LimitName
+from app.admin.accounts import NAME_PATTERN
 from app.auth.principal import Scope
 from app.auth.token_issuer import IssuedTokens
 from app.clean_text import CleanText
@@ -15,6 +15,7 @@ from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRo
 from app.persistence.usage import DailyUsage
 from app.schemas.absence import without_default
 from app.settings import LONGEST_ACCESS_TOKEN_TTL
+from app.user_limits import LimitName, OwnLimits, own_limits
 
 MAX_LIFETIME_SECONDS = int(LONGEST_ACCESS_TOKEN_TTL.total_seconds())  # the settings may allow less
 
@@ -75,6 +76,10 @@ class LimitFields(_Request):
     requests_per_minute: RequestsPerMinute = Field(default_factory=int)
     concurrent_requests: ConcurrentRequests = Field(default_factory=int)
     daily_tokens: DailyTokens = Field(default_factory=int)
+
+    def own_limits(self) -> OwnLimits:
+        """Those that were sent."""
+        return own_limits(**self.model_dump(include=set(LimitFields.model_fields), exclude_unset=True))
 
 
 class CreateUserRequest(LimitFields):

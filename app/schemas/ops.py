@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.auth.sign_in_link import MAX_SECRET_CHARACTERS
+from app.user_limits import UserLimits
 
 MAX_COOKIE_CHARACTERS = 3800  # browsers drop cookies of more than 4096 with name and attributes
 
@@ -22,14 +23,6 @@ class SignInRequest(BaseModel):
         return self
 
 
-class Defaults(BaseModel):
-    """Limits of users that have none of their own."""
-
-    requests_per_minute: int
-    concurrent_requests: int
-    daily_tokens: int | None
-
-
 class SessionResponse(BaseModel):
     """Who is signed in. Times are Unix seconds."""
 
@@ -38,4 +31,4 @@ class SessionResponse(BaseModel):
     expires_at: int
     default_lifetime_seconds: int
     max_lifetime_seconds: int
-    defaults: Defaults
+    defaults: UserLimits

@@ -7,6 +7,7 @@ import tomllib
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -101,6 +102,16 @@ def test_pytorch_of_both_targets_is_of_one_version() -> None:
     versions = [Version(str(pin.specifier).removeprefix("==")) for pin in (cuda, cpu)]
     assert versions[0].release == versions[1].release
     assert versions[1].local == "cpu"
+
+
+@pytest.mark.parametrize("package", ["app", "inference"])
+def test_installed_package_has_every_file_of_the_source(installed: Path, package: str) -> None:
+    """Scripts of Redis, the page's files and the model too, which no import would miss."""
+    files = {
+        path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {path for path in files if not (installed / path.relative_to(ROOT)).is_file()} == set()
+    assert len(files) > 100
 
 
 def test_installed_package_has_migrations_samples_and_model(installed: Path) -> None:

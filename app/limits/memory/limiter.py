@@ -11,15 +11,13 @@ from app.limits.daily_tokens import (
     no_tokens_used,
     quota_refusal,
 )
-from app.limits.memory.window import MemoryWindowStorage
-from app.limits.policy import LimitPolicy
-from app.limits.request_window import RequestWindow
-
-SLOT_RETRY_SECONDS = 1  # nobody knows when a running request ends; asking again is cheap
+from app.limits.limiter import SLOT_RETRY_SECONDS
+from app.limits.memory.window import MemoryWindow
+from app.user_limits import UserLimits
 
 
 class MemoryLimiter:
-    """Used from one event loop. Between the last check and the last thing taken nothing suspends."""
+    """Used from one event loop. Nothing suspends between the last check and the last thing taken."""
 
     is_degraded = False
 
@@ -29,7 +27,7 @@ class MemoryLimiter:
         tokens_used_today: TokensUsedToday = no_tokens_used,
     ) -> None:
         self.clock = clock
-        self.window = RequestWindow(MemoryWindowStorage(clock))
+        self.window = MemoryWindow()
         self._running: dict[str, int] = {}
         self._accounts = TokenAccounts(clock, tokens_used_today)
 
@@ -37,24 +35,23 @@ class MemoryLimiter:
     def running(self) -> int:
         return sum(self._running.values())
 
-    async def admit(self, user_id: str, policy: LimitPolicy) -> "MemoryAdmission":
+    async def admit(self, user_id: str, limits: UserLimits) -> "MemoryAdmission":
         account = None
-        if policy.daily_tokens is not None:
+        if limits.daily_tokens is not None:
             account = await self._accounts.account_of(user_id)
         now = self.clock()
-        limit = policy.requests_per_minute
-        if self._running.get(user_id, 0) >= policy.concurrent_requests:
-            state = await self.window.state(user_id, limit, now)
+        limit = limits.requests_per_minute
+        if self._running.get(user_id, 0) >= limits.concurrent_requests:
+            state = self.window.state(user_id, limit, now)
             raise ConcurrencyLimitExceeded(retry_after_seconds=SLOT_RETRY_SECONDS, headers=state.headers)
-        if account is not None and account.used + account.reserved >= (policy.daily_tokens or 0):
-            state = await self.window.state(user_id, limit, now)
+        if account is not None and account.used + account.reserved >= (limits.daily_tokens or 0):
+            state = self.window.state(user_id, limit, now)
             raise quota_refusal(now, state.headers)
-        has_entered = await self.window.enter(user_id, limit, now)
-        state = await self.window.state(user_id, limit, now)
+        has_entered, state = self.window.enter(user_id, limit, now)
         if not has_entered:
             raise RateLimitExceeded(retry_after_seconds=state.reset_seconds, headers=state.headers)
         self._running[user_id] = self._running.get(user_id, 0) + 1
-        return MemoryAdmission(self, user_id, policy, account, now, state.headers)
+        return MemoryAdmission(self, user_id, limits, account, now, state.headers)
 
     async def aclose(self) -> None:
         """Holds nothing outside memory."""
@@ -68,10 +65,10 @@ class MemoryLimiter:
 
 
 class MemoryAdmission:
-    """Made by `MemoryLimiter.admit`; released by whoever admitted."""
+    """Made by `MemoryLimiter.admit`; released by whoever called that."""
 
     __slots__ = (
-        "_account", "_entered_at", "_is_released", "_limiter", "_policy", "_reserved", "_user_id",
+        "_account", "_entered_at", "_is_released", "_limiter", "_limits", "_reserved", "_user_id",
         "headers",
     )  # fmt: skip
 
@@ -79,7 +76,7 @@ class MemoryAdmission:
         self,
         limiter: MemoryLimiter,
         user_id: str,
-        policy: LimitPolicy,
+        limits: UserLimits,
         account: TokenAccount | None,
         entered_at: float,
         headers: dict[str, str],
@@ -87,21 +84,21 @@ class MemoryAdmission:
         self.headers = headers
         self._limiter = limiter
         self._user_id = user_id
-        self._policy = policy
+        self._limits = limits
         self._account = account
         self._entered_at = entered_at
         self._reserved = 0
         self._is_released = False
 
     async def reserve_tokens(self, tokens: int) -> None:
-        account, quota = self._account, self._policy.daily_tokens
+        account, quota = self._account, self._limits.daily_tokens
         if account is None or quota is None:
             return
         left = quota - account.used - (account.reserved - self._reserved)
         if tokens > left:
             await self.give_back()
             now = self._limiter.clock()
-            state = await self._limiter.window.state(self._user_id, self._policy.requests_per_minute, now)
+            state = self._limiter.window.state(self._user_id, self._limits.requests_per_minute, now)
             raise quota_refusal(now, state.headers)
         account.reserved += tokens - self._reserved
         self._reserved = tokens
@@ -119,6 +116,4 @@ class MemoryAdmission:
         if self._is_released:
             return
         await self.release()
-        await self._limiter.window.give_back(
-            self._user_id, self._policy.requests_per_minute, self._entered_at
-        )
+        self._limiter.window.give_back(self._user_id, self._limits.requests_per_minute, self._entered_at)

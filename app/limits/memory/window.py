@@ -1,111 +1,82 @@
-"""The moving window's entries in this process's memory, as a storage of the `limits` package.
+"""The moving windows of all users, in this process's memory."""
 
-The package's own MemoryStorage starts a task and a thread hop for every key at every hit, which
-costs more than a whole request here, and cannot give an entry back.
-"""
-
-import time
 from collections import deque
-from collections.abc import Callable
+from typing import Final
 
-from limits.aio.storage import MovingWindowSupport, Storage
+from app.limits.request_window import WINDOW_SECONDS, WindowState
 
-MAX_KEYS = 100_000  # about 100 MB at ten entries a key
+MAX_WINDOWS: Final = 100_000  # about 100 MB at ten requests each
 
 
-class MemoryWindowStorage(Storage, MovingWindowSupport):
-    """Entries are Unix seconds, oldest first. Used from one event loop; nothing here suspends."""
+class MemoryWindow:
+    """Used from one event loop; nothing here suspends. Times are Unix seconds.
 
-    def __init__(self, clock: Callable[[], float] = time.time, max_keys: int = MAX_KEYS) -> None:
-        super().__init__()
-        self._clock = clock
-        self._max_keys = max_keys
-        # Least recently entered key first, so that what can be dropped stands at the front.
-        self._windows: dict[str, tuple[int, deque[float]]] = {}  # key -> (expiry in s, entries)
+    A window belongs to a user and a limit: it starts empty when the limit changes.
+    """
+
+    def __init__(self, max_windows: int = MAX_WINDOWS) -> None:
+        self._max_windows = max_windows
+        # The window entered least recently first, so that what can be dropped is at the front. Each holds the
+        # times of its requests, the oldest first.
+        self._windows: dict[tuple[str, int], deque[float]] = {}
 
     def __len__(self) -> int:
         return len(self._windows)
 
-    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        return await self.acquire_entry_at(self._clock(), key, limit, expiry, amount)
+    def enter(self, user_id: str, limit: int, now: float) -> tuple[bool, WindowState]:
+        """Whether there was room for a request, which is then spent, and the state after it."""
+        key = user_id, limit
+        times = self._windows.pop(key, None) or deque()
+        _drop_expired(times, now)
+        has_entered = len(times) < limit
+        if has_entered:
+            times.append(now)
+        if times:
+            self._windows[key] = times
+        if has_entered:
+            self._drop_idle_windows(now)
+        return has_entered, _state(times, limit, now)
 
-    async def acquire_entry_at(self, now: float, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        entries = self._windows.pop(key, (expiry, deque[float]()))[1]
-        _drop_expired(entries, now, expiry)
-        if len(entries) + amount > limit:
-            if entries:
-                self._windows[key] = (expiry, entries)
-            return False
-        entries.extend([now] * amount)
-        self._windows[key] = (expiry, entries)
-        self._drop_idle_keys(now)
-        return True
-
-    async def give_back(self, key: str, entered_at: float) -> None:
-        """Takes one entry made at `entered_at` out again; does nothing when it has expired."""
-        window = self._windows.get(key)
-        if window is None:
+    def give_back(self, user_id: str, limit: int, entered_at: float) -> None:
+        """Removes one request made at `entered_at`; does nothing when it has expired."""
+        times = self._windows.get((user_id, limit))
+        if times is None:
             return
-        entries = window[1]
-        if entries and entries[-1] == entered_at:
-            entries.pop()
-        elif entered_at in entries:
-            entries.remove(entered_at)
-        if not entries:
-            del self._windows[key]
+        if times and times[-1] == entered_at:
+            times.pop()
+        elif entered_at in times:
+            times.remove(entered_at)
+        if not times:
+            del self._windows[user_id, limit]
 
-    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        now = self._clock()
-        window = self._windows.get(key)
-        if window is None:
-            return now, 0
-        entries = window[1]
-        _drop_expired(entries, now, expiry)
-        if not entries:
-            del self._windows[key]
-            return now, 0
-        return entries[0], len(entries)
+    def state(self, user_id: str, limit: int, now: float) -> WindowState:
+        times = self._windows.get((user_id, limit), deque[float]())
+        _drop_expired(times, now)
+        if not times:
+            self._windows.pop((user_id, limit), None)
+        return _state(times, limit, now)
 
-    def _drop_idle_keys(self, now: float) -> None:
-        # Two a hit outpace one new key a hit, so expired keys go without a task that looks for them.
+    def _drop_idle_windows(self, now: float) -> None:
+        # Two for each request outpace one new window, so expired ones go without a task that looks for them.
         for _ in range(2):
-            oldest_key = next(iter(self._windows))
-            expiry, entries = self._windows[oldest_key]
-            is_idle = not entries or not (now - expiry < entries[-1] <= now)
-            if not is_idle and len(self._windows) <= self._max_keys:
+            key = next(iter(self._windows))
+            is_idle = not _is_within(self._windows[key][-1], now)
+            if not is_idle and len(self._windows) <= self._max_windows:
                 return
-            del self._windows[oldest_key]
+            del self._windows[key]
             if not self._windows:
                 return
 
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return ValueError
 
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        raise NotImplementedError("counters belong to fixed windows, which nothing here uses")
-
-    async def get(self, key: str) -> int:
-        window = self._windows.get(key)
-        return len(window[1]) if window else 0
-
-    async def get_expiry(self, key: str) -> float:
-        window = self._windows.get(key)
-        return window[1][0] + window[0] if window else self._clock()
-
-    async def check(self) -> bool:
-        return True
-
-    async def reset(self) -> int:
-        count = len(self._windows)
-        self._windows.clear()
-        return count
-
-    async def clear(self, key: str) -> None:
-        self._windows.pop(key, None)
+def _is_within(time: float, now: float) -> bool:
+    # A request from the future was made before the clock was set back: it must not block for hours.
+    return now - WINDOW_SECONDS < time <= now
 
 
-def _drop_expired(entries: deque[float], now: float, expiry: int) -> None:
-    # An entry from the future means that the clock was set back; it must not block for hours.
-    while entries and not (now - expiry < entries[0] <= now):
-        entries.popleft()
+def _drop_expired(times: deque[float], now: float) -> None:
+    while times and not _is_within(times[0], now):
+        times.popleft()
+
+
+def _state(times: deque[float], limit: int, now: float) -> WindowState:
+    return WindowState.at(now, limit, len(times), times[0] if times else now)

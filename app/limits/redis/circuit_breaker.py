@@ -1,20 +1,20 @@
-"""Stops asking Redis while it does not answer, and notices when it does again.
+"""Stops calling Redis while it does not respond, and notices when it responds again.
 
-Requests wait for a silent Redis once, for `timeout_seconds` at most; from then on a task asks for
-them, so nobody else waits.
+Requests wait for a silent Redis once, for `timeout_seconds` at most. After that a task probes it in their
+place, so no request waits. docs/decisions/0050 says why this is not a library.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-TIMEOUT_SECONDS = 0.25
-PROBE_SECONDS = 1.0
-MAX_CALLS = 8  # at once: a burst waits its turn here, where its time does not count against Redis
+TIMEOUT_SECONDS: Final = 0.25
+PROBE_SECONDS: Final = 1.0
+MAX_CALLS: Final = 8  # at once: a burst waits its turn here, where its time does not count against Redis
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -22,12 +22,12 @@ Sleep = Callable[[float], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
-class RedisAway(Exception):
-    """Redis did not answer in time, refused, or was not asked because it did so a moment ago."""
+class RedisUnavailable(Exception):
+    """Redis did not respond in time, refused, or was not called because it did so a moment ago."""
 
 
 class CircuitBreaker:
-    """One per Redis client and event loop; `aclose` ends its task and leaves the client open."""
+    """One for each Redis and event loop, whatever calls it. `aclose` ends its task; the client stays open."""
 
     def __init__(
         self,
@@ -44,24 +44,28 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether Redis is left alone at the moment."""
+        """Whether Redis is not called at present."""
         return self._is_open
 
     async def call(self, operation: Callable[[], Awaitable[T]]) -> T:
-        """Raises `RedisAway`."""
+        """Raises `RedisUnavailable`."""
+        self._check()
         async with self._turns:
-            if self._is_open:
-                raise RedisAway
+            self._check()  # those that waited for a turn do not wait for Redis as well
             try:
                 return await self._within_time(operation)
             except (RedisError, OSError) as error:  # a TimeoutError is an OSError
                 self._open(error)
-                raise RedisAway from error
+                raise RedisUnavailable from error
 
     async def aclose(self) -> None:
         if self._probe is not None:
             self._probe.cancel()
             await asyncio.wait([self._probe])
+
+    def _check(self) -> None:
+        if self._is_open:
+            raise RedisUnavailable
 
     async def _within_time(self, operation: Callable[[], Awaitable[T]]) -> T:
         async with asyncio.timeout(self._timeout_seconds):
@@ -71,11 +75,11 @@ class CircuitBreaker:
         if self._is_open:
             return
         self._is_open = True
-        # The class alone: the text of the error may hold the address.
-        logger.warning("Redis is away (%s); limits are no longer shared", type(error).__name__)
-        self._probe = asyncio.create_task(self._probe_until_back(), name="redis-probe")
+        # The class alone: the text of the error may contain the address.
+        logger.warning("Redis is unavailable (%s); limits are no longer shared", type(error).__name__)
+        self._probe = asyncio.create_task(self._probe_until_available(), name="redis-probe")
 
-    async def _probe_until_back(self) -> None:
+    async def _probe_until_available(self) -> None:
         while True:
             await self._sleep(PROBE_SECONDS)
             try:
@@ -83,7 +87,7 @@ class CircuitBreaker:
             except (RedisError, OSError):
                 continue
             self._is_open = False
-            logger.warning("Redis is back; limits are shared again")
+            logger.warning("Redis is available again; limits are shared")
             return
 
     async def _ping(self) -> None:

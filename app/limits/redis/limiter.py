@@ -1,23 +1,22 @@
-"""The limits of users of several processes, in the Redis that they share."""
+"""The limits of users of several gateways, in the Redis that they share."""
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
 
-from redis.asyncio import Redis
-
 from app.errors import ConcurrencyLimitExceeded, LimitExceeded, RateLimitExceeded
 from app.limits.daily_tokens import TokensUsedToday, day_of, no_tokens_used, quota_refusal
-from app.limits.memory.limiter import SLOT_RETRY_SECONDS
-from app.limits.policy import LimitPolicy
-from app.limits.redis.circuit_breaker import CircuitBreaker, RedisAway, Sleep
+from app.limits.limiter import SLOT_RETRY_SECONDS
+from app.limits.redis.circuit_breaker import RedisUnavailable, Sleep
+from app.limits.redis.shared_redis import SharedRedis
 from app.limits.redis.slots import RedisSlots, Slot, Taking
-from app.limits.redis.window import RedisWindowStorage
-from app.limits.request_window import RequestWindow, WindowState
+from app.limits.redis.window import RedisWindow
+from app.limits.request_window import WindowState
+from app.user_limits import UserLimits
 
 
 class RedisLimiter:
-    """`admit` and `reserve_tokens` may raise `RedisAway`. One per event loop; the client stays open.
+    """`admit` and `reserve_tokens` may raise `RedisUnavailable`. One per event loop; `redis` stays open.
 
     The slot is taken first and the window entered second; a request refused by the second gives the
     first back, and meanwhile turns away only requests that the same full window would refuse.
@@ -25,25 +24,24 @@ class RedisLimiter:
 
     def __init__(
         self,
-        client: Redis,
-        breaker: CircuitBreaker,
+        redis: SharedRedis,
         clock: Callable[[], float] = time.time,
         tokens_used_today: TokensUsedToday = no_tokens_used,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._clock = clock
-        self._breaker = breaker
-        self._slots = RedisSlots(client, breaker, tokens_used_today, clock, sleep)
-        self._window = RequestWindow(RedisWindowStorage(client, clock))
+        self._breaker = redis.breaker
+        self._slots = RedisSlots(redis, tokens_used_today, clock, sleep)
+        self._window = RedisWindow(redis.client)
         self._giving_back: set[asyncio.Task[None]] = set()
 
-    async def admit(self, user_id: str, policy: LimitPolicy) -> "RedisAdmission":
+    async def admit(self, user_id: str, limits: UserLimits) -> "RedisAdmission":
         now = self._clock()
-        admission = RedisAdmission(self, Slot(user_id, policy, day_of(now)), entered_at=now)
+        admission = RedisAdmission(self, Slot(user_id, limits, day_of(now)), entered_at=now)
         try:
             await self.take(admission, tokens=0)
             await self._enter_window(admission)
-        except BaseException:  # refused, cancelled or Redis gone: what was taken goes back
+        except BaseException:  # refused, cancelled or Redis failed: what was taken goes back
             await admission.give_back()
             raise
         return admission
@@ -72,13 +70,12 @@ class RedisLimiter:
         await self._finish(self._undo(admission))
 
     async def _enter_window(self, admission: "RedisAdmission") -> None:
-        user_id, limit = admission.slot.user_id, admission.slot.policy.requests_per_minute
-        admission.may_have_entered = True  # until the answer is here
-        has_entered = await self._breaker.call(
+        user_id, limit = admission.slot.user_id, admission.slot.limits.requests_per_minute
+        admission.may_have_entered = True  # until Redis has responded
+        has_entered, state = await self._breaker.call(
             lambda: self._window.enter(user_id, limit, admission.entered_at)
         )
         admission.may_have_entered = has_entered
-        state = await self._state(admission.slot)
         if not has_entered:
             raise RateLimitExceeded(retry_after_seconds=state.reset_seconds, headers=state.headers)
         admission.headers = state.headers
@@ -89,7 +86,7 @@ class RedisLimiter:
         if admission.may_have_entered:
             await self._breaker.call(
                 lambda: self._window.give_back(
-                    slot.user_id, slot.policy.requests_per_minute, admission.entered_at
+                    slot.user_id, slot.limits.requests_per_minute, admission.entered_at
                 )
             )
 
@@ -100,7 +97,7 @@ class RedisLimiter:
         return ConcurrencyLimitExceeded(retry_after_seconds=SLOT_RETRY_SECONDS, headers=headers)
 
     async def _state(self, slot: Slot) -> WindowState:
-        limit = slot.policy.requests_per_minute
+        limit = slot.limits.requests_per_minute
         return await self._breaker.call(lambda: self._window.state(slot.user_id, limit, self._clock()))
 
     async def _finish(self, giving_back: Coroutine[None, None, None]) -> None:
@@ -109,8 +106,8 @@ class RedisLimiter:
         async def run() -> None:
             try:
                 await giving_back
-            except RedisAway:
-                return  # the lease runs out by itself
+            except RedisUnavailable:
+                return  # the lease ends by itself
 
         task = asyncio.create_task(run())
         self._giving_back.add(task)
@@ -119,7 +116,7 @@ class RedisLimiter:
 
 
 class RedisAdmission:
-    """Made by `RedisLimiter.admit`; released by whoever admitted."""
+    """Made by `RedisLimiter.admit`; released by whoever called that."""
 
     def __init__(self, limiter: RedisLimiter, slot: Slot, entered_at: float) -> None:
         self.headers: dict[str, str] = {}
@@ -130,7 +127,7 @@ class RedisAdmission:
         self._is_released = False
 
     async def reserve_tokens(self, tokens: int) -> None:
-        if self.slot.policy.daily_tokens is not None:
+        if self.slot.limits.daily_tokens is not None:
             await self._limiter.take(self, tokens)
 
     async def release(self, tokens_used: int = 0) -> None:

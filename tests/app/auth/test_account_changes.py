@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from app.auth.account_changes import RELOAD_SECONDS, AccountChanges
-from app.auth.account_view import UserLimits
 from app.auth.principal import Principal
 from app.auth.signing_keys import SigningKeys
 from app.auth.token_revocation import revoke_family, revoke_token, revoke_user
@@ -170,7 +169,7 @@ async def test_change_of_this_process_holds_without_another_word_of_the_database
         row = await db_session.get_one(UserRow, user.id)
         row.is_disabled, row.daily_tokens = True, 5
     assert changes.is_revoked(others)
-    assert changes.limits_of(user.id) == UserLimits(None, None, 5)
+    assert changes.own_limits_of(user.id) == {"daily_tokens": 5}
     await changes.notice_now()
     assert changes.is_revoked(others)
     await change_user(database, is_disabled=False)
@@ -268,14 +267,15 @@ async def test_limits_of_a_user_follow_the_operator(
 ) -> None:
     changes = process.account_changes
     await changes.notice_now()
-    assert changes.limits_of(user.id) is None
+    assert changes.own_limits_of(user.id) == {}
     await change_user(database, requests_per_minute=100, daily_tokens=5)
     await changes.notice_now()
-    assert changes.limits_of(user.id) == UserLimits(100, None, 5)
-    assert (await make_process()).account_changes.limits_of(user.id) == UserLimits(100, None, 5)
+    own_limits = {"requests_per_minute": 100, "daily_tokens": 5}
+    assert changes.own_limits_of(user.id) == own_limits
+    assert (await make_process()).account_changes.own_limits_of(user.id) == own_limits
     await change_user(database, requests_per_minute=None, daily_tokens=None)
     await changes.notice_now()
-    assert changes.limits_of(user.id) is None
+    assert changes.own_limits_of(user.id) == {}
 
 
 async def test_enabled_user_is_let_in_again(process: Process, user: UserRow, database: Database) -> None:

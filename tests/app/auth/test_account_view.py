@@ -5,7 +5,7 @@ from app.persistence.account_changes import UserState
 
 
 def state(change_number: int, *, is_disabled: bool, user_id: str = "usr_1") -> UserState:
-    return UserState(user_id, is_disabled, None, None, None, change_number)
+    return UserState(user_id, is_disabled, {}, change_number)
 
 
 def test_own_change_does_not_undo_a_newer_one_that_was_read_first() -> None:

@@ -1,5 +1,6 @@
 """A clock that tests move, and limiters over memory and over a real Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
@@ -10,9 +11,9 @@ from app.limits.build import build_limiter
 from app.limits.daily_tokens import no_tokens_used
 from app.limits.fallback import FallbackLimiter
 from app.limits.limiter import Limiter
-from app.limits.redis.circuit_breaker import CircuitBreaker
+from app.limits.redis.circuit_breaker import CircuitBreaker, Sleep
 from app.limits.redis.limiter import RedisLimiter
-from app.settings import LimitSettings
+from app.limits.redis.shared_redis import SharedRedis
 
 from ..eventually import PATIENT_SECONDS
 
@@ -36,6 +37,12 @@ class MakeLimiter(Protocol):
     def __call__(self, tokens_used_today: Callable[[str], Awaitable[int]] = no_tokens_used) -> Limiter: ...
 
 
+def patient_redis(url: str, client: Redis | None = None, sleep: Sleep = asyncio.sleep) -> SharedRedis:
+    """A Redis that is not taken for unavailable on a busy machine."""
+    client = client or Redis.from_url(url)
+    return SharedRedis(url, client, CircuitBreaker(client, PATIENT_SECONDS, sleep))
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
@@ -52,25 +59,24 @@ async def redis_client(redis_url: str) -> AsyncIterator[Redis]:
 async def make_limiter(
     request: pytest.FixtureRequest, anyio_backend: str, clock: FakeClock
 ) -> AsyncIterator[MakeLimiter]:
-    client = None
+    redis = None
     if request.param == "redis":
-        client = Redis.from_url(request.getfixturevalue("redis_url"))
+        redis = patient_redis(request.getfixturevalue("redis_url"))
     made: list[Limiter] = []
 
     def make(tokens_used_today: Callable[[str], Awaitable[int]] = no_tokens_used) -> Limiter:
-        if client is None:
-            made.append(build_limiter(LimitSettings(), None, tokens_used_today, clock))
+        if redis is None:
+            made.append(build_limiter(None, "local", tokens_used_today, clock))
         else:
-            breaker = CircuitBreaker(client, PATIENT_SECONDS)
-            shared = RedisLimiter(client, breaker, clock, tokens_used_today)
-            made.append(FallbackLimiter(shared, None, breaker))
+            shared = RedisLimiter(redis, clock, tokens_used_today)
+            made.append(FallbackLimiter(shared, None, redis.breaker))
         return made[-1]
 
     yield make
     for limiter in made:
         await limiter.aclose()
-    if client is not None:
-        await client.aclose()
+    if redis is not None:
+        await redis.aclose()
 
 
 @pytest.fixture

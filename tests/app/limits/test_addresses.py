@@ -1,18 +1,23 @@
-"""The brake per client address, counted in memory and in a real Redis that several processes share."""
+"""The rate limit per client address, counted in memory and in a real Redis that several processes share."""
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
-from limits.storage import MemoryStorage
 from redis.asyncio import Redis
 
 from app.errors import RateLimitExceeded
 from app.limits.addresses import AddressLimiter, address_key
+from app.limits.redis.shared_redis import SharedRedis
 from testbed.servers import RedisServer
+
+from ..eventually import eventually
+from ..fake_sleep import FakeSleep
+from .conftest import patient_redis
 
 pytestmark = pytest.mark.anyio
 
@@ -37,16 +42,18 @@ def monotonic() -> FakeMonotonic:
 async def make_address_limiter(
     request: pytest.FixtureRequest, anyio_backend: str, monotonic: FakeMonotonic
 ) -> AsyncIterator[MakeAddressLimiter]:
-    url = request.getfixturevalue("redis_url") if request.param == "redis" else None
+    redis = patient_redis(request.getfixturevalue("redis_url")) if request.param == "redis" else None
     made: list[AddressLimiter] = []
 
     def make(attempts_per_minute: int = 3) -> AddressLimiter:
-        made.append(AddressLimiter(attempts_per_minute, url, monotonic=monotonic))
+        made.append(AddressLimiter(attempts_per_minute, redis, monotonic=monotonic))
         return made[-1]
 
     yield make
     for limiter in made:
         await limiter.aclose()
+    if redis is not None:
+        await redis.aclose()
 
 
 @pytest.fixture
@@ -135,7 +142,8 @@ def test_what_is_counted_as_one_client(address: str, key: str) -> None:
 
 @pytest.mark.servers
 async def test_two_processes_share_one_count(redis_url: str) -> None:
-    first, second = AddressLimiter(4, redis_url), AddressLimiter(4, redis_url)
+    redis = patient_redis(redis_url)
+    first, second = AddressLimiter(4, redis), AddressLimiter(4, redis)
     for _ in range(2):
         await first.note_failure(ADDRESS)
         await second.note_failure(ADDRESS)
@@ -148,13 +156,16 @@ async def test_two_processes_share_one_count(redis_url: str) -> None:
     await retry_after(second)
     await first.aclose()
     await second.aclose()
+    await redis.aclose()
 
 
 @pytest.mark.servers
-async def test_process_counts_alone_while_redis_is_away(
-    redis_server: RedisServer, monotonic: FakeMonotonic, caplog: pytest.LogCaptureFixture
+async def test_process_counts_alone_while_redis_is_unavailable(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limiter = AddressLimiter(3, redis_server.url, monotonic=monotonic)
+    pause = FakeSleep()
+    redis = patient_redis(redis_server.url, sleep=pause.sleep)
+    limiter = AddressLimiter(3, redis)
     redis_server.stop()
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
@@ -163,9 +174,10 @@ async def test_process_counts_alone_while_redis_is_away(
         await limiter.check(ADDRESS)
     assert len(caplog.records) == 1
     assert redis_server.url not in caplog.text
-    redis_server.start()
-    monotonic.now += 100
-    other = AddressLimiter(3, redis_server.url, monotonic=monotonic)
+    await asyncio.to_thread(redis_server.start)
+    await pause.end()
+    await eventually(lambda: not redis.breaker.is_open)
+    other = AddressLimiter(3, redis)
     for _ in range(2):
         await limiter.note_failure("203.0.113.8")
     await other.note_failure("203.0.113.8")
@@ -173,13 +185,14 @@ async def test_process_counts_alone_while_redis_is_away(
         await other.check("203.0.113.8")
     await limiter.aclose()
     await other.aclose()
+    await redis.aclose()
 
 
 @dataclass
 class SilentRedis:
-    """Takes connections and says nothing."""
+    """Accepts connections and never responds."""
 
-    url: str = ""
+    port: int = 0
     connections: int = 0
     was_called: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -195,54 +208,62 @@ async def silent_redis(anyio_backend: str) -> AsyncIterator[SilentRedis]:
     silent = SilentRedis()
     server = await asyncio.start_server(silent.serve, "127.0.0.1", 0)
     async with server:
-        silent.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        silent.port = server.sockets[0].getsockname()[1]
         yield silent
 
 
-async def test_silent_redis_does_not_hold_up_the_event_loop(silent_redis: SilentRedis) -> None:
-    limiter = AddressLimiter(3, silent_redis.url)
-    failure = asyncio.create_task(limiter.note_failure(ADDRESS))
+@pytest.fixture
+async def limiter_without_response(silent_redis: SilentRedis) -> AsyncIterator[AddressLimiter]:
+    redis = SharedRedis.open(f"redis://127.0.0.1:{silent_redis.port}")
+    limiter = AddressLimiter(3, redis)
+    yield limiter
+    await limiter.aclose()
+    await redis.aclose()
+
+
+async def test_silent_redis_does_not_hold_up_the_event_loop(
+    silent_redis: SilentRedis, limiter_without_response: AddressLimiter
+) -> None:
+    failure = asyncio.create_task(limiter_without_response.note_failure(ADDRESS))
     await silent_redis.was_called.wait()
     assert not failure.done()
     await failure
-    await limiter.aclose()
 
 
 async def test_of_many_failures_at_once_only_the_first_waits_for_a_silent_redis(
-    silent_redis: SilentRedis, caplog: pytest.LogCaptureFixture
+    silent_redis: SilentRedis, limiter_without_response: AddressLimiter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limiter = AddressLimiter(3, silent_redis.url)
+    limiter = limiter_without_response
     with caplog.at_level(logging.WARNING):
         await asyncio.gather(*(limiter.note_failure(ADDRESS) for _ in range(20)))
     assert silent_redis.connections == 1
     assert len(caplog.records) == 1
     with pytest.raises(RateLimitExceeded):
         await limiter.check(ADDRESS)
-    await limiter.aclose()
 
 
-async def test_silent_redis_leaves_the_shared_threads_to_others(silent_redis: SilentRedis) -> None:
+async def test_silent_redis_leaves_the_shared_threads_to_others(
+    silent_redis: SilentRedis, limiter_without_response: AddressLimiter
+) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1, "asyncio"))
-    limiter = AddressLimiter(3, silent_redis.url)
-    failure = asyncio.create_task(limiter.note_failure(ADDRESS))
+    failure = asyncio.create_task(limiter_without_response.note_failure(ADDRESS))
     await silent_redis.was_called.wait()
     await asyncio.to_thread(lambda: None)
     assert not failure.done()
     await failure
-    await limiter.aclose()
 
 
 async def test_window_in_memory_ends_within_a_minute_when_the_clock_is_set_back(
     monotonic: FakeMonotonic,
 ) -> None:
-    limiter = AddressLimiter(3, monotonic=monotonic)
+    back = 0.0
+    limiter = AddressLimiter(3, clock=lambda: time.time() - back, monotonic=monotonic)
     for _ in range(3):
         await limiter.acquire(ADDRESS)
-    storage = limiter._local.limiter.storage
-    assert isinstance(storage, MemoryStorage)
-    for key in storage.expirations:
-        storage.expirations[key] += 3600  # as the clock sees it that was set back by an hour
-    for _ in range(3):
+    back = 3600.0
+    await limiter.acquire(ADDRESS)
+    back = 0.0  # the window that was started again is one of the new time
+    for _ in range(2):
         await limiter.acquire(ADDRESS)
     assert await retry_after(limiter) <= 60
     await limiter.aclose()
@@ -252,7 +273,8 @@ async def test_window_in_memory_ends_within_a_minute_when_the_clock_is_set_back(
 async def test_window_in_redis_ends_within_a_minute_when_its_clock_is_set_back(
     redis_url: str, monotonic: FakeMonotonic
 ) -> None:
-    limiter = AddressLimiter(3, redis_url, monotonic=monotonic)
+    redis = patient_redis(redis_url)
+    limiter = AddressLimiter(3, redis, monotonic=monotonic)
     for _ in range(3):
         await limiter.acquire(ADDRESS)
     async with Redis.from_url(redis_url) as client:
@@ -262,3 +284,4 @@ async def test_window_in_redis_ends_within_a_minute_when_its_clock_is_set_back(
         await limiter.acquire(ADDRESS)
     assert await retry_after(limiter) <= 60
     await limiter.aclose()
+    await redis.aclose()

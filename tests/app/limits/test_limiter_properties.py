@@ -17,8 +17,7 @@ from app.errors import (
 )
 from app.limits.build import build_limiter
 from app.limits.limiter import Admission
-from app.limits.policy import LimitPolicy
-from app.settings import LimitSettings
+from app.user_limits import UserLimits
 
 from .conftest import FakeClock
 
@@ -44,7 +43,7 @@ class LimiterAgainstModel(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.clock = FakeClock()
-        self.limiter = build_limiter(LimitSettings(), None, clock=self.clock)
+        self.limiter = build_limiter(None, clock=self.clock)
         self.entries: dict[str, list[float]] = {"usr_a": [], "usr_b": []}
         self.held: list[Modelled] = []
         self.used: dict[tuple[str, int], int] = {}
@@ -57,22 +56,22 @@ class LimiterAgainstModel(RuleBasedStateMachine):
         concurrent=st.integers(1, 3),
         daily=st.none() | st.integers(1, 100),
     )
-    def choose_policy(self, requests: int, concurrent: int, daily: int | None) -> None:
-        self.policy = LimitPolicy(requests, concurrent, daily)
+    def choose_limits(self, requests: int, concurrent: int, daily: int | None) -> None:
+        self.limits = UserLimits(requests, concurrent, daily)
 
     def left_today(self, user_id: str, day: int) -> int:
         reserved = sum(m.reserved for m in self.held if (m.user_id, m.day) == (user_id, day))
-        return (self.policy.daily_tokens or 0) - reserved - self.used.get((user_id, day), 0)
+        return (self.limits.daily_tokens or 0) - reserved - self.used.get((user_id, day), 0)
 
     def remaining(self, user_id: str) -> int:
         recent = [at for at in self.entries[user_id] if at > self.clock.now - 60]
-        return self.policy.requests_per_minute - len(recent)
+        return self.limits.requests_per_minute - len(recent)
 
     def expected_refusal(self, user_id: str, day: int) -> type[LimitExceeded] | None:
         running = sum(modelled.user_id == user_id for modelled in self.held)
-        if running >= self.policy.concurrent_requests:
+        if running >= self.limits.concurrent_requests:
             return ConcurrencyLimitExceeded
-        if self.policy.daily_tokens is not None and self.left_today(user_id, day) <= 0:
+        if self.limits.daily_tokens is not None and self.left_today(user_id, day) <= 0:
             return DailyTokensExceeded
         return RateLimitExceeded if self.remaining(user_id) <= 0 else None
 
@@ -82,11 +81,11 @@ class LimiterAgainstModel(RuleBasedStateMachine):
         expected = self.expected_refusal(user_id, day)
         if expected is not None:
             with pytest.raises(expected) as refusal:
-                self.run(self.limiter.admit(user_id, self.policy))
+                self.run(self.limiter.admit(user_id, self.limits))
             assert refusal.value.retry_after_seconds >= 1
             assert f"r={self.remaining(user_id)};" in refusal.value.headers["RateLimit"]
             return multiple()
-        admission = self.run(self.limiter.admit(user_id, self.policy))
+        admission = self.run(self.limiter.admit(user_id, self.limits))
         self.entries[user_id].append(self.clock.now)
         assert f"r={self.remaining(user_id)};" in admission.headers["RateLimit"]
         modelled = Modelled(admission, user_id, self.clock.now, day)
@@ -103,7 +102,7 @@ class LimiterAgainstModel(RuleBasedStateMachine):
             self.run(modelled.admission.reserve_tokens(tokens))
         except DailyTokensExceeded:
             is_refused = True
-        if self.policy.daily_tokens is None:
+        if self.limits.daily_tokens is None:
             assert not is_refused
             return
         assert is_refused == (tokens > left)
@@ -136,17 +135,17 @@ class LimiterAgainstModel(RuleBasedStateMachine):
         for modelled in self.held:
             self.run(modelled.admission.release())
         self.clock.advance(2 * 86_400)
-        if hasattr(self, "policy"):
+        if hasattr(self, "limits"):
             self.everything_is_back_to_zero()
         self.run(self.limiter.aclose())
         self.loop.close()
 
     def everything_is_back_to_zero(self) -> None:
         for user_id in self.entries:
-            slots = min(self.policy.concurrent_requests, self.policy.requests_per_minute)
+            slots = min(self.limits.concurrent_requests, self.limits.requests_per_minute)
             for number in range(slots):
-                admission = self.run(self.limiter.admit(user_id, self.policy))
-                left = self.policy.requests_per_minute - number - 1
+                admission = self.run(self.limiter.admit(user_id, self.limits))
+                left = self.limits.requests_per_minute - number - 1
                 assert f"r={left};" in admission.headers["RateLimit"]
 
 

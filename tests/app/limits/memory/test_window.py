@@ -1,75 +1,79 @@
-import pytest
-
-from app.limits.memory.window import MemoryWindowStorage
+from app.limits.memory.window import MemoryWindow
 
 from ..conftest import FakeClock
 
-pytestmark = pytest.mark.anyio
+
+def enter(window: MemoryWindow, user_id: str, limit: int, now: float) -> bool:
+    return window.enter(user_id, limit, now)[0]
 
 
-async def test_expired_keys_leave_while_others_are_used(clock: FakeClock):
-    storage = MemoryWindowStorage(clock)
+def remaining(window: MemoryWindow, user_id: str, limit: int, now: float) -> int:
+    return window.state(user_id, limit, now).remaining
+
+
+def test_expired_windows_are_dropped_while_others_are_used(clock: FakeClock):
+    window = MemoryWindow()
     for number in range(50):
-        assert await storage.acquire_entry(f"user-{number}", 10, 60)
-    assert len(storage) == 50
+        assert enter(window, f"usr_{number}", 10, clock.now)
+    assert len(window) == 50
     clock.advance(61)
     for _ in range(50):
-        assert await storage.acquire_entry("busy", 100, 60)
-    assert len(storage) == 1
+        assert enter(window, "usr_busy", 100, clock.now)
+    assert len(window) == 1
 
 
-async def test_the_number_of_keys_is_bounded(clock: FakeClock):
-    storage = MemoryWindowStorage(clock, max_keys=5)
+def test_the_number_of_windows_is_bounded(clock: FakeClock):
+    window = MemoryWindow(max_windows=5)
     for number in range(20):
-        await storage.acquire_entry(f"user-{number}", 10, 60)
-    assert len(storage) == 5
-    assert await storage.get("user-19") == 1
-    assert await storage.get("user-0") == 0
+        enter(window, f"usr_{number}", 10, clock.now)
+    assert len(window) == 5
+    assert remaining(window, "usr_19", 10, clock.now) == 9
+    assert remaining(window, "usr_0", 10, clock.now) == 10
 
 
-async def test_a_clock_set_back_does_not_block(clock: FakeClock):
-    storage = MemoryWindowStorage(clock)
-    assert await storage.acquire_entry("key", 1, 60)
+def test_a_clock_set_back_does_not_block(clock: FakeClock):
+    window = MemoryWindow()
+    assert enter(window, "usr_a", 1, clock.now)
+    assert not enter(window, "usr_a", 1, clock.now)
     clock.advance(-3600)
-    assert await storage.acquire_entry("key", 1, 60)
+    assert enter(window, "usr_a", 1, clock.now)
 
 
-async def test_several_entries_fit_or_none_is_taken(clock: FakeClock):
-    storage = MemoryWindowStorage(clock)
-    assert not await storage.acquire_entry("key", 2, 60, amount=3)
-    assert len(storage) == 0
-    assert await storage.acquire_entry("key", 2, 60, amount=2)
-    assert await storage.get_moving_window("key", 2, 60) == (clock.now, 2)
+def test_a_refused_request_takes_nothing(clock: FakeClock):
+    window = MemoryWindow()
+    assert not enter(window, "usr_a", 0, clock.now)
+    assert len(window) == 0
+    assert enter(window, "usr_a", 1, clock.now)
+    has_entered, state = window.enter("usr_a", 1, clock.now)
+    assert not has_entered
+    assert (state.remaining, state.reset_seconds) == (0, 60)
 
 
-async def test_giving_back_what_has_expired_does_nothing(clock: FakeClock):
-    storage = MemoryWindowStorage(clock)
+def test_giving_back_what_has_expired_does_nothing(clock: FakeClock):
+    window = MemoryWindow()
     entered_at = clock.now
-    await storage.acquire_entry("key", 2, 60)
+    enter(window, "usr_a", 2, clock.now)
     clock.advance(61)
-    await storage.acquire_entry("key", 2, 60)
-    await storage.give_back("key", entered_at)
-    await storage.give_back("another", entered_at)
-    assert await storage.get("key") == 1
+    enter(window, "usr_a", 2, clock.now)
+    window.give_back("usr_a", 2, entered_at)
+    window.give_back("usr_b", 2, entered_at)
+    assert remaining(window, "usr_a", 2, clock.now) == 1
 
 
-async def test_a_key_without_entries_is_not_kept(clock: FakeClock):
-    storage = MemoryWindowStorage(clock)
-    await storage.acquire_entry("key", 2, 60)
-    await storage.give_back("key", clock.now)
-    assert len(storage) == 0
-    await storage.acquire_entry("key", 2, 60)
+def test_a_window_without_requests_is_not_kept(clock: FakeClock):
+    window = MemoryWindow()
+    enter(window, "usr_a", 2, clock.now)
+    window.give_back("usr_a", 2, clock.now)
+    assert len(window) == 0
+    enter(window, "usr_a", 2, clock.now)
     clock.advance(61)
-    assert await storage.get_moving_window("key", 2, 60) == (clock.now, 0)
-    assert len(storage) == 0
+    assert remaining(window, "usr_a", 2, clock.now) == 2
+    assert len(window) == 0
 
 
-async def test_expiry_clear_and_reset_serve_the_package(clock: FakeClock):
-    storage = MemoryWindowStorage(clock)
-    await storage.acquire_entry("key", 2, 60)
-    assert await storage.get_expiry("key") == clock.now + 60
-    await storage.clear("key")
-    assert await storage.get("key") == 0
-    await storage.acquire_entry("key", 2, 60)
-    assert await storage.reset() == 1
-    assert await storage.check()
+def test_a_window_ends_a_minute_after_its_oldest_request(clock: FakeClock):
+    window = MemoryWindow()
+    enter(window, "usr_a", 2, clock.now)
+    clock.advance(20)
+    enter(window, "usr_a", 2, clock.now)
+    assert window.state("usr_a", 2, clock.now).reset_seconds == 40

@@ -1,4 +1,4 @@
-"""Another gateway process, for tests: admits one user many times at once and says how many passed.
+"""Another gateway process, for tests: admits one user many times at once and prints how many were admitted.
 
 Arguments: Redis URL, number of requests. Prints "ready", waits for a line, prints the number.
 """
@@ -9,21 +9,22 @@ import sys
 from redis.asyncio import Redis
 
 from app.errors import RateLimitExceeded
-from app.limits.policy import LimitPolicy
 from app.limits.redis.circuit_breaker import CircuitBreaker
 from app.limits.redis.limiter import RedisLimiter
+from app.limits.redis.shared_redis import SharedRedis
+from app.user_limits import UserLimits
 
 
 async def main(redis_url: str, requests: int) -> None:
     client = Redis.from_url(redis_url)
-    breaker = CircuitBreaker(client, timeout_seconds=30.0)
-    limiter = RedisLimiter(client, breaker)
-    policy = LimitPolicy(requests_per_minute=10, concurrent_requests=1000)
+    redis = SharedRedis(redis_url, client, CircuitBreaker(client, timeout_seconds=30.0))
+    limiter = RedisLimiter(redis)
+    limits = UserLimits(requests_per_minute=10, concurrent_requests=1000)
     await client.ping()
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     outcomes = await asyncio.gather(
-        *(limiter.admit("usr_shared", policy) for _ in range(requests)), return_exceptions=True
+        *(limiter.admit("usr_shared", limits) for _ in range(requests)), return_exceptions=True
     )
     refused = sum(isinstance(outcome, RateLimitExceeded) for outcome in outcomes)
     for outcome in outcomes:
@@ -33,8 +34,7 @@ async def main(redis_url: str, requests: int) -> None:
             raise outcome
     print(requests - refused, flush=True)
     await limiter.aclose()
-    await breaker.aclose()
-    await client.aclose()
+    await redis.aclose()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisAway
+from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisUnavailable
 
 from ...eventually import eventually
 from ...fake_sleep import FakeSleep
@@ -15,16 +15,16 @@ pytestmark = pytest.mark.anyio
 
 
 class FakeRedis(Redis):
-    """Answers pings when told that it is there."""
+    """Responds to pings while it is available."""
 
     def __init__(self) -> None:
-        self.is_there = False
+        self.is_available = False
         self.pings = 0
 
     async def ping(self) -> bool:  # type: ignore[override]  # no options are used
         self.pings += 1
-        if not self.is_there:
-            raise RedisConnectionError("redis://:secret@10.0.0.1 is away")
+        if not self.is_available:
+            raise RedisConnectionError("redis://:secret@10.0.0.1 refused")
         return True
 
     def __del__(self) -> None:
@@ -52,50 +52,50 @@ async def silence() -> None:
     await asyncio.Event().wait()
 
 
-async def answer() -> int:
+async def respond() -> int:
     return 7
 
 
 async def failure() -> None:
-    raise RedisConnectionError("redis://:secret@10.0.0.1 is away")
+    raise RedisConnectionError("redis://:secret@10.0.0.1 refused")
 
 
-async def test_an_answer_passes_through(breaker: CircuitBreaker):
-    assert await breaker.call(answer) == 7
+async def test_a_response_passes_through(breaker: CircuitBreaker):
+    assert await breaker.call(respond) == 7
     assert not breaker.is_open
 
 
 @pytest.mark.parametrize("operation", [silence, failure])
 async def test_silence_and_failure_open_it(breaker: CircuitBreaker, operation):
-    with pytest.raises(RedisAway):
+    with pytest.raises(RedisUnavailable):
         await breaker.call(operation)
     assert breaker.is_open
 
 
-async def test_while_open_redis_is_not_asked(breaker: CircuitBreaker):
-    with pytest.raises(RedisAway):
+async def test_while_open_redis_is_not_called(breaker: CircuitBreaker):
+    with pytest.raises(RedisUnavailable):
         await breaker.call(failure)
 
     async def must_not_run() -> None:
-        raise AssertionError("asked")
+        raise AssertionError("called")
 
-    with pytest.raises(RedisAway):
+    with pytest.raises(RedisUnavailable):
         await breaker.call(must_not_run)
 
 
-async def test_it_closes_when_redis_answers_the_probe(
+async def test_it_closes_when_redis_responds_to_the_probe(
     breaker: CircuitBreaker, redis: FakeRedis, seconds: FakeSleep
 ):
-    with pytest.raises(RedisAway):
+    with pytest.raises(RedisUnavailable):
         await breaker.call(failure)
     await seconds.end()
     await seconds.asleep.wait()  # the probe failed: it waits for the next second
     assert breaker.is_open
-    redis.is_there = True
+    redis.is_available = True
     await seconds.end()
     await eventually(lambda: not breaker.is_open)
     assert redis.pings == 2
-    assert await breaker.call(answer) == 7
+    assert await breaker.call(respond) == 7
 
 
 async def test_each_change_is_logged_once_and_without_the_address(
@@ -104,12 +104,12 @@ async def test_each_change_is_logged_once_and_without_the_address(
     caplog.set_level(logging.INFO)
     for _ in range(5):
         await asyncio.gather(*(breaker.call(failure) for _ in range(5)), return_exceptions=True)
-    redis.is_there = True
+    redis.is_available = True
     await seconds.end()
     await eventually(lambda: not breaker.is_open)
     assert [record.getMessage() for record in caplog.records] == [
-        "Redis is away (ConnectionError); limits are no longer shared",
-        "Redis is back; limits are shared again",
+        "Redis is unavailable (ConnectionError); limits are no longer shared",
+        "Redis is available again; limits are shared",
     ]
     assert "secret" not in caplog.text
 
@@ -129,14 +129,14 @@ async def test_a_burst_waits_for_its_turn_and_does_not_open_it(redis: FakeRedis)
     assert most_at_once == MAX_CALLS
 
 
-async def test_those_that_wait_behind_a_silent_redis_do_not_wait_again(breaker: CircuitBreaker):
-    asked = 0
+async def test_calls_that_wait_for_a_silent_redis_do_not_wait_again(breaker: CircuitBreaker):
+    calls = 0
 
     async def silent() -> None:
-        nonlocal asked
-        asked += 1
+        nonlocal calls
+        calls += 1
         await silence()
 
     outcomes = await asyncio.gather(*(breaker.call(silent) for _ in range(100)), return_exceptions=True)
-    assert all(isinstance(outcome, RedisAway) for outcome in outcomes)
-    assert asked == MAX_CALLS
+    assert all(isinstance(outcome, RedisUnavailable) for outcome in outcomes)
+    assert calls == MAX_CALLS

@@ -1,0 +1,66 @@
+import pytest
+from redis.asyncio import Redis
+
+from app.limits.redis.window import RedisWindow
+from app.limits.request_window import WindowState
+
+from ..conftest import FakeClock
+
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+
+
+@pytest.fixture
+def window(redis_client: Redis) -> RedisWindow:
+    return RedisWindow(redis_client)
+
+
+async def test_state_counts_the_requests_of_a_minute_and_spends_none(window: RedisWindow, clock: FakeClock):
+    assert await window.state("usr_a", 3, clock.now) == WindowState(3, 3, 60)
+    assert await window.enter("usr_a", 3, clock.now) == (True, WindowState(3, 2, 60))
+    clock.advance(20)
+    assert await window.enter("usr_a", 3, clock.now) == (True, WindowState(3, 1, 40))
+    for _ in range(2):
+        assert await window.state("usr_a", 3, clock.now) == WindowState(3, 1, 40)
+    clock.advance(40.5)
+    assert await window.state("usr_a", 3, clock.now) == WindowState(3, 2, 20)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
+async def test_a_full_window_is_full_and_no_sooner(window: RedisWindow, clock: FakeClock, limit: int):
+    for number in range(limit):
+        clock.advance(0.001)
+        assert await window.enter("usr_a", limit, clock.now) == (
+            True,
+            WindowState(limit, limit - number - 1, 60),
+        )
+    assert await window.enter("usr_a", limit, clock.now) == (False, WindowState(limit, 0, 60))
+
+
+async def test_a_limit_of_zero_refuses(window: RedisWindow, redis_client: Redis, clock: FakeClock):
+    assert await window.enter("usr_a", 0, clock.now) == (False, WindowState(0, 0, 60))
+    assert await redis_client.keys() == []
+
+
+async def test_one_of_several_requests_of_the_same_time_is_given_back(window: RedisWindow, clock: FakeClock):
+    for _ in range(3):
+        await window.enter("usr_a", 3, clock.now)
+    await window.give_back("usr_a", 3, clock.now)
+    assert (await window.state("usr_a", 3, clock.now)).remaining == 1
+
+
+async def test_giving_back_what_has_expired_does_nothing(window: RedisWindow, clock: FakeClock):
+    entered_at = clock.now
+    await window.enter("usr_a", 2, clock.now)
+    clock.advance(61)
+    await window.enter("usr_a", 2, clock.now)
+    await window.give_back("usr_a", 2, entered_at)
+    await window.give_back("usr_b", 2, entered_at)
+    assert (await window.state("usr_a", 2, clock.now)).remaining == 1
+
+
+async def test_a_list_is_no_longer_than_the_limit(window: RedisWindow, redis_client: Redis, clock: FakeClock):
+    for _ in range(5):
+        assert (await window.enter("usr_a", 2, clock.now))[0]
+        clock.advance(31)
+    (key,) = await redis_client.keys()
+    assert await redis_client.llen(key) == 2
