@@ -203,3 +203,59 @@ async def test_answer_is_not_cut_off_by_a_slow_head_behind_it(connect: Connect) 
     connection = await connect(HastyHTTPProtocol)
     await connection.send(b"GET /stream HTTP/1.1\r\n\r\nGET /late")
     assert (await connection.read_to_end()).endswith(b"5\r\nbegun\r\n5\r\nended\r\n0\r\n\r\n")
+
+
+UPGRADES = [
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+    b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n",
+]
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES, ids=["h2c", "websocket"])
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunks"])
+@pytest.mark.parametrize("is_split", [False, True], ids=["one segment", "two segments"])
+async def test_body_of_a_request_that_offers_an_upgrade_is_read(
+    connect: Connect, upgrade: bytes, is_chunked: bool, is_split: bool
+) -> None:
+    connection = await connect()
+    length = len(SMUGGLED)
+    framing = b"Transfer-Encoding: chunked" if is_chunked else b"Content-Length: %d" % length
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\n" + upgrade + framing + b"\r\n\r\n"
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (length, SMUGGLED) if is_chunked else SMUGGLED
+    if is_split:
+        await connection.send(head)
+        await asyncio.sleep(0)
+        await connection.send(body)
+    else:
+        await connection.send(head + body)
+    await connection.send(b"GET /next HTTP/1.1\r\n\r\n")
+    assert await connection.read_answer() == b"HTTP/1.1 200 OK /a %d" % length
+    assert await connection.read_answer() == b"HTTP/1.1 200 OK /next 0"
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES, ids=["h2c", "websocket"])
+async def test_many_requests_that_offer_an_upgrade_are_answered_in_order(
+    connect: Connect, upgrade: bytes
+) -> None:
+    connection = await connect()
+    requests = [b"GET /%d HTTP/1.1\r\nHost: x\r\n%b\r\n" % (number, upgrade) for number in range(600)]
+    await connection.send(b"".join(requests))
+    for number in range(600):
+        assert await connection.read_answer() == b"HTTP/1.1 200 OK /%d 0" % number
+
+
+async def test_connection_option_close_still_counts_beside_an_upgrade(connect: Connect) -> None:
+    connection = await connect()
+    await connection.send(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n")
+    answer = await connection.read_to_end()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+async def test_connect_is_refused(connect: Connect) -> None:
+    connection = await connect()
+    await connection.send(b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n" + SMUGGLED)
+    answer = await connection.read_to_end()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
