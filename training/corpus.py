@@ -10,9 +10,9 @@ from inference.config import EMBEDDED_MODEL
 from inference.types import Text
 from training.checkpoint import write_tokenizer_files
 from training.example import LANGUAGES, Turn
-from training.speech.questions import ORDERS, WORDS
 from training.text.commands import spoken_command
 from training.text.examples import text_turn
+from training.text.phrasings import sayings
 from training.text.speaker import Speaker
 from training.tokenizer import VOCAB_SIZE, train_tokenizer
 from training.vision.examples import label_example, screen_example, shapes_example
@@ -34,10 +34,11 @@ def training_texts() -> Iterator[str]:
             for turn in make(rng, "train").turns
         ),
     )
+    questions = sayings("recordings")
     for _ in range(NUM_RECORDINGS):
         language = rng.choice(LANGUAGES)
         yield spoken_command(rng, "train", language).sentence
-        yield Speaker(rng, "train", language).say(rng.choice((ORDERS, WORDS)))
+        yield Speaker(rng, "train", language).say(questions[rng.choice(("orders", "words"))].phrasings)
     for turn in turns:
         yield from (
             part.text for message in turn.messages for part in message.parts if isinstance(part, Text)

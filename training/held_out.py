@@ -4,21 +4,19 @@ import functools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from inference.types import Audio, Image, Message, Text
-from training.example import Example, Language, Turn, asked
+from training.example import LANGUAGES, Example, Language, Turn, asked
 from training.speech.examples import held_out as held_out_recordings
 from training.text.examples import INTENT_KINDS, held_out_turns
-from training.text.identity import FACTS
-from training.text.out_of_depth import ANSWERS as OUT_OF_DEPTH_ANSWERS
+from training.text.phrasings import sayings, words
 from training.vision.examples import Kind as PictureKind
 from training.vision.examples import held_out as held_out_pictures
 
 TRANSCRIPTION = "speech_transcription"
 ORDERS = frozenset({"speech_alone", "speech_order"})
 
-# Group -> what it shall reach, in per cent; of transcripts, errors.
+# Group -> what it must reach, in per cent; of transcripts, errors.
 GROUPS = {
     "text actions": ">= 95",
     "identity and out of depth": ">= 95",
@@ -41,7 +39,6 @@ UNGRADED_READS = frozenset({"read.icon", "read.state"})
 IDENTITY_AND_OUT_OF_DEPTH = frozenset({"identity", "out_of_depth"})
 GROUPS_OF_SIGNS: dict[PictureKind, str] = {"unlisted": NEW_PAIRS, "unseen": UNSEEN_WORDS}
 STRANGER = "a stranger's words"
-STRANGERS_QUESTIONS = Path(__file__).parent / "text" / "strangers.tsv"  # subject, language, question
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,17 +74,17 @@ def _texts(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
 
 
 def _strangers_texts(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
-    """About identity and out of depth, by somebody who knew neither trained nor held-out questions."""
+    """About identity and out of depth, by somebody who knew neither the trained nor the held-out ones."""
     if STRANGER not in groups:
         return []
-    lines = STRANGERS_QUESTIONS.read_text().splitlines()
-    return [_strangers_item(line) for line in random.Random(seed).sample(lines, len(lines))[:count]]
-
-
-def _strangers_item(line: str) -> Item:
-    subject, language, question = line.split("\t")
-    answers = FACTS[subject].answers if subject in FACTS else OUT_OF_DEPTH_ANSWERS
-    return Item(STRANGER, Turn(subject, asked(question), answers["en" if language == "en" else "zh"]))
+    known = sayings("identity") | sayings("out_of_depth")
+    items = [
+        Item(STRANGER, Turn(subject, asked(question), known[subject].answers[language]))
+        for subject, questions in words("strangers").items()
+        for language in LANGUAGES
+        for question in questions[language]
+    ]
+    return random.Random(seed).sample(items, len(items))[:count]
 
 
 def _text_group(turn: Turn) -> str:

@@ -7,7 +7,7 @@ from rapidfuzz.distance import Levenshtein
 
 from training.example import Language
 from training.text.frames import Phrasings
-from training.text.manners import MANNERS
+from training.text.manners import manners
 
 Words = tuple[str, ...]
 NAMED = re.compile(r"\{(name|things)\}")  # what is tapped is called the one or the other
@@ -31,18 +31,18 @@ def trained_questions(kinds: list[Phrasings], language: Language) -> set[Words]:
 @cache
 def openings(language: Language) -> frozenset[Words]:
     """What people put before a question in training, or nothing."""
-    manners = MANNERS["train", language]
-    return frozenset(map(words, ("", *manners.before, *manners.fillers, *manners.before_questions)))
+    around = manners("train", language)
+    return frozenset(map(words, ("", *around.before, *around.fillers, *around.before_questions)))
 
 
 @cache
 def closings(language: Language) -> frozenset[Words]:
-    """What they put behind it, or nothing."""
-    return frozenset(map(words, ("", *MANNERS["train", language].after)))
+    """What they put after it, or nothing."""
+    return frozenset(map(words, ("", *manners("train", language).after)))
 
 
 def neighbours(question: str, trained: set[Words], language: Language) -> list[Words]:
-    """Trained questions that differ in at most one word or Chinese character, whatever stands round it."""
+    """Trained questions that differ in at most one word or Chinese character, whatever surrounds it."""
     whole = words(question)
     cores = {
         whole[len(opening) : len(whole) - len(closing)]

@@ -15,24 +15,20 @@ from inference.types import Text
 from training.corpus import training_texts
 from training.example import LANGUAGES, Split, Turn
 from training.speech.dictation import dictation
-from training.speech.questions import ORDERS, WORDS
 from training.text.commands import spoken_command
 from training.text.examples import SUBJECTS, held_out_turns, text_turn
+from training.text.phrasings import DIRECTORY, read, sayings
 from training.text.speaker import Speaker, Utterance, ask
 from training.vision.fonts import Face, Faces
 from training.vision.icons import ICON_NAMES
-from training.vision.labels import UNSEEN, all_labels, unlisted_label
+from training.vision.labels import all_labels, pool, unlisted_label
 from training.vision.palette import choose_palette
 from training.vision.questions import Questioner, phrase
 from training.vision.screens import NAMES
-from training.vision.screens.lists import VALUES
 from training.vision.shape_questions import ShapeQuestioner
 from training.vision.shapes import COLOURS, SHAPES, Placed
 from training.vision.sketch import Element, Sketch
-from training.vision.templates import load_templates
 from training.vision.widgets import sentence
-
-from .text.test_phrasings import named_phrasings
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 SEEDS = range(3)
@@ -81,7 +77,9 @@ def plain(turn: Turn) -> tuple[object, ...]:
 
 def all_phrasings() -> Iterator[object]:
     """All frames, since draws leave out some of their sentences."""
-    everything = [phrasing for _, phrasing in named_phrasings()] + [WORDS, ORDERS, *load_templates().values()]
+    everything = [
+        saying.phrasings for path in DIRECTORY.glob("*.toml") for saying in read(path).sayings.values()
+    ]
     plain_frames = {
         repr(
             [
@@ -127,14 +125,14 @@ def dictations() -> Iterator[object]:
 
 
 def questions_beside_recordings() -> Iterator[object]:
-    for phrasings, speaker in product((WORDS, ORDERS), speakers()):
+    for name, speaker in product(("words", "orders"), speakers()):
         for _ in range(DRAWS):
-            yield ask(phrasings, speaker.rng, speaker.split, speaker.language)
+            yield ask(sayings("recordings")[name].phrasings, speaker.rng, speaker.split, speaker.language)
     yield from islice(training_texts(), 1_000)
 
 
 def questions_beside_pictures() -> Iterator[object]:
-    for kind, speaker in product(load_templates(), speakers()):
+    for kind, speaker in product(sayings("pictures"), speakers()):
         for _ in range(DRAWS // 6):
             yield phrase(speaker.rng, kind, speaker.language, speaker.split, **FIELDS, words="hello")
 
@@ -143,8 +141,8 @@ def labels() -> Iterator[object]:
     for speaker in speakers():
         for _ in range(DRAWS):
             yield speaker.rng.choice(all_labels(speaker.language))
-            yield speaker.rng.choice(UNSEEN[speaker.language])
-            yield speaker.rng.choice(VALUES[speaker.language])
+            yield speaker.rng.choice(pool("unseen", speaker.language))
+            yield speaker.rng.choice(pool("values", speaker.language))
             yield unlisted_label(speaker.rng, speaker.split, speaker.language)
 
 

@@ -12,14 +12,15 @@ from training.speech.dictation import dictation
 from training.speech.espeak import SAMPLE_RATE as ESPEAK_SAMPLE_RATE
 from training.speech.espeak import speak
 from training.speech.pronunciation import as_spoken
-from training.speech.questions import ORDERS, TRANSCRIBE, WORDS
 from training.speech.recordings import LONGEST, SILENCES, draw_conditions, record
 from training.speech.spectra import Samples, resample
 from training.speech.voices import draw_voice
 from training.text.commands import spoken_command
-from training.text.frames import Phrasings
+from training.text.phrasings import Saying, sayings
 from training.text.speaker import ask
 
+# As the gateway asks for a transcription: inference.loading.loaded_model.TRANSCRIBE, without its torch.
+TRANSCRIBE = "Write down what is said in this recording."
 TONES = (0.92, 1.08)  # what a voice's pitch and formants are multiplied with: about a head's size
 OTHER_LANGUAGE = 0.15  # questions in the language that is not spoken
 DICTATED = 0.5  # of the recordings to learn from: no commands
@@ -35,16 +36,17 @@ def speech_example(rng: random.Random, split: Split, language: Language | None =
     spoken_language = rng.choice(languages)
     sentence, answer, speech = _spoken(rng, split, spoken_language)
     recording = record(speech, draw_conditions(rng, split), split, seed=rng.getrandbits(32))
+    questions = sayings("recordings")
     turns = [
         Turn("speech_transcription", asked(TRANSCRIBE), sentence),
-        Turn("speech_words", asked(_question(WORDS, rng, split, spoken_language)), sentence),
+        Turn("speech_words", asked(_question(questions["words"], rng, split, spoken_language)), sentence),
     ]
     if answer:
-        says = "录音里说：" if spoken_language == "zh" else "The recording says: "
-        order = asked(_question(ORDERS, rng, split, spoken_language))
+        thought = questions["orders"].thoughts[spoken_language].format(sentence)
+        order = asked(_question(questions["orders"], rng, split, spoken_language))
         turns += [
-            Turn("speech_alone", asked(""), answer, says + sentence),
-            Turn("speech_order", order, answer, says + sentence),
+            Turn("speech_alone", asked(""), answer, thought),
+            Turn("speech_order", order, answer, thought),
         ]
     return Example(media=Audio(recording), transcript=sentence, turns=tuple(turns))
 
@@ -71,6 +73,6 @@ def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[str, 
             return sentence, answer, speech
 
 
-def _question(phrasings: Phrasings, rng: random.Random, split: Split, language: Language) -> str:
+def _question(saying: Saying, rng: random.Random, split: Split, language: Language) -> str:
     other: Language = "en" if language == "zh" else "zh"
-    return ask(phrasings, rng, split, other if rng.random() < OTHER_LANGUAGE else language)
+    return ask(saying.phrasings, rng, split, other if rng.random() < OTHER_LANGUAGE else language)

@@ -4,24 +4,21 @@ import random
 
 from inference.types import Message, Role, Text
 from training.example import LANGUAGES, Language, Split, Turn
-from training.text.abilities import abilities
 from training.text.alarms import alarm
 from training.text.arithmetic import arithmetic
 from training.text.clock import clock
-from training.text.gateway_questions import gateway_question
-from training.text.identity import identity
+from training.text.facts import abilities, gateway_question, identity, small_talk
 from training.text.launch import launch
 from training.text.navigation import back, finish, home, swipe
 from training.text.out_of_depth import out_of_depth
+from training.text.phrasings import words_by_split
 from training.text.pointing import double_tap, long_press, tap
 from training.text.repeat import repeat
-from training.text.small_talk import small_talk
 from training.text.speaker import Speaker, Utterance
-from training.text.system_prompts import SYSTEM_PROMPTS
 from training.text.typing_text import type_text
 from training.text.waiting import wait
 
-# What each is drawn with. Those with much to copy or to compute are learnt last and come most often.
+# What each is drawn with. Those with much to copy or to compute are learned last and come most often.
 SUBJECTS = {
     launch: 13,
     type_text: 10,
@@ -70,7 +67,7 @@ def held_out_turns(seed: int, count_per_kind: int) -> list[Turn]:
 def _turn(speaker: Speaker, utterance: Utterance) -> Turn:
     messages: list[Message] = []
     if speaker.chance(WITH_SYSTEM_PROMPT):
-        prompts = SYSTEM_PROMPTS[speaker.split, speaker.language]
+        prompts = words_by_split("system_prompts")["neutral"][speaker.split][speaker.language]
         messages.append(_message("system", speaker.choose(prompts)))
     if speaker.chance(WITH_HISTORY):
         for _ in range(speaker.between(1, 2)):

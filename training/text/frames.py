@@ -1,22 +1,24 @@
 """Phrasings in a small notation: "(open|start)[ up] {app}" is four sentences with a place for an app.
 
-(a|b) is a choice, [a] may be left out, {name} is filled in later, <name> is one of `question_forms`. A line that starts with * is a request:
-polite words may stand round it. Frames of the two splits stand side by side and never share a sentence.
+(a|b) is a choice, [a] may be left out, {name} is filled in later, <name> is a choice of the list of that name
+in `phrasings/question_forms.toml`. A line that starts with * is a request: polite words may stand round it.
 """
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, product
 from math import log2, prod
+from types import MappingProxyType
 
 from training.example import Language, Split
-from training.text.question_forms import FORMS
 
 REQUEST = "*"
 SIGNS = re.compile(r"[()\[\]|]")
-FORM = re.compile(r"<\w+>")
+FORM = re.compile(r"<(\w+)>")
+OPTIONAL = re.compile(r"\[[^\[\]]*\]")  # as a whole frame it would leave out all of itself
+NO_FORMS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 Sequence = tuple["str | Choice", ...]
 
@@ -53,14 +55,7 @@ class Phrasings:
         return rng.choices(self.frames[key], cum_weights=self.weights[key])[0]
 
 
-def phrasings(*, train_en: str, train_zh: str, held_out_en: str, held_out_zh: str) -> Phrasings:
-    """Each text has one frame a line."""
-    all_frames: dict[tuple[Split, Language], tuple[Frame, ...]] = {
-        ("train", "en"): frames(train_en),
-        ("train", "zh"): frames(train_zh),
-        ("held_out", "en"): frames(held_out_en),
-        ("held_out", "zh"): frames(held_out_zh),
-    }
+def phrasings(all_frames: dict[tuple[Split, Language], tuple[Frame, ...]]) -> Phrasings:
     weights = {
         key: tuple(accumulate(1 + log2(_count(frame.parts)) for frame in some))
         for key, some in all_frames.items()
@@ -68,14 +63,26 @@ def phrasings(*, train_en: str, train_zh: str, held_out_en: str, held_out_zh: st
     return Phrasings(all_frames, weights)
 
 
-def frames(text: str) -> tuple[Frame, ...]:
-    lines = (line.strip() for line in text.strip().splitlines())
-    return tuple(_parse(line) for line in lines if line)
+def frames(text: str, forms: Mapping[str, tuple[str, ...]] = NO_FORMS) -> tuple[Frame, ...]:
+    """Parse one frame a line; `forms` are the choices that <names> stand for.
+
+    Raises `ValueError`, which shows the line that is no frame, or if there is no frame at all.
+    """
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    if not lines:
+        raise ValueError("there is no phrasing")
+    return tuple(_parse(line, forms) for line in lines)
 
 
-def _parse(line: str) -> Frame:
+def _parse(line: str, forms: Mapping[str, tuple[str, ...]]) -> Frame:
     is_request = line.startswith(REQUEST)
-    body = FORM.sub(lambda name: FORMS[name[0]], line.removeprefix(REQUEST))
+    body = line.removeprefix(REQUEST)
+    if OPTIONAL.fullmatch(body):
+        raise ValueError(f"may be left out as a whole: {line}")
+    for name in FORM.findall(body):
+        if name not in forms:
+            raise ValueError(f"<{name}> is not a question form: {line}")
+    body = FORM.sub(lambda form: f"({'|'.join(forms[form[1]])})", body)
     open_choices: list[tuple[str, list[list[str | Choice]]]] = [("", [[]])]
     position = 0
     for sign in SIGNS.finditer(body):

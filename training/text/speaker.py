@@ -13,7 +13,7 @@ from zlib import crc32
 
 from training.example import Language, Split
 from training.text.frames import Phrasings
-from training.text.manners import MANNERS, Manners
+from training.text.manners import Manners, manners
 
 T = TypeVar("T")
 
@@ -28,14 +28,15 @@ ASKS = re.compile(
     r"(what|which|how|who|whose|where|when|why|is|are|do|does|did|am)\b.*\?$|(?!能|可以|可不可以|你能|你可以).*？$"
 )
 GREETS = re.compile(
-    r"(hello|hi|hey|good|please|tell me|sorry|so|oh|well|thanks|thank|bye)\b|[你您]好|[嗨喂嘿请早晚谢再嗯好]|对不起|抱歉"
+    r"(hello|hi|hey|good|please|tell me|sorry|so|oh|well|thanks|thank|bye)\b"
+    r"|[你您]好|[嗨喂嘿请早晚谢再嗯好]|对不起|抱歉"
 )
 UNSPOKEN = re.compile(r"[^\w\s']")
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What is said and what the model shall answer; `thinking` as in `training.example.Turn`."""
+    """What is said and what the model should answer; `thinking` as in `training.example.Turn`."""
 
     kind: str
     sentence: str
@@ -67,23 +68,23 @@ class Speaker:
     def say(self, phrasings: Phrasings, **values: str) -> str:
         frame = phrasings.choose(self.rng, self.split, self.language)
         sentence = frame.sample(self.rng)
-        manners = MANNERS[self.split, self.language]
+        around = manners(self.split, self.language)
         if frame.is_request and self.chance(POLITE):
-            sentence = self._politely(sentence, manners)
+            sentence = self._politely(sentence, around)
         if self.spoken:
             return self._aloud(sentence.format_map(values))
         if self.chance(FILLER) and not GREETS.match(sentence):
-            fillers = manners.before_questions if ASKS.match(sentence) else manners.fillers
+            fillers = around.before_questions if ASKS.match(sentence) else around.fillers
             sentence = self.choose(fillers) + sentence
         if self.split == "train" and self.chance(TYPO):
             sentence = self._mistyped(sentence)
         return self._punctuated(sentence).format_map(values)
 
-    def _politely(self, sentence: str, manners: Manners) -> str:
+    def _politely(self, sentence: str, around: Manners) -> str:
         if self.chance(0.7):
-            sentence = self.choose(manners.before) + sentence
+            sentence = self.choose(around.before) + sentence
         if self.chance(0.4) and not sentence.endswith((*COPIED, "?", "？")):
-            after = self.choose(manners.after)
+            after = self.choose(around.after)
             sentence += after if "please" not in after or "please" not in sentence else ""
         return sentence
 

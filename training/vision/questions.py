@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 from training.example import FRAME, Language, Split, Turn, asked
 from training.example import Box as FrameBox
+from training.text.phrasings import sayings
 from training.text.speaker import ask
 from training.vision.icons import ICON_NAMES
+from training.vision.labels import pool
 from training.vision.screens import NAMES
 from training.vision.sketch import Box, Element, Sketch
-from training.vision.templates import load_templates
 
 TAPPED = ("button", "app", "tab", "key", "item", "switch")
 READ = ("button", "app", "tab", "item", "switch", "field", "text", "title")
@@ -22,10 +23,6 @@ ORDINALS: dict[Language, tuple[str, ...]] = {
     "en": ("first", "second", "third", "fourth", "fifth", "sixth"),
     "zh": ("一", "二", "三", "四", "五", "六"),
 }
-TYPED: dict[Language, tuple[str, ...]] = {
-    "en": ("hello", "coffee", "Beijing", "Anna", "123456", "music", "good morning", "pizza", "New York"),
-    "zh": ("你好", "咖啡", "北京", "小王", "123456", "音乐", "早上好", "火锅", "上海"),
-}
 VERBS: dict[str, dict[Language, str]] = {
     "Tap": {"en": "tap", "zh": "点击"},
     "Double Tap": {"en": "double tap", "zh": "双击"},
@@ -36,7 +33,7 @@ OTHER_LANGUAGE_SHARE = 0.1  # of questions not asked in the screen's own languag
 
 
 def phrase(rng: random.Random, kind: str, language: Language, split: Split, **words: str) -> str:
-    return ask(load_templates()[kind], rng, split, language, **words)
+    return ask(sayings("pictures")[kind].phrasings, rng, split, language, **words)
 
 
 def to_frame(value: float, whole: float) -> int:
@@ -145,7 +142,9 @@ class Questioner:
             words = self._phrase("read.icon", language, place=f"[{x},{y}]")
             yield self._read("read.icon", words, answer, language, element.box)
         if role == "field":
-            words = self._phrase("tap.field", language, name=name, words=self._rng.choice(TYPED[language]))
+            words = self._phrase(
+                "tap.field", language, name=name, words=self._rng.choice(pool("typed", language))
+            )
             yield self._tap("tap.field", words, element, language)
         if role == "switch":
             kind = "tap.off" if element.is_on else "tap.on"

@@ -10,7 +10,7 @@ from training.example import Language, Mark, Split, Turn, asked
 from training.vision import numbers
 from training.vision.backgrounds import muted_colour, photo_background
 from training.vision.fonts import choose_faces, measure, text_mask
-from training.vision.labels import UNSEEN, all_labels, unlisted_label
+from training.vision.labels import all_labels, pool, unlisted_label
 from training.vision.palette import Colour, choose_palette, is_dark, vary
 from training.vision.questions import phrase
 from training.vision.sizes import Size, units_of
@@ -47,7 +47,7 @@ def draw_sign(
             case "unlisted":
                 text = unlisted_label(rng, split, language)
             case "unseen":
-                text = rng.choice(UNSEEN[language])
+                text = rng.choice(pool("unseen", language))
         largest = min(LARGEST_EM, 0.9 * width / (measure(text, face) + 0.6), 0.6 * height)
         if largest >= SMALLEST_EM:
             break

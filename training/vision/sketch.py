@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from training.example import Language, Mark, Split
 from training.vision.fonts import ASCENT, Face, Faces, measure, text_mask
 from training.vision.icons import ICON_NAMES, choose_icons, icon_mask
-from training.vision.labels import UNSEEN, unlisted_label
+from training.vision.labels import pool, unlisted_label
 from training.vision.palette import VIVID, Colour, Palette, mix
 from training.vision.sizes import Size, units_of
 
@@ -94,7 +94,7 @@ class Sketch:
 
     def _other_label(self) -> str:
         if self.split == "held_out":
-            return self.rng.choice(UNSEEN[self.language])
+            return self.rng.choice(pool("unseen", self.language))
         return unlisted_label(self.rng, self.split, self.language)
 
     def choose_icon(self) -> str | None:

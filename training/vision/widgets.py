@@ -1,7 +1,7 @@
 """What several kinds of screen share: bars, buttons, fields, switches, lines that only distract."""
 
 from training.vision import numbers
-from training.vision.labels import TABS, TITLES
+from training.vision.labels import pool
 from training.vision.palette import mix
 from training.vision.sketch import Box, Element, Sketch
 
@@ -11,41 +11,10 @@ ICON_SIDE = 24.0
 TOUCH_SIDE = 44.0  # of what an icon's tap may hit
 MARGIN = 18.0
 
-_SENTENCES = {
-    "en": (
-        "Last used two days ago",
-        "Tap to see all the details",
-        "Free up some space now",
-        "This cannot be undone",
-        "Available in your region",
-        "Everything is up to date",
-        "You have three new ones",
-        "Shared with your family",
-        "It takes about a minute",
-        "Only you can see this",
-        "No problems were found",
-        "Made for you every day",
-    ),
-    "zh": (
-        "两天前使用过",
-        "点按即可查看详情",
-        "现在可以释放空间",
-        "此操作无法撤销",
-        "您所在的地区可用",
-        "一切都是最新的",
-        "您有三条新内容",
-        "已与家人共享",
-        "大约需要一分钟",
-        "只有您可以看到",
-        "没有发现问题",
-        "每天为您准备",
-    ),
-}
-
 
 def sentence(sketch: Sketch) -> str:
     """Small print that nobody is asked about."""
-    return sketch.rng.choice(_SENTENCES[sketch.language])
+    return sketch.rng.choice(pool("small_print", sketch.language))
 
 
 def status_bar(sketch: Sketch) -> float:
@@ -76,8 +45,8 @@ def title_bar(sketch: Sketch, top: float, title: str | None = None) -> float:
         icon_button(sketch, left + ICON_SIDE / 2, y, rng.choice(("back", "back", "menu", "close")))
         left += ICON_SIDE + 18
     em = sketch.em * rng.uniform(1.1, 1.4)
-    pool = TITLES[sketch.language] + TABS[sketch.language]
-    title = title or sketch.choose_label(pool, right - left, em, bold=True)
+    titles = pool("titles", sketch.language) + pool("tabs", sketch.language)
+    title = title or sketch.choose_label(titles, right - left, em, bold=True)
     if title:
         box = sketch.write(title, left, y, em, ink, sketch.faces.bold)
         sketch.add(Element("title", title, box))
@@ -143,7 +112,7 @@ def tab_bar(sketch: Sketch) -> float:
     sketch.rule(0, sketch.width, top)
     chosen = rng.randrange(count)
     for index in range(count):
-        label = sketch.choose_label(TABS[sketch.language], cell - 8, sketch.small_em)
+        label = sketch.choose_label(pool("tabs", sketch.language), cell - 8, sketch.small_em)
         if label is None or (icon := sketch.choose_glyph(label)) is None:
             continue
         ink = palette.accent if index == chosen else palette.text

@@ -1,17 +1,29 @@
-"""Examples repeat with their seeds and ask all four questions about what is said in them."""
+"""Examples repeat with their seeds and ask all four questions about what is said in them.
 
+Held-out questions were never asked in training, except for the one that the gateway asks.
+"""
+
+import ast
 import random
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import training
 from inference.types import AUDIO_SAMPLE_RATE, Text
-from training.example import LANGUAGES, Example
+from training.example import LANGUAGES, Example, Language, Split
 from training.speech.espeak import read_aloud
-from training.speech.examples import held_out, speech_example
-from training.speech.questions import ORDERS, TRANSCRIBE, WORDS
+from training.speech.examples import TRANSCRIBE, held_out, speech_example
 from training.text.commands import spoken_command
+from training.text.frames import Phrasings
+from training.text.phrasings import sayings
+
+from ..phrasing_distance import neighbours, trained_questions
+
+ORDERS, WORDS = (sayings("recordings")[name].phrasings for name in ("orders", "words"))
+LOADED_MODEL = Path(training.__file__).parents[1] / "inference" / "loading" / "loaded_model.py"
 
 
 def question(example: Example, kind: str) -> str:
@@ -97,3 +109,33 @@ def test_every_character_of_the_commands_is_read_aloud_in_chinese(split):
     characters = sorted({character for sentence in commands for character in sentence})
     assert len(characters) > 100
     assert "(en)" not in read_aloud("，".join(characters), "cmn")
+
+
+def letters(phrasings: Phrasings, split: Split, language: Language) -> set[str]:
+    """All its sentences, without signs and capitals."""
+    frames = phrasings.frames[split, language]
+    return {"".join(filter(str.isalnum, text.lower())) for frame in frames for text in frame.sentences()}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("phrasings", [ORDERS, WORDS])
+def test_held_out_questions_are_not_nearly_trained_ones(phrasings, language):
+    held_out = [text for frame in phrasings.frames["held_out", language] for text in frame.sentences()]
+    assert len(held_out) >= 5
+    trained = trained_questions([ORDERS, WORDS], language)
+    for question in held_out:
+        assert not neighbours(question, trained, language), question
+
+
+def test_no_question_asks_for_both():
+    for split, language in ORDERS.frames:
+        assert not letters(ORDERS, split, language) & letters(WORDS, split, language)
+
+
+def test_a_transcription_is_asked_for_as_the_gateway_does():
+    assigned = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(LOADED_MODEL.read_text()).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
+    assert assigned["TRANSCRIBE"] == TRANSCRIBE

@@ -2,7 +2,7 @@
 
 from training.speech.espeak import read_aloud
 from training.speech.pronunciation import SAID_AS, as_spoken
-from training.text.apps import ENGLISH
+from training.text.phrasings import words
 
 
 def test_names_are_respelled_where_they_stand_alone():
@@ -12,7 +12,7 @@ def test_names_are_respelled_where_they_stand_alone():
 
 
 def test_each_respelling_is_of_an_app_and_sounds_otherwise():
-    assert SAID_AS.keys() <= {name.lower() for name in ENGLISH}
+    assert SAID_AS.keys() <= {name.lower() for name in words("apps")["known"]["en"]}
     for name, respelled in SAID_AS.items():
         assert read_aloud(name, "en-us") != read_aloud(respelled, "en-us").replace(" ", "")
     assert read_aloud(as_spoken("uber"), "en-us") == "'u:b3"

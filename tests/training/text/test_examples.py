@@ -7,21 +7,10 @@ import pytest
 
 from inference.types import Message, Text
 from training.example import Language, Split, Turn
-from training.text.apps import CHINESE as APPS_ZH
-from training.text.apps import ENGLISH as APPS_EN
-from training.text.apps import OTHERS_EN, OTHERS_ZH, random_app
-from training.text.copied_text import (
-    COMMON_ZH,
-    PEOPLE_ZH,
-    PHRASES_EN,
-    PHRASES_ZH,
-    SENTENCES_EN,
-    SENTENCES_ZH,
-    WORDS_ZH,
-    copied_text,
-)
+from training.text.apps import random_app
+from training.text.copied_text import COMMON_ZH, copied_text
 from training.text.examples import INTENT_KINDS, SUBJECTS, held_out_turns, text_turn
-from training.text.pointing import MIDDLE
+from training.text.phrasings import words
 from training.text.speaker import Speaker
 
 WORD = re.compile(r"[\u4e00-\u9fff]|[a-z']+|\d|[^\sa-z\d\u4e00-\u9fff]")
@@ -126,7 +115,9 @@ def test_coordinates_are_those_of_the_question(kind: str) -> None:
             assert place is not None
             numbers = re.findall(r"\d+", question(turn))
             if not numbers:
-                assert any(name in question(turn) for names in MIDDLE.values() for name in names)
+                assert any(
+                    name in question(turn) for names in words("pointing")["middle"].values() for name in names
+                )
             assert list(place.groups()) == (numbers or ["500", "500"])
             assert all(0 <= int(number) <= 999 for number in place.groups())
 
@@ -142,11 +133,11 @@ def test_copied_text_stands_in_the_question() -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_held_out_speakers_have_sentences_and_apps_of_their_own(language: Language) -> None:
     """Copying is shown by what cannot be known by heart."""
-    sentences = SENTENCES_EN if language == "en" else SENTENCES_ZH
-    apps = OTHERS_EN if language == "en" else OTHERS_ZH
+    sentences, phrases = words("copied_text")["sentences"][language], words("copied_text")["phrases"]
+    apps, known = words("apps")["others"][language], words("apps")["known"]
     assert len(set(sentences)) == len(sentences) >= 40
-    assert not {*sentences} & {*PHRASES_EN, *PHRASES_ZH}
-    assert not {*apps} & {*APPS_EN, *APPS_ZH}
+    assert not {*sentences} & {*phrases["en"], *phrases["zh"]}
+    assert not {*apps} & {*known["en"], *known["zh"]}
     shares: dict[Split, float] = {"train": 0.0, "held_out": 0.5}
     for split, share in shares.items():
         speaker = Speaker(random.Random(3), split, language)
@@ -159,7 +150,8 @@ def test_held_out_speakers_have_sentences_and_apps_of_their_own(language: Langua
 
 def test_half_of_what_is_copied_in_training_makes_no_sense() -> None:
     speaker = Speaker(random.Random(4), "train", "zh")
-    known = {*"".join((*PHRASES_ZH, *WORDS_ZH, *PEOPLE_ZH))}
+    lists = words("copied_text")
+    known = {*"".join(word for name in ("phrases", "words", "people") for word in lists[name]["zh"])}
     texts = [copied_text(speaker) for _ in range(2000)]
     unusual = sum(any(char in COMMON_ZH and char not in known for char in text) for text in texts)
     assert unusual > 600

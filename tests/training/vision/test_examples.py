@@ -12,9 +12,8 @@ from training.example import FRAME
 from training.vision import examples, sizes
 from training.vision.examples import held_out, label_example, screen_example, shapes_example
 from training.vision.fonts import choose_faces
-from training.vision.labels import all_labels
+from training.vision.labels import all_labels, pool
 from training.vision.palette import choose_palette
-from training.vision.screens.lists import VALUES
 from training.vision.sketch import Sketch
 
 pytestmark = pytest.mark.slow
@@ -123,7 +122,7 @@ def test_nothing_is_always_tapped_in_the_same_place(drawn):
 
 
 def test_what_is_read_is_a_label_or_a_number_and_seldom_on_no_list(drawn):
-    labels, values = {*all_labels("en"), *all_labels("zh")}, {*VALUES["en"], *VALUES["zh"]}
+    labels, values = {*all_labels("en"), *all_labels("zh")}, {*pool("values", "en"), *pool("values", "zh")}
     listed, unlisted = 0, set()
     for example in drawn["screen"] + drawn["label"]:
         for turn in example.turns:

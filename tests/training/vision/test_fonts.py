@@ -5,7 +5,7 @@ from string import ascii_letters
 import numpy as np
 import pytest
 
-from training.text.copied_text import WORDS_ZH
+from training.text.phrasings import words
 from training.vision import sketch
 from training.vision.fonts import FAMILIES, Face, FontsMissing, find_fonts, measure, text_mask
 from training.vision.labels import all_labels
@@ -50,7 +50,9 @@ def test_the_smallest_chinese_is_fourteen_pixels_high(fonts):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_face_has_every_character(fonts, language):
-    written = {"en": "0123456789$¥.:% " + ascii_letters, "zh": "".join(WORDS_ZH)}[language]
+    written = {"en": "0123456789$¥.:% " + ascii_letters, "zh": "".join(words("copied_text")["words"]["zh"])}[
+        language
+    ]
     characters = sorted(set("".join(all_labels(language))) | set(written))
     for face in faces(fonts, language):
         missing = np.asarray(text_mask("\U000fffff", face, 40.0))

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from training.vision.labels import APPS, FIELDS
+from training.vision.labels import pool
 from training.vision.palette import is_dark, mix
 from training.vision.sketch import Box, Element, Sketch
 from training.vision.widgets import MARGIN, status_bar, text_field
@@ -13,7 +13,7 @@ def draw_home(sketch: Sketch) -> None:
     rng, language = sketch.rng, sketch.language
     _wallpaper(sketch)
     top = status_bar(sketch) + rng.uniform(4, 40)
-    if rng.random() < 0.4 and (label := sketch.choose_label(FIELDS[language][:1], 200, sketch.em)):
+    if rng.random() < 0.4 and (label := sketch.choose_label(pool("fields", language)[:1], 200, sketch.em)):
         text_field(sketch, (MARGIN, top, sketch.width - MARGIN, top + 44), label, icon="search")
         top += 60
     columns = max(3, round(sketch.width / rng.uniform(86, 118)))
@@ -27,7 +27,7 @@ def draw_home(sketch: Sketch) -> None:
     for index in range(rows * columns - missing):
         x = 4 + cell * (index % columns + 0.5)
         y = top + height * (index // columns)
-        label = sketch.choose_label(APPS[language], cell - 5, em)
+        label = sketch.choose_label(pool("apps", language), cell - 5, em)
         if label is None:
             continue
         _tile(sketch, label, (x - tile / 2, y, x + tile / 2, y + tile), radius)

@@ -1,7 +1,7 @@
 """Screens that ask for something: forms, dialogs, keypads."""
 
 from training.vision import numbers
-from training.vision.labels import ACTIONS, BALANCES, FIELDS, SETTINGS
+from training.vision.labels import pool
 from training.vision.palette import mix
 from training.vision.sketch import Element, Sketch
 from training.vision.widgets import MARGIN, button, sentence, status_bar, text_field, title_bar
@@ -19,14 +19,14 @@ def draw_form(sketch: Sketch) -> None:
     for _ in range(rng.randint(1, 5)):
         if top + height + 70 > sketch.height:
             break
-        if label := sketch.choose_label(FIELDS[language], right - left - 40, sketch.em):
+        if label := sketch.choose_label(pool("fields", language), right - left - 40, sketch.em):
             text_field(sketch, (left, top, right, top + height), label)
             top += height + rng.uniform(10, 24)
     if rng.random() < 0.4:
         sketch.write(sentence(sketch), left, top + 6, 13.0, palette.faint)
         top += 24
     for index in range(rng.randint(1, 2)):
-        label = sketch.choose_label(ACTIONS[language], right - left - 30, sketch.em, bold=True)
+        label = sketch.choose_label(pool("actions", language), right - left - 30, sketch.em, bold=True)
         if label and top + 50 < sketch.height:
             button(sketch, (left, top, right, top + rng.uniform(44, 50)), label, is_main=index == 0)
             top += 62
@@ -45,7 +45,9 @@ def draw_dialog(sketch: Sketch) -> None:
     top = rng.uniform(40, max(41, sketch.height - height - 20))
     sketch.fill((left, top, left + width, top + height), palette.surface, rng.choice((6, 14, 22)))
     em = sketch.em * 1.15
-    if title := sketch.choose_label(SETTINGS[language] + ACTIONS[language], width - 40, em, bold=True):
+    if title := sketch.choose_label(
+        pool("settings", language) + pool("actions", language), width - 40, em, bold=True
+    ):
         is_central = rng.random() < 0.4
         x = left + width / 2 if is_central else left + 20
         box = sketch.write(
@@ -63,7 +65,9 @@ def draw_dialog(sketch: Sketch) -> None:
             share = (width - 40 - 12 * (count - 1)) / count
             start = left + 20 + (share + 12) * index
             box = start, top, start + share, top + 46
-        if label := sketch.choose_label(ACTIONS[language], box[2] - box[0] - 14, sketch.em, bold=True):
+        if label := sketch.choose_label(
+            pool("actions", language), box[2] - box[0] - 14, sketch.em, bold=True
+        ):
             button(sketch, box, label, is_main=index == main)
 
 
@@ -92,7 +96,7 @@ def draw_keypad(sketch: Sketch) -> None:
     sketch.add(
         Element("number", number, sketch.write(number, x, y, em, palette.text, sketch.faces.bold, "middle"))
     )
-    if label := sketch.choose_label(BALANCES[sketch.language], 200, sketch.small_em):
+    if label := sketch.choose_label(pool("balances", sketch.language), 200, sketch.small_em):
         line = y - em / 2 - sketch.em
         box = sketch.write(label, x, line, sketch.small_em, palette.faint, anchor="middle")
         sketch.add(Element("text", label, box))
@@ -113,7 +117,7 @@ def draw_keypad(sketch: Sketch) -> None:
         if key.isdigit():
             sketch.add(Element("key", key, box))
     bottom = first + 4 * height + 8
-    label = sketch.choose_label(ACTIONS[sketch.language], 150, sketch.em, bold=True)
+    label = sketch.choose_label(pool("actions", sketch.language), 150, sketch.em, bold=True)
     if label and not is_wide and bottom + 50 < sketch.height:
         box = (MARGIN * 3, bottom, sketch.width - MARGIN * 3, bottom + 46)
         button(sketch, box, label, is_main=True)

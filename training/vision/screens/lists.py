@@ -1,7 +1,7 @@
 """Screens made of rows: settings, and lists of people or things."""
 
 from training.vision import numbers
-from training.vision.labels import ACTIONS, FIELDS, ITEMS, SETTINGS
+from training.vision.labels import pool
 from training.vision.palette import mix
 from training.vision.sketch import Element, Sketch
 from training.vision.widgets import (
@@ -14,8 +14,6 @@ from training.vision.widgets import (
     text_field,
     title_bar,
 )
-
-VALUES = {"en": ("On", "Off", "Auto", "Never", "Always"), "zh": ("开启", "关闭", "自动", "从不", "始终")}
 
 
 def draw_settings(sketch: Sketch) -> None:
@@ -31,7 +29,7 @@ def draw_settings(sketch: Sketch) -> None:
     for _ in range(rng.randint(3, 10)):
         if top + height > bottom:
             break
-        label = sketch.choose_label(SETTINGS[sketch.language], right - start - 70, sketch.em)
+        label = sketch.choose_label(pool("settings", sketch.language), right - start - 70, sketch.em)
         if label is None:
             continue
         y, box = top + height / 2, (0.0, top, sketch.width, top + height)
@@ -48,7 +46,7 @@ def draw_settings(sketch: Sketch) -> None:
             is_on = rng.random() < 0.5
             sketch.add(Element("switch", label, box, is_on=is_on, centre=switch(sketch, right, y, is_on)))
         else:
-            value = rng.choice((*VALUES[sketch.language], numbers.percentage(rng)))
+            value = rng.choice((*pool("values", sketch.language), numbers.percentage(rng)))
             if kind < 0.75 and room > 5 * sketch.em:
                 place = sketch.write(value, right, y, sketch.small_em, palette.faint, anchor="right")
                 sketch.add(Element("item", label, box, value=value, value_box=place))
@@ -72,7 +70,7 @@ def draw_list(sketch: Sketch) -> None:
     rng, palette = sketch.rng, sketch.palette
     top = title_bar(sketch, status_bar(sketch))
     if rng.random() < 0.35:
-        label = sketch.choose_label(FIELDS[sketch.language][:1], sketch.width, sketch.em)
+        label = sketch.choose_label(pool("fields", sketch.language)[:1], sketch.width, sketch.em)
         if label:
             text_field(sketch, (MARGIN, top, sketch.width - MARGIN, top + 42), label, icon="search")
             top += 50
@@ -84,7 +82,7 @@ def draw_list(sketch: Sketch) -> None:
     for _ in range(rng.randint(3, 9)):
         if top + height > bottom:
             break
-        label = sketch.choose_label(ITEMS[sketch.language], sketch.width - start - 100, sketch.em)
+        label = sketch.choose_label(pool("items", sketch.language), sketch.width - start - 100, sketch.em)
         if label is None:
             continue
         y = top + height / 2
@@ -127,11 +125,13 @@ def draw_chat(sketch: Sketch) -> None:
     """Speech bubbles with a line to write on below."""
     sketch.kind = "chat"
     rng, palette, language = sketch.rng, sketch.palette, sketch.language
-    title = sketch.choose_label(ITEMS[language][:10], sketch.width / 2, sketch.em, bold=True)
+    title = sketch.choose_label(pool("items", language)[:10], sketch.width / 2, sketch.em, bold=True)
     top = title_bar(sketch, status_bar(sketch), title) + 8
     bar = sketch.height - 60
     while top + 46 < bar and rng.random() < 0.93:
-        words = sketch.choose_label(ITEMS[language] + ACTIONS[language], sketch.width * 0.55, sketch.em)
+        words = sketch.choose_label(
+            pool("items", language) + pool("actions", language), sketch.width * 0.55, sketch.em
+        )
         if words is None:
             continue
         is_mine, height = rng.random() < 0.5, 2.3 * sketch.em

@@ -1,7 +1,7 @@
 """Screens of other shapes: a shop, a page with one large number, a page of tools."""
 
 from training.vision import numbers
-from training.vision.labels import ACTIONS, BALANCES, FIELDS, ITEMS, SETTINGS
+from training.vision.labels import pool
 from training.vision.palette import mix
 from training.vision.sketch import Element, Sketch
 from training.vision.widgets import (
@@ -26,7 +26,7 @@ def draw_shop(sketch: Sketch) -> None:
     for _ in range(rng.randint(0, 2)):
         icon_button(sketch, right - 12, top + 22)
         right -= 44
-    if label := sketch.choose_label(FIELDS[sketch.language][:1], 200, sketch.em):
+    if label := sketch.choose_label(pool("fields", sketch.language)[:1], 200, sketch.em):
         text_field(sketch, (MARGIN, top, right, top + 44), label, icon="search")
     top += 56
     bottom = tab_bar(sketch) if sketch.height > 450 and rng.random() < 0.9 else sketch.height
@@ -37,7 +37,7 @@ def draw_shop(sketch: Sketch) -> None:
         left, y = 12 + cell * (index % columns), top + height * (index // columns)
         box = left + gap / 2, y, left + cell - gap / 2, y + height - gap
         inner = cell - gap - 20
-        label = sketch.choose_label(ITEMS[sketch.language], inner, sketch.em)
+        label = sketch.choose_label(pool("items", sketch.language), inner, sketch.em)
         if label is None:
             continue
         sketch.fill(box, palette.surface, 8)
@@ -64,14 +64,16 @@ def draw_number(sketch: Sketch) -> None:
         ink = palette.on_accent if colour == palette.accent else palette.text
     else:
         ink = palette.text
-    if label := sketch.choose_label(BALANCES[sketch.language], sketch.width - 80, sketch.em):
+    if label := sketch.choose_label(pool("balances", sketch.language), sketch.width - 80, sketch.em):
         box = sketch.write(label, x, top + 1.4 * sketch.em, sketch.em, ink, anchor="middle")
         sketch.add(Element("text", label, box))
     y = top + 2.4 * sketch.em + em / 2
     sketch.add(Element("number", number, sketch.write(number, x, y, em, ink, sketch.faces.bold, "middle")))
     top += height + rng.uniform(12, 40)
     for index in range(rng.randint(1, 3)):
-        label = sketch.choose_label(ACTIONS[sketch.language], sketch.width - 120, sketch.em, bold=True)
+        label = sketch.choose_label(
+            pool("actions", sketch.language), sketch.width - 120, sketch.em, bold=True
+        )
         if label and top + 52 < sketch.height:
             width = rng.uniform(0.6, 0.95) * (min(sketch.width, 480) - 2 * MARGIN)
             box = (x - width / 2, top, x + width / 2, top + 48)
@@ -97,7 +99,7 @@ def draw_tools(sketch: Sketch) -> None:
         x, y = 12 + cell * (index % columns + 0.5), top + height * (index // columns) + side / 2 + 8
         label = None
         if has_words:
-            label = sketch.choose_label(SETTINGS[sketch.language], cell - 6, sketch.small_em)
+            label = sketch.choose_label(pool("settings", sketch.language), cell - 6, sketch.small_em)
             icon = sketch.choose_glyph(label) if label else None
         else:
             icon = sketch.choose_icon()
@@ -118,6 +120,6 @@ def draw_tools(sketch: Sketch) -> None:
         else:
             sketch.add(Element("icon", icon, touch))
     y = top + rows * height + 24
-    label = sketch.choose_label(ACTIONS[sketch.language], sketch.width - 120, sketch.em, bold=True)
+    label = sketch.choose_label(pool("actions", sketch.language), sketch.width - 120, sketch.em, bold=True)
     if label and y + 50 < sketch.height:
         button(sketch, (MARGIN * 2, y, sketch.width - MARGIN * 2, y + 46), label, is_main=True)
