@@ -1,4 +1,4 @@
-"""The yardstick: one FastAPI route that validates the same body and answers at once, nothing else."""
+"""The baseline: one FastAPI route that validates the same body and responds at once, nothing else."""
 
 from fastapi import FastAPI
 

@@ -42,7 +42,7 @@ FILE_HEAD: Final = (
     b'--BOUNDARY\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
 )
 FILE_END: Final = b"\r\n--BOUNDARY--\r\n"
-PROBE_SECONDS: Final = 0.002  # between an answer and the next question
+PROBE_SECONDS: Final = 0.002  # between a response and the next request
 SEND_BYTES: Final = 256 * 1024
 PATIENCE_SECONDS: Final = 120.0
 MIB: Final = 2**20
@@ -153,7 +153,7 @@ def image_file() -> bytes:
 
 
 def probe(port: int, has_begun: Event, is_over: Event, longest: Connection) -> None:
-    """Sends the longest time to an answer, in seconds, and ends."""
+    """Sends the longest time to a response, in seconds, and ends."""
     pin_to(LOAD_CORE)
     question = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     worst = 0.0
@@ -170,7 +170,7 @@ def probe(port: int, has_begun: Event, is_over: Event, longest: Connection) -> N
 
 
 async def send(port: int, token: str, body: Body, content: bytes, ready: asyncio.Barrier) -> int:
-    """The status of the answer; 0 for a connection that was closed without one."""
+    """The status of the response; 0 for a connection that was closed without one."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = [f"POST {body.path} HTTP/1.1", "Host: localhost", f"Content-Type: {body.content_type}"]
     if body.path == "/ops/session":
@@ -178,11 +178,11 @@ async def send(port: int, token: str, body: Body, content: bytes, ready: asyncio
     if not body.is_public:
         head += [f"Authorization: Bearer {token}"]
     head += [f"Content-Length: {len(content)}" if not body.chunk_bytes else "Transfer-Encoding: chunked"]
-    answer = asyncio.create_task(reader.readline())
+    response = asyncio.create_task(reader.readline())
     try:
         writer.write("\r\n".join([*head, "", ""]).encode())
         for piece in pieces(content[: body.sent_bytes or -1], body.chunk_bytes):
-            if answer.done():
+            if response.done():
                 break  # refused
             writer.write(piece)
             await writer.drain()
@@ -192,10 +192,10 @@ async def send(port: int, token: str, body: Body, content: bytes, ready: asyncio
             return 0
         last = content[-1:]
         writer.write(b"1\r\n%b\r\n0\r\n\r\n" % last if body.chunk_bytes else last)
-        line = await asyncio.wait_for(answer, PATIENCE_SECONDS)
+        line = await asyncio.wait_for(response, PATIENCE_SECONDS)
         return int(line.split()[1]) if line else 0
     except ConnectionError:
-        line = await asyncio.wait_for(answer, 1)
+        line = await asyncio.wait_for(response, 1)
         return int(line.split()[1]) if line else 0
     finally:
         writer.close()

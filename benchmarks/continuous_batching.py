@@ -1,4 +1,4 @@
-"""transformers' continuous batching, streamed, so that its times can be put beside the engine's."""
+"""transformers' continuous batching, streamed, so that its times can be compared with the engine's."""
 
 import asyncio
 import time
@@ -17,30 +17,30 @@ TIMEOUT_SECONDS = 120
 
 
 class ContinuousBatching:
-    """Opened by `continuous_batching`. Its answers arrive on the event loop that asks."""
+    """Opened by `continuous_batching`. Its results arrive on the event loop of the caller."""
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager  # transformers' own, untyped
 
     async def ask(self, prompt: list[int], max_tokens: int) -> list[float]:
         """Returns when each new token came, `time.monotonic()` seconds."""
-        moments: list[float] = []
+        times: list[float] = []
         is_done = asyncio.Event()
 
         def note(output: Any) -> None:
-            new = len(output.generated_tokens) - len(moments)
-            moments.extend([time.monotonic()] * new)
+            new = len(output.generated_tokens) - len(times)
+            times.extend([time.monotonic()] * new)
             if output.is_finished():
                 is_done.set()
 
-        request_id = f"{id(moments)}-{time.monotonic_ns()}"
+        request_id = f"{id(times)}-{time.monotonic_ns()}"
         self._manager.register_result_handler(request_id, note)
         self._manager.add_request(
             prompt, request_id=request_id, max_new_tokens=max_tokens, streaming=True, eos_token_id=NO_TOKEN
         )
         async with asyncio.timeout(TIMEOUT_SECONDS):
             await is_done.wait()
-        return moments
+        return times
 
 
 @contextmanager

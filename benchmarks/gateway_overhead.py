@@ -1,6 +1,6 @@
 """What the gateway costs: `python -m benchmarks.gateway_overhead` (about two minutes).
 
-The scripted backend answers at once; authentication, limits, usage, metrics and the request log are on.
+The scripted backend replies at once; authentication, limits, usage, metrics and the request log are on.
 Server and load have a core each. Bare FastAPI and the gateway take turns, and medians are compared, so
 that a noisy neighbour hits both.
 """
@@ -94,7 +94,7 @@ def streams() -> dict[str, float]:
     return {
         "streams": STREAMS,
         "stream_failures": load.failures,
-        "stream_events": load.answers,
+        "stream_events": load.responses,
         "stream_events_per_second": round(load.per_second),
         "longest_gap_ms_p50": _ms(load.percentile(0.5)),
         "longest_gap_ms_max": _ms(load.percentile(1.0)),

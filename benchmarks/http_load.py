@@ -30,16 +30,16 @@ class Target:
 
 @dataclass(slots=True)
 class Load:
-    """What a run saw. Times in seconds; `latencies` of answers, or gaps between events of streams."""
+    """The result of a run. Times in seconds; `latencies` of responses, or gaps between events of streams."""
 
     seconds: float = 0.0
-    answers: int = 0
+    responses: int = 0
     failures: int = 0
     latencies: list[float] = field(default_factory=list)
 
     @property
     def per_second(self) -> float:
-        return self.answers / self.seconds
+        return self.responses / self.seconds
 
     def percentile(self, share: float) -> float:
         ordered = sorted(self.latencies)
@@ -88,7 +88,7 @@ async def _connect(target: Target) -> _Connection:
 
 
 async def closed_loop(target: Target, connections: int, requests: int) -> Load:
-    """`requests` in all, each connection asking again as soon as it is answered."""
+    """`requests` in all; each connection sends the next one as soon as it has its response."""
     load, request, left = Load(), target.request(), requests
 
     async def ask_again(connection: _Connection) -> None:
@@ -97,7 +97,7 @@ async def closed_loop(target: Target, connections: int, requests: int) -> Load:
             left -= 1
             asked_at = time.perf_counter()
             if await connection.ask(request):
-                load.answers += 1
+                load.responses += 1
             else:
                 load.failures += 1
             load.latencies.append(time.perf_counter() - asked_at)
@@ -112,25 +112,25 @@ async def closed_loop(target: Target, connections: int, requests: int) -> Load:
 
 
 async def open_loop(target: Target, per_second: float, requests: int) -> Load:
-    """Asks at a fixed rate, whether or not the last one was answered; latency counts from the schedule."""
+    """Sends at a fixed rate, without waiting for responses; latency counts from the schedule."""
     load, request = Load(), target.request()
     idle = [await _connect(target) for _ in range(8)]
     started_at = time.perf_counter()
 
-    async def ask_at(moment: float) -> None:
+    async def send_at(due_at: float) -> None:
         connection = idle.pop() if idle else await _connect(target)
         if await connection.ask(request):
-            load.answers += 1
+            load.responses += 1
         else:
             load.failures += 1
-        load.latencies.append(time.perf_counter() - moment)
+        load.latencies.append(time.perf_counter() - due_at)
         idle.append(connection)
 
     async with asyncio.TaskGroup() as group:
         for number in range(requests):
-            moment = started_at + number / per_second
-            await asyncio.sleep(max(0.0, moment - time.perf_counter()))
-            group.create_task(ask_at(moment))
+            due_at = started_at + number / per_second
+            await asyncio.sleep(max(0.0, due_at - time.perf_counter()))
+            group.create_task(send_at(due_at))
     load.seconds = time.perf_counter() - started_at
     for connection in idle:
         connection.transport.close()
@@ -138,7 +138,7 @@ async def open_loop(target: Target, per_second: float, requests: int) -> Load:
 
 
 async def read_streams(target: Target, streams: int) -> Load:
-    """All at once; `answers` are events, `latencies` the longest gap between two events of each stream."""
+    """All at once; `responses` are events, `latencies` the longest gap between two events of each stream."""
     load, request = Load(), target.request()
 
     async def read_one() -> None:
@@ -154,7 +154,7 @@ async def read_streams(target: Target, streams: int) -> Load:
                 break
         else:
             load.failures += 1
-        load.answers += events
+        load.responses += events
         load.latencies.append(longest)
         writer.close()
         await writer.wait_closed()

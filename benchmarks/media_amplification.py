@@ -40,7 +40,7 @@ MIB: Final = 2**20
 CODEC_BYTES: Final = 8 * 2**30
 CODEC_SECONDS: Final = 60
 MAX_PIXELS: Final = 5_880_000  # that the published 9B takes of a picture
-HIGHEST_BYTES: Final = 400 * MIB  # what is asked of every file
+HIGHEST_BYTES: Final = 400 * MIB  # the goal for every file
 HIGHEST_CPU_SECONDS: Final = 4.0
 
 

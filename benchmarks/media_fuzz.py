@@ -89,12 +89,12 @@ async def send(client: httpx.AsyncClient, file: Mutated) -> int:
     try:
         if file.route == "/vision" and file.number % 3 == 0:
             images = [base64.b64encode(file.data).decode()]
-            answer = await client.post(file.route, json={"prompt": "x", "images": images})
+            response = await client.post(file.route, json={"prompt": "x", "images": images})
         else:
-            answer = await client.post(file.route, data={"prompt": "x"}, files={name: ("file", file.data)})
+            response = await client.post(file.route, data={"prompt": "x"}, files={name: ("file", file.data)})
     except httpx.TransportError:
         return 0
-    return answer.status_code
+    return response.status_code
 
 
 def outcomes(port: int) -> dict[str, int]:

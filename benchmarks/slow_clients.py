@@ -1,7 +1,7 @@
-"""What a user notices of 300 slow clients: `python -m benchmarks.slow_clients` (about four minutes).
+"""How 300 slow clients affect another user: `python -m benchmarks.slow_clients` (about four minutes).
 
 nginx with the shipped limits, the gateway and a scripted backend on one core; the user and the attackers on
-the other, each with an address of its own. Whoever is refused or cut off comes back ten seconds later.
+the other, each with its own address. A client that is refused or cut off connects again ten seconds later.
 Calm and attack take turns, so that a noisy neighbour hits both.
 """
 
@@ -66,12 +66,12 @@ def main() -> None:
                 with under(attack, proxy):
                     attacked += asyncio.run(ask(proxy, token, arguments.requests))
             figures |= _figures(attack.name, calm, attacked)
-    print_figures("What a user notices of slow clients", figures)
+    print_figures("A user beside slow clients", figures)
     print(json.dumps(figures | {"hardware": hardware_and_versions("fastapi", "uvicorn", "uvloop")}))
 
 
 async def ask(proxy: Nginx, token: str, requests: int) -> list[float]:
-    """Seconds that each answer took, over one kept connection. Anything but 200 ends the benchmark."""
+    """Seconds until each response, over one kept connection. Anything but 200 ends the benchmark."""
     context = ssl.create_default_context(cafile=proxy.certificate)
     reader, writer = await asyncio.open_connection(
         "localhost", proxy.port, ssl=context, local_addr=(USER_ADDRESS, 0)
@@ -82,12 +82,12 @@ async def ask(proxy: Nginx, token: str, requests: int) -> list[float]:
     for _ in range(requests):
         asked_at = time.perf_counter()
         writer.write(head.encode() + BODY)
-        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(answer.split(b"content-length: ")[1].split(b"\r\n")[0])
+        response = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(response.split(b"content-length: ")[1].split(b"\r\n")[0])
         await reader.readexactly(length)
         seconds.append(time.perf_counter() - asked_at)
-        if not answer.startswith(b"http/1.1 200"):
-            raise SystemExit(f"the user was refused: {answer.decode()}")
+        if not response.startswith(b"http/1.1 200"):
+            raise SystemExit(f"the user was refused: {response.decode()}")
         await asyncio.sleep(1 / REQUESTS_PER_SECOND)
     writer.close()
     return seconds

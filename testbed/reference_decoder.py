@@ -153,7 +153,7 @@ def random_prompt(length: int, seed: int) -> list[int]:
 
 
 def _write_tokenizer(directory: Path) -> None:
-    """Never asked; a checkpoint has one."""
+    """Not used, but a checkpoint has one."""
     from tokenizers import Tokenizer, models
 
     Tokenizer(models.BPE({"x": 0}, [])).save(str(directory / "tokenizer.json"))

@@ -22,7 +22,7 @@ import redis
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.02
-LOG_CHARACTERS = 2000  # of a failed server's last words, enough to see why
+LOG_CHARACTERS = 2000  # of a failed server's log, enough to see why
 
 
 class MissingServer(Exception):
@@ -30,7 +30,7 @@ class MissingServer(Exception):
 
 
 class ServerNotStarted(Exception):
-    """The program ended, or did not answer in time. The message has the end of its log."""
+    """The program ended, or did not respond in time. The message has the end of its log."""
 
 
 class RedisServer:

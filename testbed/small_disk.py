@@ -1,6 +1,6 @@
 """A file system of a few pages or megabytes that can really be full, for tests of what happens then.
 
-A tmpfs in a mount namespace of its own, so that nobody else sees it and no root is needed.
+A tmpfs in a mount namespace of its own, so that no other process sees it and no root is needed.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Clients that mean no good, each in a process of its own, so that the load does not wait for them.
 
-Functions here are run by `Attack`; each sets `has_begun` when it is under way, and goes on until it is ended.
+Functions here are run by `Attack`; each sets `has_begun` when it runs, and continues until it is ended.
 """
 
 import asyncio
@@ -111,7 +111,7 @@ async def drip(port: int, token: str, what: str, has_begun: Event) -> None:
 
 
 async def hold_connections(port: int, token: str, what: str, has_begun: Event) -> None:
-    """Each asks for `/healthz` once and stays."""
+    """Each requests `/healthz` once and stays connected."""
     held = []
     for _ in range(IDLE_CONNECTIONS):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -139,8 +139,17 @@ class GatewayProcess:
     async def issue(self, name: str) -> tuple[str, str]:
         """Makes a user. Returns its id and an access token of every scope of an app."""
         if not self._admin:
-            words = ("token", "issue", "--user", "root", "--scope", "admin", "--lifetime", str(TOKEN_SECONDS))
-            self._admin = await self.run(*words)
+            arguments = (
+                "token",
+                "issue",
+                "--user",
+                "root",
+                "--scope",
+                "admin",
+                "--lifetime",
+                str(TOKEN_SECONDS),
+            )
+            self._admin = await self.run(*arguments)
         user = await self.post("/admin/users", {"name": name})
         fields = {"user_id": user["id"], "scopes": SCOPES, "lifetime_seconds": TOKEN_SECONDS}
         issued = await self.post("/admin/tokens", fields)

@@ -1,4 +1,4 @@
-"""The load that goes on throughout: streams, whole chats and pictures, each response judged."""
+"""The load that runs throughout: streams, whole chats and pictures, each response judged."""
 
 import asyncio
 import io

@@ -16,7 +16,7 @@ from testbed.hostile_media import HOSTILE_IMAGES, HOSTILE_RECORDINGS
 
 KILL_SECONDS: Final = 0.1
 IN_SHORT_FORM: Final = ("heic: 31 x 32 tiles of 4 megapixels",)
-# Canned words come at once, so that a response takes as long as the gateway needs.
+# Scripted replies come at once, so that a response takes as long as the gateway needs.
 SETTINGS: Final = {"GATEWAY_SCRIPTED__STEP_SECONDS": "0"}
 
 Find = Callable[[psutil.Process], list[psutil.Process]]

@@ -116,18 +116,18 @@ HEAD: Final = """
 # Reliability: what breaks, and what it costs
 
 Each row is one fault, injected into a running gateway under load and mended again. The servers are real:
-`gateway serve`, Redis and PostgreSQL on the loopback address of one machine, with canned words instead of a
+`gateway serve`, Redis and PostgreSQL on the loopback address of one machine, with scripted replies for a
 model except where the embedded model is named. `python -m benchmarks.faults --write` makes this page (about
 20 minutes; the clocks need Debian's `libfaketime`). `--family` and `--only` choose faults; `--short` runs the
 part that `make test` runs, which fails when a response is lost or wrong. A family that cannot run is left
-out, with the reason. `--rows FILE` keeps what was measured, so that a run that was interrupted goes on.
+out, with the reason. `--rows FILE` keeps what was measured, so that an interrupted run can be continued.
 
-The load goes on throughout: eight streams, four whole chats and two pictures at a time, of four users, each
-request with a text of its own. The response must be exactly the words that belong to it.
+The load runs throughout: eight streams, four whole chats and two pictures at a time, of four users, each
+request with its own text. The response must be exactly the text that belongs to it.
 """
 VICTIMS: Final = """
-What another user notices: milliseconds to a whole response, with the attack and before it. The goals are a
-ratio of at most 2 and 3,000 ms of `/vision`. The canned words come at once here, so the ratio is that of the
+What another user measures: milliseconds to a whole response, with the attack and before it. The goals are a
+ratio of at most 2 and 3,000 ms of `/vision`. The replies come at once here, so the ratio is that of the
 gateway's own work on a busy machine; a model takes far longer to speak, with the attack and without.
 """
 MEANINGS: Final = {
@@ -137,7 +137,7 @@ MEANINGS: Final = {
     "or `error`",
     "wrong": "responses that are neither right nor a documented error; `internal_error` counts as wrong",
     "refused": "responses with a [documented error](errors.md), by code. "
-    "*Not connected*: nobody listened, nothing was sent",
+    "*Not connected*: no server listened, nothing was sent",
     "`/readyz`": "the parts that were not ready, for some time of the fault",
     "longest stall": "the longest time between two responses of `/healthz`, which another process requests "
     "every 5 ms",

@@ -41,7 +41,7 @@ def request(path: str, token: str, body: bytes, content_type: str = "application
 
 
 async def exchange(port: int, sent: bytes) -> Response:
-    """Raises `ConnectionRefusedError` when nobody listens and `NotWhole` when no whole response comes."""
+    """Raises `ConnectionRefusedError` when no server listens and `NotWhole` when no whole response comes."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

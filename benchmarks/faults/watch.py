@@ -1,4 +1,4 @@
-"""Watches a gateway: when it last answered `/healthz`, what `/readyz` says, and its memory.
+"""Watches a gateway: when it last responded to `/healthz`, the state in `/readyz`, and its memory.
 
 The heartbeat is a process of its own, so that it does not wait for the load.
 """
@@ -85,7 +85,7 @@ class Watch:
                 await asyncio.sleep(SAMPLE_SECONDS)
 
     def longest_stall(self, since: float, until: float) -> float:
-        """Seconds between two answers of `/healthz`, of those of which some lies within; 0 without any."""
+        """Seconds between two responses of `/healthz`, of those of which some lies within; 0 without any."""
         beats = [since, *(beat for beat in self.beats if since <= beat <= until), until]
         return max((after - before for before, after in itertools.pairwise(beats)), default=0.0)
 
@@ -109,7 +109,7 @@ def weigh(process_id: int) -> Memory:
 
 
 def beat(port: int, sender: Connection) -> None:
-    """Sends when `/healthz` was answered, in batches, until it is ended."""
+    """Sends the times of responses of `/healthz`, in batches, until it is ended."""
     question = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     beats: list[float] = []
     sent_at = time.monotonic()
