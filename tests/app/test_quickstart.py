@@ -138,7 +138,7 @@ async def test_python_client_refreshes_an_expired_token_once(
     assert len(client.saved) == 1
 
 
-async def test_python_client_waits_as_long_as_it_is_told_to(
+async def test_python_client_waits_for_retry_after(
     start_gateway: StartGateway, make_client: MakeClient
 ) -> None:
     gateway = await start_gateway(limits={"requests_per_minute": 1})

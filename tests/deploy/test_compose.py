@@ -1,4 +1,4 @@
-"""docker-compose.yml: it is valid, what it starts is contained, and each part is told what it needs."""
+"""docker-compose.yml: it is valid, its services are contained, and each gets the settings that it needs."""
 
 import ipaddress
 import os

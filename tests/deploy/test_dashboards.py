@@ -77,7 +77,7 @@ def test_data_come_from_the_provisioned_source(name: str) -> None:
         } == {tuple(expected.items())}
 
 
-def test_dashboards_are_told_apart_and_the_first_one_is_home(services: dict[str, dict[str, Any]]) -> None:
+def test_dashboards_have_different_ids_and_the_first_one_is_home(services: dict[str, dict[str, Any]]) -> None:
     documents = read_dashboards()
     for key in ("uid", "title"):
         assert len({document[key] for document in documents.values()}) == len(documents)

@@ -78,7 +78,7 @@ def test_lists_of_packages_are_fetched_when_the_first_attempt_fails(install, tmp
         ({"apt-get": "exit 100", **AS_ROOT}, "apt-get failed"),
     ],
 )
-def test_what_is_left_out_is_said_and_fails_in_continuous_integration_alone(install, programs, why):
+def test_missing_servers_are_named_and_fail_only_in_continuous_integration(install, programs, why):
     at_home, in_ci = install({**NO_REDIS, **programs}), install(programs, ci="true")
     assert (at_home.returncode, in_ci.returncode) == (0, 1)
     assert why in at_home.stderr

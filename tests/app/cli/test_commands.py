@@ -99,7 +99,7 @@ def test_first_key_is_made_once_where_that_is_asked_for(run: Run, tmp_path: Path
     assert len({result.out for result in made}) == 1
 
 
-def test_file_of_secrets_that_cannot_be_read_is_said_in_one_sentence(run: Run, tmp_path: Path) -> None:
+def test_unreadable_secrets_file_is_reported_in_one_sentence(run: Run, tmp_path: Path) -> None:
     (tmp_path / "gateway_redis_url").write_bytes(b"redis://:\xff@localhost")
     failed = run("doctor", GATEWAY_SECRETS_DIR=str(tmp_path))
     assert failed.code == 1

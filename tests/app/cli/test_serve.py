@@ -257,7 +257,7 @@ def test_issuing_a_token_loads_no_web_framework() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_taken_port_is_said_in_one_sentence(run: Run) -> None:
+def test_port_in_use_is_reported_in_one_sentence(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         failed = run("serve", "--port", str(port))
@@ -283,7 +283,7 @@ def test_taken_port_is_said_in_one_sentence(run: Run) -> None:
         ),
     ],
 )
-def test_what_hinders_the_start_is_said_in_one_sentence(
+def test_reason_of_a_failed_start_is_one_sentence(
     run: Run, tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str], code: int, words: str
 ) -> None:
     (tmp_path / "file").touch()

@@ -105,7 +105,7 @@ def test_pins_of_a_chain_are_printed_in_its_order(run: Run, tmp_path: Path) -> N
         ("tls", "self-signed", "--directory", "text.pem"),
     ],
 )
-def test_what_cannot_be_used_is_said_in_one_sentence(
+def test_unusable_input_is_reported_in_one_sentence(
     run: Run, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     (tmp_path / "text.pem").write_text("no certificate")

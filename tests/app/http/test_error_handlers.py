@@ -4,7 +4,7 @@ from app.http.error_handlers import gateway_error_of
 from inference import PromptRefused, PromptTooLong
 
 
-def test_a_prompt_too_long_is_told_in_numbers() -> None:
+def test_error_for_too_long_a_prompt_has_the_numbers() -> None:
     error = gateway_error_of(PromptTooLong(513, 512, 1024))
     assert (error.status_code, error.code) == (422, "context_length_exceeded")
     assert "513 tokens; with max_tokens = 512" in error.detail

@@ -133,7 +133,7 @@ async def test_cancellation_by_another_is_not_taken_for_ours(calls: RunningCalls
 
 
 async def test_timeout_around_a_call_that_ends_is_a_timeout(calls: RunningCalls) -> None:
-    """Both at the same moment: the outer one counts, as with `asyncio.timeout` itself."""
+    """Both at the same time: the outer one counts, as with `asyncio.timeout` itself."""
     work = Work(calls, make())
 
     async def run() -> None:

@@ -47,11 +47,11 @@ async def test_readyz_is_degraded_while_the_database_is_away(start_gateway, post
     gateway = await start_gateway(database_url=SecretStr(postgres_url))
     postgres_server.stop()
     await gateway.services.account_changes.notice_now()
-    away = await gateway.client.get("/readyz")
-    assert away.status_code == 200
-    assert away.json()["status"] == "degraded"
-    assert away.json()["components"]["database"] == "degraded"
-    assert str(postgres_server.port) not in away.text
+    response = await gateway.client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["status"] == "degraded"
+    assert response.json()["components"]["database"] == "degraded"
+    assert str(postgres_server.port) not in response.text
 
     postgres_server.start()
     await gateway.services.account_changes.notice_now()

@@ -240,7 +240,7 @@ async def test_the_cookie_opens_nothing_but_the_page(gateway):
 
 
 @pytest.mark.parametrize("path", ["/ops/data", "/ops/session", "/ops/admin/users", "/ops/admin/audit"])
-async def test_without_a_session_nothing_is_told(gateway, path):
+async def test_nothing_is_shown_without_a_session(gateway, path):
     assert (await gateway.client.get(path)).status_code == 401
     headers = await gateway.headers("alice", "chat vision speech")
     assert (await gateway.client.get(path, headers=headers)).status_code == 403

@@ -59,7 +59,7 @@ async def test_limits_say_what_may_be_sent(gateway):
     assert "daily_tokens" not in limits
 
 
-async def test_limits_of_one_user_are_told_to_that_user(gateway):
+async def test_limits_are_those_of_the_user(gateway):
     await gateway.add_user("carol", requests_per_minute=3, concurrent_requests=1, daily_tokens=500)
     headers = await gateway.headers("carol")
     limits = (await gateway.client.get("/limits", headers=headers)).json()

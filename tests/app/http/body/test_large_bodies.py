@@ -83,7 +83,7 @@ async def test_an_image_in_json_is_the_same_as_in_a_form(gateway: Gateway) -> No
     assert [answer.status_code for answer in answers] == [200, 200, 200]
 
 
-async def test_long_strings_that_are_no_files_are_told_as_long_texts(gateway: Gateway) -> None:
+async def test_long_strings_that_are_not_files_are_refused_as_long_texts(gateway: Gateway) -> None:
     long = "x" * 1_000_000
     for path, body, field in (
         ("/chat", {"prompt": long}, "prompt"),

@@ -66,7 +66,7 @@ async def test_base64_is_decoded_in_pieces(file: SpooledFile, text: bytes, piece
         *("not ASCII", "not UTF-8", "half an escape", "an address"),
     ],
 )
-async def test_what_is_no_base64_is_told_who_reads_it(file: SpooledFile, text: bytes) -> None:
+async def test_reading_invalid_base64_raises(file: SpooledFile, text: bytes) -> None:
     for piece_bytes in (997, 1_000_000):
         with pytest.raises(InvalidMedia):
             await decode(file, text, piece_bytes)

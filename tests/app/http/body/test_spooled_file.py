@@ -86,7 +86,7 @@ async def test_more_than_the_disks_share_is_refused(file: SpooledFile, memory: M
         await file.write(b"a")
 
 
-async def test_a_disk_that_fills_while_it_is_written_is_told(file: SpooledFile) -> None:
+async def test_disk_that_fills_during_a_write_is_reported(file: SpooledFile) -> None:
     most_bytes, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_BYTES_IN_MEMORY + 1000, hard))
     try:
@@ -97,7 +97,7 @@ async def test_a_disk_that_fills_while_it_is_written_is_told(file: SpooledFile) 
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
 
 
-async def test_a_full_disk_is_told_without_its_path(
+async def test_full_disk_is_reported_without_its_path(
     memory: MemoryClaim, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = SpooledFile(memory, tmp_path / "not there")

@@ -1,4 +1,4 @@
-"""What happens to a body that nobody wants."""
+"""The rest of a body after an early response."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ CHUNK = bytes(64 * 1024)
 
 
 class Upload:
-    """A client that goes on sending, whatever it is told."""
+    """A client that keeps sending, whatever the response is."""
 
     def __init__(self, chunks: int, chunk: bytes = CHUNK) -> None:
         self._left: Iterator[Message] = iter(

@@ -29,7 +29,7 @@ def wav(
     bits: int = 16,
     data_bytes: int | None = None,
 ) -> bytes:
-    """A WAV file whose header says what it is told to."""
+    """A WAV file with the given header."""
     block = channels * bits // 8
     header = struct.pack("<HHIIHH", format_code, channels, rate, rate * block % 2**32, block, bits)
     size = len(content) if data_bytes is None else data_bytes

@@ -1,4 +1,4 @@
-"""What a file does to its process, and what nobody else notices of it. The processes are real."""
+"""What a file does to its process, without effect on any other. The processes are real."""
 
 import asyncio
 import contextlib
