@@ -49,9 +49,9 @@ class CircuitBreaker:
 
     async def call(self, operation: Callable[[], Awaitable[T]]) -> T:
         """Raises `RedisUnavailable`."""
-        self._check()
         async with self._turns:
-            self._check()  # those that waited for a turn do not wait for Redis as well
+            if self._is_open:
+                raise RedisUnavailable
             try:
                 return await self._within_time(operation)
             except (RedisError, OSError) as error:  # a TimeoutError is an OSError
@@ -62,10 +62,6 @@ class CircuitBreaker:
         if self._probe is not None:
             self._probe.cancel()
             await asyncio.wait([self._probe])
-
-    def _check(self) -> None:
-        if self._is_open:
-            raise RedisUnavailable
 
     async def _within_time(self, operation: Callable[[], Awaitable[T]]) -> T:
         async with asyncio.timeout(self._timeout_seconds):
