@@ -1,4 +1,4 @@
-"""One budget of bytes for what all requests of this process hold: bodies that arrive, bodies read, media.
+"""One budget of bytes for everything that the requests of this process hold: arriving bodies, bodies, media.
 
 Knows sizes and requests, not what the bytes are. Each of the three has a share of its own, and a request
 takes from them in that order: it never waits for a share while it holds some of the same or of a later
@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from app.errors import Overloaded
 
-MAX_WAITING: Final = 1024  # of each share; every one of them has a connection and perhaps a file
+MAX_WAITING: Final = 1024  # in each share; each has a connection and perhaps a file
 MAX_OVERTAKINGS: Final = 8  # small reservations that pass the first in the queue before it must be next
 
 ShareName = Literal["arriving", "bodies", "media", "disk"]
@@ -167,7 +167,7 @@ class MemoryShare:
 
     def _leave(self, waiting: "_Waiting") -> None:
         if not waiting.is_served.cancelled():
-            self.release(waiting.size)  # served in the moment in which it gave up
+            self.release(waiting.size)  # served while it gave up
         elif waiting in self._waiting:
             self._waiting.remove(waiting)
             self._serve()
@@ -188,7 +188,7 @@ class MemoryShare:
         return self.used_bytes + waiting.size <= self.capacity_bytes
 
     def _grant(self, waiting: "_Waiting") -> None:
-        if not waiting.is_served.cancelled():  # else it is about to leave
+        if not waiting.is_served.cancelled():  # otherwise it is about to leave
             self.used_bytes += waiting.size
             waiting.is_served.set_result(None)
 

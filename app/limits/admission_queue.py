@@ -1,4 +1,4 @@
-"""How many generations this process takes on: a bounded number, and an honest wait for the rest."""
+"""Admits a bounded number of generations to this process, and tells the rest how long to wait."""
 
 import math
 import time
@@ -30,7 +30,7 @@ class AdmissionQueue:
         if self._in_flight >= self._capacity:
             raise Overloaded(retry_after_seconds=self.retry_after_seconds())
         if self._in_flight == 0:
-            self._last_event = self._clock()  # idle time says nothing about speed
+            self._last_event = self._clock()  # idle time does not count as slowness
         self._in_flight += 1
         return Place(self)
 
@@ -54,7 +54,7 @@ class AdmissionQueue:
 
 
 class Place:
-    """One generation's place; released by whoever reserved it, any number of times."""
+    """One generation's place; whoever reserved it releases it, once or more."""
 
     __slots__ = ("_is_released", "_queue")
 

@@ -91,7 +91,7 @@ async def test_bodies_leave_the_share_of_media_alone(budget: MemoryBudget):
         await media.reserve_media(MEDIA)
 
 
-async def test_who_holds_memory_and_waits_for_more_of_it_is_stopped(budget: MemoryBudget):
+async def test_a_request_that_holds_memory_may_not_wait_for_more_of_it(budget: MemoryBudget):
     with claim(budget) as held:
         await held.reserve_media(1)
         for reserve in (held.reserve_media, held.reserve_body):
@@ -115,7 +115,7 @@ async def test_first_come_first_served(budget: MemoryBudget):
     assert served == [0, 1, 2, 3, 4]
 
 
-async def test_small_ones_pass_a_large_one_but_not_for_ever(budget: MemoryBudget):
+async def test_a_bounded_number_of_small_ones_passes_a_large_one(budget: MemoryBudget):
     share = budget.shares["bodies"]
     with claim(budget) as running, claim(budget) as large:
         await running.reserve_body(1000)
@@ -148,7 +148,7 @@ async def test_a_cancelled_wait_leaves_the_queue_to_the_others(budget: MemoryBud
         assert share.used_bytes == BODIES
 
 
-async def test_who_is_cancelled_in_the_moment_of_being_served_gives_it_back(budget: MemoryBudget):
+async def test_a_wait_that_is_cancelled_while_it_is_served_gives_it_back(budget: MemoryBudget):
     share = budget.shares["bodies"]
     with claim(budget) as running, claim(budget) as gone:
         await running.reserve_body(BODIES)

@@ -1,4 +1,4 @@
-"""Fixtures: nginx in front of gateways of the test's choice."""
+"""Fixtures: nginx in front of the gateways that a test chooses."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -39,7 +39,7 @@ def _programs() -> None:
 
 @pytest.fixture(scope="session")
 def certificate() -> Iterator[Path]:
-    """A self-signed one for this machine, and key.pem beside it."""
+    """A self-signed certificate for this machine, with key.pem in the same directory."""
     with server_directory() as directory:
         path = directory / "certificate.pem"
         made = self_sign(
@@ -51,7 +51,7 @@ def certificate() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def bare_nginx(certificate: Path) -> Iterator[NginxServer]:
-    """Without a gateway, for tests of what nginx does alone. Shared: its log is everybody's."""
+    """Without a gateway, for tests of what nginx does alone. Shared by tests, and so is its log."""
     with server_directory() as directory:
         nginx = NginxServer(directory, certificate, [free_port()], {})
         try:
@@ -63,12 +63,12 @@ def bare_nginx(certificate: Path) -> Iterator[NginxServer]:
 
 @pytest.fixture
 def start_nginx(certificate: Path) -> Iterator[StartNginx]:
-    """`start_nginx(port, …, NGINX_…=…)` in front of the gateways on those ports."""
+    """`start_nginx(port, …, NGINX_…=…)` starts one in front of the gateways on those ports."""
     with ExitStack() as stack:
 
         def start(*gateways: int, certificate: Path = certificate, **variables: str) -> NginxServer:
             directory = stack.enter_context(server_directory())
-            directory.chmod(0o711)  # workers are another user's
+            directory.chmod(0o711)  # workers run as another user
             nginx = NginxServer(directory, certificate, gateways, variables)
             stack.callback(nginx.stop)
             nginx.start()

@@ -1,4 +1,4 @@
-"""A gateway that fails in a way of the test's choice, or shows byte by byte what reached it."""
+"""A gateway that fails as the test chooses, or returns the bytes that it received."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,7 +8,7 @@ from typing import Final
 
 CLOSE_SECONDS: Final = 5.0
 
-Answer = Callable[["Request", asyncio.StreamWriter], Awaitable[None]]
+Handler = Callable[["Request", asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +26,27 @@ class FakeGateway:
     connections: int = 0
 
 
-def answer_of(body: bytes, content_type: str = "application/json", *more: str) -> bytes:
+def response_of(body: bytes, content_type: str = "application/json", *more: str) -> bytes:
     head = ["HTTP/1.1 200 OK", f"Content-Type: {content_type}", f"Content-Length: {len(body)}", *more]
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-async def answer_ok(request: Request, writer: asyncio.StreamWriter) -> None:
-    writer.write(answer_of(b"{}"))
+async def respond_ok(request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(response_of(b"{}"))
 
 
 async def hang_up(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Took the request, then died."""
+    """Accepts the request, then closes the connection."""
     writer.close()
 
 
 async def say_nothing(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Until nginx gives up."""
+    """Waits until nginx gives up."""
 
 
 @asynccontextmanager
-async def fake_gateway(answer: Answer = answer_ok, port: int = 0) -> AsyncIterator[FakeGateway]:
-    """Listens on a free port of loopback; every request is noted before it is answered."""
+async def fake_gateway(handle: Handler = respond_ok, port: int = 0) -> AsyncIterator[FakeGateway]:
+    """Listens on a free port of loopback, and records each request before it responds."""
     gateway = FakeGateway()
     writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -58,10 +58,10 @@ async def fake_gateway(answer: Answer = answer_ok, port: int = 0) -> AsyncIterat
         try:
             while (request := await _read(reader)) is not None:
                 gateway.requests.append(request)
-                await answer(request, writer)
+                await handle(request, writer)
                 await writer.drain()
         except ConnectionError:
-            pass  # nginx has gone, as some of the tests want it to
+            pass  # nginx has closed the connection, which some tests intend
         finally:
             writer.close()
             del writers[task]

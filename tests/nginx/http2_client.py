@@ -16,7 +16,7 @@ SECONDS: Final = 20.0
 
 
 @dataclass
-class HTTP2Answer:
+class HTTP2Response:
     """`reset_code` is that of a reset stream: 0 means that the rest of the request is not needed."""
 
     headers: dict[str, str] = field(default_factory=dict)
@@ -40,29 +40,31 @@ class HTTP2Client:
 
     async def request(
         self, method: str, path: str, size: int = 0, headers: Mapping[str, str] | None = None
-    ) -> HTTP2Answer:
-        """Sends a body of that many bytes as fast as the windows allow, and reads meanwhile."""
+    ) -> HTTP2Response:
+        """Sends a body of that many bytes as fast as the windows allow, and reads at the same time."""
         stream = self._connection.get_next_available_stream_id()
         head = {":method": method, ":scheme": "https", ":authority": "localhost", ":path": path}
         if size:
             head["content-length"] = str(size)
         self._connection.send_headers(stream, list((head | dict(headers or {})).items()), end_stream=not size)
-        answer = HTTP2Answer()
+        response = HTTP2Response()
         async with asyncio.timeout(SECONDS):
-            while not ((answer.is_whole and answer.sent_bytes == size) or answer.reset_code is not None):
-                self._send_what_fits(stream, size, answer)
+            while not (
+                (response.is_whole and response.sent_bytes == size) or response.reset_code is not None
+            ):
+                self._send_what_fits(stream, size, response)
                 for event in await self._exchange():
-                    _note(event, answer)
-        return answer
+                    _note(event, response)
+        return response
 
-    def _send_what_fits(self, stream: int, size: int, answer: HTTP2Answer) -> None:
-        while answer.sent_bytes < size:
+    def _send_what_fits(self, stream: int, size: int, response: HTTP2Response) -> None:
+        while response.sent_bytes < size:
             window = self._connection.local_flow_control_window(stream)
-            piece = min(window, self._connection.max_outbound_frame_size, size - answer.sent_bytes)
+            piece = min(window, self._connection.max_outbound_frame_size, size - response.sent_bytes)
             if piece == 0:
                 return
-            answer.sent_bytes += piece
-            self._connection.send_data(stream, bytes(piece), end_stream=answer.sent_bytes == size)
+            response.sent_bytes += piece
+            self._connection.send_data(stream, bytes(piece), end_stream=response.sent_bytes == size)
 
     async def _exchange(self) -> list[Event]:
         self._writer.write(self._connection.data_to_send())
@@ -76,16 +78,16 @@ class HTTP2Client:
         return events
 
 
-def _note(event: Event, answer: HTTP2Answer) -> None:
+def _note(event: Event, response: HTTP2Response) -> None:
     match event:
         case ResponseReceived(headers=headers):
-            answer.headers = {str(name): str(value) for name, value in headers}
+            response.headers = {str(name): str(value) for name, value in headers}
         case DataReceived(data=data):
-            answer.body += data
+            response.body += data
         case StreamEnded():
-            answer.is_whole = True
+            response.is_whole = True
         case StreamReset(error_code=code):
-            answer.reset_code = int(code)
+            response.reset_code = int(code)
         case ConnectionTerminated():
             raise AssertionError("nginx ended the connection")
 

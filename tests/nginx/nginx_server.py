@@ -28,11 +28,11 @@ UNLIMITED: Final = {
 
 
 class RenderFailed(Exception):
-    """The message is what `nginx/render` said."""
+    """The message is the output of `nginx/render`."""
 
 
 def render(directory: Path, **variables: str) -> Path:
-    """Runs `nginx/render` with nothing of the developer's own in the environment. Returns nginx.conf."""
+    """Runs `nginx/render` without the developer's environment. Returns nginx.conf."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NGINX_")}
     variables = {"NGINX_RUN_DIR": str(directory / "run")} | variables
     done = subprocess.run(
@@ -49,7 +49,7 @@ def render(directory: Path, **variables: str) -> Path:
 
 
 class NginxServer:
-    """Made and stopped by the fixture. Limits are out of the way unless a test sets them."""
+    """Made and stopped by the fixture. Limits are high unless a test sets them."""
 
     def __init__(
         self, directory: Path, certificate: Path, gateways: Iterable[int], variables: dict[str, str]
@@ -97,7 +97,7 @@ class NginxServer:
         return True
 
     def reload(self, **variables: str) -> None:
-        """Renders anew and asks the master for new workers, as `systemctl reload` does."""
+        """Renders again and makes the master start new workers, as `systemctl reload` does."""
         self._variables |= variables
         render(self.directory, **self._variables)
         assert self._process is not None
@@ -122,12 +122,12 @@ class NginxServer:
         return ssl.create_default_context(cafile=self.certificate)
 
     def client(self, address: str = LOOPBACK) -> httpx.AsyncClient:
-        """One whose own address is of the test's choice: all of 127.0.0.0/8 is this machine's."""
+        """A client with the address that the test chooses: all of 127.0.0.0/8 is this machine."""
         transport = httpx.AsyncHTTPTransport(verify=self.tls(), local_address=address)
         return httpx.AsyncClient(base_url=self.url, transport=transport, timeout=30)
 
-    async def curl(self, path: str, *arguments: str, url: str | None = None) -> "CurlAnswer":
-        """One request over HTTP/2, unless the arguments say otherwise."""
+    async def curl(self, path: str, *arguments: str, url: str | None = None) -> "CurlResponse":
+        """One request, over HTTP/2 unless the arguments name another version."""
         command = [
             "curl",
             "--silent",
@@ -138,17 +138,17 @@ class NginxServer:
             "-",
         ]
         command += ["--http2", "--max-time", "30", *arguments, f"{url or self.url}{path}"]
-        return CurlAnswer(*await run(*command))
+        return CurlResponse(*await run(*command))
 
     async def logged(self, requests: int) -> list[dict[str, Any]]:
-        """The access log, once it has so many lines. A line is written after its answer was sent."""
+        """The access log, once it has so many lines. A line is written after its response was sent."""
         path = self.directory / "access.log"
         await until(lambda: path.exists() and path.read_bytes().count(b"\n") >= requests, LOG_SECONDS)
         return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-class CurlAnswer:
-    """What curl printed: the last answer's head, parsed, and its body."""
+class CurlResponse:
+    """What curl printed: the head of the last response, parsed, and its body."""
 
     def __init__(self, code: int, out: bytes, err: str) -> None:
         assert code == 0, err
@@ -166,7 +166,7 @@ class CurlAnswer:
 
 
 async def run(*command: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
-    """Exit code, output and errors of a program, while the test's gateway goes on."""
+    """Exit code, output and errors of a program; the test's gateway runs at the same time."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,

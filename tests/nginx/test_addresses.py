@@ -1,4 +1,4 @@
-"""Who the client is, whom the gateway believes about it, and who reaches the operators' pages."""
+"""The address of the client, which proxies the gateway trusts with it, and the operators' pages."""
 
 import pytest
 
@@ -21,7 +21,7 @@ LIES = {
 }
 
 
-async def test_gateway_is_told_the_address_of_the_connection_whatever_the_client_says(
+async def test_gateway_gets_the_address_of_the_connection_whatever_the_client_sends(
     start_nginx: StartNginx,
 ) -> None:
     async with fake_gateway() as gateway, start_nginx(gateway.port).client(PHONE) as client:
@@ -31,7 +31,7 @@ async def test_gateway_is_told_the_address_of_the_connection_whatever_the_client
     assert headers["host"] == "localhost"
 
 
-async def test_proxy_in_front_is_believed_only_where_the_operator_says_so(start_nginx: StartNginx) -> None:
+async def test_proxy_in_front_is_trusted_only_if_the_operator_configures_it(start_nginx: StartNginx) -> None:
     async with fake_gateway() as gateway:
         nginx = start_nginx(gateway.port, NGINX_TRUSTED_PROXIES=f"{BALANCER}, 10.0.0.0/8")
         for address in (BALANCER, PHONE):
@@ -42,7 +42,7 @@ async def test_proxy_in_front_is_believed_only_where_the_operator_says_so(start_
     assert told == ["203.0.113.5", PHONE], "the last address that no believed proxy has"
 
 
-async def test_brake_on_failed_sign_ins_counts_the_phone_and_not_nginx(
+async def test_rate_limit_of_failed_sign_ins_counts_the_phone_and_not_nginx(
     start_gateway: StartGateway, start_nginx: StartNginx
 ) -> None:
     gateway = await start_gateway(limits={"auth_attempts_per_minute": 3})
@@ -53,8 +53,8 @@ async def test_brake_on_failed_sign_ins_counts_the_phone_and_not_nginx(
         assert (await other.get("/v1/models", headers=NEVER_VALID)).status_code == 401
 
 
-async def test_gateway_believes_nobody_but_its_proxy(start_gateway: StartGateway) -> None:
-    """Straight to it, past nginx: what an address may claim depends on whether it is the proxy's."""
+async def test_gateway_trusts_its_proxy_alone(start_gateway: StartGateway) -> None:
+    """Requests that bypass nginx: only the address of the proxy may name another."""
     for proxy, status in (("127.0.0.77", 429), ("127.0.0.1", 401)):
         gateway = await start_gateway(limits={"auth_attempts_per_minute": 1}, forwarded_allow_ips=proxy)
         for address, expected in (("192.0.2.1", 401), ("192.0.2.2", status)):
@@ -62,10 +62,8 @@ async def test_gateway_believes_nobody_but_its_proxy(start_gateway: StartGateway
             assert (await gateway.client.get("/v1/models", headers=headers)).status_code == expected
 
 
-async def test_metrics_are_open_to_nobody_through_nginx(
-    start_gateway: StartGateway, start_nginx: StartNginx
-) -> None:
-    """Whatever address it has: the exemption is for who comes to the gateway itself."""
+async def test_metrics_are_closed_through_nginx(start_gateway: StartGateway, start_nginx: StartNginx) -> None:
+    """For every address: the exemption is for connections to the gateway itself."""
     gateway = await start_gateway(metrics_networks=("127.0.0.0/8",))
     async with start_nginx(gateway.port).client(PHONE) as client:
         assert (await client.get("/metrics")).status_code == 401
@@ -107,13 +105,13 @@ WRITTEN_DIFFERENTLY = [
 NOT_THEIRS = ["/%2561dmin/users", "/Admin/users", "/admin;x/users", "/x/admin/users", "/metricsx"]
 
 
-async def test_no_way_of_writing_a_path_gets_round_it(
+async def test_no_spelling_of_a_path_bypasses_it(
     start_gateway: StartGateway, start_nginx: StartNginx
 ) -> None:
-    """And what nginx lets through is no operators' page for the gateway either."""
+    """A path that nginx lets through is no operators' page for the gateway either."""
     gateway = await start_gateway()
     nginx = start_nginx(gateway.port, NGINX_OPERATOR_NETWORKS="192.0.2.0/24")
     for targets, status in ((WRITTEN_DIFFERENTLY, 403), (NOT_THEIRS, 404)):
         for target in targets:
-            answer = await nginx.curl("", "--http1.1", "--request-target", target)
-            assert answer.status == status, target
+            response = await nginx.curl("", "--http1.1", "--request-target", target)
+            assert response.status == status, target

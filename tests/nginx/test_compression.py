@@ -1,4 +1,4 @@
-"""JSON is compressed once, by nginx; what it may not touch is left alone."""
+"""JSON is compressed once, by nginx; other content passes unchanged."""
 
 import asyncio
 import gzip
@@ -12,7 +12,7 @@ from testbed.servers import MissingServer
 from ..app.gateway import Gateway
 from ..conftest import leave_out
 from .conftest import StartNginx
-from .fake_gateway import Request, answer_of, fake_gateway
+from .fake_gateway import Request, fake_gateway, response_of
 from .nginx_server import NginxServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
@@ -31,11 +31,11 @@ async def chat(nginx: NginxServer, gateway: Gateway, body: object, accepted: str
         "--json",
         json.dumps(body),
     ]
-    answer = await nginx.curl("/chat", *arguments)
-    assert answer.status == 200
-    coding = answer.headers.get("content-encoding")
-    assert coding is None or answer.headers["vary"] == "Accept-Encoding"
-    return coding, answer.body
+    response = await nginx.curl("/chat", *arguments)
+    assert response.status == 200
+    coding = response.headers.get("content-encoding")
+    assert coding is None or response.headers["vary"] == "Accept-Encoding"
+    return coding, response.body
 
 
 async def test_json_over_a_kibibyte_is_compressed(nginx: NginxServer, gateway: Gateway) -> None:
@@ -44,7 +44,7 @@ async def test_json_over_a_kibibyte_is_compressed(nginx: NginxServer, gateway: G
     assert json.loads(gzip.decompress(body))["content"].startswith("chat user: word")
 
 
-async def test_brotli_is_preferred_where_the_module_is(nginx: NginxServer, gateway: Gateway) -> None:
+async def test_brotli_is_preferred_if_its_module_is_installed(nginx: NginxServer, gateway: Gateway) -> None:
     if not nginx.has_brotli:
         leave_out(MissingServer("nginx cannot brotli: apt-get install libnginx-mod-http-brotli-filter"))
     coding, body = await chat(nginx, gateway, LONG, "gzip, br")
@@ -71,10 +71,10 @@ async def test_other_json_is_not(nginx: NginxServer, gateway: Gateway, body: obj
     ],
 )
 async def test_type_decides(start_nginx: StartNginx, content_type: str, coding: str | None) -> None:
-    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer_of(bytes(4096), content_type))
+    async def response(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(response_of(bytes(4096), content_type))
 
-    async with fake_gateway(answer) as gateway:
+    async with fake_gateway(response) as gateway:
         got = await start_nginx(gateway.port).curl("/x", "-H", "Accept-Encoding: gzip")
     assert got.headers.get("content-encoding") == coding
-    assert gateway.requests[0].headers.get("accept-encoding") is None, "the gateway is not asked to compress"
+    assert gateway.requests[0].headers.get("accept-encoding") is None, "the gateway does not compress"

@@ -1,4 +1,4 @@
-"""nginx's own errors: the gateway's two shapes, its words, its ids."""
+"""nginx's own errors, in the gateway's two formats, with its words and ids."""
 
 import asyncio
 import json
@@ -45,8 +45,8 @@ def check_shape(path: str, status: int, headers: dict[str, str], content: bytes)
     return str(error["code"])
 
 
-async def raw_answer(nginx: NginxServer, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Of a client that speaks HTTP badly."""
+async def raw_response(nginx: NginxServer, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """The response to a client that sends malformed HTTP."""
     reader, writer = await asyncio.open_connection("localhost", nginx.https_port, ssl=nginx.tls())
     writer.write(request)
     async with asyncio.timeout(10):
@@ -89,9 +89,9 @@ async def test_bad_requests(
     status: int,
     code: str,
 ) -> None:
-    answer = await raw_answer(bare_nginx, malformed(path, *lines, method=method, version=version))
-    assert answer[0] == status
-    assert check_shape(path, *answer) == code
+    response = await raw_response(bare_nginx, malformed(path, *lines, method=method, version=version))
+    assert response[0] == status
+    assert check_shape(path, *response) == code
 
 
 @pytest.mark.parametrize(
@@ -105,35 +105,37 @@ async def test_bad_requests(
 async def test_requests_whose_first_line_cannot_be_read(
     bare_nginx: NginxServer, request_line: str, status: int, code: str
 ) -> None:
-    answer = await raw_answer(bare_nginx, f"{request_line}\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
-    assert answer[0] == status
-    assert check_shape("/", *answer) == code
+    response = await raw_response(
+        bare_nginx, f"{request_line}\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
+    )
+    assert response[0] == status
+    assert check_shape("/", *response) == code
 
 
 @pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-async def test_502_when_no_gateway_is_there(start_nginx: StartNginx, path: str, version: str) -> None:
+async def test_502_when_no_gateway_listens(start_nginx: StartNginx, path: str, version: str) -> None:
     async with fake_gateway() as gateway:
         port = gateway.port
-    answer = await start_nginx(port).curl(path, version, "--json", "{}")
-    assert answer.status == 502
-    assert check_shape(path, answer.status, answer.headers, answer.body) == "gateway_unreachable"
-    assert answer.headers["retry-after"] == "5"
+    response = await start_nginx(port).curl(path, version, "--json", "{}")
+    assert response.status == 502
+    assert check_shape(path, response.status, response.headers, response.body) == "gateway_unreachable"
+    assert response.headers["retry-after"] == "5"
 
 
 @pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
-async def test_504_when_a_gateway_says_nothing(start_nginx: StartNginx, path: str) -> None:
+async def test_504_when_a_gateway_does_not_respond(start_nginx: StartNginx, path: str) -> None:
     async with fake_gateway(say_nothing) as gateway:
         nginx = start_nginx(gateway.port, NGINX_READ_SECONDS="1")
-        answer = await nginx.curl(path, "--json", "{}")
-    assert answer.status == 504
-    assert check_shape(path, answer.status, answer.headers, answer.body) == "gateway_timeout"
+        response = await nginx.curl(path, "--json", "{}")
+    assert response.status == 504
+    assert check_shape(path, response.status, response.headers, response.body) == "gateway_timeout"
 
 
-async def test_502_when_the_gateway_dies_over_a_request(start_nginx: StartNginx) -> None:
+async def test_502_when_the_gateway_dies_during_a_request(start_nginx: StartNginx) -> None:
     async with fake_gateway(hang_up) as gateway:
-        answer = await start_nginx(gateway.port).curl("/chat", "--json", "{}")
-    assert check_shape("/chat", answer.status, answer.headers, answer.body) == "gateway_unreachable"
+        response = await start_nginx(gateway.port).curl("/chat", "--json", "{}")
+    assert check_shape("/chat", response.status, response.headers, response.body) == "gateway_unreachable"
 
 
 @pytest.mark.parametrize(
@@ -144,26 +146,26 @@ async def test_what_both_refuse_is_refused_in_the_same_words(
     bare_nginx: NginxServer, path: str, error: errors.GatewayError
 ) -> None:
     lines = ("Host: a", f"Content-Length: {TOO_LARGE}", "X-Request-ID: mine")
-    _, _, content = await raw_answer(bare_nginx, malformed(path, *lines, method="POST"))
+    _, _, content = await raw_response(bare_nginx, malformed(path, *lines, method="POST"))
     own = openai_error_of(error) if path.startswith("/v1/") else problem_of(error, "mine")
     titles = {"title": ""}  # Python's name of 413 depends on its version
     assert json.loads(content) | titles == own | titles
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/v1/nothing"])
-async def test_errors_of_the_gateway_pass_untouched(nginx: NginxServer, path: str) -> None:
-    answer = await nginx.curl(path)
-    body = answer.json()
-    assert answer.status == 404
+async def test_errors_of_the_gateway_pass_unchanged(nginx: NginxServer, path: str) -> None:
+    response = await nginx.curl(path)
+    body = response.json()
+    assert response.status == 404
     assert (body["error"] if path.startswith("/v1") else body)["code"] == "not_found"
-    assert (answer.headers["content-type"] == "application/json") == path.startswith("/v1")
+    assert (response.headers["content-type"] == "application/json") == path.startswith("/v1")
 
 
 @pytest.mark.parametrize("path", ["/.error/problem", "/.error/openai"])
-async def test_pages_of_errors_cannot_be_asked_for(bare_nginx: NginxServer, path: str) -> None:
-    answer = await bare_nginx.curl(path)
-    assert answer.status == 404
-    assert check_shape(path, answer.status, answer.headers, answer.body) == "not_found"
+async def test_error_pages_cannot_be_requested(bare_nginx: NginxServer, path: str) -> None:
+    response = await bare_nginx.curl(path)
+    assert response.status == 404
+    assert check_shape(path, response.status, response.headers, response.body) == "not_found"
 
 
 def test_document_names_every_code() -> None:
@@ -177,7 +179,7 @@ def test_document_names_every_code() -> None:
     assert len(documented) == len(codes)
 
 
-async def test_openais_sdk_understands_them(start_nginx: StartNginx) -> None:
+async def test_openais_sdk_parses_them(start_nginx: StartNginx) -> None:
     async with fake_gateway(hang_up) as gateway:
         nginx = start_nginx(gateway.port)
         http_client = nginx.client()

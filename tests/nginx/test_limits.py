@@ -1,4 +1,4 @@
-"""Caps per address, on bodies and on heads, as h2load, curl and apps meet them."""
+"""Limits per address, of bodies and of heads, with h2load, curl and apps as clients."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from app.settings import Settings
 
 from ..app.gateway import Gateway
 from .conftest import StartNginx
-from .fake_gateway import Request, answer_of, fake_gateway
+from .fake_gateway import Request, fake_gateway, response_of
 from .nginx_server import NginxServer, run, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
@@ -23,7 +23,7 @@ ELSEWHERE = "127.0.0.2"
 
 
 async def h2load(nginx: NginxServer, path: str, *arguments: str) -> dict[str, int]:
-    """How many requests were answered with each class of status, and how many failed."""
+    """How many responses had each class of status, and how many requests failed."""
     _, out, _ = await run("h2load", *arguments, f"{nginx.url}{path}")
     said = out.decode()
     found = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", said)
@@ -35,14 +35,14 @@ async def h2load(nginx: NginxServer, path: str, *arguments: str) -> dict[str, in
 
 
 def largest_bodies() -> dict[str, int]:
-    """What the gateway's own routes take, by path."""
+    """The largest body of each of the gateway's own routes, by path."""
     settings = Settings(_env_file=None)
     routes = [route for route in create_app(settings).routes if isinstance(route, GuardedRoute)]
     caps = {True: settings.media.max_media_bytes, False: settings.media.max_json_bytes}
     return {route.path: caps[route.access.takes_media] for route in routes if "POST" in (route.methods or ())}
 
 
-async def test_bodies_are_capped_as_the_gateways_routes_cap_them(start_nginx: StartNginx) -> None:
+async def test_bodies_are_limited_as_by_the_routes_of_the_gateway(start_nginx: StartNginx) -> None:
     async def announce(path: str, size: int) -> asyncio.StreamReader:
         reader, writer = await asyncio.open_connection("localhost", nginx.https_port, ssl=nginx.tls())
         writers.append(writer)
@@ -86,12 +86,12 @@ async def test_requests_over_the_rate_get_429(start_nginx: StartNginx) -> None:
 async def test_more_running_requests_than_allowed_get_429(start_nginx: StartNginx) -> None:
     is_over = asyncio.Event()
 
-    async def answer_late(request: Request, writer: asyncio.StreamWriter) -> None:
+    async def respond_late(request: Request, writer: asyncio.StreamWriter) -> None:
         if request.target == "/slow":
             await is_over.wait()
-        writer.write(answer_of(b"{}"))
+        writer.write(response_of(b"{}"))
 
-    async with fake_gateway(answer_late) as gateway, asyncio.timeout(20):
+    async with fake_gateway(respond_late) as gateway, asyncio.timeout(20):
         nginx = start_nginx(gateway.port, NGINX_CONCURRENT_REQUESTS="3")
         async with nginx.client() as client, nginx.client(ELSEWHERE) as other, asyncio.TaskGroup() as group:
             running = [group.create_task(client.get("/slow")) for _ in range(3)]
@@ -122,17 +122,17 @@ async def test_ipv6_network_of_one_customer_counts_as_one(
         nginx = start_nginx(gateway.port, NGINX_TRUSTED_PROXIES="127.0.0.1", **slow)
         async with nginx.client() as client:
             requests = [client.get("/x", headers={"X-Forwarded-For": address}) for address in addresses]
-            statuses = [answer.status_code for answer in await asyncio.gather(*requests)]
+            statuses = [response.status_code for response in await asyncio.gather(*requests)]
     assert statuses.count(200) == allowed, statuses
 
 
-async def test_user_of_the_gateway_hits_its_limit_through_nginx(nginx: NginxServer, gateway: Gateway) -> None:
+async def test_user_reaches_its_own_limit_through_nginx(nginx: NginxServer, gateway: Gateway) -> None:
     await gateway.add_user("bob", requests_per_minute=1)
     headers = await gateway.headers("bob")
-    answers: list[Any] = []
+    responses: list[Any] = []
     for _ in range(2):
         token = ["-H", f"Authorization: {headers['Authorization']}"]
-        answers.append(await nginx.curl("/chat", *token, "--json", json.dumps({"prompt": "hi"})))
-    assert [answer.status for answer in answers] == [200, 429]
-    assert answers[1].headers["ratelimit"].startswith('"requests";r=0;t=')
-    assert int(answers[1].headers["retry-after"]) > 1
+        responses.append(await nginx.curl("/chat", *token, "--json", json.dumps({"prompt": "hi"})))
+    assert [response.status for response in responses] == [200, 429]
+    assert responses[1].headers["ratelimit"].startswith('"requests";r=0;t=')
+    assert int(responses[1].headers["retry-after"]) > 1

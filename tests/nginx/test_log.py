@@ -1,4 +1,4 @@
-"""The access log: whole, strict JSON, and nothing in it that a token could stand in."""
+"""The access log: complete, strict JSON, and without anything that may contain a token."""
 
 import asyncio
 
@@ -15,11 +15,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 SECRET = "never-in-a-log"
 
 
-async def test_line_says_who_what_and_how_long(nginx: NginxServer, gateway: Gateway) -> None:
+async def test_line_has_client_request_and_duration(nginx: NginxServer, gateway: Gateway) -> None:
     token = (await gateway.headers())["Authorization"]
-    answer = await nginx.curl("/chat", "-H", f"Authorization: {token}", "--json", '{"prompt": "hi"}')
+    response = await nginx.curl("/chat", "-H", f"Authorization: {token}", "--json", '{"prompt": "hi"}')
     (line,) = await nginx.logged(1)
-    assert line["request_id"] == answer.headers["x-request-id"]
+    assert line["request_id"] == response.headers["x-request-id"]
     expected = {
         "client": "127.0.0.1",
         "method": "POST",
@@ -33,13 +33,13 @@ async def test_line_says_who_what_and_how_long(nginx: NginxServer, gateway: Gate
     }
     assert line.items() >= expected.items()
     assert 0 < float(line["gateway_head_seconds"]) <= line["seconds"] + 0.001 < 30
-    assert line["bytes_sent"] > len(answer.body)
+    assert line["bytes_sent"] > len(response.body)
 
 
-async def test_no_secret_is_written_whatever_becomes_of_the_request(
+async def test_no_secret_is_written_whatever_happens_to_the_request(
     start_nginx: StartNginx, gateway: Gateway
 ) -> None:
-    """Answered, refused by nginx, refused by the gateway, and failed: with secrets wherever they fit."""
+    """Served, refused by nginx, refused by the gateway, and failed, with secrets in every part of it."""
     secrets = ["-H", f"Authorization: Bearer {SECRET}", "-H", f"Cookie: {SECRET}", "-H", f"Referer: {SECRET}"]
     secrets += ["-A", SECRET, "-H", f"X-Request-ID: {SECRET} {SECRET}", "-H", f"traceparent: {SECRET}"]
     working, broken = start_nginx(gateway.port), start_nginx(free_port())
@@ -62,7 +62,7 @@ NOT_QUITE_HTTP = [
 ]
 
 
-async def test_whatever_is_sent_the_line_is_json(start_nginx: StartNginx) -> None:
+async def test_line_is_json_whatever_is_sent(start_nginx: StartNginx) -> None:
     nginx = start_nginx(free_port())
     for request in NOT_QUITE_HTTP:
         reader, writer = await asyncio.open_connection("localhost", nginx.https_port, ssl=nginx.tls())

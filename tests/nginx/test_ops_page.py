@@ -1,4 +1,4 @@
-"""The page at /ops in a real browser, through nginx as it is shipped: https, its limits, its log."""
+"""The page at /ops in a real browser, through nginx with its default settings: HTTPS, limits, log."""
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -46,5 +46,5 @@ async def test_an_operator_stays_with_one_of_several_gateways(
     async with nginx.client() as client:
         for path in ("/ops", "/ops/data", "/ops/session") * 2:
             await client.get(path)
-    asked = {entry["gateway"] for entry in await nginx.logged(6)}
-    assert len(asked) == 1
+    gateways = {entry["gateway"] for entry in await nginx.logged(6)}
+    assert len(gateways) == 1

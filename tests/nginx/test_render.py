@@ -1,4 +1,4 @@
-"""What `nginx/render` writes, refuses and promises; and that gixy finds nothing in it."""
+"""What `nginx/render` writes and refuses; gixy finds nothing in it."""
 
 import json
 import os
@@ -22,7 +22,7 @@ NEWER = "nginx version: nginx/1.27.3\nconfigure arguments: --modules-path={modul
 
 @pytest.fixture
 def newer_nginx(tmp_path: Path) -> Path:
-    """A program that says it is a newer nginx, with HTTP/3 and without brotli."""
+    """A program that claims to be a newer nginx, with HTTP/3 and without brotli."""
     program = tmp_path / "newer-nginx"
     said = NEWER.format(modules=tmp_path) + " --with-http_v3_module"
     program.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
@@ -73,7 +73,7 @@ def test_gixy_finds_nothing(tmp_path: Path, name: str) -> None:
     assert gixy(render(tmp_path, NGINX_SERVER_NAME=name)) == []
 
 
-def test_gixy_looks_into_every_file_that_is_included(tmp_path: Path) -> None:
+def test_gixy_reads_every_included_file(tmp_path: Path) -> None:
     config = render(tmp_path)
     flawed = config.parent / "server" / "locations.conf"
     flawed.write_text(flawed.read_text() + "location /flaw { return 302 https://$http_host/$uri; }\n")
@@ -81,14 +81,14 @@ def test_gixy_looks_into_every_file_that_is_included(tmp_path: Path) -> None:
     assert str(found["file"]).endswith("server/locations.conf")
 
 
-def test_nothing_is_left_to_fill_in(tmp_path: Path) -> None:
+def test_no_variable_is_left_unset(tmp_path: Path) -> None:
     files = written(render(tmp_path))
     assert len(files) > 12
     assert not [name for name, text in files.items() if "${" in text]
     assert "$remote_addr" in files["http/proxy.conf"], "nginx's own variables stay"
 
 
-def test_newer_nginx_gets_its_own_way_of_http2_and_http3(tmp_path: Path, newer_nginx: Path) -> None:
+def test_newer_nginx_gets_its_own_directives_for_http2_and_http3(tmp_path: Path, newer_nginx: Path) -> None:
     files = written(render(tmp_path, NGINX_PROGRAM=str(newer_nginx), NGINX_ADDRESSES="0.0.0.0"))
     assert "listen 0.0.0.0:443 ssl;\n" in files["servers.conf"]
     assert "http2 on;" in files["servers.conf"]
@@ -96,7 +96,7 @@ def test_newer_nginx_gets_its_own_way_of_http2_and_http3(tmp_path: Path, newer_n
     assert """add_header Alt-Svc 'h3=":443"; ma=86400' always;""" in files["server/headers.conf"]
 
 
-def test_strangers_meet_the_same_closed_door_over_http3(tmp_path: Path, newer_nginx: Path) -> None:
+def test_other_names_are_refused_over_http3_too(tmp_path: Path, newer_nginx: Path) -> None:
     settings = {"NGINX_PROGRAM": str(newer_nginx), "NGINX_ADDRESSES": "0.0.0.0"}
     files = written(render(tmp_path, NGINX_SERVER_NAME="api.example.com", **settings))
     strangers, ours = files["servers.conf"].split("ssl_reject_handshake on;")
@@ -115,7 +115,7 @@ def test_older_nginx_gets_neither(tmp_path: Path, newer_nginx: Path) -> None:
     assert "Alt-Svc" not in files["server/headers.conf"]
 
 
-def test_brotli_is_there_where_its_module_is(tmp_path: Path, newer_nginx: Path) -> None:
+def test_brotli_is_on_if_its_module_is_installed(tmp_path: Path, newer_nginx: Path) -> None:
     files = written(render(tmp_path, NGINX_PROGRAM=str(newer_nginx)))
     assert "http/brotli.conf" not in files
     module = tmp_path / "ngx_http_brotli_filter_module.so"
@@ -156,7 +156,7 @@ def test_lists_become_lines(tmp_path: Path) -> None:
     assert "resolver 192.0.2.53 [2001:db8::53];" in files["server/certificate.conf"]
 
 
-def test_no_network_of_operators_means_nobody(tmp_path: Path) -> None:
+def test_without_networks_of_operators_everybody_is_refused(tmp_path: Path) -> None:
     files = written(render(tmp_path, NGINX_OPERATOR_NETWORKS=" "))
     assert files["server/operators.conf"].split() == ["deny", "all;"]
 
@@ -178,7 +178,7 @@ def test_no_network_of_operators_means_nobody(tmp_path: Path) -> None:
         ("NGINX_PROGRAM", "no-such-nginx"),
     ],
 )
-def test_value_that_is_more_than_a_value_is_refused_by_name(tmp_path: Path, name: str, value: str) -> None:
+def test_value_with_configuration_in_it_is_refused_by_name(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(RenderFailed) as failed:
         render(tmp_path, **{name: value})
     said = str(failed.value)

@@ -1,4 +1,4 @@
-"""Three hundred slow clients: others are served, and no slow one is waited for longer than is said."""
+"""Three hundred slow clients: others are served, and no slow one is served for longer than the time-outs."""
 
 import asyncio
 import time
@@ -25,11 +25,11 @@ AS_SHIPPED = {
 
 
 class SlowClient:
-    """Sends the beginning at once, then `piece` each second, until nginx has had enough."""
+    """Sends the beginning at once, then `piece` each second, until nginx closes the connection."""
 
     def __init__(self, beginning: bytes, piece: bytes) -> None:
         self._beginning, self._piece = beginning, piece
-        self.answer = b""
+        self.response = b""
         self.waited_seconds = 0.0  # since its handshake
         self.known_seconds = 0.0  # since before it, when nginx's own clock cannot have started
 
@@ -53,9 +53,9 @@ class SlowClient:
                     continue
                 if not piece:
                     break
-                self.answer += piece
+                self.response += piece
         except ConnectionError:
-            pass  # closed in the face of the next piece
+            pass  # nginx closed the connection before the next piece
         self.waited_seconds = time.monotonic() - self._connected_at
         self.known_seconds = time.monotonic() - self._began_at
 
@@ -64,8 +64,8 @@ async def check_that_a_user_is_served(nginx: NginxServer, gateway: Gateway) -> N
     headers = await gateway.headers()
     async with nginx.client(USER) as client:
         for _ in range(20):
-            answer = await client.post("/chat", headers=headers, json={"prompt": "hi"})
-            assert answer.status_code == 200
+            response = await client.post("/chat", headers=headers, json={"prompt": "hi"})
+            assert response.status_code == 200
 
 
 async def attack(nginx: NginxServer, gateway: Gateway, beginning: bytes, piece: bytes) -> list[SlowClient]:
@@ -79,15 +79,15 @@ async def attack(nginx: NginxServer, gateway: Gateway, beginning: bytes, piece: 
     return slow
 
 
-async def test_slow_heads_are_cut_off_and_hold_up_nobody(gateway: Gateway, start_nginx: StartNginx) -> None:
+async def test_slow_heads_are_refused_and_delay_nobody(gateway: Gateway, start_nginx: StartNginx) -> None:
     nginx = start_nginx(gateway.port, **AS_SHIPPED)
     slow = await attack(nginx, gateway, b"POST /chat HTTP/1.1\r\nHost: localhost\r\nX: ", b"x")
-    assert all(client.answer == b"" for client in slow)
+    assert all(client.response == b"" for client in slow)
     assert all(client.known_seconds > HEAD_SECONDS - 1 for client in slow)
     assert all(client.waited_seconds < HEAD_SECONDS + 10 for client in slow)
 
 
-async def test_slow_bodies_are_refused_and_hold_up_nobody(
+async def test_slow_bodies_are_refused_and_delay_nobody(
     start_gateway: StartGateway, start_nginx: StartNginx
 ) -> None:
     """Of a user who may run two requests at a time; strangers are refused before their bodies begin."""
@@ -100,7 +100,7 @@ async def test_slow_bodies_are_refused_and_hold_up_nobody(
     content_type = "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     part = '--x\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
     slow = await attack(nginx, gateway, f"{head}{content_type}{part}".encode(), b"x")
-    statuses = [client.answer.split(b" ")[1] for client in slow]
+    statuses = [client.response.split(b" ")[1] for client in slow]
     assert statuses.count(b"408") == 2, "held for the whole of the request's time, and no longer"
     assert statuses.count(b"429") == SLOW_CLIENTS - 2
     await gateway.until_idle()

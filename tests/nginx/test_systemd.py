@@ -22,7 +22,7 @@ def values(key: str) -> list[str]:
 
 
 @pytest.mark.skipif(not DEBIANS.exists(), reason="needs the nginx.service of Debian's package")
-def test_systemd_understands_it(tmp_path: Path) -> None:
+def test_systemd_accepts_it(tmp_path: Path) -> None:
     unit = tmp_path / "nginx.service"
     shutil.copy(DEBIANS, unit)
     drop_ins = tmp_path / "nginx.service.d"
@@ -36,7 +36,7 @@ def test_systemd_understands_it(tmp_path: Path) -> None:
     assert "NoSuchKey" in done.stderr, "the drop-in was read"
 
 
-def test_it_names_the_files_of_render_and_stops_after_the_last_answer() -> None:
+def test_it_names_the_files_of_render_and_stops_after_the_last_response() -> None:
     defaults = dict(re.findall(r'"\$\{(NGINX_\w+):=(.*)\}"', (NGINX_DIRECTORY / "render").read_text()))
     nginx_conf = (NGINX_DIRECTORY / "templates" / "nginx.conf").read_text()
     assert values("PIDFile") == [f"{defaults['NGINX_RUN_DIR']}/nginx.pid"]

@@ -1,4 +1,4 @@
-"""TLS as openssl and curl see it; and what plain HTTP is still good for."""
+"""TLS as openssl and curl see it, and what plain HTTP still serves."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
 
 async def handshake(nginx: NginxServer, *arguments: str) -> str:
-    """What `openssl s_client` says; empty when there was no handshake."""
+    """The output of `openssl s_client`; empty if there was no handshake."""
     where = f"localhost:{nginx.https_port}"
     command = ["openssl", "s_client", "-connect", where, "-CAfile", str(nginx.certificate), *arguments]
     code, out, _ = await run(*command, stdin=b"Q\n")
@@ -28,7 +28,7 @@ async def handshake(nginx: NginxServer, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["_", "localhost"])
-async def test_tls_1_2_and_1_3_are_spoken_and_nothing_older(start_nginx: StartNginx, name: str) -> None:
+async def test_tls_1_2_and_1_3_are_supported_and_nothing_older(start_nginx: StartNginx, name: str) -> None:
     nginx = start_nginx(free_port(), NGINX_SERVER_NAME=name)
     for version in ("1_2", "1_3"):
         verified = ["-servername", "localhost", "-verify_hostname", "localhost", "-verify_return_error"]
@@ -61,13 +61,13 @@ async def test_alpn_prefers_http2(bare_nginx: NginxServer, offered: str, agreed:
     assert f"ALPN protocol: {agreed}" in await handshake(bare_nginx, "-alpn", offered)
 
 
-async def test_every_answer_tells_browsers_to_stay_with_https(nginx: NginxServer) -> None:
+async def test_every_response_tells_browsers_to_use_https(nginx: NginxServer) -> None:
     for path in ("/healthz", "/nothing"):
-        answer = await nginx.curl(path)
-        assert answer.version == "HTTP/2"
-        assert answer.headers["strict-transport-security"] == "max-age=31536000"
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["server"] == "nginx", "no version"
+        response = await nginx.curl(path)
+        assert response.version == "HTTP/2"
+        assert response.headers["strict-transport-security"] == "max-age=31536000"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["server"] == "nginx", "no version"
 
 
 async def test_printed_pin_is_that_of_the_key_served(bare_nginx: NginxServer) -> None:
@@ -83,7 +83,7 @@ async def test_printed_pin_is_that_of_the_key_served(bare_nginx: NginxServer) ->
     assert pinned.status == 502, "curl, which is told the pin, goes on to the request"
 
 
-async def test_stranger_who_asks_for_another_name_is_not_shown_the_certificate(
+async def test_client_that_connects_with_another_name_does_not_get_the_certificate(
     start_nginx: StartNginx,
 ) -> None:
     nginx = start_nginx(free_port(), NGINX_SERVER_NAME="localhost,second.test")
@@ -92,8 +92,8 @@ async def test_stranger_who_asks_for_another_name_is_not_shown_the_certificate(
     for arguments in (["-servername", "other.test"], ["-noservername"]):
         assert await handshake(nginx, *arguments) == ""
     for url in (nginx.url, f"http://localhost:{nginx.http_port}"):
-        answer = await nginx.curl("/", "-H", "Host: other.test", url=url)
-        assert (answer.status, answer.json()["code"]) == (421, "misdirected_request")
+        response = await nginx.curl("/", "-H", "Host: other.test", url=url)
+        assert (response.status, response.json()["code"]) == (421, "misdirected_request")
 
 
 @pytest.fixture
@@ -108,12 +108,12 @@ def responder(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     stop_process(process, signal.SIGKILL)
 
 
-async def test_ocsp_answer_is_stapled(responder: tuple[Path, Path], start_nginx: StartNginx) -> None:
+async def test_ocsp_response_is_stapled(responder: tuple[Path, Path], start_nginx: StartNginx) -> None:
     chain, authority = responder
     nginx = start_nginx(free_port(), certificate=chain, NGINX_TLS_AUTHORITIES=str(authority))
     said: list[str] = []
     async with asyncio.timeout(20):
-        while not said or "no response sent" in said[-1]:  # nginx asks the responder at the first handshake
+        while not said or "no response sent" in said[-1]:  # nginx calls the responder at the first handshake
             said.append(await handshake(nginx, "-status"))
     assert "OCSP Response Status: successful" in said[-1]
     assert "Cert Status: good" in said[-1]
@@ -122,23 +122,23 @@ async def test_ocsp_answer_is_stapled(responder: tuple[Path, Path], start_nginx:
 async def test_plain_http_is_refused_before_a_token_is_sent_twice(nginx: NginxServer) -> None:
     url = f"http://localhost:{nginx.http_port}"
     for path in ("/chat", "/v1/chat/completions", "/"):
-        answer = await nginx.curl(path, "--json", "{}", url=url)
-        assert answer.status == 403
-        body = answer.json()
+        response = await nginx.curl(path, "--json", "{}", url=url)
+        assert response.status == 403
+        body = response.json()
         assert (body["error"] if path.startswith("/v1") else body)["code"] == "https_required"
-        assert "location" not in answer.headers
+        assert "location" not in response.headers
     lines = await nginx.logged(3)
     assert {line["gateway"] for line in lines} == {""}
 
 
-async def test_plain_http_on_the_port_of_https_is_told_the_same(nginx: NginxServer) -> None:
-    answer = await nginx.curl("/chat", url=f"http://localhost:{nginx.https_port}")
-    assert (answer.status, answer.json()["code"]) == (403, "https_required")
+async def test_plain_http_on_the_port_of_https_gets_the_same_response(nginx: NginxServer) -> None:
+    response = await nginx.curl("/chat", url=f"http://localhost:{nginx.https_port}")
+    assert (response.status, response.json()["code"]) == (403, "https_required")
 
 
-async def test_person_who_types_the_address_of_the_page_gets_there(nginx: NginxServer) -> None:
-    answer = await nginx.curl("/ops", url=f"http://localhost:{nginx.http_port}")
-    assert (answer.status, answer.headers["location"]) == (308, f"{nginx.url}/ops")
+async def test_browser_that_opens_the_page_over_http_is_redirected(nginx: NginxServer) -> None:
+    response = await nginx.curl("/ops", url=f"http://localhost:{nginx.http_port}")
+    assert (response.status, response.headers["location"]) == (308, f"{nginx.url}/ops")
 
 
 async def test_certbots_challenges_are_served(start_nginx: StartNginx) -> None:
@@ -149,11 +149,11 @@ async def test_certbots_challenges_are_served(start_nginx: StartNginx) -> None:
     (challenges / "token").write_text("proof")
     nginx.reload(NGINX_ACME_DIR=str(webroot))
     url = f"http://localhost:{nginx.http_port}"
-    answers: list[int] = []
+    statuses: list[int] = []
     async with asyncio.timeout(10):
-        while 200 not in answers:
-            answer = await nginx.curl("/.well-known/acme-challenge/token", url=url)
-            answers.append(answer.status)
-    assert answer.body == b"proof"
+        while 200 not in statuses:
+            response = await nginx.curl("/.well-known/acme-challenge/token", url=url)
+            statuses.append(response.status)
+    assert response.body == b"proof"
     missing = await nginx.curl("/.well-known/acme-challenge/other", url=url)
     assert (missing.status, missing.json()["code"]) == (404, "not_found")

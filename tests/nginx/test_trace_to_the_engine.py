@@ -1,4 +1,4 @@
-"""One trace from the real nginx over the gateway to the engine's steps, as a collector gets it."""
+"""One trace from the real nginx through the gateway to the engine's steps, as a collector gets it."""
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -24,8 +24,8 @@ async def test_trace_begins_at_nginx_and_ends_in_the_engine(
     gateway = await start_traced()
     nginx = start_nginx(gateway.port)
     async with nginx.client() as client:
-        answer = await client.post("/chat", json={"prompt": "hello"}, headers=await gateway.headers())
-    assert answer.status_code == 200
+        response = await client.post("/chat", json={"prompt": "hello"}, headers=await gateway.headers())
+    assert response.status_code == 200
     await flush(gateway)
     (line,) = await nginx.logged(1)
     assert {span.trace_id.hex() for span in collector.spans} == {line["trace_id"]}
@@ -40,7 +40,7 @@ async def test_trace_begins_at_nginx_and_ends_in_the_engine(
     assert attributes_of(spans["nginx"].attributes)["gateway.proxy.seconds"] >= 0
 
 
-async def test_trace_of_an_app_goes_on_through_nginx(
+async def test_trace_of_an_app_is_continued_through_nginx(
     start_nginx: StartNginx, start_traced: StartTraced, collector: CollectorServer
 ) -> None:
     gateway = await start_traced()
@@ -57,4 +57,4 @@ async def test_trace_of_an_app_goes_on_through_nginx(
     assert proxy.parent_span_id.hex() == span_id
     assert (
         attributes_of(proxy.attributes)["gateway.proxy.seconds"] < 99
-    )  # nginx's own word replaces the client's
+    )  # nginx's own value replaces the client's

@@ -1,4 +1,4 @@
-"""The ids of a request, from the client through nginx to the gateway, its answer and the log."""
+"""The ids of a request, from the client through nginx to the gateway, its response and the log."""
 
 import re
 
@@ -30,13 +30,13 @@ async def seen_by_gateway(start_nginx: StartNginx, *given: dict[str, str]) -> li
     return gateway.requests
 
 
-async def test_clients_trace_goes_on(start_nginx: StartNginx) -> None:
+async def test_trace_of_the_client_is_continued(start_nginx: StartNginx) -> None:
     (request,) = await seen_by_gateway(start_nginx, {"traceparent": TRACEPARENT, "tracestate": "a=b"})
     assert request.headers["traceparent"] == TRACEPARENT
     assert request.headers["tracestate"] == "a=b"
 
 
-async def test_trace_begins_at_nginx_where_the_client_has_none(start_nginx: StartNginx) -> None:
+async def test_trace_begins_at_nginx_if_the_client_has_none(start_nginx: StartNginx) -> None:
     given = [{}, *({"traceparent": value} for value in MALFORMED)]
     trace_ids = set()
     for request in await seen_by_gateway(start_nginx, *given):
@@ -47,18 +47,20 @@ async def test_trace_begins_at_nginx_where_the_client_has_none(start_nginx: Star
     assert len(trace_ids - {TRACE_ID}) == len(given)
 
 
-async def test_request_id_is_the_clients_where_it_is_harmless(nginx: NginxServer) -> None:
+async def test_request_id_is_the_clients_if_it_is_well_formed(nginx: NginxServer) -> None:
     kept = []
     for given in ("trace-1", "a" * 64, "a" * 65, "a b"):
-        answer = await nginx.curl("/healthz", "-H", f"X-Request-ID: {given}")
-        request_id = answer.headers["x-request-id"]
+        response = await nginx.curl("/healthz", "-H", f"X-Request-ID: {given}")
+        request_id = response.headers["x-request-id"]
         assert re.fullmatch("[A-Za-z0-9._-]{1,64}", request_id)
         kept.append(request_id == given)
     assert kept == [True, True, False, False]
 
 
-async def test_answer_log_and_gateway_name_the_same_request(nginx: NginxServer) -> None:
-    answers = [await nginx.curl(path) for path in ("/healthz", "/nothing")]
+async def test_response_log_and_gateway_have_the_same_request_id(nginx: NginxServer) -> None:
+    responses = [await nginx.curl(path) for path in ("/healthz", "/nothing")]
     lines = await nginx.logged(2)
-    assert [line["request_id"] for line in lines] == [answer.headers["x-request-id"] for answer in answers]
+    assert [line["request_id"] for line in lines] == [
+        response.headers["x-request-id"] for response in responses
+    ]
     assert all(line["request_id"] == f"req_{line['trace_id']}" for line in lines)

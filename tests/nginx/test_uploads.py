@@ -1,4 +1,4 @@
-"""Uploads that nobody wants: refused before they are read, and so that the client sees why."""
+"""Uploads that are refused before they are read, so that the client still gets the reason."""
 
 import asyncio
 import json
@@ -35,26 +35,28 @@ def photo(tmp_path: Path) -> str:
         ("/v1/chat/completions", MAX_MEDIA_BYTES + 1, 413, "body_too_large"),
     ],
 )
-async def test_http2_client_sees_the_answer_and_no_error(
+async def test_http2_client_gets_the_response_and_no_error(
     nginx: NginxServer, path: str, size: int, status: int, code: str
 ) -> None:
     async with http2_client(nginx) as client:
-        answer = await client.request("POST", path, size, MULTIPART)
-        assert (answer.status, answer.is_whole, answer.reset_code) == (status, True, 0)
-        body = json.loads(answer.body)
+        response = await client.request("POST", path, size, MULTIPART)
+        assert (response.status, response.is_whole, response.reset_code) == (status, True, 0)
+        body = json.loads(response.body)
         assert (body["error"] if path.startswith("/v1") else body)["code"] == code
-        assert answer.sent_bytes < 8 * MAX_READ_BYTES, "most of it was never sent"
+        assert response.sent_bytes < 8 * MAX_READ_BYTES, "most of it was never sent"
         again = await client.request("GET", "/healthz")
         assert again.status == 200, "the connection is still good"
 
 
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-async def test_curl_sees_why_a_stranger_is_refused(nginx: NginxServer, photo: str, version: str) -> None:
-    answer = await nginx.curl("/vision", version, "--form", f"image={photo}")
-    assert (answer.status, answer.json()["code"]) == (401, "unauthenticated")
+async def test_curl_gets_the_reason_why_a_stranger_is_refused(
+    nginx: NginxServer, photo: str, version: str
+) -> None:
+    response = await nginx.curl("/vision", version, "--form", f"image={photo}")
+    assert (response.status, response.json()["code"]) == (401, "unauthenticated")
 
 
-async def test_client_that_first_sends_everything_reads_the_answer_afterwards(nginx: NginxServer) -> None:
+async def test_client_that_first_sends_everything_reads_the_response_afterwards(nginx: NginxServer) -> None:
     body = bytes(2 * 1_048_576)
     head = f"POST /vision HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     reader, writer = await asyncio.open_connection("localhost", nginx.https_port, ssl=nginx.tls())
@@ -64,17 +66,17 @@ async def test_client_that_first_sends_everything_reads_the_answer_afterwards(ng
     writer.close()
 
 
-async def test_upload_without_a_length_is_refused_where_it_gets_too_large(
+async def test_upload_without_a_length_is_refused_when_it_gets_too_large(
     nginx: NginxServer, gateway: Gateway, photo: str
 ) -> None:
     token = (await gateway.headers())["Authorization"]
     arguments = ["--http1.1", "-H", "Transfer-Encoding: chunked", "-H", f"Authorization: {token}"]
     form = ["--form", f"image={photo}", "--form", f"prompt={photo}"]  # twice the size
-    answer = await nginx.curl("/vision", *arguments, *form)
-    assert (answer.status, answer.json()["code"]) == (413, "body_too_large")
+    response = await nginx.curl("/vision", *arguments, *form)
+    assert (response.status, response.json()["code"]) == (413, "body_too_large")
 
 
-async def test_wanted_upload_goes_through(nginx: NginxServer, gateway: Gateway) -> None:
+async def test_allowed_upload_passes(nginx: NginxServer, gateway: Gateway) -> None:
     picture = Path(__file__).parents[2] / "samples" / "photo.heic"
     token = (await gateway.headers())["Authorization"]
     arguments = [
@@ -85,6 +87,6 @@ async def test_wanted_upload_goes_through(nginx: NginxServer, gateway: Gateway) 
         "--form",
         "prompt=What is it?",
     ]
-    answer = await nginx.curl("/vision", *arguments)
-    assert answer.status == 200
-    assert "What is it?" in answer.json()["content"]
+    response = await nginx.curl("/vision", *arguments)
+    assert response.status == 200
+    assert "What is it?" in response.json()["content"]

@@ -1,4 +1,4 @@
-"""Several gateways: who is asked, who is left out, and what is never asked twice."""
+"""Several gateways: which of them gets a request, and what is never sent twice."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from .conftest import StartNginx
-from .fake_gateway import Answer, FakeGateway, Request, answer_of, answer_ok, fake_gateway, hang_up
+from .fake_gateway import FakeGateway, Handler, Request, fake_gateway, hang_up, respond_ok, response_of
 from .nginx_server import NginxServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
@@ -19,8 +19,8 @@ async def closed_port() -> int:
         return gateway.port
 
 
-async def asked(nginx: NginxServer, path: str, method: str = "GET", times: int = 1) -> list[int]:
-    """Statuses, asked one after the other over one connection."""
+async def statuses_of(nginx: NginxServer, path: str, method: str = "GET", times: int = 1) -> list[int]:
+    """Statuses of requests that follow each other over one connection."""
     async with nginx.client() as client:
         return [(await client.request(method, path)).status_code for _ in range(times)]
 
@@ -28,20 +28,20 @@ async def asked(nginx: NginxServer, path: str, method: str = "GET", times: int =
 async def test_connections_to_gateways_are_kept(start_nginx: StartNginx) -> None:
     async with fake_gateway() as gateway:
         nginx = start_nginx(gateway.port)
-        assert await asked(nginx, "/healthz", times=20) == [200] * 20
+        assert await statuses_of(nginx, "/healthz", times=20) == [200] * 20
         assert gateway.connections == 1
         assert "connection" not in gateway.requests[0].headers
 
 
-async def test_gateway_with_the_fewest_requests_is_asked(start_nginx: StartNginx) -> None:
+async def test_gateway_with_the_fewest_requests_gets_the_next(start_nginx: StartNginx) -> None:
     is_over = asyncio.Event()
 
-    async def answer_late(request: Request, writer: asyncio.StreamWriter) -> None:
+    async def respond_late(request: Request, writer: asyncio.StreamWriter) -> None:
         if request.target == "/slow":
             await is_over.wait()
-        writer.write(answer_of(b"{}"))
+        writer.write(response_of(b"{}"))
 
-    async with fake_gateway(answer_late) as one, fake_gateway(answer_late) as other:
+    async with fake_gateway(respond_late) as one, fake_gateway(respond_late) as other:
         nginx = start_nginx(one.port, other.port)
         async with nginx.client() as client, asyncio.TaskGroup() as group, asyncio.timeout(20):
             slow = group.create_task(client.get("/slow"))
@@ -59,58 +59,58 @@ async def test_gateway_with_the_fewest_requests_is_asked(start_nginx: StartNginx
 async def test_post_that_was_sent_is_never_sent_again(start_nginx: StartNginx, path: str) -> None:
     async with fake_gateway(hang_up) as one, fake_gateway(hang_up) as other:
         nginx = start_nginx(one.port, other.port)
-        answer = await nginx.curl(path, "--json", '{"prompt": "hi"}')
-        assert answer.status == 502
+        response = await nginx.curl(path, "--json", '{"prompt": "hi"}')
+        assert response.status == 502
         assert len(one.requests) + len(other.requests) == 1
 
 
 async def test_post_over_a_kept_connection_that_closes_is_not_sent_again(start_nginx: StartNginx) -> None:
     async def die_at_post(request: Request, writer: asyncio.StreamWriter) -> None:
-        await (hang_up if request.method == "POST" else answer_ok)(request, writer)
+        await (hang_up if request.method == "POST" else respond_ok)(request, writer)
 
     async with fake_gateway(die_at_post) as one, fake_gateway(die_at_post) as other:
         nginx = start_nginx(one.port, other.port)
-        assert await asked(nginx, "/healthz", times=4) == [200] * 4
-        assert await asked(nginx, "/chat", "POST") == [502]
+        assert await statuses_of(nginx, "/healthz", times=4) == [200] * 4
+        assert await statuses_of(nginx, "/chat", "POST") == [502]
         posts = [request for request in one.requests + other.requests if request.method == "POST"]
         assert len(posts) == 1
 
 
-async def test_post_goes_elsewhere_when_no_connection_was_made(start_nginx: StartNginx) -> None:
+async def test_post_is_sent_to_another_gateway_if_no_connection_was_made(start_nginx: StartNginx) -> None:
     async with fake_gateway() as gateway:
         nginx = start_nginx(await closed_port(), gateway.port)
-        answers = [await nginx.curl("/chat", "--json", '{"prompt": "hi"}') for _ in range(4)]
-        assert [answer.status for answer in answers] == [200] * 4
+        responses = [await nginx.curl("/chat", "--json", '{"prompt": "hi"}') for _ in range(4)]
+        assert [response.status for response in responses] == [200] * 4
         assert [request.body for request in gateway.requests] == [b'{"prompt": "hi"}'] * 4
 
 
-async def test_get_is_asked_again_elsewhere(start_nginx: StartNginx) -> None:
+async def test_get_is_sent_to_another_gateway_again(start_nginx: StartNginx) -> None:
     async with fake_gateway(hang_up) as dead, fake_gateway() as alive:
         nginx = start_nginx(dead.port, alive.port)
-        assert await asked(nginx, "/v1/models", times=6) == [200] * 6
+        assert await statuses_of(nginx, "/v1/models", times=6) == [200] * 6
         assert dead.requests, "it was tried"
 
 
-async def test_failing_gateway_is_left_out(start_nginx: StartNginx) -> None:
+async def test_failing_gateway_gets_no_requests(start_nginx: StartNginx) -> None:
     async with fake_gateway(hang_up) as dead, fake_gateway() as alive:
         nginx = start_nginx(dead.port, alive.port)
-        assert await asked(nginx, "/v1/models", times=30) == [200] * 30
+        assert await statuses_of(nginx, "/v1/models", times=30) == [200] * 30
         assert len(dead.requests) == 2, "for ten seconds; all workers know"
         assert len(alive.requests) == 30
 
 
 async def test_refusals_do_not_make_a_gateway_fail(start_nginx: StartNginx) -> None:
-    """A 503 is an answer: a full queue here says nothing of health, and its Retry-After is honest."""
+    """A 503 is a valid response: a full queue is no failure, and its Retry-After is correct."""
 
     async def refuse(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n")
 
     async with AsyncExitStack() as stack:
-        answers: list[Answer] = [refuse, refuse]
-        gateways: list[FakeGateway] = [await stack.enter_async_context(fake_gateway(one)) for one in answers]
+        handlers: list[Handler] = [refuse, refuse]
+        gateways: list[FakeGateway] = [await stack.enter_async_context(fake_gateway(one)) for one in handlers]
         nginx = start_nginx(*(gateway.port for gateway in gateways))
         async with nginx.client() as client:
             for _ in range(10):
-                answer = await client.get("/readyz")
-                assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+                response = await client.get("/readyz")
+                assert (response.status_code, response.headers["retry-after"]) == (503, "7")
         assert [len(gateway.requests) for gateway in gateways] == [5, 5]

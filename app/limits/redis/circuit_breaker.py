@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class RedisUnavailable(Exception):
-    """Redis did not respond in time, refused, or was not called because it did so a moment ago."""
+    """Redis did not respond in time, refused, or was not called since it recently did so."""
 
 
 class CircuitBreaker:

@@ -19,7 +19,7 @@ class RedisLimiter:
     """`admit` and `reserve_tokens` may raise `RedisUnavailable`. One per event loop; `redis` stays open.
 
     The slot is taken first and the window entered second; a request refused by the second gives the
-    first back, and meanwhile turns away only requests that the same full window would refuse.
+    first back, and until then refuses only requests that the same full window would refuse.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
--- Reads the requests of one user in the last minute and, if asked to, adds one when there is room.
+-- Reads the requests of one user in the last minute and, if `is_entering`, adds one when there is room.
 --
 -- Returns {1 if a request was added, else 0; requests in the window; time of the oldest, false for none}.
 

@@ -21,7 +21,7 @@ NOON = 1_750_000_032.5 // 86_400 * 86_400 + 43_200.25  # Unix seconds; UTC noon 
 
 
 class FakeClock:
-    """Unix seconds that pass only when told to."""
+    """Unix seconds that pass only when a test advances them."""
 
     def __init__(self) -> None:
         self.now = NOON

@@ -97,7 +97,7 @@ async def test_failed_authentications_block_the_address(limiter: AddressLimiter)
     await limiter.check("203.0.113.8")
 
 
-async def test_blocked_address_is_let_in_after_the_minute(
+async def test_blocked_address_is_admitted_after_the_minute(
     limiter: AddressLimiter, monotonic: FakeMonotonic
 ) -> None:
     for _ in range(3):
@@ -106,7 +106,7 @@ async def test_blocked_address_is_let_in_after_the_minute(
     await limiter.check(ADDRESS)
 
 
-async def test_failures_and_calls_are_counted_apart(limiter: AddressLimiter) -> None:
+async def test_failures_and_calls_are_counted_separately(limiter: AddressLimiter) -> None:
     for _ in range(3):
         await limiter.note_failure(ADDRESS)
     await limiter.acquire(ADDRESS)
@@ -199,7 +199,7 @@ class SilentRedis:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.was_called.set()
-        await reader.read()  # until the other side gives up
+        await reader.read()  # until the client gives up
         writer.close()
 
 
@@ -221,7 +221,7 @@ async def limiter_without_response(silent_redis: SilentRedis) -> AsyncIterator[A
     await redis.aclose()
 
 
-async def test_silent_redis_does_not_hold_up_the_event_loop(
+async def test_silent_redis_does_not_block_the_event_loop(
     silent_redis: SilentRedis, limiter_without_response: AddressLimiter
 ) -> None:
     failure = asyncio.create_task(limiter_without_response.note_failure(ADDRESS))
@@ -262,7 +262,7 @@ async def test_window_in_memory_ends_within_a_minute_when_the_clock_is_set_back(
         await limiter.acquire(ADDRESS)
     back = 3600.0
     await limiter.acquire(ADDRESS)
-    back = 0.0  # the window that was started again is one of the new time
+    back = 0.0  # the window that was started again is a minute long
     for _ in range(2):
         await limiter.acquire(ADDRESS)
     assert await retry_after(limiter) <= 60
@@ -279,7 +279,7 @@ async def test_window_in_redis_ends_within_a_minute_when_its_clock_is_set_back(
         await limiter.acquire(ADDRESS)
     async with Redis.from_url(redis_url) as client:
         for key in await client.keys():
-            await client.expire(key, 3660)  # as Redis counts it then
+            await client.expire(key, 3660)  # as Redis counts after its clock was set back
     for _ in range(3):
         await limiter.acquire(ADDRESS)
     assert await retry_after(limiter) <= 60

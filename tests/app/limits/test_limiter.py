@@ -1,4 +1,4 @@
-"""What every limiter promises, in memory and in Redis alike."""
+"""What every limiter guarantees, in memory and in Redis."""
 
 import asyncio
 
@@ -49,7 +49,7 @@ async def test_the_window_moves_with_each_entry(limiter: Limiter, clock: FakeClo
     await spend(limiter, limits, 1)
     clock.advance(40)
     await spend(limiter, limits, 1)
-    clock.advance(21)  # the first has left, the second has not
+    clock.advance(21)  # the first is no longer in the window, the second is
     await spend(limiter, limits, 1)
     with pytest.raises(RateLimitExceeded):
         await limiter.admit("usr_a", limits)
@@ -69,7 +69,7 @@ async def test_headers_say_what_is_left(limiter: Limiter, clock: FakeClock):
     await second.release()
 
 
-async def test_a_refusal_says_when_to_come_back(limiter: Limiter, clock: FakeClock):
+async def test_a_refusal_says_when_to_retry(limiter: Limiter, clock: FakeClock):
     limits = UserLimits(1, 2)
     await spend(limiter, limits, 1)
     clock.advance(12.25)
@@ -88,7 +88,7 @@ async def test_a_refused_request_spends_nothing_of_the_window(limiter: Limiter, 
         clock.advance(10)
         with pytest.raises(RateLimitExceeded):
             await limiter.admit("usr_a", limits)
-    clock.advance(10.5)  # a minute after the one that passed
+    clock.advance(10.5)  # a minute after the admitted one
     await spend(limiter, limits, 1)
 
 
@@ -139,13 +139,13 @@ async def test_what_is_given_back_was_never_spent(limiter: Limiter, clock: FakeC
     await again.release()
 
 
-async def test_the_entry_given_back_is_ones_own(limiter: Limiter, clock: FakeClock):
+async def test_a_request_gives_back_its_own_entry(limiter: Limiter, clock: FakeClock):
     limits = UserLimits(2, 2)
     older = await limiter.admit("usr_a", limits)
     clock.advance(30)
     newer = await limiter.admit("usr_a", limits)
     await older.give_back()
-    clock.advance(31)  # the older would have left by now; the newer is still in the window
+    clock.advance(31)  # the older would be out of the window by now; the newer is in it
     again = await limiter.admit("usr_a", limits)
     assert again.headers["RateLimit"] == '"requests";r=0;t=29'
     await newer.release()
@@ -188,7 +188,7 @@ async def test_a_refused_reservation_gives_everything_back(limiter: Limiter):
         with pytest.raises(DailyTokensExceeded) as refusal:
             await admission.reserve_tokens(101)
         assert refusal.value.headers["RateLimit"] == '"requests";r=2;t=60'
-        await admission.release(tokens_used=50)  # a no-op: it holds nothing any more
+        await admission.release(tokens_used=50)  # does nothing: it no longer holds anything
     admission = await limiter.admit("usr_a", limits)
     await admission.reserve_tokens(100)
     assert admission.headers["RateLimit"] == '"requests";r=1;t=60'
@@ -204,14 +204,14 @@ async def test_a_second_reservation_replaces_the_first(limiter: Limiter):
     await spend(limiter, limits, 1)
 
 
-async def test_a_user_without_a_quota_reserves_what_it_likes(limiter: Limiter):
+async def test_a_user_without_a_quota_may_reserve_any_number_of_tokens(limiter: Limiter):
     admission = await limiter.admit("usr_a", UserLimits(10, 2))
     await admission.reserve_tokens(10**9)
     await admission.release(tokens_used=10**9)
     await spend(limiter, UserLimits(10, 2), 1)
 
 
-async def test_the_quota_begins_anew_with_the_utc_day(limiter: Limiter, clock: FakeClock):
+async def test_the_quota_starts_again_with_the_utc_day(limiter: Limiter, clock: FakeClock):
     limits = UserLimits(100, 2, daily_tokens=100)
     over_midnight = await limiter.admit("usr_a", limits)
     await over_midnight.reserve_tokens(100)
@@ -224,10 +224,10 @@ async def test_the_quota_begins_anew_with_the_utc_day(limiter: Limiter, clock: F
 
 
 async def test_the_quota_starts_from_the_usage_table(make_limiter: MakeLimiter):
-    asked: list[str] = []
+    read_for: list[str] = []
 
     async def tokens_used_today(user_id: str) -> int:
-        asked.append(user_id)
+        read_for.append(user_id)
         return 90
 
     limiter = make_limiter(tokens_used_today)
@@ -240,17 +240,17 @@ async def test_the_quota_starts_from_the_usage_table(make_limiter: MakeLimiter):
     await admission.release(tokens_used=10)
     with pytest.raises(DailyTokensExceeded):
         await limiter.admit("usr_a", limits)
-    assert asked == ["usr_a"]
+    assert read_for == ["usr_a"]
 
 
-async def test_the_usage_table_is_not_asked_for_users_without_a_quota(make_limiter: MakeLimiter):
+async def test_the_usage_table_is_not_read_for_users_without_a_quota(make_limiter: MakeLimiter):
     async def tokens_used_today(user_id: str) -> int:
-        raise AssertionError("asked")
+        raise AssertionError("read")
 
     await spend(make_limiter(tokens_used_today), UserLimits(10, 2), 1)
 
 
-async def test_the_quota_starts_from_zero_while_the_database_is_away(make_limiter: MakeLimiter):
+async def test_the_quota_starts_from_zero_while_the_database_is_unavailable(make_limiter: MakeLimiter):
     async def tokens_used_today(user_id: str) -> int:
         raise DatabaseUnavailable
 
@@ -266,7 +266,7 @@ async def test_a_limiter_that_works_is_not_degraded(limiter: Limiter):
 
 
 @pytest.mark.parametrize("step", [-3600, 24 * 3600, -24 * 3600])
-async def test_window_starts_anew_at_most_when_the_clock_jumps(
+async def test_window_starts_again_at_most_when_the_clock_jumps(
     limiter: Limiter, clock: FakeClock, step: int
 ) -> None:
     limits = UserLimits(3, 10)
@@ -281,7 +281,7 @@ async def test_window_starts_anew_at_most_when_the_clock_jumps(
     await spend(limiter, limits, 3)
 
 
-async def test_small_step_back_of_the_clock_does_not_start_the_window_anew(
+async def test_small_step_back_of_the_clock_does_not_start_the_window_again(
     limiter: Limiter, clock: FakeClock
 ) -> None:
     limits = UserLimits(3, 10)
@@ -310,10 +310,10 @@ async def test_running_requests_are_counted_after_the_clock_has_jumped(
 
 
 @pytest.mark.parametrize("step", [-3600, 24 * 3600])
-async def test_quota_starts_anew_at_most_when_the_clock_jumps(
+async def test_quota_starts_again_at_most_when_the_clock_jumps(
     make_limiter: MakeLimiter, clock: FakeClock, step: int
 ) -> None:
-    """As far as the usage table knows: what was used belongs to the day that the clock showed."""
+    """As the usage table has it: used tokens belong to the day that the clock showed."""
     day = clock() // 86_400
     used: dict[float, int] = {}
 

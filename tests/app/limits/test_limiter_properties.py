@@ -1,4 +1,4 @@
-"""Any sequence of requests against a model of the limits that is too simple to be wrong."""
+"""Any sequence of requests, compared with a model of the limits that is too simple to be wrong."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -163,7 +163,7 @@ async def test_nothing_else_signs_in(gateway, body, status_code):
     assert not gateway.client.cookies
 
 
-async def test_guessing_is_braked(start_gateway: StartGateway):
+async def test_guessing_is_rate_limited(start_gateway: StartGateway):
     gateway = await start_gateway(limits={"auth_attempts_per_minute": 3})
     statuses = [(await sign_in(gateway, link=f"1.{attempt}")).status_code for attempt in range(5)]
     assert statuses == [403, 403, 403, 429, 429]

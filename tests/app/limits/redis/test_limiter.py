@@ -1,4 +1,4 @@
-"""What only several processes and a real Redis show: sharing, leases, cancelled requests."""
+"""What needs several processes and a real Redis: sharing, leases, cancelled requests."""
 
 import asyncio
 import subprocess
@@ -91,7 +91,7 @@ async def test_the_slot_of_a_dead_process_is_free_after_its_lease(
         await other.limiter.admit("usr_a", limits)
     clock.advance(1)
     taken_over = await other.limiter.admit("usr_a", limits)
-    await taken_over.reserve_tokens(100)  # the dead one's reservation went with its slot
+    await taken_over.reserve_tokens(100)  # the reservation of the dead process ended with its slot
     await taken_over.release()
 
 
@@ -151,7 +151,7 @@ async def test_releasing_goes_on_when_the_request_is_cancelled(one: GatewayProce
     assert await redis_client.zcard("gateway:limits:{usr_a}:slots") == 0
 
 
-async def test_nothing_is_kept_in_redis_for_ever(one: GatewayProcess, redis_client: Redis):
+async def test_every_key_in_redis_expires(one: GatewayProcess, redis_client: Redis):
     admission = await one.limiter.admit("usr_a", UserLimits(5, 1, daily_tokens=100))
     await admission.reserve_tokens(10)
     keys = [key async for key in redis_client.scan_iter()]
@@ -172,7 +172,7 @@ async def test_lost_usage_counters_are_read_from_the_usage_table_again(
     limits = UserLimits(100, 2, daily_tokens=100)
     admission = await limiter.admit("usr_a", limits)
     await redis_client.flushall()
-    await admission.release(tokens_used=3)  # must not begin a counter at 3
+    await admission.release(tokens_used=3)  # must not start a counter at 3
     admission = await limiter.admit("usr_a", limits)
     await admission.reserve_tokens(5)
     await admission.release()
@@ -185,7 +185,7 @@ async def test_dead_process_does_not_keep_its_slot_for_as_long_as_the_clock_was_
     one: GatewayProcess, other: GatewayProcess, clock: FakeClock
 ):
     limits = UserLimits(100, 1)
-    await one.limiter.admit("usr_a", limits)  # and dies
+    await one.limiter.admit("usr_a", limits)  # and the process dies
     clock.advance(-3600)
     await (await other.limiter.admit("usr_a", limits)).release()
 
