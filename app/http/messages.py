@@ -15,10 +15,10 @@ async def decode_images(images: Sequence[Source], decoder: MediaDecoder, budget:
 
 
 async def chat_messages(request: ChatRequest, decoder: MediaDecoder, budget: MediaBudget) -> list[Message]:
-    if request.messages:
-        messages = [Message(message.role, (Text(message.content),)) for message in request.messages]
-    else:
+    if request.prompt is not None:
         messages = [Message("user", (Text(request.prompt),))]
+    else:
+        messages = [Message(message.role, (Text(message.content),)) for message in request.messages or ()]
     return attach_images(messages, await decode_images(request.images, decoder, budget))
 
 

@@ -50,7 +50,6 @@ def administration_of(router: APIRouter) -> APIRouter:
                 route.endpoint,
                 methods=list(route.methods or ()),
                 status_code=route.status_code,
-                response_model_exclude_none=route.response_model_exclude_none,
             )
     return administration
 

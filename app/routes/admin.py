@@ -9,13 +9,13 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BeforeValidator
-from pydantic.json_schema import SkipJsonSchema
 
 from app.admin import accounts, audit, tokens, usage
 from app.admin.accounts import UserChanges
 from app.http.dependencies import AccountChangesDep, DatabaseDep, PrincipalDep, TokenIssuerDep
 from app.http.guard import guarded
 from app.persistence.usage import UsagePeriod
+from app.schemas.absence import Omittable
 from app.schemas.admin import (
     AuditCursor,
     AuditEntry,
@@ -62,7 +62,6 @@ router = APIRouter(prefix="/admin", tags=["admin"], route_class=guarded("admin")
     operation_id="create_user",
     summary="Create a user",
     status_code=201,
-    response_model_exclude_none=True,
     responses=problem_responses(*WRITE_ERRORS, 409),
 )
 async def create_user(
@@ -71,8 +70,7 @@ async def create_user(
     account_changes: AccountChangesDep,
 ) -> UserResponse:
     """Names are unique. A user can do nothing before a token is issued for it."""
-    sent = body.model_dump(exclude_unset=True, include={"note"})
-    changes = UserChanges(**sent, own_limits=body.own_limits())
+    changes = UserChanges(note=body.note, own_limits=body.own_limits())
     async with account_changes.changing() as db_session:
         row = await accounts.create_user(db_session, principal.user_id, body.name, changes)
         return UserResponse.of(row)
@@ -82,13 +80,12 @@ async def create_user(
     "/users",
     operation_id="list_users",
     summary="List users",
-    response_model_exclude_none=True,
     responses=problem_responses(*READ_ERRORS),
 )
 async def list_users(
     database: DatabaseDep,
     limit: Limit = 50,
-    cursor: Annotated[UserName | SkipJsonSchema[None], Query(description=CURSOR_DESCRIPTION)] = None,
+    cursor: Annotated[Omittable[UserName], Query(description=CURSOR_DESCRIPTION)] = None,
 ) -> UserPage:
     """By name."""
     async with database.session(read_only=True) as db_session:
@@ -100,7 +97,6 @@ async def list_users(
     "/users/{user_id}",
     operation_id="get_user",
     summary="Show a user",
-    response_model_exclude_none=True,
     responses=problem_responses(*READ_ERRORS, 404),
 )
 async def get_user(user_id: Annotated[UserId, Path()], database: DatabaseDep) -> UserResponse:
@@ -112,7 +108,6 @@ async def get_user(user_id: Annotated[UserId, Path()], database: DatabaseDep) ->
     "/users/{user_id}",
     operation_id="update_user",
     summary="Disable or enable a user, or change its limits",
-    response_model_exclude_none=True,
     responses=problem_responses(*WRITE_ERRORS, 404),
 )
 async def update_user(
@@ -123,7 +118,8 @@ async def update_user(
 ) -> UserResponse:
     """Takes effect everywhere within a second. Enabling a user revives its tokens that still run."""
     changes = UserChanges(
-        **body.model_dump(exclude_unset=True, include={"is_disabled", "note"}),
+        is_disabled=body.is_disabled,
+        note=body.note,
         own_limits=body.own_limits(),
         use_defaults_for=frozenset(body.use_defaults_for),
     )
@@ -136,7 +132,6 @@ async def update_user(
     operation_id="issue_token",
     summary="Issue a token for a user",
     status_code=201,
-    response_model_exclude_none=True,
     responses=problem_responses(*WRITE_ERRORS, 404, 409),
 )
 async def issue_token(
@@ -158,7 +153,7 @@ async def issue_token(
             body.scopes,
             lifetime=body.lifetime,
             with_refresh=body.with_refresh,
-            note=body.note,
+            note=body.note or "",
         )
     response.headers.update(_NO_STORE)
     return IssuedTokensResponse.of(issued)
@@ -168,14 +163,13 @@ async def issue_token(
     "/tokens",
     operation_id="list_tokens",
     summary="List the tokens that were issued",
-    response_model_exclude_none=True,
     responses=problem_responses(*READ_ERRORS),
 )
 async def list_tokens(
     database: DatabaseDep,
-    user_id: Annotated[UserId | SkipJsonSchema[None], Query(description="only this user's")] = None,
+    user_id: Annotated[Omittable[UserId], Query(description="only this user's")] = None,
     limit: Limit = 50,
-    cursor: Annotated[TokenId | SkipJsonSchema[None], Query(description=CURSOR_DESCRIPTION)] = None,
+    cursor: Annotated[Omittable[TokenId], Query(description=CURSOR_DESCRIPTION)] = None,
 ) -> TokenPage:
     """Newest first, expired and revoked ones included; never the tokens themselves."""
     async with database.session(read_only=True) as db_session:
@@ -214,11 +208,11 @@ async def revoke_tokens(
 ) -> None:
     """Takes effect everywhere within a second. A user's later tokens are not concerned."""
     async with account_changes.changing() as db_session:
-        if body.token_id:
+        if body.token_id is not None:
             await tokens.revoke_token(db_session, principal.user_id, body.token_id)
-        elif body.family_id:
+        elif body.family_id is not None:
             await tokens.revoke_family(db_session, principal.user_id, body.family_id)
-        else:
+        elif body.user_id is not None:
             await tokens.revoke_user(db_session, principal.user_id, body.user_id)
 
 
@@ -226,20 +220,17 @@ async def revoke_tokens(
     "/usage",
     operation_id="get_usage",
     summary="Who used how much, per user and day",
-    response_model_exclude_none=True,
     responses=problem_responses(*READ_ERRORS),
 )
 async def get_usage(
     database: DatabaseDep,
     first: Annotated[
-        Day | SkipJsonSchema[None], Query(alias="from", description="a UTC day; default: a month ago")
+        Omittable[Day], Query(alias="from", description="a UTC day; default: a month ago")
     ] = None,
-    last: Annotated[
-        Day | SkipJsonSchema[None], Query(alias="to", description="a UTC day; default: today")
-    ] = None,
-    user_id: Annotated[UserId | SkipJsonSchema[None], Query(description="only this user's")] = None,
+    last: Annotated[Omittable[Day], Query(alias="to", description="a UTC day; default: today")] = None,
+    user_id: Annotated[Omittable[UserId], Query(description="only this user's")] = None,
     limit: Limit = 100,
-    cursor: Annotated[UsageCursor | SkipJsonSchema[None], Query(description=CURSOR_DESCRIPTION)] = None,
+    cursor: Annotated[Omittable[UsageCursor], Query(description=CURSOR_DESCRIPTION)] = None,
 ) -> UsagePage:
     """Newest day first. The last second may still be missing."""
     today = datetime.datetime.now(datetime.UTC).date()
@@ -253,13 +244,12 @@ async def get_usage(
     "/audit",
     operation_id="get_audit_log",
     summary="Who changed what",
-    response_model_exclude_none=True,
     responses=problem_responses(*READ_ERRORS),
 )
 async def get_audit_log(
     database: DatabaseDep,
     limit: Limit = 50,
-    cursor: Annotated[AuditCursor | SkipJsonSchema[None], Query(description=CURSOR_DESCRIPTION)] = None,
+    cursor: Annotated[Omittable[AuditCursor], Query(description=CURSOR_DESCRIPTION)] = None,
 ) -> AuditPage:
     """Newest first."""
     async with database.session(read_only=True) as db_session:

@@ -84,12 +84,12 @@ async def sign_in(
     """By one-time link, which makes a token, or by a token with scope `ops`."""
     refuse_other_sites(request.headers)
     address = client_address(request.scope)
-    if body.access_token:
-        token = body.access_token
-        principal = await verify_token(access_tokens, address_limiter, token, address)
-    else:
+    if body.link is not None:
         token = await _token_by_link(links, address_limiter, body.link, address)
         principal = access_tokens.verify(token)
+    else:
+        token = body.access_token or ""
+        principal = await verify_token(access_tokens, address_limiter, token, address)
     if not principal.has_scope("ops"):
         raise errors.InsufficientScope("The access token does not have the scope ops.")
     response = JSONResponse(_session_of(principal, settings).model_dump(), headers=NO_STORE)

@@ -64,7 +64,6 @@ async def my_usage(
     "/limits",
     operation_id="get_limits",
     summary="What you may send, and how often",
-    response_model_exclude_unset=True,
     responses=problem_responses(401, 405, 429),
 )
 async def limits(
@@ -75,10 +74,10 @@ async def limits(
 ) -> LimitsResponse:
     """The caller's own rates, and the sizes, counts and formats that every caller keeps to."""
     rates = settings.limits.of_users.with_own(account_changes.own_limits_of(principal.user_id))
-    quota = {} if rates.daily_tokens is None else {"daily_tokens": rates.daily_tokens}
     return LimitsResponse(
         requests_per_minute=rates.requests_per_minute,
         concurrent_requests=rates.concurrent_requests,
+        daily_tokens=rates.daily_tokens,
         request_timeout_seconds=settings.request_timeout_seconds,
         context_length=model_card.context_length,
         modalities=sorted(model_card.modalities),
@@ -93,5 +92,4 @@ async def limits(
             formats=sorted(IMAGE_FORMATS),
         ),
         audio=AudioLimits(max_seconds=settings.media.max_audio_seconds, formats=sorted(AUDIO_FORMATS)),
-        **quota,
     )

@@ -1,8 +1,43 @@
-"""Optional means absent: what a document must not say about a field that may be left out."""
+"""Fields that may be left out. Optional means absent: requests must not contain null, responses never do."""
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, field_validator
+from pydantic_core import CoreSchema, PydanticCustomError
+
+T = TypeVar("T")
 
 
-def without_default(schema: dict[str, Any]) -> None:
-    """For fields whose absence means something that no value does; a `json_schema_extra`."""
+class RequestModel(BaseModel):
+    """A body or a part of one. Refuses unknown fields, values of another type, and null, each by name."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_null(cls, value: Any) -> Any:  # Any: what JSON holds
+        if value is None:
+            raise PydanticCustomError("null", "Input must not be null")
+        return value
+
+
+class _NotDeclaredNullable:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+        (declared,) = (option for option in handler(schema)["anyOf"] if option != {"type": "null"})
+        return declared
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
+
+
+# None when absent, with None as the default. A request that has it is a `RequestModel`.
+Omittable = Annotated[
+    T | None,
+    _NotDeclaredNullable(),
+    Field(exclude_if=_is_none, json_schema_extra=_without_default),
+]

@@ -1,11 +1,10 @@
-"""Bodies of the operators' routes. Optional means absent: null is neither taken nor sent."""
+"""Bodies of the operators' routes."""
 
 import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from app.admin.accounts import NAME_PATTERN
 from app.auth.principal import Scope
@@ -13,10 +12,11 @@ from app.auth.token_issuer import IssuedTokens
 from app.clean_text import CleanText
 from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRow
 from app.persistence.usage import DailyUsage
-from app.schemas.absence import without_default
+from app.schemas.absence import Omittable, RequestModel
 from app.settings import LONGEST_ACCESS_TOKEN_TTL
 from app.user_limits import LimitName, OwnLimits, own_limits
 
+LAST_PAGE: Final = "absent on the last page"
 MAX_LIFETIME_SECONDS = int(LONGEST_ACCESS_TOKEN_TTL.total_seconds())  # the settings may allow less
 
 _USER_ID = "usr_Zx3kQ9b2LmW7tR5v"
@@ -30,8 +30,6 @@ def _refuse_repeated(values: list[str]) -> list[str]:
         raise ValueError("must not name the same thing twice")
     return values
 
-
-_ABSENT = Field(json_schema_extra=without_default)  # of an answer: left out when None
 
 UserId = Annotated[str, Field(pattern=r"^usr_[A-Za-z0-9_-]{1,60}$", max_length=64, examples=[_USER_ID])]
 TokenId = Annotated[str, Field(pattern=r"^tok_[A-Za-z0-9_-]{1,60}$", max_length=64, examples=[_TOKEN_ID])]
@@ -66,34 +64,28 @@ ConcurrentRequests = Annotated[int, Field(ge=1, le=100_000, examples=[4])]
 DailyTokens = Annotated[int, Field(ge=1, le=2_000_000_000, description="per UTC day", examples=[100_000])]
 
 
-class _Request(BaseModel):
-    """Fields with a `default_factory` may be absent; only those sent are read (`exclude_unset`)."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class LimitFields(_Request):
-    requests_per_minute: RequestsPerMinute = Field(default_factory=int)
-    concurrent_requests: ConcurrentRequests = Field(default_factory=int)
-    daily_tokens: DailyTokens = Field(default_factory=int)
+class LimitFields(RequestModel):
+    requests_per_minute: Omittable[RequestsPerMinute] = None
+    concurrent_requests: Omittable[ConcurrentRequests] = None
+    daily_tokens: Omittable[DailyTokens] = None
 
     def own_limits(self) -> OwnLimits:
         """Those that were sent."""
-        return own_limits(**self.model_dump(include=set(LimitFields.model_fields), exclude_unset=True))
+        return own_limits(self.requests_per_minute, self.concurrent_requests, self.daily_tokens)
 
 
 class CreateUserRequest(LimitFields):
     """A limit that is left out follows the service's default."""
 
     name: UserName
-    note: Note = Field(default_factory=str)
+    note: Omittable[Note] = None
 
 
 class UpdateUserRequest(LimitFields):
     """What is left out stays as it is."""
 
-    is_disabled: bool = Field(default_factory=bool, description="its tokens stop working within a second")
-    note: Note = Field(default_factory=str)
+    is_disabled: Omittable[bool] = Field(None, description="its tokens stop working within a second")
+    note: Omittable[Note] = None
     use_defaults_for: Annotated[list[LimitName], AfterValidator(_refuse_repeated)] = Field(
         default_factory=list,
         max_length=3,
@@ -109,9 +101,9 @@ class UserResponse(BaseModel):
     id: UserId
     name: UserName
     is_disabled: bool
-    requests_per_minute: Annotated[int | SkipJsonSchema[None], _ABSENT] = None
-    concurrent_requests: Annotated[int | SkipJsonSchema[None], _ABSENT] = None
-    daily_tokens: Annotated[int | SkipJsonSchema[None], _ABSENT] = None
+    requests_per_minute: Omittable[int] = None
+    concurrent_requests: Omittable[int] = None
+    daily_tokens: Omittable[int] = None
     note: str = Field(examples=["iOS beta"])
     created_at: Moment
     changed_at: Moment
@@ -123,10 +115,7 @@ class UserResponse(BaseModel):
 
 class UserPage(BaseModel):
     users: list[UserResponse]
-    next_cursor: Annotated[
-        str | SkipJsonSchema[None],
-        Field(description="absent on the last page", json_schema_extra=without_default, examples=["alice"]),
-    ] = None
+    next_cursor: Omittable[str] = Field(None, description=LAST_PAGE, examples=["alice"])
 
 
 class IssueTokenRequest(LimitFields):
@@ -134,18 +123,15 @@ class IssueTokenRequest(LimitFields):
 
     user_id: UserId
     scopes: Scopes
-    lifetime_seconds: Annotated[int, Field(ge=1, le=MAX_LIFETIME_SECONDS)] = Field(
-        default_factory=int,
-        description="of the access token; the service's default when absent",
-        examples=[900],
+    lifetime_seconds: Omittable[Annotated[int, Field(ge=1, le=MAX_LIFETIME_SECONDS)]] = Field(
+        None, description="of the access token; the service's default when absent", examples=[900]
     )
     with_refresh: bool = Field(False, description="also issue a refresh token, for POST /auth/token")
-    note: Note = Field(default_factory=str)
+    note: Omittable[Note] = None
 
     @property
     def lifetime(self) -> datetime.timedelta | None:
-        is_given = "lifetime_seconds" in self.model_fields_set
-        return datetime.timedelta(seconds=self.lifetime_seconds) if is_given else None
+        return None if self.lifetime_seconds is None else datetime.timedelta(seconds=self.lifetime_seconds)
 
 
 class IssuedTokensResponse(BaseModel):
@@ -156,8 +142,8 @@ class IssuedTokensResponse(BaseModel):
     expires_in: int = Field(ge=1, description="seconds", examples=[900])
     scope: str = Field(description="separated by spaces", examples=["chat vision"])
     token_id: TokenId
-    family_id: Annotated[FamilyId | SkipJsonSchema[None], _ABSENT] = None
-    refresh_token: Annotated[str | SkipJsonSchema[None], _ABSENT] = None
+    family_id: Omittable[FamilyId] = None
+    refresh_token: Omittable[str] = None
 
     @classmethod
     def of(cls, issued: IssuedTokens) -> Self:
@@ -175,10 +161,10 @@ class TokenResponse(BaseModel):
     token_id: TokenId
     user_id: UserId
     scopes: list[Scope]
-    family_id: Annotated[FamilyId | SkipJsonSchema[None], _ABSENT] = None
+    family_id: Omittable[FamilyId] = None
     issued_at: Moment
     expires_at: Moment
-    revoked_at: Annotated[Moment | SkipJsonSchema[None], _ABSENT] = None
+    revoked_at: Omittable[Moment] = None
     note: str = Field(examples=["iOS beta"])
 
     @classmethod
@@ -199,13 +185,10 @@ class TokenResponse(BaseModel):
 
 class TokenPage(BaseModel):
     tokens: list[TokenResponse]
-    next_cursor: Annotated[
-        TokenId | SkipJsonSchema[None],
-        Field(description="absent on the last page", json_schema_extra=without_default),
-    ] = None
+    next_cursor: Omittable[TokenId] = Field(None, description=LAST_PAGE)
 
 
-class RevokeTokensRequest(_Request):
+class RevokeTokensRequest(RequestModel):
     """Exactly one of the three."""
 
     model_config = ConfigDict(
@@ -216,9 +199,9 @@ class RevokeTokensRequest(_Request):
         }
     )
 
-    token_id: TokenId = Field(default_factory=str, description="one access token")
-    family_id: FamilyId = Field(default_factory=str, description="one sign-in and all that came of it")
-    user_id: UserId = Field(default_factory=str, description="everything that the user was issued so far")
+    token_id: Omittable[TokenId] = Field(None, description="one access token")
+    family_id: Omittable[FamilyId] = Field(None, description="one sign-in and all that came of it")
+    user_id: Omittable[UserId] = Field(None, description="everything that the user was issued so far")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -242,14 +225,7 @@ class UsageOfUserAndDay(BaseModel):
 
 class UsagePage(BaseModel):
     usage: list[UsageOfUserAndDay]
-    next_cursor: Annotated[
-        str | SkipJsonSchema[None],
-        Field(
-            description="absent on the last page",
-            json_schema_extra=without_default,
-            examples=[f"2026-03-14.{_USER_ID}"],
-        ),
-    ] = None
+    next_cursor: Omittable[str] = Field(None, description=LAST_PAGE, examples=[f"2026-03-14.{_USER_ID}"])
 
 
 class AuditEntry(BaseModel):
@@ -276,7 +252,4 @@ class AuditEntry(BaseModel):
 
 class AuditPage(BaseModel):
     entries: list[AuditEntry]
-    next_cursor: Annotated[
-        int | SkipJsonSchema[None],
-        Field(description="absent on the last page", json_schema_extra=without_default, examples=[41]),
-    ] = None
+    next_cursor: Omittable[int] = Field(None, description=LAST_PAGE, examples=[41])

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.clean_text import CleanText
+from app.schemas.absence import RequestModel
 
 _REFRESH_TOKEN = "rt_9mJ4zq0W7c1v5nB2xK8dL3fS6gH0jP4tY7uR1eQ5wAs"  # noqa: S105  (an example, of nobody)
 _ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"  # noqa: S105
@@ -12,11 +13,9 @@ _ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImF0K2p3dCJ9.eyJzdW
 RefreshToken = Annotated[CleanText, Field(min_length=1, max_length=256, examples=[_REFRESH_TOKEN])]
 
 
-class TokenRequest(BaseModel):
+class TokenRequest(RequestModel):
     model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={"examples": [{"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN}]},
+        json_schema_extra={"examples": [{"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN}]}
     )
 
     grant_type: Literal["refresh_token"]
@@ -31,10 +30,8 @@ class TokenResponse(BaseModel):
     scope: str = Field(description="separated by spaces", examples=["chat speech vision"])
 
 
-class RevokeRequest(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", strict=True, json_schema_extra={"examples": [{"token": _REFRESH_TOKEN}]}
-    )
+class RevokeRequest(RequestModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": _REFRESH_TOKEN}]})
 
     token: Annotated[CleanText, Field(min_length=1, max_length=8192)] = Field(
         description="a refresh token, which ends its sign-in, or an access token, which ends itself"

@@ -1,11 +1,11 @@
 """The body of `POST /chat`."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from app.schemas.absence import without_default
+from app.schemas.absence import Omittable, RequestModel
 from app.schemas.generation import (
     MAX_MESSAGES,
     Base64Images,
@@ -18,9 +18,7 @@ _EXAMPLE: JsonDict = {"prompt": "你好", "max_tokens": 64}
 _STREAMED_EXAMPLE: JsonDict = {"messages": [{"role": "user", "content": "Who are you?"}], "stream": True}
 
 
-class ChatMessage(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class ChatMessage(RequestModel):
     role: Literal["system", "user", "assistant"]
     content: Prompt
 
@@ -35,13 +33,13 @@ class ChatRequest(JSONSamplingFields):
         },
     )
 
-    messages: list[ChatMessage] = Field(default_factory=list, min_length=1, max_length=MAX_MESSAGES)
-    prompt: Prompt = Field("", description="short for one user message", json_schema_extra=without_default)
+    messages: Omittable[Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]] = None
+    prompt: Omittable[Prompt] = Field(None, description="short for one user message")
     images: Base64Images = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _has_messages_or_prompt(self) -> Self:
-        if ("messages" in self.model_fields_set) == ("prompt" in self.model_fields_set):
+        if (self.messages is None) == (self.prompt is None):
             raise ValueError("send either messages or prompt")
-        check_text(message.content for message in self.messages)
+        check_text(message.content for message in self.messages or ())
         return self

@@ -8,7 +8,7 @@ from pydantic_core import core_schema
 
 from app.clean_text import CleanText
 from app.media.upload import Upload
-from app.schemas.absence import without_default
+from app.schemas.absence import Omittable, RequestModel
 from inference import SamplingParams
 
 MAX_PROMPT_CHARACTERS = 200_000
@@ -54,22 +54,16 @@ def check_text(texts: Iterable[str]) -> None:
         raise ValueError(f"all text together may have {MAX_PROMPT_CHARACTERS} characters")
 
 
-class SamplingFields(BaseModel):
+class SamplingFields(RequestModel):
     """How to draw tokens; defaults suit a phone agent (greedy)."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     max_tokens: int = Field(512, ge=1, le=4096)
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy")
     top_p: float = Field(1.0, gt=0, le=1)
     top_k: int = Field(0, ge=0, le=1000, description="0 switches it off")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
-    seed: int = Field(
-        0,
-        ge=0,
-        le=MAX_SEED,
-        description="the same seed gives the same answer",
-        json_schema_extra=without_default,
+    seed: Omittable[Annotated[int, Field(ge=0, le=MAX_SEED)]] = Field(
+        None, description="the same seed gives the same answer"
     )
     stream: bool = Field(False, description="answer with server-sent events")
     enable_thinking: bool = Field(False, description="let the model think before it answers")
@@ -83,7 +77,7 @@ class SamplingFields(BaseModel):
             top_k=self.top_k,
             frequency_penalty=self.frequency_penalty,
             stop=tuple(stop),
-            seed=self.seed if "seed" in self.model_fields_set else None,
+            seed=self.seed,
         )
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from app.clean_text import CleanText
+from app.schemas.absence import Omittable
 from app.schemas.generation import (
     MAX_MESSAGES,
     MAX_PROMPT_CHARACTERS,
@@ -228,9 +229,7 @@ class ChatCompletionChunk(BaseModel):
     model: str
     system_fingerprint: str
     choices: list[ChunkChoice]
-    usage: TokenUsage = Field(
-        default_factory=lambda: TokenUsage(prompt_tokens=0, completion_tokens=0, total_tokens=0)
-    )
+    usage: Omittable[TokenUsage] = None
 
 
 class Model(BaseModel):

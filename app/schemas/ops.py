@@ -1,23 +1,27 @@
 """Bodies of the page at /ops. Its routes are its own and no part of the API's document."""
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, model_validator
 
 from app.auth.sign_in_link import MAX_SECRET_CHARACTERS
+from app.schemas.absence import Omittable, RequestModel
 from app.user_limits import UserLimits
 
 MAX_COOKIE_CHARACTERS = 3800  # browsers drop cookies of more than 4096 with name and attributes
 
 
-class SignInRequest(BaseModel):
+Link = Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[A-Za-z0-9_-]+$", max_length=MAX_SECRET_CHARACTERS)]
+
+
+class SignInRequest(RequestModel):
     """Exactly one of the two."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    link: str = Field("", pattern=r"^[0-9]{1,12}\.[A-Za-z0-9_-]+$", max_length=MAX_SECRET_CHARACTERS)
-    access_token: str = Field("", min_length=1, max_length=MAX_COOKIE_CHARACTERS)
+    link: Omittable[Link] = None
+    access_token: Omittable[Annotated[str, Field(min_length=1, max_length=MAX_COOKIE_CHARACTERS)]] = None
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> "SignInRequest":
+    def _exactly_one(self) -> Self:
         if len(self.model_fields_set) != 1:
             raise ValueError("send exactly one of link and access_token")
         return self

@@ -2,17 +2,15 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.absence import without_default
+from app.schemas.absence import Omittable
 from app.schemas.generation import GenerationResponse, Prompt, SamplingFields
 
 
 class SpeechForm(SamplingFields):
     """The fields beside the recording."""
 
-    prompt: Prompt = Field(
-        "",
-        description="what to do with the recording; default: answer what was said",
-        json_schema_extra=without_default,
+    prompt: Omittable[Prompt] = Field(
+        None, description="what to do with the recording; default: answer what was said"
     )
 
 

@@ -1,9 +1,11 @@
 """What callers are told of their own use, and of what they may send."""
 
 import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.absence import Omittable
 
 
 class UsageTotals(BaseModel):
@@ -54,11 +56,8 @@ class LimitsResponse(BaseModel):
 
     requests_per_minute: int = Field(ge=1, examples=[10])
     concurrent_requests: int = Field(ge=1, examples=[2])
-    daily_tokens: int = Field(
-        default_factory=int,
-        ge=1,
-        description="per UTC day; absent where there is no quota",
-        examples=[100_000],
+    daily_tokens: Omittable[Annotated[int, Field(ge=1)]] = Field(
+        None, description="per UTC day; absent where there is no quota", examples=[100_000]
     )
     request_timeout_seconds: float = Field(gt=0, examples=[60])
     context_length: int = Field(ge=1, description="tokens: the prompt and max_tokens", examples=[4096])

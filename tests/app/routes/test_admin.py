@@ -328,7 +328,9 @@ async def test_usage_is_shown_per_user_and_day(gateway: Gateway) -> None:
     ["from=yesterday", "from=0", "to=2026-02-30", "limit=0", "limit=201", "cursor=x", "user_id=x"],
 )
 async def test_usage_with_a_wrong_parameter_is_refused(gateway: Gateway, query: str) -> None:
-    assert (await ask(gateway, "GET", f"/usage?{query}")).status_code == 422
+    answer = await ask(gateway, "GET", f"/usage?{query}")
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [query.partition("=")[0]]
 
 
 async def test_usage_of_all_time_may_be_asked_for(gateway: Gateway) -> None:

@@ -1,0 +1,55 @@
+"""Fields that may be left out, in requests, in responses and in what is declared about them."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from app.schemas.absence import Omittable, RequestModel
+from app.schemas.admin import RequestsPerMinute
+
+
+class Request(RequestModel):
+    name: str
+    limit: Omittable[RequestsPerMinute] = None
+
+
+class Response(BaseModel):
+    name: str
+    limit: Omittable[int] = None
+
+
+def test_field_that_is_left_out_is_none() -> None:
+    assert Request.model_validate({"name": "a"}).limit is None
+
+
+@pytest.mark.parametrize("body", [{"name": "a", "limit": None}, {"name": None, "limit": 1}])
+def test_null_is_refused_by_the_name_of_its_field(body: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Request.model_validate(body)
+    field = next(name for name, value in body.items() if value is None)
+    assert [(error["loc"], error["msg"]) for error in caught.value.errors()] == [
+        ((field,), "Input must not be null")
+    ]
+
+
+@pytest.mark.parametrize("limit", [0, "60", 1.5])
+def test_wrong_value_is_refused_by_the_name_of_its_field_alone(limit: object) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Request.model_validate({"name": "a", "limit": limit})
+    assert [error["loc"] for error in caught.value.errors()] == [("limit",)]
+
+
+def test_none_is_left_out_of_responses() -> None:
+    assert Response(name="a", limit=None).model_dump_json() == '{"name":"a"}'
+    assert Response(name="a", limit=0).model_dump_json() == '{"name":"a","limit":0}'
+
+
+def test_field_is_declared_as_optional_and_never_as_null() -> None:
+    schema = Request.model_json_schema()
+    assert schema["required"] == ["name"]
+    assert schema["properties"]["limit"] == {
+        "title": "Limit",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1_000_000,
+        "examples": [60],
+    }
