@@ -71,7 +71,7 @@ class Batch:
     `predicted` where in the flattened rows something is to be predicted, always as many of a kind.
     `places` (rows, length, 4) int16 are where in a picture each target is found, in thousandths, or -1.
     `contents` are the tokens in each cell of a picture (rows, cells, MOST_TOKENS), or of a transcript
-    (rows, MAX_TRANSCRIPT), with NOTHING behind them.
+    (rows, MAX_TRANSCRIPT), with NOTHING after them.
     """
 
     kind: Kind

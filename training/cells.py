@@ -24,7 +24,7 @@ Place = tuple[float, float]  # shares of width and height
 def tokens_in_cells(
     marks: Sequence[Mark], rows: int, columns: int, tokenizer: TextTokenizer
 ) -> NDArray[np.int16]:
-    """Returns (rows * columns, MOST_TOKENS), each cell's tokens first and NOTHING behind them."""
+    """Returns (rows * columns, MOST_TOKENS), each cell's tokens first and NOTHING after them."""
     found: list[list[int]] = [[] for _ in range(rows * columns)]
     for mark in marks:
         for token_id, (x, y) in _placed(mark, rows, columns, tokenizer):

@@ -12,7 +12,7 @@ import torch
 
 
 def may_capture(device: torch.device, is_eager: bool) -> bool:
-    """Whether work there is to be compiled and captured: on CUDA, unless it shall stay eager."""
+    """Return whether work on `device` should be compiled and captured: on CUDA, unless `is_eager`."""
     return device.type == "cuda" and not is_eager
 
 
@@ -20,7 +20,7 @@ def may_capture(device: torch.device, is_eager: bool) -> bool:
 def own_stream(device: torch.device) -> Iterator[None]:
     """Inside, the thread's work on CUDA has a stream of its own.
 
-    The default stream cannot be captured, and other threads' copies shall pass beside the work.
+    The default stream cannot be captured, and other threads' copies must run in parallel.
     """
     if device.type != "cuda":
         yield

@@ -17,7 +17,7 @@ FRAME = 1000  # coordinates run from 0 to 999 across the width and down the heig
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A conversation that ends with the user's question, and what the model shall say.
+    """A conversation that ends with the user's question, and what the model should say.
 
     The example's media stand before the text of the last message. `thinking` is what it says inside
     `<think>` when it is asked to think; empty: this question is not used for that. `kind` groups results.

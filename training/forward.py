@@ -30,7 +30,7 @@ LOOKING_LAYER = 4
 LOOKING_SHARE = 0.3
 CTC_SHARE = 0.3  # Watanabe et al. 2017, "Hybrid CTC/attention architecture for end-to-end speech recognition"
 
-# A layer, its rows, the rotary cosines and sines, who sees whom -> rows.
+# A layer, its rows, the rotary cosines and sines, the attention mask -> rows.
 ApplyLayer = Callable[[DecoderLayer, Tensor, tuple[Tensor, Tensor], Tensor], Tensor]
 
 
@@ -151,7 +151,7 @@ def hearing_loss(log_probs: Tensor, batch: Batch) -> Tensor:
 
 
 def reading_loss(scores: Tensor, cell_tokens: Tensor) -> Tensor:
-    """scores (rows, cells, vocab + 1), cell_tokens (rows, cells, tokens) with NOTHING behind them.
+    """scores (rows, cells, vocab + 1), cell_tokens (rows, cells, tokens) with NOTHING after them.
 
     Cross-entropy with all tokens of a cell as equally right answers.
     """

@@ -1,6 +1,6 @@
 """Whether a batch's answers would have been generated: quick grades while training.
 
-An answer is right when each of its tokens is the likeliest one behind those before it, which is when
+An answer is right when each of its tokens is the likeliest one after those before it, which is when
 greedy decoding writes it. A tap is right when it is the same action at a place in the box.
 """
 

@@ -43,7 +43,7 @@ STRANGER = "a stranger's words"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
-    """One question about the media, if there are any."""
+    """One question, about the media if there are any."""
 
     group: str
     turn: Turn
@@ -60,7 +60,7 @@ class Item:
 
 
 def held_out_items(count: int, seed: int, groups: Sequence[str]) -> list[Item]:
-    """`count` of each of `groups`, of other words half, and the same again. No text comes twice."""
+    """Return the same `count` items of each of `groups`, or half for other words. No text occurs twice."""
     items: list[Item] = []
     for make in (_texts, _strangers_texts, _pictures, _recordings):
         items += make(count, seed, [group for group in groups if group in GROUPS])
@@ -148,7 +148,7 @@ def _recording_group(transcripts: str, turn: Turn) -> str:
 def _taken(
     examples: Iterator[Example], goals: dict[str, int], group_of: Callable[[Turn], str], per_example: int
 ) -> list[Item]:
-    """Up to `per_example` questions of each group, of any kind, from each example, until there are enough."""
+    """Return up to `per_example` questions of each group from each example, until there are enough."""
     left, rngs = dict(goals), {group: random.Random(1) for group in goals}
     items: list[Item] = []
     while any(left.values()):
@@ -162,7 +162,7 @@ def _taken(
 
 
 def _first(count: int, groups: Sequence[str], items: Iterator[Item]) -> list[Item]:
-    """Of each group, no conversation twice."""
+    """Return the first items of each group, no conversation twice."""
     goals = dict.fromkeys(groups, count)
     taken: dict[tuple[Message, ...], Item] = {}
     for item in items:

@@ -1,8 +1,8 @@
 """Questions and answers to rows of tokens, as the engine would build the same prompts.
 
-A row holds a shared beginning (the user's mark and the media) and behind it several branches: each
-sees the beginning and itself, and counts its positions from where the beginning ends. One picture,
-encoded once, so teaches the answers to all of its questions.
+A row holds a shared beginning (the user's mark and the media) followed by several branches: each
+sees the beginning and itself, and counts its positions from where the beginning ends. So one picture,
+encoded once, teaches the answers to all of its questions.
 """
 
 import random
@@ -18,7 +18,7 @@ from inference.types import Audio, Image, Message
 from training.example import Box, Turn
 from training.tokenizer import AUDIO, CHAT_TEMPLATE, IMAGE, USER, read_text_tokenizer
 
-PADDING = -1  # branch of the positions behind the last one
+PADDING = -1  # branch of the positions after the last one
 SHARED = 0  # branch of the beginning
 THINKING_SHARE = 0.3
 NOWHERE: Box = (-1, -1, -1, -1)

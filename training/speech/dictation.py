@@ -1,7 +1,7 @@
-"""Sentences that hardly anybody says: pieces of commands and other words, one behind the other.
+"""Sentences that hardly anybody says: pieces of commands and other words, one after the other.
 
-A model that has learned some thousand commands by heart writes down one of them for whatever sounds like
-it. These can only be written down by listening.
+A model that has memorized a thousand commands transcribes anything similar as one of them. It can transcribe
+these only by listening.
 """
 
 import random

@@ -19,7 +19,7 @@ from training.text.commands import spoken_command
 from training.text.phrasings import Saying, sayings
 from training.text.speaker import ask
 
-# As the gateway asks for a transcription: inference.loading.loaded_model.TRANSCRIBE, without its torch.
+# The gateway's prompt for a transcript: inference.loading.loaded_model.TRANSCRIBE, without importing torch.
 TRANSCRIBE = "Write down what is said in this recording."
 TONES = (0.92, 1.08)  # what a voice's pitch and formants are multiplied with: about a head's size
 OTHER_LANGUAGE = 0.15  # questions in the language that is not spoken
@@ -28,9 +28,9 @@ _LONGEST_SPEECH = LONGEST - 2 * SILENCES[0]  # seconds
 
 
 def speech_example(rng: random.Random, split: Split, language: Language | None = None) -> Example:
-    """Its turns: the transcription as the gateway asks for it, what did I say, no question at all, do it.
+    """Its turns: the gateway's prompt for a transcript, a question for the words, no prompt, an order to act.
 
-    Of a dictation only the first two are asked.
+    A dictation has only the first two.
     """
     languages: tuple[Language, ...] = (language,) if language else ("en", "zh")
     spoken_language = rng.choice(languages)
@@ -52,13 +52,13 @@ def speech_example(rng: random.Random, split: Split, language: Language | None =
 
 
 def held_out(seed: int, language: Language, count: int) -> Iterator[Example]:
-    """The same for the same arguments; a longer set begins with the shorter one."""
+    """Yield the same examples for the same arguments; a longer set begins with the shorter one."""
     for index in range(count):
         yield speech_example(random.Random(f"{seed} {language} {index}"), "held_out", language)
 
 
 def _spoken(rng: random.Random, split: Split, language: Language) -> tuple[str, str, Samples]:
-    """A sentence, what to do about it ("" of a dictation), and its speech at 16 kHz, which fits."""
+    """Return a sentence, the action ("" for a dictation), and speech at 16 kHz that is short enough."""
     is_dictated = split == "train" and rng.random() < DICTATED
     while True:
         if is_dictated:

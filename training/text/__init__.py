@@ -1,1 +1,1 @@
-"""What is said to the embedded model in words, and what it answers: one module for each subject."""
+"""What people say to the embedded model in text, and its answers: one module for each subject."""

@@ -7,12 +7,12 @@ from training.text.speaker import Speaker
 UNSPOKEN = "Q"  # a Chinese name with this letter cannot be transcribed in characters alone
 UNKNOWN = 0.3
 FOREIGN = 0.06
-# A bare noun where English puts an article: "open the camera" as well as "open Camera".
+# In lower case a name reads like a noun, as in "open the camera".
 LOWER_CASE = 0.35
 
 
 def random_app(speaker: Speaker) -> tuple[str, str]:
-    """The name as it is said, and as it is answered."""
+    """Return the name as the speaker says it, and as the answer spells it."""
     language, known = speaker.language, words("apps")["known"]
     if speaker.spoken:
         name = speaker.choose([each for each in known[language] if language == "en" or UNSPOKEN not in each])

@@ -4,7 +4,7 @@ from training.text.numbers import in_words
 from training.text.phrasings import sayings, words
 from training.text.speaker import Speaker, Utterance
 
-NAMES = {"+": "plus", "-": "minus", "*": "times"}  # of lists in the file of phrasings
+NAMES = {"+": "plus", "-": "minus", "*": "times"}  # of the lists in `phrasings/arithmetic.toml`
 SHOWN = {"+": "+", "-": "-", "*": "×"}
 LARGEST = {"+": 20, "-": 20, "*": 10}
 

@@ -1,4 +1,4 @@
-"""Short commands as they are spoken: numbers in words, no signs, and what the phone agent does."""
+"""Short commands as people speak them, with numbers in words and no signs, and what the phone agent does."""
 
 import random
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ WEIGHTS = (30, 12, 8, 8, 10, 12, 18, 4)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`sentence` is the transcript: lower case, apostrophes its only signs; Chinese without blanks."""
+    """`sentence` is the transcript: in lower case with apostrophes only; in Chinese without blanks."""
 
     kind: str
     language: Language

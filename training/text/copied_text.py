@@ -23,7 +23,7 @@ SENTENCE_SHARE = 0.5  # of what held-out speakers say
 
 
 def draw(speaker: Speaker, name: str, language: Language) -> str:
-    """One of a list of `phrasings/copied_text.toml`."""
+    """Return an item of a list of `phrasings/copied_text.toml`."""
     return speaker.choose(words("copied_text")[name][language])
 
 
@@ -38,7 +38,7 @@ def copied_text(speaker: Speaker, most_words: int = 8) -> str:
 
 
 def dictated_text(speaker: Speaker) -> str:
-    """A few words that can be said aloud and written down in one way."""
+    """Return a few words that can be spoken, and written down in one way only."""
     if speaker.split == "train" and speaker.chance(0.4):
         return draw(speaker, "phrases", speaker.language)
     while True:
@@ -100,12 +100,12 @@ def _senseless_en(speaker: Speaker) -> str:
 
 
 def characters(speaker: Speaker, count: int) -> str:
-    """Usual Chinese ones, drawn one by one."""
+    """Return common Chinese characters, drawn one by one."""
     return "".join(speaker.choose(COMMON_ZH) for _ in range(count))
 
 
 def letters(speaker: Speaker) -> str:
-    """As rare names are for a model that was never shown them."""
+    """Return random letters, which is what a rare name is to a model that never saw it."""
     return "".join(speaker.choose(ascii_lowercase) for _ in range(speaker.between(2, 7)))
 
 
@@ -146,7 +146,7 @@ def _number(speaker: Speaker) -> str:
 
 
 def unknown_word(speaker: Speaker) -> str:
-    """One that is in no dictionary."""
+    """Return a made-up word."""
     word = "".join(draw(speaker, "syllables", "en") for _ in range(speaker.between(2, 4)))
     return word.capitalize() if speaker.chance(0.2) else word
 

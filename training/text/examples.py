@@ -1,4 +1,4 @@
-"""The text part of what the model learns and is asked: a weighted mix of all subjects as conversations."""
+"""The text part of the training and the held-out set: conversations of a weighted mix of all subjects."""
 
 import random
 
@@ -18,7 +18,7 @@ from training.text.speaker import Speaker, Utterance
 from training.text.typing_text import type_text
 from training.text.waiting import wait
 
-# What each is drawn with. Those with much to copy or to compute are learned last and come most often.
+# How often each is drawn: most often if there is much to copy or to compute, which is learned last.
 SUBJECTS = {
     launch: 13,
     type_text: 10,
@@ -54,7 +54,7 @@ def text_turn(rng: random.Random, split: Split, language: Language | None = None
 
 
 def held_out_turns(seed: int, count_per_kind: int) -> list[Turn]:
-    """`count_per_kind` conversations of each subject, English and Chinese in turns."""
+    """Return `count_per_kind` conversations of each subject, alternately in English and Chinese."""
     turns = []
     for subject in SUBJECTS:
         rng = random.Random(f"{seed} {subject.__name__}")

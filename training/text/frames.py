@@ -17,7 +17,7 @@ from training.example import Language, Split
 REQUEST = "*"
 SIGNS = re.compile(r"[()\[\]|]")
 FORM = re.compile(r"<(\w+)>")
-OPTIONAL = re.compile(r"\[[^\[\]]*\]")  # as a whole frame it would leave out all of itself
+OPTIONAL = re.compile(r"\[[^\[\]]*\]")  # a whole frame that may be left out
 NO_FORMS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 Sequence = tuple["str | Choice", ...]
@@ -34,11 +34,11 @@ class Frame:
     is_request: bool
 
     def sample(self, rng: random.Random) -> str:
-        """One of its sentences, its {names} not yet filled in."""
+        """Return one of its sentences, with {names} to be filled in."""
         return _sample(self.parts, rng)
 
     def sentences(self) -> Iterator[str]:
-        """Each of its sentences, its {names} not filled in."""
+        """Yield each of its sentences, with {names} to be filled in."""
         yield from _sentences(self.parts)
 
 
@@ -50,7 +50,7 @@ class Phrasings:
     weights: dict[tuple[Split, Language], tuple[float, ...]]  # cumulative
 
     def choose(self, rng: random.Random, split: Split, language: Language) -> Frame:
-        """A frame with 1,000 sentences comes more often than one with a single one, but not 1,000 times."""
+        """Draw a frame: one of 1,000 sentences comes more often than one of a single one, not 1,000 times."""
         key = split, language
         return rng.choices(self.frames[key], cum_weights=self.weights[key])[0]
 

@@ -1,4 +1,4 @@
-"""The words round what is meant: polite ones round requests, and those that say nothing before anything."""
+"""Words around what is meant: polite words around requests, and fillers before anything."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +11,7 @@ COMMAS = (",", "，")
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """With the blank that keeps them apart from what they stand round, in English."""
+    """In English, with the blank that separates the words from what they surround."""
 
     before: tuple[str, ...]
     after: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Moving about without a name or a place: swipes, back, home, and the end of a task.
+"""Moving without a name or a place: swipes, back, home, and the end of a task.
 
 A swipe is named by the finger, a scroll by what comes into view: "swipe up" and "scroll down" are the same
 movement.

@@ -28,7 +28,7 @@ def _noise(speaker: Speaker) -> str:
 
 
 def _big_sum(speaker: Speaker) -> str:
-    """A sum beyond those of `arithmetic`, most often with numbers of two digits, as people ask."""
+    """Return a sum beyond those of `arithmetic`, mostly with numbers of two digits."""
     sign = speaker.choose("+-*")
     operands = [
         speaker.between(LARGEST[sign] + 1, 99) if speaker.chance(0.65) else speaker.between(100, 999),

@@ -17,7 +17,7 @@ from training.example import LANGUAGES, Language, Split
 from training.text.frames import Frame, Phrasings, frames, phrasings
 
 DIRECTORY = Path(__file__).parents[1] / "phrasings"
-SHARED = ("answer", "thinking")  # keys that may stand above the first table, for all of a file
+SHARED = ("answer", "thinking")  # keys that, above the first table, apply to all tables
 
 
 class PhrasingsInvalid(ValueError):

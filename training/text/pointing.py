@@ -1,4 +1,4 @@
-"""Touching a place that is given in figures, in thousandths of width and height as the model answers.
+"""Touching a place given in thousandths of width and height, as in the answers of the model.
 
 do(action="Tap", element=[500,120]); "Long Press" and "Double Tap" likewise.
 """
@@ -30,7 +30,7 @@ def _touch(kind: str, action: str, speaker: Speaker) -> Utterance:
 
 
 def _place(speaker: Speaker) -> tuple[int, int, str]:
-    """Returns where it is, and how that is said."""
+    """Return the coordinates, and how the speaker says them."""
     if speaker.chance(MIDDLE_SHARE):
         return 500, 500, speaker.choose(words("pointing")["middle"][speaker.language])
     x, y = _coordinates(speaker)
@@ -39,7 +39,7 @@ def _place(speaker: Speaker) -> tuple[int, int, str]:
 
 
 def _coordinates(speaker: Speaker) -> tuple[int, int]:
-    """Both 0 to 999, two thirds of them round."""
+    """Return two numbers from 0 to 999; two thirds of the pairs are multiples of 10 or 50."""
     while True:
         step = speaker.choose((1, 10, 50))
         x, y = (step * speaker.between(0, 999 // step) for _ in range(2))

@@ -1,7 +1,7 @@
-"""Somebody who says things: in one language, out of one split, aloud or in writing.
+"""A speaker of one language and one split, who speaks aloud or writes.
 
-Writing in training is as people write on phones: sometimes without capitals or full stops, with polite
-words round it, and with typing errors, though never inside what is filled in: it has to be copied.
+In training, speakers write as people do on phones: sometimes without capitals or full stops, with polite
+words around the sentence, and with typing errors, but never inside a value that the model must copy.
 """
 
 import random
@@ -17,7 +17,7 @@ from training.text.manners import Manners, manners
 
 T = TypeVar("T")
 
-HELD_OUT_SHARE = 8  # one combination of values in so many is never trained on
+HELD_OUT_SHARE = 8  # one combination of values in this many is never trained on
 POLITE = 0.35
 FILLER = 0.15
 TYPO = 0.12
@@ -62,7 +62,7 @@ class Speaker:
         return low + int(self.rng.random() * (high - low + 1))
 
     def may_say(self, values: str) -> bool:
-        """Whether this combination of values belongs to the split of this speaker."""
+        """Return whether this combination of values belongs to the speaker's split."""
         return (crc32(values.encode()) % HELD_OUT_SHARE == 0) == (self.split == "held_out")
 
     def say(self, phrasings: Phrasings, **values: str) -> str:
@@ -109,7 +109,7 @@ class Speaker:
         return sentence
 
     def _mistyped(self, sentence: str) -> str:
-        """One letter left out, doubled or swapped with the next; in Chinese one character or a blank."""
+        """Leave out, double or swap one letter; in Chinese, double a character or insert a blank."""
         pieces = NAME.split(sentence)
         longest = max(range(0, len(pieces), 2), key=lambda index: len(pieces[index]))
         text = pieces[longest]
@@ -126,7 +126,7 @@ class Speaker:
 
 
 def ask(phrasings: Phrasings, rng: random.Random, split: Split, language: Language, **values: str) -> str:
-    """A question about media: in training with all that people put round it, held-out ones as they stand."""
+    """Return a question about media: as people write it in training, unchanged if it is held out."""
     if split == "held_out":
         return phrasings.choose(rng, split, language).sample(rng).format_map(values)
     return Speaker(rng, split, language).say(phrasings, **values)

@@ -1,4 +1,4 @@
-"""What people ask about that the model knows nothing of. Compositions of words are in one split each."""
+"""Topics that the model knows nothing about. Each combination of words belongs to one split."""
 
 from training.text.copied_text import draw
 from training.text.phrasings import words
@@ -6,7 +6,7 @@ from training.text.speaker import Speaker
 
 
 def random_topics(speaker: Speaker) -> dict[str, str]:
-    """Something for each place of the phrasings of `out_of_depth`."""
+    """Return a value for each field in the phrasings of `out_of_depth`."""
     return {
         "thing": _thing(speaker),
         "place": _choose(speaker, "places"),

@@ -32,7 +32,7 @@ def all_labels(language: Language) -> tuple[str, ...]:
 
 
 def unlisted_label(rng: random.Random, split: Split, language: Language) -> str:
-    """Returns one or two usual words that are on no list of labels, or a word that nobody knows."""
+    """Returns one or two usual words that are on no list of labels, or a made-up word."""
     speaker = Speaker(rng, split, language)
     while True:
         count = speaker.between(1, 2)

@@ -17,7 +17,7 @@ READ = ("button", "app", "tab", "item", "switch", "field", "text", "title")
 LISTED = (*READ, "number")  # in a description
 OFTEN = ("tap.label", "read.at", "read.value")  # kinds of which twice as many are asked
 DESCRIBED = 5  # labels in a description
-ROW_HEIGHT = 24.0  # units; things no further apart are read from left to right
+ROW_HEIGHT = 24.0  # units; elements no further apart are read from left to right
 
 ORDINALS: dict[Language, tuple[str, ...]] = {
     "en": ("first", "second", "third", "fourth", "fifth", "sixth"),
@@ -57,7 +57,7 @@ class Questioner:
         self._rng = sketch.rng
 
     def turns(self, limit: int) -> tuple[Turn, ...]:
-        """Returns at most so many turns, of as many kinds as there are, in no order."""
+        """Returns at most `limit` turns, of as many kinds as possible, in no order."""
         groups: dict[str, list[Turn]] = {}
         for turn in self._all():
             groups.setdefault(turn.kind, []).append(turn)
@@ -175,7 +175,7 @@ class Questioner:
             yield self._read("read.item", question, item.name, language, item.box)
 
     def _description(self) -> Turn:
-        """What kind of screen it is and its first labels; also what a picture without a word gets."""
+        """Its answer names the kind of screen and the first labels; a picture without a prompt has it too."""
         language = self._sketch.language
         elements = [element for element in self._sketch.elements if element.role in LISTED]
         labels = [element.name for element in reading_order(elements)[:DESCRIBED]]

@@ -1,4 +1,4 @@
-"""A screen while it is drawn: its picture, what stands on it, and which words and icons it has used.
+"""A screen while it is drawn: its picture, what is on it, and which words and icons it has used.
 
 Positions are in units of sizes.py; (x, y) of a text is the middle of its line's height.
 """
@@ -81,7 +81,7 @@ class Sketch:
     def choose_label(
         self, pool: Sequence[str], max_width: float, em: float, bold: bool = False
     ) -> str | None:
-        """Returns an unused label that fits, now and then of other words, or None."""
+        """Returns an unused label that fits, sometimes of other words, or None."""
         face = self.faces.bold if bold else self.faces.regular
         labels = self.rng.sample(pool, min(len(pool), 12))
         if self.rng.random() < UNLISTED_SHARE:
@@ -108,7 +108,7 @@ class Sketch:
         return None
 
     def claim_icon(self, name: str) -> str | None:
-        """Returns that icon if nothing on this screen is called so yet, or None."""
+        """Returns that icon if nothing on this screen has its name yet, or None."""
         names = set(ICON_NAMES[name].values())
         if name not in self._icons or names & self._used:
             return None
@@ -188,7 +188,7 @@ class Sketch:
         return box
 
     def icon(self, name: str, x: float, y: float, side: float, colour: Colour) -> None:
-        """Draws an icon round a point."""
+        """Draws an icon around a point."""
         pixels = max(8, round(side * self.pixels))
         mask = icon_mask(name, pixels, self.stroke, self.has_filled_icons)
         corner = round((x - side / 2) * self.pixels), round((y - side / 2) * self.pixels)
@@ -197,7 +197,7 @@ class Sketch:
         self.mark(ICON_NAMES[name]["en"], box)
 
     def mark(self, text: str, box: Box) -> None:
-        """Says what a thing is that is no writing."""
+        """Notes what something is that is not writing."""
         self.marks.append(Mark(text, self._shares(box), is_writing=False))
 
     def picture(self, box: Box) -> None:

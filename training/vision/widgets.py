@@ -13,7 +13,7 @@ MARGIN = 18.0
 
 
 def sentence(sketch: Sketch) -> str:
-    """Small print that nobody is asked about."""
+    """Return small print, about which there are no questions."""
     return sketch.rng.choice(pool("small_print", sketch.language))
 
 
