@@ -14,6 +14,7 @@ def bearer_token(headers: Headers) -> str:
     if len(values) != 1:
         raise errors.AuthenticationError()
     scheme, _, token = values[0].partition(" ")
+    token = token.strip(" \t")
     if scheme.lower() != "bearer" or not token:
         raise errors.AuthenticationError()
     return token

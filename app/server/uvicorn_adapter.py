@@ -32,6 +32,10 @@ class UvicornProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse_head("Invalid HTTP request received.")
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """White space after a value is not part of it (RFC 9112, section 5.1); the parser leaves it there."""
+        super().on_header(name, value.rstrip(b" \t"))
+
     def on_headers_complete(self) -> None:
         self._offers_upgrade = self.parser.should_upgrade()
         if not self._offers_upgrade:

@@ -57,6 +57,17 @@ async def test_request_id_is_the_clients_if_it_is_well_formed(nginx: NginxServer
     assert kept == [True, True, False, False]
 
 
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+async def test_white_space_around_an_id_is_not_part_of_it(start_nginx: StartNginx, version: str) -> None:
+    async with fake_gateway() as gateway:
+        ids = ["-H", "X-Request-ID:  \ttrace-1 \t ", "-H", f"traceparent: {TRACEPARENT}\t "]
+        response = await start_nginx(gateway.port).curl("/x", version, *ids)
+    (request,) = gateway.requests
+    assert request.headers["x-request-id"] == "trace-1"
+    assert request.headers["traceparent"] == TRACEPARENT
+    assert response.status == 200
+
+
 async def test_response_log_and_gateway_have_the_same_request_id(nginx: NginxServer) -> None:
     responses = [await nginx.curl(path) for path in ("/healthz", "/nothing")]
     lines = await nginx.logged(2)

@@ -64,6 +64,16 @@ async def test_refresh_answers_as_oauth_clients_expect(gateway: Gateway) -> None
     assert await may_chat(gateway, body["access_token"])
 
 
+@pytest.mark.parametrize("written", ["Bearer %s ", "Bearer %s\t", "bearer   %s", " \tBEARER %s \t"], ids=repr)
+async def test_white_space_around_a_token_is_not_part_of_it(gateway: Gateway, written: str) -> None:
+    token = (await gateway.headers())["Authorization"].removeprefix("Bearer ")
+    reader, writer = await gateway.connect()
+    head = f"GET /limits HTTP/1.1\r\nHost: x\r\nAuthorization:{written % token}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode())
+    assert (await reader.readline()).split()[1] == b"200"
+    writer.close()
+
+
 async def test_form_gives_the_same_as_json(gateway: Gateway) -> None:
     issued = await sign_in(gateway)
     form = {"grant_type": "refresh_token", "refresh_token": issued.refresh_token}

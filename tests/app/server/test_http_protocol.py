@@ -50,6 +50,10 @@ async def echo(request: Request) -> PlainTextResponse:
     return PlainTextResponse(f"{request.url.path} {len(await request.body())}")
 
 
+async def header(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(repr(request.headers.getlist("x")))
+
+
 async def stream(request: Request) -> StreamingResponse:
     async def parts() -> AsyncIterator[bytes]:
         yield b"begun"
@@ -62,7 +66,11 @@ async def stream(request: Request) -> StreamingResponse:
 @asynccontextmanager
 async def served(protocol: type[BoundedHTTPProtocol]) -> AsyncIterator[int]:
     """The port of a server that tells the path and the body's length."""
-    routes = [Route("/stream", stream), Route("/{name}", echo, methods=["GET", "POST"])]
+    routes = [
+        Route("/stream", stream),
+        Route("/header", header),
+        Route("/{name}", echo, methods=["GET", "POST"]),
+    ]
     config = uvicorn.Config(
         Starlette(routes=routes), http=protocol, loop="none", lifespan="off", log_config=None, port=0
     )
@@ -121,6 +129,13 @@ async def test_larger_head_is_refused_and_the_connection_closed(connect: Connect
     assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
     assert b"\r\nconnection: close\r\n" in answer
     assert answer.endswith(b"\r\n\r\nThe request line and headers may have 65536 bytes together.\n")
+
+
+@pytest.mark.parametrize("written", [b"a b", b"  a b", b"a b  ", b"\ta b \t", b" \t a b \t "], ids=repr)
+async def test_white_space_around_a_header_is_not_part_of_it(connect: Connect, written: bytes) -> None:
+    connection = await connect()
+    await connection.send(b"GET /header HTTP/1.1\r\nHost: x\r\nX:%b\r\nX: \t \r\n\r\n" % written)
+    assert await connection.read_answer() == b"HTTP/1.1 200 OK ['a b', '']"
 
 
 async def test_head_that_arrives_in_pieces_is_counted_whole(connect: Connect) -> None:

@@ -23,13 +23,14 @@ def test_status_line_ends_with_a_line_end() -> None:
         "connection_made",
         "connection_lost",
         "data_received",
+        "on_header",
         "on_headers_complete",
         "on_body",
         "on_message_complete",
     ],
 )
 def test_methods_that_are_extended_are_called_by_uvicorn(name: str) -> None:
-    assert name in vars(BoundedHTTPProtocol)
+    assert name in vars(BoundedHTTPProtocol) | vars(UvicornProtocol)
     assert name in vars(HttpToolsProtocol)
 
 
