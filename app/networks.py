@@ -10,7 +10,7 @@ from typing import Final
 Network = IPv4Network | IPv6Network
 
 LOCALHOST: Final = "localhost"
-THIS_MACHINE: Final = (ip_network("127.0.0.1"), ip_network("::1"))
+LOOPBACK: Final = (ip_network("127.0.0.1"), ip_network("::1"))
 # Bits of the smallest networks that are called everybody: no single organisation has larger ones.
 _EVERYBODYS_BITS: Final = {4: 7, 6: 15}
 _PRIVATE: Final = (
@@ -19,20 +19,20 @@ _PRIVATE: Final = (
 )
 
 
-def networks_of(texts: Iterable[str]) -> tuple[Network, ...]:
+def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Of addresses, networks and `localhost`; one that holds a loopback address adds the other.
 
     Raises ValueError, whose words quote the text.
     """
     found: list[Network] = []
     for text in texts:
-        found += THIS_MACHINE if text == LOCALHOST else [ip_network(text)]
-    if any(ours.overlaps(network) for network in found for ours in THIS_MACHINE):
-        found += THIS_MACHINE
+        found += LOOPBACK if text == LOCALHOST else [ip_network(text)]
+    if any(ours.overlaps(network) for network in found for ours in LOOPBACK):
+        found += LOOPBACK
     return tuple(dict.fromkeys(found))
 
 
-def unmapped(address: str) -> str:
+def unmap_ipv4(address: str) -> str:
     """An IPv4 client of a socket that listens on both is `::ffff:192.0.2.1`, as nobody writes it."""
     if not address.startswith("::"):
         return address
@@ -46,13 +46,13 @@ def unmapped(address: str) -> str:
 def is_in_networks(address: str, networks: Iterable[Network]) -> bool:
     """False for what is no address, as a client on a Unix socket has none."""
     try:
-        parsed = ip_address(unmapped(address))
+        parsed = ip_address(unmap_ipv4(address))
     except ValueError:
         return False
     return any(parsed in network for network in networks)
 
 
-def is_everybody(network: Network) -> bool:
+def covers_internet(network: Network) -> bool:
     """`0.0.0.0/0`, and halves and quarters of it."""
     return is_public(network) and network.prefixlen <= _EVERYBODYS_BITS[network.version]
 

@@ -22,13 +22,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from app.networks import Network, is_everybody, networks_of
+from app.networks import Network, covers_internet, parse_networks
 from app.user_limits import UserLimits
 
 if TYPE_CHECKING:
     from app.server_urls import ServerURL
 
-LONGEST_ACCESS_TOKEN_TTL = timedelta(days=90)
+MAX_ACCESS_TOKEN_TTL = timedelta(days=90)
 
 _COMMA_SEPARATED = NoDecode
 _EVERYBODY = "*"
@@ -65,9 +65,9 @@ class AuthSettings(_Section):
     )
     leeway_seconds: int = Field(30, ge=0, le=300, description="how far clocks may differ")
     max_access_token_ttl: timedelta = Field(
-        LONGEST_ACCESS_TOKEN_TTL,
+        MAX_ACCESS_TOKEN_TTL,
         ge=timedelta(seconds=1),
-        le=LONGEST_ACCESS_TOKEN_TTL,
+        le=MAX_ACCESS_TOKEN_TTL,
         description="longest that an operator may issue; a rotated key verifies for that long",
     )
     revocation_poll_seconds: float = Field(
@@ -378,7 +378,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
         try:
-            networks_of(networks)
+            parse_networks(networks)
         except ValueError:  # its words quote the value
             raise ValueError("write networks like 10.0.0.0/8 or fd00::/8, with commas between them") from None
         return networks
@@ -388,7 +388,7 @@ class Settings(BaseSettings):
     def _are_proxies(cls, proxies: str) -> str:
         if proxies.strip() != _EVERYBODY:
             try:
-                networks_of(_items(proxies))
+                parse_networks(_items(proxies))
             except ValueError:  # its words quote the value
                 raise ValueError(
                     "write addresses or networks like 10.0.0.0/8, with commas between them, or * alone"
@@ -426,7 +426,7 @@ class Settings(BaseSettings):
                     f"the password in GATEWAY_{name.upper()} is missing, short or easy to guess; give it a "
                     "long random one, as `openssl rand -hex 24` makes"
                 )
-        if any(map(is_everybody, self.networks_of_metrics)):
+        if any(map(covers_internet, self.parsed_metrics_networks)):
             raise ValueError(
                 "GATEWAY_METRICS_NETWORKS must not let everybody read /metrics in production; list the "
                 "addresses of Prometheus, or give it a token with scope ops"
@@ -434,15 +434,15 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def networks_of_metrics(self) -> tuple[Network, ...]:
-        return networks_of(self.metrics_networks)
+    def parsed_metrics_networks(self) -> tuple[Network, ...]:
+        return parse_networks(self.metrics_networks)
 
     @property
     def trusted_proxies(self) -> str | list[str]:
         """As uvicorn takes them: `*`, or networks."""
         if self.forwarded_allow_ips.strip() == _EVERYBODY:
             return _EVERYBODY
-        return list(map(str, networks_of(_items(self.forwarded_allow_ips))))
+        return list(map(str, parse_networks(_items(self.forwarded_allow_ips))))
 
     @property
     def effective_database_url(self) -> str:

@@ -8,7 +8,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-MOMENT = sa.DateTime(timezone=True)
+TIMESTAMP = sa.DateTime(timezone=True)
 ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
@@ -22,8 +22,8 @@ def upgrade() -> None:
         sa.Column("concurrent_requests", sa.Integer),
         sa.Column("daily_tokens", sa.Integer),
         sa.Column("note", sa.String(500), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("changed_at", MOMENT, nullable=False),
+        sa.Column("created_at", TIMESTAMP, nullable=False),
+        sa.Column("changed_at", TIMESTAMP, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
         sa.UniqueConstraint("name", name="uq_users_name"),
     )
@@ -34,10 +34,10 @@ def upgrade() -> None:
         sa.Column("user_id", sa.String(64), nullable=False),
         sa.Column("scopes", sa.String(128), nullable=False),
         sa.Column("family_id", sa.String(64)),
-        sa.Column("issued_at", MOMENT, nullable=False),
-        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.Column("issued_at", TIMESTAMP, nullable=False),
+        sa.Column("expires_at", TIMESTAMP, nullable=False),
         sa.Column("note", sa.String(500), nullable=False),
-        sa.Column("revoked_at", MOMENT),
+        sa.Column("revoked_at", TIMESTAMP),
         sa.PrimaryKeyConstraint("jti", name="pk_access_tokens"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_access_tokens_user_id_users"),
     )
@@ -52,11 +52,11 @@ def upgrade() -> None:
         sa.Column("user_id", sa.String(64), nullable=False),
         sa.Column("scopes", sa.String(128), nullable=False),
         sa.Column("successor_nonce", sa.String(64), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("expires_at", MOMENT, nullable=False),
-        sa.Column("used_at", MOMENT),
+        sa.Column("created_at", TIMESTAMP, nullable=False),
+        sa.Column("expires_at", TIMESTAMP, nullable=False),
+        sa.Column("used_at", TIMESTAMP),
         sa.Column("successor_id", sa.String(64)),
-        sa.Column("revoked_at", MOMENT),
+        sa.Column("revoked_at", TIMESTAMP),
         sa.PrimaryKeyConstraint("id", name="pk_refresh_tokens"),
         sa.UniqueConstraint("token_hash", name="uq_refresh_tokens_token_hash"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_refresh_tokens_user_id_users"),
@@ -69,9 +69,9 @@ def upgrade() -> None:
         sa.Column("id", ROW_NUMBER, autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("subject", sa.String(64), nullable=False),
-        sa.Column("not_after", MOMENT, nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.Column("not_after", TIMESTAMP, nullable=False),
+        sa.Column("created_at", TIMESTAMP, nullable=False),
+        sa.Column("expires_at", TIMESTAMP, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_revocations"),
     )
     op.create_index("ix_revocations_created_at", "revocations", ["created_at"])

@@ -1,7 +1,7 @@
 """Accounts: made, changed and listed by operators, over HTTP and on the command line.
 
 Works inside the caller's transaction, which a caller inside a gateway opens with
-`AccountChanges.changing()`.
+`AccountChanges.transaction()`.
 """
 
 import re

@@ -37,7 +37,7 @@ class SignInByLink:
     async def sign_in(self, secret: str) -> IssuedTokens:
         """Uses up the link. Raises `InvalidSignInLink`, and `Conflict` when the account is disabled."""
         await asyncio.to_thread(self.link.check, secret)
-        async with self.account_changes.changing() as db_session:
+        async with self.account_changes.transaction() as db_session:
             user = await accounts.get_or_create_user(db_session, SIGN_IN_LINK, OPERATOR)
             lifetime = min(SESSION_LIFETIME, self.max_lifetime)
             issued = await tokens.issue_tokens(
@@ -50,7 +50,7 @@ class SignInByLink:
 
 async def sign_out(account_changes: AccountChanges, principal: Principal) -> None:
     """Revokes the session's token if it was made for the session."""
-    async with account_changes.changing() as db_session:
+    async with account_changes.transaction() as db_session:
         row = await find_access_token(db_session, principal.token_id)
         if row is not None and row.note == NOTE:
             await tokens.revoke_token(db_session, principal.user_id, principal.token_id)

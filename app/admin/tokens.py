@@ -1,7 +1,7 @@
 """Tokens: issued, listed and revoked by operators. Thin, over `app/auth`; adds the audit log.
 
 Works inside the caller's transaction, which a caller inside a gateway opens with
-`AccountChanges.changing()`.
+`AccountChanges.transaction()`.
 """
 
 from collections.abc import Iterable

@@ -57,7 +57,7 @@ class MintedToken:
 
 
 class AccessTokens:
-    """Mints and verifies. Made at start, nothing to close; `verify` and `recall` on one thread only."""
+    """Mints and verifies. Made at start, nothing to close. Verifying is for one thread only."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class AccessTokens:
 
     def verify(self, encoded: str) -> Principal:
         """Whom a token names. Raises InvalidToken, TokenExpired or TokenRevoked."""
-        principal = self.recall(encoded)
+        principal = self.verify_cached(encoded)
         if principal is None:
             principal = self._identify(encoded, self._keys.find)
             check_times(principal, self._expected, self._clock())
@@ -128,7 +128,7 @@ class AccessTokens:
         """
         return self._identify(encoded, self._keys.find_at_any_time)
 
-    def recall(self, encoded: str) -> Principal | None:
+    def verify_cached(self, encoded: str) -> Principal | None:
         """Like `verify`, for a token whose signature was verified lately; None for any other.
 
         Costs a hash and no signature.

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, UOWTransaction
 from app.auth.account_view import AccountView
 from app.auth.principal import Principal
 from app.auth.signing_keys import SigningKeys
-from app.auth.token_issuer import moment
+from app.auth.token_issuer import datetime_of
 from app.clock_steps import STEP_AHEAD
 from app.errors import DatabaseUnavailable
 from app.persistence.account_changes import (
@@ -62,7 +62,7 @@ class AccountChanges:
         self._loaded_at = 0.0  # monotonic
         self._clock_offset = 0.0  # wall clock less monotonic clock, when the view was loaded
         self._on_change: list[Callable[[], None]] = []
-        self._is_database_away = False
+        self._is_database_unavailable = False
         self._reading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._refreshing_keys: asyncio.Task[None] | None = None
@@ -85,7 +85,7 @@ class AccountChanges:
         self._on_change.append(on_change)
 
     @asynccontextmanager
-    async def changing(self, *, may_be_refused: bool = False) -> AsyncIterator[AsyncSession]:
+    async def transaction(self, *, refuse_when_busy: bool = False) -> AsyncIterator[AsyncSession]:
         """A writing transaction. What it changes about accounts is in force here once it has committed.
 
         Nothing is read again for that: a revocation that was confirmed holds, whatever the database does
@@ -96,7 +96,7 @@ class AccountChanges:
         def note(session: Session, flush: UOWTransaction) -> None:
             rows.extend((*session.new, *session.dirty))
 
-        async with self._database.session(may_be_refused=may_be_refused) as db_session:
+        async with self._database.session(refuse_when_busy=refuse_when_busy) as db_session:
             event.listen(db_session.sync_session, "after_flush", note)
             yield db_session
             await db_session.flush()
@@ -104,9 +104,9 @@ class AccountChanges:
             for row in changed_users:
                 await db_session.refresh(row)
         revocations = [Revocation.of(row) for row in rows if isinstance(row, RevocationRow)]
-        self._take_in(revocations, [UserState.of(row) for row in changed_users])
+        self._apply_local(revocations, [UserState.of(row) for row in changed_users])
 
-    async def notice_now(self) -> None:
+    async def refresh_now(self) -> None:
         """Take in what was committed, as a poll does.
 
         Does not raise when the database is away: the next poll that succeeds makes up for it.
@@ -115,9 +115,9 @@ class AccountChanges:
             try:
                 await self._read()
             except DatabaseUnavailable as error:
-                if not self._is_database_away:
+                if not self._is_database_unavailable:
                     logger.warning("database is away; revocations stay as last known", exc_info=error)
-                self._is_database_away = True
+                self._is_database_unavailable = True
 
     def is_revoked(self, principal: Principal) -> bool:
         """Whether the token is revoked by itself, through its family or user, or its user is disabled."""
@@ -126,9 +126,9 @@ class AccountChanges:
         return view.is_revoked(principal)
 
     @property
-    def is_database_away(self) -> bool:
+    def is_database_unavailable(self) -> bool:
         """Whether the last look failed: tokens still count as last known, changes are not seen."""
-        return self._is_database_away
+        return self._is_database_unavailable
 
     def own_limits_of(self, user_id: str) -> OwnLimits:
         """The limits that an operator set for this user; empty for most."""
@@ -142,7 +142,7 @@ class AccountChanges:
             if self._refreshing_keys is None or self._refreshing_keys.done():
                 self._refreshing_keys = asyncio.create_task(self._refresh_keys(), name="signing-keys")
             try:
-                await self.notice_now()
+                await self.refresh_now()
             except Exception:  # the boundary of a task that has to live on
                 logger.exception("account changes could not be read; the former view stays in force")
 
@@ -152,13 +152,13 @@ class AccountChanges:
         except Exception:  # likewise
             logger.exception("signing keys could not be read again; the former ones stay in use")
 
-    def _take_in(self, revocations: list[Revocation], users: list[UserState]) -> None:
+    def _apply_local(self, revocations: list[Revocation], users: list[UserState]) -> None:
         view = self._view
         if view is None or not (revocations or users):
             return
         view.add_revocations(revocations)
-        view.put_ahead(users)
-        self._tell()
+        view.apply_local(users)
+        self._notify()
 
     async def _read(self) -> None:
         """Raises DatabaseUnavailable and leaves the view as it was."""
@@ -170,9 +170,9 @@ class AccountChanges:
                 await self._load(db_session, newest, offset)
             elif newest > known.change_number:
                 await self._catch_up(known, db_session, newest)
-        if self._is_database_away:
+        if self._is_database_unavailable:
             logger.warning("database is back; revocations are up to date again")
-            self._is_database_away = False
+            self._is_database_unavailable = False
 
     def _must_reload(self, view: AccountView, newest: int, offset: float) -> bool:
         """After an outage or with fewer changes than before it may be another database, an older copy.
@@ -180,7 +180,7 @@ class AccountChanges:
         When the wall clock was set back, tokens are valid again whose revocations may have been forgotten.
         """
         return (
-            self._is_database_away
+            self._is_database_unavailable
             or newest < view.change_number
             or offset < self._clock_offset - MAX_DRIFT_SECONDS
             or self._monotonic() >= self._loaded_at + RELOAD_SECONDS
@@ -190,17 +190,17 @@ class AccountChanges:
         """A whole new view, in which what was known to be revoked stays so."""
         view = AccountView()
         forgotten = self._clock() - STEP_AHEAD.total_seconds()
-        async for revocations in revocations_expiring_after(db_session, moment(forgotten)):
+        async for revocations in revocations_expiring_after(db_session, datetime_of(forgotten)):
             view.add_revocations(revocations)
         async for users in special_users(db_session):
             view.set_users(users)
         view.advance(newest)
         if self._view is not None:
-            view.follow(self._view)
-        view.forget_expired(forgotten)
+            view.inherit(self._view)
+        view.drop_expired(forgotten)
         self._view = view
         self._loaded_at, self._clock_offset = self._monotonic(), offset
-        self._tell()
+        self._notify()
 
     async def _catch_up(self, view: AccountView, db_session: AsyncSession, newest: int) -> None:
         revocations = [
@@ -210,8 +210,8 @@ class AccountChanges:
         view.add_revocations(revocations)
         view.set_users(users)
         view.advance(newest)
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for on_change in self._on_change:
             on_change()

@@ -16,7 +16,7 @@ from app.user_limits import OwnLimits
 class AccountView:
     """Revocations by subject, each with when it may be forgotten, in Unix seconds.
 
-    `change_number` is that of the newest change which was read; all before it were read too. `ahead` are
+    `change_number` is that of the newest change read; all before it were read too. `local_changes` are
     this process's own changes of users after that, in their order.
     """
 
@@ -26,7 +26,7 @@ class AccountView:
     disabled_users: set[str] = field(default_factory=set)
     own_limits: dict[str, OwnLimits] = field(default_factory=dict)
     change_number: int = 0
-    ahead: list[UserState] = field(default_factory=list)
+    local_changes: list[UserState] = field(default_factory=list)
 
     def is_revoked(self, principal: Principal) -> bool:
         if principal.token_id in self.tokens or principal.user_id in self.disabled_users:
@@ -38,13 +38,13 @@ class AccountView:
 
     def add_revocations(self, revocations: Iterable[Revocation]) -> None:
         for revocation in revocations:
-            forget_at = revocation.expires_at.timestamp()
+            drop_at = revocation.expires_at.timestamp()
             if revocation.kind == TOKEN:
-                self.tokens[revocation.subject] = forget_at
+                self.tokens[revocation.subject] = drop_at
             elif revocation.kind == FAMILY:
-                self.families[revocation.subject] = forget_at
+                self.families[revocation.subject] = drop_at
             elif revocation.kind == USER:
-                self._revoke_user(revocation.subject, revocation.not_after.timestamp(), forget_at)
+                self._revoke_user(revocation.subject, revocation.not_after.timestamp(), drop_at)
 
     def set_users(self, states: Iterable[UserState]) -> None:
         for state in states:
@@ -57,35 +57,35 @@ class AccountView:
             else:
                 self.disabled_users.discard(state.user_id)
 
-    def put_ahead(self, states: Iterable[UserState]) -> None:
+    def apply_local(self, states: Iterable[UserState]) -> None:
         """What this process changed and has not read yet. Something newer may have been read already."""
-        self.ahead += states
-        self._set_those_ahead()
+        self.local_changes += states
+        self._reapply_local()
 
     def advance(self, change_number: int) -> None:
         """Everything up to `change_number` is in now."""
         self.change_number = change_number
-        self._set_those_ahead()
+        self._reapply_local()
 
-    def follow(self, before: "AccountView") -> None:
+    def inherit(self, before: "AccountView") -> None:
         """Take the place of `before`, of which no revocation is lost, whatever the database says now."""
         self.tokens = before.tokens | self.tokens
         self.families = before.families | self.families
-        for user_id, (not_after, forget_at) in before.users.items():
-            self._revoke_user(user_id, not_after, forget_at)
-        self.put_ahead(before.ahead)
+        for user_id, (not_after, drop_at) in before.users.items():
+            self._revoke_user(user_id, not_after, drop_at)
+        self.apply_local(before.local_changes)
 
-    def forget_expired(self, now: float) -> None:
+    def drop_expired(self, now: float) -> None:
         """Drops what may be forgotten before `now`, in Unix seconds."""
         self.tokens = {subject: until for subject, until in self.tokens.items() if until > now}
         self.families = {subject: until for subject, until in self.families.items() if until > now}
         self.users = {subject: both for subject, both in self.users.items() if both[1] > now}
 
-    def _set_those_ahead(self) -> None:
-        newer = (state for state in self.ahead if state.change_number > self.change_number)
-        self.ahead = sorted(newer, key=lambda state: state.change_number)
-        self.set_users(self.ahead)
+    def _reapply_local(self) -> None:
+        newer = (state for state in self.local_changes if state.change_number > self.change_number)
+        self.local_changes = sorted(newer, key=lambda state: state.change_number)
+        self.set_users(self.local_changes)
 
-    def _revoke_user(self, user_id: str, not_after: float, forget_at: float) -> None:
-        known_not_after, known_forget_at = self.users.get(user_id, (not_after, forget_at))
-        self.users[user_id] = max(not_after, known_not_after), max(forget_at, known_forget_at)
+    def _revoke_user(self, user_id: str, not_after: float, drop_at: float) -> None:
+        known_not_after, known_drop_at = self.users.get(user_id, (not_after, drop_at))
+        self.users[user_id] = max(not_after, known_not_after), max(drop_at, known_drop_at)

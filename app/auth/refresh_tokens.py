@@ -18,7 +18,14 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.account_changes import AccountChanges
-from app.auth.token_issuer import REFRESH_TOKEN_PREFIX, Grant, IssuedTokens, TokenIssuer, hash_of, moment
+from app.auth.token_issuer import (
+    REFRESH_TOKEN_PREFIX,
+    Grant,
+    IssuedTokens,
+    TokenIssuer,
+    datetime_of,
+    hash_refresh_token,
+)
 from app.auth.token_revocation import revoke_family
 from app.errors import InvalidGrant
 from app.persistence.refresh_tokens import find_refresh_token, is_unused, lock_user
@@ -54,7 +61,7 @@ class RefreshTokens:
         """
         if not _FORM.fullmatch(refresh_token):
             raise InvalidGrant
-        async with self._account_changes.changing(may_be_refused=True) as db_session:
+        async with self._account_changes.transaction(refuse_when_busy=True) as db_session:
             row = await self._lock(db_session, refresh_token)
             if not await self._is_reused(db_session, row):
                 return await self._rotate(db_session, row, refresh_token)
@@ -66,8 +73,8 @@ class RefreshTokens:
         """Revoke the family of a refresh token; whether there was one."""
         if not _FORM.fullmatch(refresh_token):
             return False
-        async with self._account_changes.changing() as db_session:
-            row = await find_refresh_token(db_session, hash_of(refresh_token))
+        async with self._account_changes.transaction() as db_session:
+            row = await find_refresh_token(db_session, hash_refresh_token(refresh_token))
             if row is None:
                 return False
             await revoke_family(db_session, row.family_id, clock=self._clock)
@@ -75,7 +82,7 @@ class RefreshTokens:
 
     async def _lock(self, db_session: AsyncSession, refresh_token: str) -> RefreshTokenRow:
         """The row as it is once nobody else works on the user's tokens."""
-        token_hash = hash_of(refresh_token)
+        token_hash = hash_refresh_token(refresh_token)
         row = await find_refresh_token(db_session, token_hash)
         if row is None:
             raise InvalidGrant
@@ -83,7 +90,7 @@ class RefreshTokens:
         row = await find_refresh_token(db_session, token_hash)
         if user is None or user.is_disabled or row is None or row.revoked_at is not None:
             raise InvalidGrant
-        if row.expires_at <= moment(self._clock()):
+        if row.expires_at <= datetime_of(self._clock()):
             raise InvalidGrant
         return row
 
@@ -95,7 +102,7 @@ class RefreshTokens:
         if row.used_at is None:
             return False
         grace, leeway = self._settings.refresh_retry_grace, timedelta(seconds=self._settings.leeway_seconds)
-        if not -leeway <= moment(self._clock()) - row.used_at <= grace:
+        if not -leeway <= datetime_of(self._clock()) - row.used_at <= grace:
             return True
         return row.successor_id is None or not await is_unused(db_session, row.successor_id)
 
@@ -107,7 +114,7 @@ class RefreshTokens:
         successor = _successor_of(refresh_token, row.successor_nonce)
         if row.used_at is None:
             next_row = await self._issuer.add_refresh_token(db_session, grant, successor, minted.made_at)
-            row.used_at = moment(self._clock())
+            row.used_at = datetime_of(self._clock())
             row.successor_id = next_row.id
         return IssuedTokens(
             access_token=minted.encoded,

@@ -103,8 +103,8 @@ class TokenIssuer:
             user_id=grant.user_id,
             scopes=" ".join(sorted(grant.scopes)),
             family_id=grant.family_id,
-            issued_at=moment(minted.issued_at),
-            expires_at=moment(minted.expires_at),
+            issued_at=datetime_of(minted.issued_at),
+            expires_at=datetime_of(minted.expires_at),
             note=grant.note,
         )
         await add_access_token(db_session, row)
@@ -117,13 +117,13 @@ class TokenIssuer:
         assert grant.family_id is not None
         row = RefreshTokenRow(
             id=f"rtk_{secrets.token_urlsafe(16)}",
-            token_hash=hash_of(refresh_token),
+            token_hash=hash_refresh_token(refresh_token),
             family_id=grant.family_id,
             user_id=grant.user_id,
             scopes=" ".join(sorted(grant.scopes)),
             successor_nonce=secrets.token_urlsafe(SECRET_BYTES),
-            created_at=moment(created_at),
-            expires_at=moment(created_at) + self._settings.refresh_token_ttl,
+            created_at=datetime_of(created_at),
+            expires_at=datetime_of(created_at) + self._settings.refresh_token_ttl,
         )
         await add_refresh_token(db_session, row)
         return row
@@ -136,10 +136,10 @@ class TokenIssuer:
             raise ValueError(f"the lifetime must be between 1 second and {longest}")
 
 
-def hash_of(refresh_token: str) -> str:
+def hash_refresh_token(refresh_token: str) -> str:
     """256 random bits need neither salt nor a slow hash."""
     return hashlib.sha256(refresh_token.encode()).hexdigest()
 
 
-def moment(unix_seconds: float) -> datetime:
+def datetime_of(unix_seconds: float) -> datetime:
     return datetime.fromtimestamp(unix_seconds, UTC)

@@ -1,6 +1,6 @@
 """Revokes one access token, one family (a sign-in and all that came of it) or all tokens of a user.
 
-Works inside the caller's transaction. A caller inside a gateway opens it with `AccountChanges.changing()`
+Works inside the caller's transaction. A caller inside a gateway opens it with `AccountChanges.transaction()`
 and refuses the tokens as soon as it has committed; the other processes notice within a second.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.auth.token_issuer import moment
+from app.auth.token_issuer import datetime_of
 from app.persistence import access_tokens, refresh_tokens
 from app.persistence.revocations import FAMILY, TOKEN, USER, RevocationKind, add_revocation
 
@@ -26,7 +26,7 @@ async def revoke_token(db_session: AsyncSession, token_id: str, *, clock: Clock 
     row = await access_tokens.find_access_token(db_session, token_id)
     if row is None:
         return False
-    now = moment(clock())
+    now = datetime_of(clock())
     await access_tokens.mark_token_revoked(db_session, token_id, now)
     await _add(db_session, TOKEN, token_id, now, now, row.expires_at)
     return True
@@ -38,7 +38,7 @@ async def revoke_family(db_session: AsyncSession, family_id: str, *, clock: Cloc
     if user_id is None:
         return False
     await refresh_tokens.lock_user(db_session, user_id)
-    now = moment(clock())
+    now = datetime_of(clock())
     last_expiry = await access_tokens.latest_family_expiry(db_session, family_id)
     await refresh_tokens.mark_family_unusable(db_session, family_id, now)
     await access_tokens.mark_family_revoked(db_session, family_id, now)
@@ -50,7 +50,7 @@ async def revoke_user(db_session: AsyncSession, user_id: str, *, clock: Clock = 
     """Whether there is such a user. Whatever it was issued so far is dead; it may sign in anew at once."""
     if await refresh_tokens.lock_user(db_session, user_id) is None:
         return False
-    now = moment(int(clock()))
+    now = datetime_of(int(clock()))
     # The lock holds off other issuers; one whose clock is ahead of ours may have been there before.
     latest_issue = await access_tokens.latest_issue(db_session, user_id)
     not_after = max(now, latest_issue or now)

@@ -160,7 +160,7 @@ class GuardedRoute(APIRoute):
         if self.access.scope is None:
             return None
         token = self._access_token(scope, headers)
-        principal = services.access_tokens.recall(token)
+        principal = services.access_tokens.verify_cached(token)
         if principal is None:
             principal = await verify_token(
                 services.access_tokens, services.address_limiter, token, client_address(scope)

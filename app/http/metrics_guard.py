@@ -20,7 +20,7 @@ class MetricsRoute(GuardedRoute):
     access = Access("ops", generates=False, accepts=(JSON,), takes_media=False)
 
     async def _authenticate(self, services: Services, scope: Scope, headers: Headers) -> Principal | None:
-        networks = services.settings.networks_of_metrics
+        networks = services.settings.parsed_metrics_networks
         if is_direct(headers) and is_in_networks(client_address(scope), networks):
             return None
         return await super()._authenticate(services, scope, headers)

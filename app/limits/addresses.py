@@ -17,7 +17,7 @@ from app.errors import RateLimitExceeded
 from app.limits.address_counter import AddressCount, AddressCounter
 from app.limits.redis.circuit_breaker import RedisUnavailable
 from app.limits.redis.shared_redis import SharedRedis
-from app.networks import unmapped
+from app.networks import unmap_ipv4
 
 _IPV6_NETWORK_BITS: Final = 64  # what one customer is given; counting single addresses counts nothing
 _LOOPBACK: Final = "127.0.0.1"  # ::1 is the same machine
@@ -113,7 +113,7 @@ class AddressLimiter:
 def address_key(address: str) -> str:
     """What counts as one client: an IPv4 address, the /64 network of an IPv6 one, this machine."""
     try:
-        parsed = ipaddress.ip_address(unmapped(address))
+        parsed = ipaddress.ip_address(unmap_ipv4(address))
     except ValueError:
         return "unknown"  # a Unix socket; all of them are one client
     if isinstance(parsed, ipaddress.IPv4Address):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from app.networks import is_everybody, is_public, networks_of
+from app.networks import covers_internet, is_public, parse_networks
 from app.settings import Settings
 
 _EVERYBODY_IS_BELIEVED: Final = (
@@ -26,10 +26,10 @@ class Exposure(NamedTuple):
 
 def exposures(settings: Settings) -> Iterator[Exposure]:
     proxies = settings.trusted_proxies
-    if isinstance(proxies, str) or any(map(is_everybody, networks_of(proxies))):
+    if isinstance(proxies, str) or any(map(covers_internet, parse_networks(proxies))):
         yield Exposure("proxies", _EVERYBODY_IS_BELIEVED)
-    networks = settings.networks_of_metrics
-    if any(map(is_everybody, networks)):
+    networks = settings.parsed_metrics_networks
+    if any(map(covers_internet, networks)):
         yield Exposure("metrics", _EVERYBODY_READS)
     elif any(map(is_public, networks)):
         yield Exposure("metrics", _STRANGERS_READ)

@@ -59,7 +59,7 @@ class Database:
 
     @asynccontextmanager
     async def session(
-        self, *, read_only: bool = False, may_be_refused: bool = False
+        self, *, read_only: bool = False, refuse_when_busy: bool = False
     ) -> AsyncIterator[AsyncSession]:
         """One transaction, committed when the block ends, rolled back when it raises.
 
@@ -74,7 +74,7 @@ class Database:
         turn = (
             nullcontext()
             if read_only or self._writes is None
-            else self._writes.turn(may_be_refused=may_be_refused)
+            else self._writes.turn(refuse_when_busy=refuse_when_busy)
         )
         with database_errors():
             async with turn, sessions() as db_session, db_session.begin():

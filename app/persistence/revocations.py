@@ -48,10 +48,8 @@ async def add_revocation(
     await db_session.flush()
 
 
-def revocations_expiring_after(
-    db_session: AsyncSession, moment: datetime
-) -> AsyncIterator[Sequence[Revocation]]:
-    return _revocations(db_session, RevocationRow.expires_at > moment)
+def revocations_expiring_after(db_session: AsyncSession, at: datetime) -> AsyncIterator[Sequence[Revocation]]:
+    return _revocations(db_session, RevocationRow.expires_at > at)
 
 
 def revocations_added_after(

@@ -15,7 +15,7 @@ from app.persistence.tables import UsageRow
 
 ONE_DAY = timedelta(days=1)
 
-Row = dict[str, str | int | None]  # by column; `at` as `moment_text` writes it
+Row = dict[str, str | int | None]  # by column; `at` as `datetime_text` writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class UsagePeriod:
         return datetime.combine(self.last + ONE_DAY, time(), UTC)
 
 
-def moment_text(at: datetime) -> str:
+def datetime_text(at: datetime) -> str:
     """`at` as a row of `add_usage` has it."""
     return at.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.errors import DatabaseUnavailable
 from app.persistence.database import Database
 from app.persistence.tables import MODEL_NAME_LENGTH, ROUTE_LENGTH
-from app.persistence.usage import Row, add_usage, moment_text
+from app.persistence.usage import Row, add_usage, datetime_text
 from app.persistence.usage_spool import MAX_BYTES, UsageSpool
 
 INTERVAL_SECONDS = 0.1  # leaves as much again for a slow disk, of the 0.2 s that a kill may cost
@@ -85,7 +85,7 @@ class UsageWriter:
         self._file_retry_at = float("-inf")
         self._is_file_failing = False
         self._dropped_before = 0  # the file failed
-        self._is_database_away = False
+        self._is_database_unavailable = False
         self._ids = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(4)}"  # of this process
         self._taken = 0
         self.written = 0
@@ -93,9 +93,9 @@ class UsageWriter:
         self.dropped = 0
 
     @property
-    def is_database_away(self) -> bool:
+    def is_database_unavailable(self) -> bool:
         """Whether the last insert failed."""
-        return self._is_database_away
+        return self._is_database_unavailable
 
     @property
     def is_file_failing(self) -> bool:
@@ -165,7 +165,7 @@ class UsageWriter:
                 self._note_failing_file()
                 return
             self._kept_rows += len(rows)
-            if self._is_database_away:
+            if self._is_database_unavailable:
                 self.spooled += len(rows)
             self._note_sound_file()
         if self._is_file_failing:  # and the database took what was in memory
@@ -197,8 +197,8 @@ class UsageWriter:
             if self._spool.size == self._stored_bytes:
                 await asyncio.to_thread(self._spool.clear)
                 self._stored_bytes = self._kept_rows = 0
-        if self._is_database_away:
-            self._is_database_away = False
+        if self._is_database_unavailable:
+            self._is_database_unavailable = False
             logger.info("usage is stored again")
 
     async def _insert_unkept(self) -> None:
@@ -225,8 +225,8 @@ class UsageWriter:
 
     def _note_outage(self, error: Exception) -> None:
         self._retry_at = self._clock() + RETRY_SECONDS
-        if not self._is_database_away:
-            self._is_database_away = True
+        if not self._is_database_unavailable:
+            self._is_database_unavailable = True
             self.spooled += self._kept_rows
             logger.warning("usage is put aside: database away", extra={"reason": type(error).__name__})
 
@@ -256,7 +256,7 @@ def _row_of(record: UsageRecord, row_id: str) -> Row:
     return {
         "id": row_id,
         "request_id": record.request_id,
-        "at": moment_text(record.at),
+        "at": datetime_text(record.at),
         "user_id": record.user_id,
         "route": record.route[:ROUTE_LENGTH],
         "model": record.model[:MODEL_NAME_LENGTH],

@@ -38,15 +38,15 @@ class WriteQueue:
         return self._waiting
 
     @asynccontextmanager
-    async def turn(self, *, may_be_refused: bool = False) -> AsyncIterator[None]:
+    async def turn(self, *, refuse_when_busy: bool = False) -> AsyncIterator[None]:
         """Raises `DatabaseBusy` after a long wait, and at once where the queue is full for those who may be
         refused: what strangers can ask for must not make operators wait."""
-        if may_be_refused and self._waiting >= self._max_waiting:
+        if refuse_when_busy and self._waiting >= self._max_waiting:
             raise DatabaseBusy(retry_after_seconds=RETRY_SECONDS)
         self._waiting += 1
         try:
             async with asyncio.timeout(
-                self._max_wait_seconds if may_be_refused else self._longest_wait_seconds
+                self._max_wait_seconds if refuse_when_busy else self._longest_wait_seconds
             ):
                 await self._lock.acquire()
         except TimeoutError:

@@ -71,7 +71,7 @@ async def create_user(
 ) -> UserResponse:
     """Names are unique. A user can do nothing before a token is issued for it."""
     changes = UserChanges(note=body.note, own_limits=body.own_limits())
-    async with account_changes.changing() as db_session:
+    async with account_changes.transaction() as db_session:
         row = await accounts.create_user(db_session, principal.user_id, body.name, changes)
         return UserResponse.of(row)
 
@@ -123,7 +123,7 @@ async def update_user(
         own_limits=body.own_limits(),
         use_defaults_for=frozenset(body.use_defaults_for),
     )
-    async with account_changes.changing() as db_session:
+    async with account_changes.transaction() as db_session:
         return UserResponse.of(await accounts.update_user(db_session, principal.user_id, user_id, changes))
 
 
@@ -143,7 +143,7 @@ async def issue_token(
 ) -> IssuedTokensResponse:
     """An access token and, if asked for, the refresh token that begins a family. Shown this once."""
     changes = UserChanges(own_limits=body.own_limits())
-    async with account_changes.changing() as db_session:
+    async with account_changes.transaction() as db_session:
         user = await accounts.update_user(db_session, principal.user_id, body.user_id, changes)
         issued = await tokens.issue_tokens(
             db_session,
@@ -190,7 +190,7 @@ async def delete_token(
     account_changes: AccountChangesDep,
 ) -> None:
     """What came with it and can be refreshed lives on; to end that too, revoke the family."""
-    async with account_changes.changing() as db_session:
+    async with account_changes.transaction() as db_session:
         await tokens.revoke_token(db_session, principal.user_id, token_id)
 
 
@@ -207,7 +207,7 @@ async def revoke_tokens(
     account_changes: AccountChangesDep,
 ) -> None:
     """Takes effect everywhere within a second. A user's later tokens are not concerned."""
-    async with account_changes.changing() as db_session:
+    async with account_changes.transaction() as db_session:
         if body.token_id is not None:
             await tokens.revoke_token(db_session, principal.user_id, body.token_id)
         elif body.family_id is not None:

@@ -97,7 +97,7 @@ async def _revoke_access_token(
         return  # forged, so it is not valid anyway (RFC 7009, section 2.2)
     if account_changes.is_revoked(principal):
         return
-    async with account_changes.changing() as db_session:
+    async with account_changes.transaction() as db_session:
         await revoke_token(db_session, principal.token_id)
 
 

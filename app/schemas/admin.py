@@ -13,11 +13,11 @@ from app.clean_text import CleanText
 from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRow
 from app.persistence.usage import DailyUsage
 from app.schemas.absence import Omittable, RequestModel
-from app.settings import LONGEST_ACCESS_TOKEN_TTL
+from app.settings import MAX_ACCESS_TOKEN_TTL
 from app.user_limits import LimitName, OwnLimits, own_limits
 
 LAST_PAGE: Final = "absent on the last page"
-MAX_LIFETIME_SECONDS = int(LONGEST_ACCESS_TOKEN_TTL.total_seconds())  # the settings may allow less
+MAX_LIFETIME_SECONDS = int(MAX_ACCESS_TOKEN_TTL.total_seconds())  # the settings may allow less
 
 _USER_ID = "usr_Zx3kQ9b2LmW7tR5v"
 _TOKEN_ID = "tok_7Hn2pXw0cJq4sVd8yLfKgA"  # noqa: S105  (an example, of nobody)
@@ -44,7 +44,7 @@ UserName = Annotated[
     ),
 ]
 Note = Annotated[CleanText, Field(max_length=NOTE_LENGTH, description="for operators", examples=["iOS beta"])]
-Moment = Annotated[datetime.datetime, Field(examples=["2026-03-14T09:26:53Z"])]
+Timestamp = Annotated[datetime.datetime, Field(examples=["2026-03-14T09:26:53Z"])]
 Scopes = Annotated[
     list[Scope],
     AfterValidator(_refuse_repeated),
@@ -105,8 +105,8 @@ class UserResponse(BaseModel):
     concurrent_requests: Omittable[int] = None
     daily_tokens: Omittable[int] = None
     note: str = Field(examples=["iOS beta"])
-    created_at: Moment
-    changed_at: Moment
+    created_at: Timestamp
+    changed_at: Timestamp
 
     @classmethod
     def of(cls, row: UserRow) -> Self:
@@ -162,9 +162,9 @@ class TokenResponse(BaseModel):
     user_id: UserId
     scopes: list[Scope]
     family_id: Omittable[FamilyId] = None
-    issued_at: Moment
-    expires_at: Moment
-    revoked_at: Omittable[Moment] = None
+    issued_at: Timestamp
+    expires_at: Timestamp
+    revoked_at: Omittable[Timestamp] = None
     note: str = Field(examples=["iOS beta"])
 
     @classmethod
@@ -230,7 +230,7 @@ class UsagePage(BaseModel):
 
 class AuditEntry(BaseModel):
     id: int = Field(ge=1, examples=[42])
-    at: Moment
+    at: Timestamp
     actor: str = Field(
         description="an admin's user id, `command line` or `sign-in link`", examples=[_USER_ID]
     )

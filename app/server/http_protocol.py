@@ -9,7 +9,7 @@ import asyncio
 from asyncio import TimerHandle
 from typing import Final
 
-from app.networks import unmapped
+from app.networks import unmap_ipv4
 from app.server.joined_writes import JoinedWrites
 from app.server.uvicorn_adapter import UvicornProtocol, status_line
 
@@ -48,7 +48,7 @@ class BoundedHTTPProtocol(UvicornProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(JoinedWrites(transport, self.loop))
         if self.client is not None:
-            self.client = (unmapped(self.client[0]), self.client[1])
+            self.client = (unmap_ipv4(self.client[0]), self.client[1])
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:

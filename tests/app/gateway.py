@@ -39,7 +39,7 @@ class Gateway:
     async def add_user(self, name: str, **limits: int) -> None:
         async with self.services.database.session() as db_session:
             db_session.add(UserRow(id=f"usr_{name}", name=name, **limits))
-        await self.services.account_changes.notice_now()
+        await self.services.account_changes.refresh_now()
 
     async def issue(self, name: str, scopes: str = ALL_SCOPES) -> str:
         """A new access token of the user, who is made if there is none."""

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from app.networks import is_everybody, is_in_networks, is_public, networks_of, unmapped
+from app.networks import covers_internet, is_in_networks, is_public, parse_networks, unmap_ipv4
 
 
 @pytest.mark.parametrize(
@@ -20,25 +20,25 @@ from app.networks import is_everybody, is_in_networks, is_public, networks_of, u
     ],
 )
 def test_addresses_are_matched_against_networks(address: str, is_in: bool) -> None:
-    assert is_in_networks(address, networks_of(("127.0.0.0/8", "::1/128"))) is is_in
+    assert is_in_networks(address, parse_networks(("127.0.0.0/8", "::1/128"))) is is_in
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "::1", "localhost", "127.0.0.0/8", "::/0", "0.0.0.0/0"])
 def test_both_loopback_addresses_are_this_machine(text: str) -> None:
-    networks = networks_of([text])
+    networks = parse_networks([text])
     assert is_in_networks("127.0.0.1", networks)
     assert is_in_networks("::1", networks)
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/8", "127.0.0.2", "fd00::/8"])
 def test_other_networks_do_not_add_this_machine(text: str) -> None:
-    assert networks_of([text]) == (ip_network(text),)
+    assert parse_networks([text]) == (ip_network(text),)
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "proxy", "", "10.0.0", "*"])
 def test_what_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not appear to be|host bits"):
-        networks_of([text])
+        parse_networks([text])
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_is_no_network_is_refused(text: str) -> None:
     ],
 )
 def test_ipv4_addresses_are_written_as_such(address: str, shown: str) -> None:
-    assert unmapped(address) == shown
+    assert unmap_ipv4(address) == shown
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_ipv4_addresses_are_written_as_such(address: str, shown: str) -> None:
     ],
 )
 def test_how_much_of_the_internet_a_network_is(network: str, public: bool, everybody: bool) -> None:
-    assert (is_public(ip_network(network)), is_everybody(ip_network(network))) == (public, everybody)
+    assert (is_public(ip_network(network)), covers_internet(ip_network(network))) == (public, everybody)

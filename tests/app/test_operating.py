@@ -94,5 +94,5 @@ async def test_stolen_phone_is_shut_out(tmp_path: Path, data: Path, sections: di
         assert "alice" in await run_shell(shut_out, tmp_path, data)
         await until_refused(gateway, headers)
         await run_shell(f"gateway user enable{let_in}", tmp_path, data)
-        await gateway.services.account_changes.notice_now()
+        await gateway.services.account_changes.refresh_now()
         assert await status_of(gateway, headers) == 401  # it was revoked all the same

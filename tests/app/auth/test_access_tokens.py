@@ -60,18 +60,18 @@ def test_two_tokens_of_one_second_have_different_ids(access_tokens: AccessTokens
 def test_cached_verification_answers_as_the_first(access_tokens: AccessTokens) -> None:
     encoded = access_tokens.mint("usr_1", ["chat"], QUARTER).encoded
     first = access_tokens.verify(encoded)
-    assert access_tokens.verify(encoded) == access_tokens.recall(encoded) == first
+    assert access_tokens.verify(encoded) == access_tokens.verify_cached(encoded) == first
 
 
 def test_token_not_verified_yet_is_not_recalled(access_tokens: AccessTokens) -> None:
-    assert access_tokens.recall(access_tokens.mint("usr_1", ["chat"], QUARTER).encoded) is None
+    assert access_tokens.verify_cached(access_tokens.mint("usr_1", ["chat"], QUARTER).encoded) is None
 
 
 def test_refused_token_is_not_recalled(access_tokens: AccessTokens) -> None:
     encoded = access_tokens.mint("usr_1", ["chat"], QUARTER).encoded[:-4] + "AAAA"
     with pytest.raises(InvalidToken):
         access_tokens.verify(encoded)
-    assert access_tokens.recall(encoded) is None
+    assert access_tokens.verify_cached(encoded) is None
 
 
 @pytest.mark.parametrize("is_cached", [True, False])
@@ -135,7 +135,7 @@ def test_least_recently_used_token_leaves_a_full_cache(
     first, second, third = (access_tokens.mint("usr_1", ["chat"], QUARTER).encoded for _ in range(3))
     for encoded in (first, second, first, third):
         access_tokens.verify(encoded)
-    recalled = [access_tokens.recall(encoded) is not None for encoded in (first, second, third)]
+    recalled = [access_tokens.verify_cached(encoded) is not None for encoded in (first, second, third)]
     assert recalled == [True, False, True]
 
 

@@ -89,7 +89,7 @@ async def test_process_that_makes_a_change_knows_it_at_once(
     principal = process.access_tokens.verify(issued.access_token)
     async with database.session() as db_session:
         await revoke_token(db_session, issued.token_id)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert process.account_changes.is_revoked(principal)
 
 
@@ -103,7 +103,7 @@ async def test_change_is_seen_whatever_the_clock_of_the_database_says(
     principal = process.access_tokens.verify(issued.access_token)
     async with database.session() as db_session:  # the newest change so far, by the clock as it was
         await revoke_token(db_session, other.token_id, clock=clock)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     async with database.session() as db_session:
         match kind:
             case "token":
@@ -119,7 +119,7 @@ async def test_change_is_seen_whatever_the_clock_of_the_database_says(
             update(RevocationRow).where(RevocationRow.subject != other.token_id).values(created_at=stamp)
         )
         await db_session.execute(update(UserRow).values(changed_at=stamp))
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert process.account_changes.is_revoked(principal)
 
 
@@ -140,13 +140,13 @@ async def test_later_number_waits_for_the_commit_of_an_earlier_one(
     async def revoke_and_notice() -> None:
         async with database.session() as db_session:
             await revoke_token(db_session, late.token_id)
-        await process.account_changes.notice_now()
+        await process.account_changes.refresh_now()
         assert process.account_changes.is_revoked(principal)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(revoke_slowly())
         await has_drawn.wait()
-        await process.account_changes.notice_now()
+        await process.account_changes.refresh_now()
         assert not process.account_changes.is_revoked(principal)
         second = tasks.create_task(revoke_and_notice())
         await asyncio.wait([second], timeout=0.2)
@@ -160,20 +160,20 @@ async def test_change_of_this_process_holds_without_another_word_of_the_database
     changes = process.account_changes
     issued, other = await process.sign_in(user), await process.sign_in(user)
     principal, others = map(process.access_tokens.verify, (issued.access_token, other.access_token))
-    async with changes.changing() as db_session:
+    async with changes.transaction() as db_session:
         await revoke_token(db_session, issued.token_id)
         assert not changes.is_revoked(principal)
     assert changes.is_revoked(principal)
     assert not changes.is_revoked(others)
-    async with changes.changing() as db_session:
+    async with changes.transaction() as db_session:
         row = await db_session.get_one(UserRow, user.id)
         row.is_disabled, row.daily_tokens = True, 5
     assert changes.is_revoked(others)
     assert changes.own_limits_of(user.id) == {"daily_tokens": 5}
-    await changes.notice_now()
+    await changes.refresh_now()
     assert changes.is_revoked(others)
     await change_user(database, is_disabled=False)
-    await changes.notice_now()
+    await changes.refresh_now()
     assert not changes.is_revoked(others)
 
 
@@ -182,7 +182,7 @@ async def test_change_that_is_rolled_back_is_not_in_force(process: Process, user
     principal = process.access_tokens.verify(issued.access_token)
 
     async def revoke_and_fail() -> None:
-        async with process.account_changes.changing() as db_session:
+        async with process.account_changes.transaction() as db_session:
             await revoke_token(db_session, issued.token_id)
             raise ZeroDivisionError
 
@@ -196,14 +196,14 @@ async def test_what_was_changed_by_hand_is_seen_after_a_few_minutes(
 ) -> None:
     issued = await process.sign_in(user)
     principal = process.access_tokens.verify(issued.access_token)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     async with database.session() as db_session:
         await db_session.execute(text("UPDATE users SET is_disabled = true"))
     clock.advance(RELOAD_SECONDS - 1)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert not process.account_changes.is_revoked(principal)
     clock.advance(1)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert process.account_changes.is_revoked(principal)
 
 
@@ -213,12 +213,12 @@ async def test_older_copy_of_the_database_is_read_whole(
     issued = await process.sign_in(user)
     principal = process.access_tokens.verify(issued.access_token)
     await change_user(database, is_disabled=True)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert process.account_changes.is_revoked(principal)
     async with database.session() as db_session:
         await db_session.execute(text("UPDATE account_change_counter SET value = 0"))
         await db_session.execute(text("UPDATE users SET is_disabled = false, change_number = 0"))
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert not process.account_changes.is_revoked(principal)
 
 
@@ -231,16 +231,16 @@ async def test_revocation_holds_when_a_clock_that_was_ahead_is_set_back(
     other = await make_process(monotonic=lambda: start)
     issued, another = await process.sign_in(user), await process.sign_in(user)
     principal = process.access_tokens.verify(issued.access_token)
-    async with process.account_changes.changing() as db_session:
+    async with process.account_changes.transaction() as db_session:
         await revoke_token(db_session, issued.token_id, clock=clock)
     clock.advance(step.total_seconds())
-    async with process.account_changes.changing() as db_session:
+    async with process.account_changes.transaction() as db_session:
         await revoke_token(db_session, another.token_id, clock=clock)
     started_meanwhile = await make_process(monotonic=lambda: start)
-    await other.account_changes.notice_now()
+    await other.account_changes.refresh_now()
     clock.advance(-step.total_seconds())
     for one in (process, other, started_meanwhile, await make_process()):
-        await one.account_changes.notice_now()
+        await one.account_changes.refresh_now()
         assert one.account_changes.is_revoked(principal)
 
 
@@ -250,14 +250,14 @@ async def test_subscriber_is_told_of_changes_and_of_nothing_else(
     told: list[None] = []
     process.account_changes.subscribe(lambda: told.append(None))
     issued = await process.sign_in(user)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     told.clear()
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert not told
     await change_user(database, is_disabled=True)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert len(told) == 1
-    async with process.account_changes.changing() as db_session:
+    async with process.account_changes.transaction() as db_session:
         await revoke_token(db_session, issued.token_id)
     assert len(told) == 2
 
@@ -266,15 +266,15 @@ async def test_limits_of_a_user_follow_the_operator(
     make_process: MakeProcess, process: Process, user: UserRow, database: Database
 ) -> None:
     changes = process.account_changes
-    await changes.notice_now()
+    await changes.refresh_now()
     assert changes.own_limits_of(user.id) == {}
     await change_user(database, requests_per_minute=100, daily_tokens=5)
-    await changes.notice_now()
+    await changes.refresh_now()
     own_limits = {"requests_per_minute": 100, "daily_tokens": 5}
     assert changes.own_limits_of(user.id) == own_limits
     assert (await make_process()).account_changes.own_limits_of(user.id) == own_limits
     await change_user(database, requests_per_minute=None, daily_tokens=None)
-    await changes.notice_now()
+    await changes.refresh_now()
     assert changes.own_limits_of(user.id) == {}
 
 
@@ -283,7 +283,7 @@ async def test_enabled_user_is_let_in_again(process: Process, user: UserRow, dat
     principal = process.access_tokens.verify(issued.access_token)
     for is_disabled in (True, False):
         await change_user(database, is_disabled=is_disabled)
-        await process.account_changes.notice_now()
+        await process.account_changes.refresh_now()
         assert process.account_changes.is_revoked(principal) is is_disabled
 
 
@@ -293,7 +293,7 @@ async def test_user_changed_before_the_start_is_not_read_again(
     await change_user(database, is_disabled=True)
     process = await make_process()
     await change_user(database, is_disabled=False)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     principal = Principal("usr_1", frozenset({"chat"}), "tok_1", 1, 2)
     assert not process.account_changes.is_revoked(principal)
 
@@ -308,14 +308,14 @@ async def test_revocation_is_forgotten_when_its_tokens_have_expired(
         await revoke_token(db_session, issued.token_id, clock=clock)
         await revoke_family(db_session, issued.family_id, clock=clock)
         await revoke_user(db_session, user.id, clock=clock)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     clock.advance(STEP_AHEAD.total_seconds() + 900)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert process.account_changes.is_revoked(principal)
     async with database.session() as db_session:
         await db_session.execute(delete(RevocationRow))
     clock.advance(RELOAD_SECONDS + 600)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     assert not process.account_changes.is_revoked(principal)
 
 

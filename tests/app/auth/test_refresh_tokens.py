@@ -138,7 +138,7 @@ async def test_refresh_beside_a_revocation_leaves_nothing_alive(
         outcomes = await asyncio.gather(
             refresh(process, first), revoke(first.family_id), refresh(process, first), return_exceptions=True
         )
-        await process.account_changes.notice_now()
+        await process.account_changes.refresh_now()
         for outcome in outcomes:
             assert outcome is None or isinstance(outcome, IssuedTokens | InvalidGrant)
             if isinstance(outcome, IssuedTokens):
@@ -161,7 +161,7 @@ async def test_refresh_beside_a_revocation_of_the_user_leaves_nothing_alive(
         outcomes = await asyncio.gather(
             refresh(process, first), revoke(), refresh(process, first), return_exceptions=True
         )
-        await process.account_changes.notice_now()
+        await process.account_changes.refresh_now()
         for outcome in outcomes:
             if isinstance(outcome, IssuedTokens):
                 with pytest.raises(TokenRevoked):

@@ -96,5 +96,5 @@ async def test_token_issued_in_the_second_of_a_revocation_is_alive(
         async with database.session() as db_session:
             await revoke_user(db_session, user.id, clock=clock)
         issued = await process.sign_in(user)
-        await process.account_changes.notice_now()
+        await process.account_changes.refresh_now()
         assert process.access_tokens.verify(issued.access_token).user_id == user.id

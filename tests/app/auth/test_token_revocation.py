@@ -22,7 +22,7 @@ async def test_revoked_token_is_dead_and_its_family_lives(
     issued = await process.sign_in(user)
     async with database.session() as db_session:
         assert await revoke_token(db_session, issued.token_id)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     with pytest.raises(TokenRevoked):
         process.access_tokens.verify(issued.access_token)
     assert issued.refresh_token is not None
@@ -39,7 +39,7 @@ async def test_revoked_user_is_signed_out_everywhere_and_may_sign_in_anew(
     others = await process.sign_in(other_user)
     async with database.session() as db_session:
         assert await revoke_user(db_session, user.id, clock=clock)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     for tokens in issued:
         with pytest.raises(TokenRevoked):
             process.access_tokens.verify(tokens.access_token)
@@ -59,7 +59,7 @@ async def test_token_of_a_host_whose_clock_is_ahead_dies_with_its_user(
     clock.advance(-20)
     async with database.session() as db_session:
         await revoke_user(db_session, user.id, clock=clock)
-    await process.account_changes.notice_now()
+    await process.account_changes.refresh_now()
     with pytest.raises(TokenRevoked):
         process.access_tokens.verify(issued.access_token)
 
@@ -110,7 +110,7 @@ async def test_user_whose_tokens_were_revoked_signs_in_anew_whatever_the_clock_d
     before = await process.sign_in(user)
     clock.advance(step)
     meanwhile = await process.sign_in(user)
-    async with process.account_changes.changing() as db_session:
+    async with process.account_changes.transaction() as db_session:
         await revoke_user(db_session, user.id, clock=clock)
     after = await process.sign_in(user)
     clock.advance(-step)

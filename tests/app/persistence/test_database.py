@@ -84,12 +84,12 @@ async def test_row_of_an_unknown_user_is_refused(database: Database) -> None:
 async def test_moments_come_back_in_utc_whatever_zone_they_had(
     database: Database, make_user: MakeUser
 ) -> None:
-    moment = datetime(2026, 3, 14, 1, 30, 15, 123456, tzinfo=timezone(timedelta(hours=8)))
+    at = datetime(2026, 3, 14, 1, 30, 15, 123456, tzinfo=timezone(timedelta(hours=8)))
     async with database.session() as db_session:
-        db_session.add(make_user("alice", created_at=moment))
+        db_session.add(make_user("alice", created_at=at))
     async with database.session(read_only=True) as db_session:
         row = (await db_session.scalars(select(UserRow))).one()
-    assert row.created_at == moment
+    assert row.created_at == at
     assert row.created_at.utcoffset() == timedelta(0)
 
 

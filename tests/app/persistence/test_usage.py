@@ -14,7 +14,7 @@ from app.persistence.usage import (
     Row,
     UsagePeriod,
     add_usage,
-    moment_text,
+    datetime_text,
     tokens_used_on,
     usage_by_day,
 )
@@ -37,7 +37,7 @@ def make_row() -> MakeRow:
         return {
             "id": f"row{len(made)}",
             "request_id": "req_1",
-            "at": moment_text(at),
+            "at": datetime_text(at),
             "user_id": user_id,
             "route": "/chat",
             "model": "scripted",

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from app.persistence.usage import Row, moment_text
+from app.persistence.usage import Row, datetime_text
 from app.persistence.usage_spool import GROUP_LINES, UsageSpool
 
-MOMENT = moment_text(datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC))
+AT = datetime_text(datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC))
 
 
 def make_row(row_id: str) -> Row:
     return {
         "id": row_id,
         "request_id": "req_1",
-        "at": MOMENT,
+        "at": AT,
         "user_id": "usr_a",
         "route": "/chat",
         "model": "scripted",

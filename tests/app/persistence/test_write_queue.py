@@ -13,8 +13,8 @@ from app.persistence.write_queue import WriteQueue
 pytestmark = pytest.mark.anyio
 
 
-async def pass_through(queue: WriteQueue, *, may_be_refused: bool = False) -> None:
-    async with queue.turn(may_be_refused=may_be_refused):
+async def pass_through(queue: WriteQueue, *, refuse_when_busy: bool = False) -> None:
+    async with queue.turn(refuse_when_busy=refuse_when_busy):
         pass
 
 
@@ -52,23 +52,23 @@ async def test_full_queue_refuses_at_once_whoever_may_not_wait_longer() -> None:
             tasks.create_task(take_turn())
         await until_waiting(queue, 3)
         with pytest.raises(DatabaseBusy) as refusal:
-            await pass_through(queue, may_be_refused=True)
+            await pass_through(queue, refuse_when_busy=True)
         assert refusal.value.retry_after_seconds
         assert isinstance(refusal.value, DatabaseUnavailable)
         operator = tasks.create_task(take_turn())
         may_end.set()
         await operator
     assert queue.waiting == 0
-    await pass_through(queue, may_be_refused=True)
+    await pass_through(queue, refuse_when_busy=True)
 
 
-@pytest.mark.parametrize("may_be_refused", [True, False])
-async def test_long_wait_ends_with_a_refusal_and_leaves_the_queue(may_be_refused: bool) -> None:
-    bound = {"max_wait_seconds" if may_be_refused else "longest_wait_seconds": 0.001}
+@pytest.mark.parametrize("refuse_when_busy", [True, False])
+async def test_long_wait_ends_with_a_refusal_and_leaves_the_queue(refuse_when_busy: bool) -> None:
+    bound = {"max_wait_seconds" if refuse_when_busy else "longest_wait_seconds": 0.001}
     queue = WriteQueue(**bound)
     async with queue.turn():
         with pytest.raises(DatabaseBusy):
-            await pass_through(queue, may_be_refused=may_be_refused)
+            await pass_through(queue, refuse_when_busy=refuse_when_busy)
         assert queue.waiting == 0
     await pass_through(queue)
 

@@ -38,7 +38,7 @@ async def token_of(gateway: Gateway, name: str = "alice") -> tuple[str, dict[str
 
 
 async def end(gateway: Gateway, how: str, token_id: str) -> None:
-    async with gateway.services.account_changes.changing() as db_session:
+    async with gateway.services.account_changes.transaction() as db_session:
         if how == "token":
             await revoke_token(db_session, token_id)
         elif how == "user":

@@ -46,7 +46,7 @@ async def test_readyz_is_503_without_a_model_and_healthz_is_not(gateway):
 async def test_readyz_is_degraded_while_the_database_is_away(start_gateway, postgres_server, postgres_url):
     gateway = await start_gateway(database_url=SecretStr(postgres_url))
     postgres_server.stop()
-    await gateway.services.account_changes.notice_now()
+    await gateway.services.account_changes.refresh_now()
     response = await gateway.client.get("/readyz")
     assert response.status_code == 200
     assert response.json()["status"] == "degraded"
@@ -54,7 +54,7 @@ async def test_readyz_is_degraded_while_the_database_is_away(start_gateway, post
     assert str(postgres_server.port) not in response.text
 
     postgres_server.start()
-    await gateway.services.account_changes.notice_now()
+    await gateway.services.account_changes.refresh_now()
     assert (await gateway.client.get("/readyz")).json()["status"] == "ready"
 
 

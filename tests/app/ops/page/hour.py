@@ -151,4 +151,4 @@ async def _add_users(gateway: Gateway) -> None:
                     db_session, user, ("chat", "vision", "speech"), lifetime=timedelta(days=days), note=note
                 )
         await revoke_token(db_session, issued.token_id)
-    await services.account_changes.notice_now()
+    await services.account_changes.refresh_now()
