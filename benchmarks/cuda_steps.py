@@ -17,8 +17,9 @@ import torch
 
 from inference.config import EngineConfig
 from inference.engine.cuda_runner import CudaRunner
+from inference.engine.kv_cache import blocks_for
 from inference.engine.scheduler import Chunk
-from inference.engine.sequence import Sequence, blocks_for
+from inference.engine.sequence import Sequence
 from inference.engine.text_stream import TextStream
 from inference.kernels.cuda.tiles import DECODE_BUCKETS
 from inference.models.prompt import EncodedPrompt

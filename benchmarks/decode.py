@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.continuous_batching import SIZES, ContinuousBatching, continuous_batching
-from inference.backends.in_process import InProcessBackend, count_cores, threads_for
+from inference.backends.in_process import InProcessBackend
 from inference.config import EngineConfig
+from inference.devices import count_cores, threads_for
 from inference.engine.engine import Engine
 from testbed.figures import print_figures
 from testbed.hardware import hardware_and_versions

@@ -22,7 +22,8 @@ import psutil
 import torch
 
 from benchmarks.continuous_batching import SIZES, continuous_batching
-from inference.backends.in_process import InProcessBackend, count_cores, threads_for
+from inference.backends.in_process import InProcessBackend
+from inference.devices import count_cores, threads_for
 from testbed.figures import print_figures
 from testbed.hardware import hardware_and_versions
 from testbed.reference_decoder import ReferenceDecoder, random_prompt, request

@@ -5,7 +5,7 @@ import time
 import torch
 
 from benchmarks.checkpoint_9b import TEXT_CONFIG, VOCABULARY
-from inference.loading.torchaudio_shim import import_torchaudio
+from inference.torchaudio_shim import import_torchaudio
 
 
 def measure_stock(batch: int, prompt_tokens: int, max_tokens: int) -> dict[str, object]:

@@ -4,15 +4,7 @@ It knows nothing of HTTP, users, Redis, SQL or the environment. Names re-exporte
 ones that `app` may use.
 """
 
-from inference.backend import (
-    Backend,
-    BackendStatus,
-    DeltaStream,
-    DeviceLoad,
-    ImageFit,
-    ModelCard,
-    WorkerStatus,
-)
+from inference.backend import Backend, DeltaStream
 from inference.build import build_backend, check_engine, check_speech_recognition_model
 from inference.config import BackendConfig, EngineConfig, ScriptedConfig
 from inference.errors import (
@@ -26,6 +18,8 @@ from inference.errors import (
     QueueFull,
     UnsupportedModality,
 )
+from inference.model_card import ImageFit, ModelCard
+from inference.status import BackendStatus, DeviceLoad, WorkerStatus
 from inference.timeline import Timeline
 from inference.types import (
     AUDIO_SAMPLE_RATE,

@@ -9,7 +9,7 @@ def check_engine(config: EngineConfig) -> None:
 
     Raises `InvalidConfiguration` or `InvalidCheckpoint`.
     """
-    from inference.backends.in_process import resolve_devices
+    from inference.devices import resolve_devices
     from inference.loading.registry import check_model
 
     resolve_devices(config.devices)

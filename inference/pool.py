@@ -10,11 +10,12 @@ from collections.abc import AsyncGenerator, Callable
 from itertools import count
 from zlib import crc32
 
-from inference.backend import BackendStatus, ModelCard, WorkerStatus
 from inference.engine.outcome import Event, Outcome
 from inference.errors import BackendUnavailable, GenerationFailed, QueueFull
+from inference.model_card import ModelCard
+from inference.status import BackendStatus, WorkerStatus
 from inference.types import Delta, FinishReason, GenerationRequest, Usage
-from inference.worker import SteppedEngine, Worker
+from inference.worker import Steppable, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Pool:
     def __init__(
         self,
         devices: tuple[str, ...],
-        make_engine: Callable[[str], SteppedEngine],
+        make_engine: Callable[[str], Steppable],
         max_waiting_requests: int,
         restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
     ) -> None:

@@ -11,18 +11,18 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from inference.backend import ModelCard
 from inference.engine.outcome import Outcome
 from inference.errors import BackendUnavailable
+from inference.model_card import ModelCard
 from inference.types import GenerationRequest
 
 logger = logging.getLogger(__name__)
 
-Command = Callable[["SteppedEngine"], None]
+Command = Callable[["Steppable"], None]
 
 
-class SteppedEngine(Protocol):
-    """What a worker drives: `inference.engine.engine.Engine`. Every call comes from its one thread."""
+class Steppable(Protocol):
+    """An engine that a worker steps. Every call comes from the worker's one thread."""
 
     @property
     def model_card(self) -> ModelCard: ...
@@ -52,7 +52,7 @@ class Worker:
     """
 
     def __init__(
-        self, name: str, device: str, make_engine: Callable[[], SteppedEngine], listener: WorkerListener
+        self, name: str, device: str, make_engine: Callable[[], Steppable], listener: WorkerListener
     ) -> None:
         self.name = name
         self.device = device
@@ -110,7 +110,7 @@ class Worker:
             if outcomes:
                 self._post(self._listener.on_outcomes, self, outcomes)
 
-    def _obey(self, engine: SteppedEngine) -> bool:
+    def _obey(self, engine: Steppable) -> bool:
         """Carries out what was asked since the last step; waits while idle. False: the thread shall end."""
         try:
             while True:

@@ -16,10 +16,10 @@ import torch
 from inference.backends.in_process import InProcessBackend
 from inference.config import EMBEDDED_MODEL, EngineConfig
 from inference.loading.registry import load_model
-from inference.loading.torchaudio_shim import import_torchaudio
 from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
 from inference.stepwise import Stepwise
+from inference.torchaudio_shim import import_torchaudio
 from inference.types import GenerationRequest, Message, SamplingParams, Task, Text
 from testbed.unpack import unpacked_weights
 

@@ -1,28 +1,30 @@
 """The backend that runs the model itself, on threads of this process."""
 
 import gc
-import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 import torch
 
-from inference.backend import BackendStatus, DeltaStream, DeviceLoad, ModelCard
+from inference.backend import DeltaStream
 from inference.backends.speech_recognition import SpeechRecognition, has_recording
 from inference.config import EngineConfig
-from inference.engine.device_load import measure_device
-from inference.engine.engine import Engine, LoadedModel
-from inference.engine.speech_engine import LoadedRecogniser, SpeechEngine
+from inference.devices import is_gpu, measure_load, measure_memory, prepare_thread, resolve_devices
+from inference.engine.engine import Engine
+from inference.engine.language_model import LanguageModel
+from inference.engine.speech_engine import SpeechEngine, SpeechModel
 from inference.engine.warm_up import warm_up
-from inference.errors import BackendUnavailable, InvalidCheckpoint, InvalidConfiguration
+from inference.errors import BackendUnavailable, InvalidCheckpoint
 from inference.loading.recogniser import load_recogniser
 from inference.loading.registry import load_model
+from inference.model_card import ModelCard
 from inference.pool import Pool
+from inference.status import BackendStatus, DeviceLoad
 from inference.types import Delta, GenerationRequest
 
-LoadModel = Callable[[str, str, str, bool], LoadedModel]  # model, device, quantization, quantize_head
-LoadRecogniser = Callable[[str, str], LoadedRecogniser]  # model, device
+LoadModel = Callable[[str, str, str, bool], LanguageModel]  # model, device, quantization, quantize_head
+LoadRecogniser = Callable[[str, str], SpeechModel]  # model, device
 
 
 class InProcessBackend:
@@ -76,7 +78,7 @@ class InProcessBackend:
                 await speech.aclose(0)
             model_card = replace(model_card, modalities=model_card.modalities | {"audio"})
         self._model_card = model_card
-        if any(worker.device.startswith("cuda") for worker in self._pool.status().workers):
+        if any(is_gpu(worker.device) for worker in self._pool.status().workers):
             _freeze_objects()
 
     def generate(self, request: GenerationRequest) -> DeltaStream:
@@ -95,7 +97,7 @@ class InProcessBackend:
         return replace(status, speech_workers=self._speech.status().workers)
 
     def device_loads(self) -> tuple[DeviceLoad, ...]:
-        loads = (measure_device(worker.worker, worker.device) for worker in self.status().workers)
+        loads = (measure_load(worker.worker, worker.device) for worker in self.status().workers)
         return tuple(load for load in loads if load is not None)
 
     async def aclose(self, drain_seconds: float) -> None:
@@ -134,9 +136,10 @@ def _freeze_objects() -> None:
 
 def _too_large(device: str) -> InvalidCheckpoint:
     memory = f"memory of {device}"
-    if device.startswith("cuda"):
-        free_bytes, total_bytes = torch.cuda.mem_get_info(device)
-        memory = f"{total_bytes / 2**30:.1f} GiB of {device}, of which {free_bytes / 2**30:.1f} are free"
+    if is_gpu(device):
+        found = measure_memory(device)
+        total, free = found.total_bytes / 2**30, found.free_bytes / 2**30
+        memory = f"{total:.1f} GiB of {device}, of which {free:.1f} are free"
     return InvalidCheckpoint(
         f"The model and what it needs to run do not fit the {memory}: quantise it to int8, or take a "
         "device with more memory."
@@ -147,45 +150,3 @@ async def _refuse() -> AsyncGenerator[Delta, None]:
     """Not when it is made but when it is asked, as every answer does."""
     raise BackendUnavailable("the backend is closing")
     yield Delta()  # type: ignore[unreachable] # it makes this a generator
-
-
-def prepare_thread(device: str) -> None:
-    """Sets a worker's current device, or how many more threads its operations use."""
-    if device.startswith("cuda"):
-        torch.cuda.set_device(device)
-    elif device == "cpu":
-        torch.set_num_threads(threads_for(count_cores()))
-
-
-def resolve_devices(devices: tuple[str, ...]) -> tuple[str, ...]:
-    """Replaces "auto" by every CUDA device, or the CPU where there is none, and "cuda" by the first one.
-
-    Raises `InvalidConfiguration`.
-    """
-    cuda_devices = tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
-    if "auto" in devices:
-        return cuda_devices or ("cpu",)
-    known = ("cpu", *cuda_devices)
-    resolved = tuple("cuda:0" if device == "cuda" else device for device in devices)
-    for device in resolved or ("",):
-        if device not in known:
-            raise InvalidConfiguration(
-                f"There is no device {device!r} for the model here; name {' or '.join(known)}, or auto."
-            )
-    return resolved
-
-
-def threads_for(cores: int) -> int:
-    """Half of the cores; the others are the event loop's and the media decoders'.
-
-    OpenMP's threads wait for each other at every operation: when one of them has lost its core, a step
-    takes ten times as long (measured on two busy cores: over 1 s with two threads, 0.1 s with one).
-    """
-    return max(1, cores // 2)
-
-
-def count_cores() -> int:
-    """Of this process, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -8,9 +8,11 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 
-from inference.backend import BackendStatus, DeltaStream, DeviceLoad, ModelCard, WorkerStatus
+from inference.backend import DeltaStream
 from inference.config import ScriptedConfig
 from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
+from inference.model_card import ModelCard
+from inference.status import BackendStatus, DeviceLoad, WorkerStatus
 from inference.types import Audio, Delta, FinishReason, GenerationRequest, Image, Text, Usage
 
 CONTEXT_LENGTH = 4096

@@ -7,9 +7,9 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
-from inference.backend import BackendStatus
 from inference.errors import UnsupportedModality
 from inference.pool import Pool
+from inference.status import BackendStatus
 from inference.types import Audio, Delta, GenerationRequest, Message, Part, SamplingParams, Text, Usage
 
 MAX_TRANSCRIPT_TOKENS = 2048  # of a recording inside a chat; one that is asked for has its own bound

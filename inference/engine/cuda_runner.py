@@ -14,11 +14,14 @@ import torch
 from torch import Tensor
 
 from inference.config import EngineConfig
+from inference.devices import compute_capability, measure_memory
+from inference.engine.cache_tensors import count_blocks
 from inference.engine.counter_rows import CounterRows
-from inference.engine.flight import Flight
-from inference.engine.model_runner import ModelRunner, count_blocks
+from inference.engine.kv_cache import blocks_for
+from inference.engine.model_runner import ModelRunner
+from inference.engine.pending_step import PendingStep
 from inference.engine.scheduler import Chunk
-from inference.engine.sequence import Sequence, blocks_for
+from inference.engine.sequence import Sequence
 from inference.engine.step_staging import StepStaging
 from inference.kernels.cuda.tiles import DECODE_BUCKETS, DECODE_ROWS, PREFILL_BUCKETS
 from inference.models.cuda.buffers import DecodeBuffers, PrefillBuffers
@@ -47,7 +50,7 @@ class _Graphs:
 
 
 class CudaRunner(ModelRunner):
-    """See `Runner`. Made where `missing_support` finds nothing missing; compiles and captures then."""
+    """See `StepExecutor`. Made where `missing_support` finds nothing missing; compiles and captures then."""
 
     max_ahead_sequences = DECODE_ROWS
     max_step_tokens = LONGEST_STEP
@@ -58,7 +61,7 @@ class CudaRunner(ModelRunner):
     ) -> None:
         before = torch.cuda.memory_allocated(device)
         self._own_decoder = decoder
-        self._capability = _capability(device)
+        self._capability = compute_capability(device)
         sequences = config.max_running_requests
         with torch.inference_mode():
             self._buffers = DecodeBuffers(decoder, device, max(sequences, 1))
@@ -80,7 +83,7 @@ class CudaRunner(ModelRunner):
             (buffers - before) / GIGABYTE,
             (torch.cuda.memory_allocated(device) - buffers) / GIGABYTE,
             num_blocks * config.block_size,
-            torch.cuda.mem_get_info(device)[0] / GIGABYTE,
+            measure_memory(device).free_bytes / GIGABYTE,
         )
         counter_rows = CounterRows(self._buffers.counts)
         self._stagings = [StepStaging(self._inputs, counter_rows) for _ in range(STAGINGS)]
@@ -96,7 +99,7 @@ class CudaRunner(ModelRunner):
         return self.launch(chunks).wait()
 
     @torch.inference_mode()
-    def launch(self, chunks: list[Chunk]) -> Flight:
+    def launch(self, chunks: list[Chunk]) -> PendingStep:
         sampled = [index for index, chunk in enumerate(chunks) if chunk.is_sampled]
         is_decode = len(sampled) == len(chunks) and all(chunk.end - chunk.start == 1 for chunk in chunks)
         if is_decode and len(chunks) <= DECODE_ROWS:
@@ -105,7 +108,7 @@ class CudaRunner(ModelRunner):
             self._graphs.decode[rows].replay()
             drawn = self._next_drawn()
             self._copy_drawn(drawn, 0, len(chunks))
-            return self._flight(chunks, sampled, drawn)
+            return self._pending_step(chunks, sampled, drawn)
         self._prefill(chunks)
         ends = np.cumsum([chunk.end - chunk.start for chunk in chunks]).tolist()
         is_short = ends[-1] <= PREFILL_BUCKETS[-1]
@@ -114,7 +117,7 @@ class CudaRunner(ModelRunner):
         for number, group in enumerate(groups):
             self._draw(chunks, group, ends, is_short=is_short)
             self._copy_drawn(drawn, number * DECODE_ROWS, len(group))
-        return self._flight(chunks, sampled, drawn)
+        return self._pending_step(chunks, sampled, drawn)
 
     def replay_decode(self, rows: int) -> None:
         """The last decode step of that bucket once more, for benchmarks."""
@@ -148,13 +151,13 @@ class CudaRunner(ModelRunner):
     def _copy_drawn(self, drawn: Tensor, start: int, count: int) -> None:
         drawn[start : start + count].copy_(self._buffers.tokens[:count], non_blocking=True)
 
-    def _flight(self, chunks: list[Chunk], sampled: list[int], drawn: Tensor) -> Flight:
+    def _pending_step(self, chunks: list[Chunk], sampled: list[int], drawn: Tensor) -> PendingStep:
         self._drawn_rows.clear()
         for row, index in enumerate(sampled):
             self._drawn_rows[chunks[index].sequence] = row
         tokens: list[int | None] = [None] * len(chunks)
         if not sampled:
-            return Flight(chunks, lambda: tokens)
+            return PendingStep(chunks, lambda: tokens)
         done = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch's own
         done.record()
 
@@ -164,7 +167,7 @@ class CudaRunner(ModelRunner):
                 tokens[index] = token_id
             return tokens
 
-        return Flight(chunks, wait)
+        return PendingStep(chunks, wait)
 
     def _next_staging(self) -> StepStaging:
         self._stagings.reverse()
@@ -241,9 +244,3 @@ class CudaRunner(ModelRunner):
 def _bucket(buckets: tuple[int, ...], count: int) -> int:
     """The smallest that holds so many."""
     return next(bucket for bucket in buckets if bucket >= count)
-
-
-def _capability(device: torch.device) -> int:
-    """90 for compute capability 9.0."""
-    major, minor = torch.cuda.get_device_capability(device)
-    return 10 * major + minor

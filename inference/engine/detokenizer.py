@@ -6,20 +6,12 @@ twice is never needed.
 
 import codecs
 from collections.abc import Callable
-from typing import Protocol
+
+from inference.engine.language_model import Vocabulary
 
 TokenBytes = Callable[[int], bytes]
 
 _PRINTABLE = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
-
-
-class Tokenizer(Protocol):
-    """What the engine asks of a transformers fast tokenizer."""
-
-    @property
-    def all_special_ids(self) -> list[int]: ...
-
-    def convert_ids_to_tokens(self, ids: int) -> str | None: ...
 
 
 def byte_alphabet() -> dict[str, int]:
@@ -29,20 +21,20 @@ def byte_alphabet() -> dict[str, int]:
     return alphabet | {chr(256 + index): byte for index, byte in enumerate(spare)}
 
 
-def make_token_bytes(tokenizer: Tokenizer, shown: frozenset[str]) -> TokenBytes:
+def make_token_bytes(vocabulary: Vocabulary, shown: frozenset[str]) -> TokenBytes:
     """Returns a cached look-up from a token id to the bytes that it stands for.
 
     Special tokens and unknown ids stand for nothing, except the special tokens named in `shown`.
     """
     alphabet = byte_alphabet()
-    special_ids = frozenset(tokenizer.all_special_ids)
+    special_ids = frozenset(vocabulary.all_special_ids)
     cache: dict[int, bytes] = {}
 
     def token_bytes(token_id: int) -> bytes:
         known = cache.get(token_id)
         if known is not None:
             return known
-        token = tokenizer.convert_ids_to_tokens(token_id) or ""
+        token = vocabulary.convert_ids_to_tokens(token_id) or ""
         if token_id in special_ids and token not in shown:
             token = ""
         if all(character in alphabet for character in token):

@@ -7,90 +7,60 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 import torch
 
-from inference.backend import ImageFit, ModelCard
 from inference.config import EngineConfig
 from inference.engine.arrivals import Arrivals
-from inference.engine.detokenizer import Tokenizer, make_token_bytes
-from inference.engine.flight import Flight
+from inference.engine.detokenizer import make_token_bytes
 from inference.engine.kv_cache import BlockAllocator
-from inference.engine.model_runner import Decoder
+from inference.engine.language_model import LanguageModel
 from inference.engine.outcome import Outcome
+from inference.engine.pending_step import PendingStep
 from inference.engine.reasoning import TAGS, THINK
-from inference.engine.runner import MakeRunner, make_runner
 from inference.engine.sampler import NOT_FINITE
 from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.sequence import Sequence
+from inference.engine.step_executor import MakeExecutor, make_executor
 from inference.engine.text_stream import TextStream
 from inference.errors import GenerationFailed, InferenceError, PromptRefused, PromptTooLong, QueueFull
+from inference.model_card import ModelCard
 from inference.models.prompt import EncodedPrompt
-from inference.stepwise import Stepwise, finish
-from inference.types import Delta, FinishReason, GenerationRequest, Message, Task, Text, Usage
+from inference.stepwise import finish
+from inference.types import Delta, FinishReason, GenerationRequest, Message, Text, Usage
 
 logger = logging.getLogger(__name__)
 
 CPU_TOWER_COST = 4.0  # the decoder's operations, in int8, that take as long as one of a tower's, in floats
 
 
-class LoadedModel(Protocol):
-    """`inference.loading.registry.LoadedModel`, or a test's."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def created(self) -> int: ...
-    @property
-    def context_length(self) -> int: ...
-    @property
-    def modalities(self) -> frozenset[str]: ...
-    @property
-    def image_fit(self) -> ImageFit | None: ...
-    @property
-    def eos_token_ids(self) -> frozenset[int]: ...
-    @property
-    def decoder(self) -> Decoder: ...
-    @property
-    def tokenizer(self) -> Tokenizer: ...
-
-    def encode_stepwise(
-        self,
-        messages: tuple[Message, ...],
-        enable_thinking: bool,
-        task: Task,
-        admit: Callable[[int], None],
-    ) -> Stepwise[EncodedPrompt]: ...
-
-
 class Engine:
     def __init__(
         self,
-        model: LoadedModel,
+        model: LanguageModel,
         device: torch.device,
         config: EngineConfig,
         clock: Callable[[], float] = time.monotonic,
-        make_runner: MakeRunner = make_runner,
+        make_executor: MakeExecutor = make_executor,
     ) -> None:
         self._model = model
         self._config = config
         self._clock = clock
         block_size = config.block_size
         self._flops_per_token = model.decoder.config.flops_per_token / tower_cost(device)
-        self._runner = make_runner(model.decoder, device, config, model.context_length)
-        num_blocks = self._runner.num_blocks
+        self._executor = make_executor(model.decoder, device, config, model.context_length)
+        num_blocks = self._executor.num_blocks
         self._allocator = BlockAllocator(num_blocks)
-        most = self._runner.max_step_tokens
+        most = self._executor.max_step_tokens
         self._chunk_tokens = config.chunk_tokens if most is None else min(config.chunk_tokens, most)
         self._scheduler = Scheduler(
             self._allocator,
             block_size,
             config.max_running_requests,
             self._chunk_tokens,
-            self._runner.idle_chunk_tokens,
+            self._executor.idle_chunk_tokens,
         )
-        self._flight: Flight | None = None
+        self._pending: PendingStep | None = None
         self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
         self._context_length = min(model.context_length, num_blocks * block_size)
         self._shared_prefixes = {text: self._encode_shared(text) for text in config.shared_system_prompts}
@@ -100,7 +70,7 @@ class Engine:
             lambda request: model.encode_stepwise(
                 request.messages, request.enable_thinking, request.task, partial(admit, request)
             ),
-            self._runner.release_memory,
+            self._executor.release_memory,
         )
         self._sequences: dict[int, Sequence] = {}
         self._outcomes: list[Outcome] = []
@@ -112,7 +82,7 @@ class Engine:
 
     @property
     def has_work(self) -> bool:
-        return bool(self._arrivals or self._sequences or self._outcomes or self._flight)
+        return bool(self._arrivals or self._sequences or self._outcomes or self._pending)
 
     @property
     def blocks_used(self) -> int:
@@ -139,10 +109,10 @@ class Engine:
         Raises only when the device is lost; what a single request causes becomes its own error.
         """
         self._end_overdue()
-        if self._flight is not None:
-            landing, self._flight = self._flight, self._launch_ahead()
-            self._land(landing)
-        if self._flight is None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, self._launch_ahead()
+            self._finish_step(pending)
+        if self._pending is None:
             self._compute_next()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
@@ -159,11 +129,11 @@ class Engine:
         if not chunks:
             return
         self._clear_blocks()
-        if not self._runner.max_ahead_sequences:
+        if not self._executor.max_ahead_sequences:
             self._settle(chunks, self._run(chunks))
             return
         try:
-            self._flight = self._launch(chunks)
+            self._pending = self._launch(chunks)
             return
         except Exception as error:
             caught = error
@@ -193,7 +163,7 @@ class Engine:
             except Exception as error:
                 self._fail(arrival.key, error)
                 if not isinstance(error, InferenceError):
-                    self._runner.probe()
+                    self._executor.probe()
                 break
             text_tokens += sequence.prompt_tokens
             self._sequences[arrival.key] = sequence
@@ -223,14 +193,14 @@ class Engine:
 
     # Computing
 
-    def _launch(self, chunks: list[Chunk]) -> Flight:
-        flight = self._runner.launch(chunks)
+    def _launch(self, chunks: list[Chunk]) -> PendingStep:
+        pending = self._executor.launch(chunks)
         for chunk in chunks:
             chunk.sequence.num_in_flight += chunk.is_sampled
-        return flight
+        return pending
 
-    def _launch_ahead(self) -> Flight | None:
-        if self._arrivals or len(self._scheduler.running) > self._runner.max_ahead_sequences:
+    def _launch_ahead(self) -> PendingStep | None:
+        if self._arrivals or len(self._scheduler.running) > self._executor.max_ahead_sequences:
             return None
         chunks = self._scheduler.schedule_ahead()
         if not chunks:
@@ -242,20 +212,20 @@ class Engine:
             logger.warning("a step cannot be launched ahead: %s", type(error).__name__)
             return None
 
-    def _land(self, flight: Flight) -> None:
+    def _finish_step(self, pending: PendingStep) -> None:
         results: list[int | Exception | None]
         try:
-            results = [*flight.wait()]
+            results = [*pending.wait()]
         except Exception as error:
-            results = [error] * len(flight.chunks)
-        for chunk in flight.chunks:
+            results = [error] * len(pending.chunks)
+        for chunk in pending.chunks:
             chunk.sequence.num_in_flight -= chunk.is_sampled
-        self._settle(flight.chunks, results)
+        self._settle(pending.chunks, results)
 
     def _settle(self, chunks: list[Chunk], results: list[int | Exception | None]) -> None:
         errors = [result for result in results if isinstance(result, Exception)]
         if len(errors) == len(chunks):
-            self._runner.probe()
+            self._executor.probe()
         for chunk, result in zip(chunks, results, strict=True):
             if self._sequences.get(chunk.sequence.key) is not chunk.sequence:
                 continue  # it has ended while the step was computed
@@ -272,15 +242,15 @@ class Engine:
         if not allocated:
             return
         try:
-            self._runner.clear(allocated)
+            self._executor.clear(allocated)
         except (MemoryError, torch.OutOfMemoryError):
-            self._runner.release_memory()
-            self._runner.clear(allocated)
+            self._executor.release_memory()
+            self._executor.clear(allocated)
 
     def _run(self, chunks: list[Chunk], is_retry: bool = False) -> list[int | Exception | None]:
         """Returns a token, None or an error per chunk. A batch that fails is halved until it is one."""
         try:
-            return [*self._runner.run(chunks)]
+            return [*self._executor.run(chunks)]
         except Exception as error:
             caught = error
         return self._recover(chunks, caught, is_retry)
@@ -293,7 +263,7 @@ class Engine:
         if len(chunks) == 1 and (is_retry or not is_out_of_memory):
             return [error]
         forget_frames(error)  # they hold the tensors of what failed
-        self._runner.release_memory()
+        self._executor.release_memory()
         if len(chunks) == 1:
             return self._run(chunks, is_retry=True)
         half = len(chunks) // 2
@@ -315,7 +285,7 @@ class Engine:
             self._end(sequence.key, "stop")
             return
         if sequence.sampling_params.frequency_penalty:
-            self._runner.note_token(sequence, token_id)
+            self._executor.note_token(sequence, token_id)
         text_stream = sequence.text_stream
         self._say(sequence, *text_stream.push(token_id))
         if text_stream.is_stopped:

@@ -97,6 +97,10 @@ class BlockAllocator:
         return block
 
 
+def blocks_for(tokens: int, block_size: int) -> int:
+    return -(-tokens // block_size)
+
+
 def user_salt(fairness_key: str) -> bytes:
     """Blocks of different users never match, so nobody can time what another one asked."""
     return blake2b(fairness_key.encode(), digest_size=HASH_BYTES).digest()

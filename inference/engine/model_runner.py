@@ -3,47 +3,28 @@
 Knows tensors and sequences; who runs when is the scheduler's business. Used by the engine's thread.
 """
 
-import os
-from typing import Protocol
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from inference.engine.flight import Flight
+from inference.devices import probe, release_memory
+from inference.engine.cache_tensors import allocate_kv_cache, embedding_dtype
+from inference.engine.language_model import CausalModel
+from inference.engine.pending_step import PendingStep
 from inference.engine.sampler import count_token, sample
 from inference.engine.scheduler import Chunk
-from inference.engine.sequence import Sequence, blocks_for
-from inference.errors import InvalidCheckpoint, InvalidConfiguration
-from inference.models.config import DecoderConfig
-from inference.models.forward_batch import ForwardBatch, allocate_kv_cache
-
-CUDA_MEMORY_FRACTION = 0.85  # of what is free once the weights are loaded; the rest is for activations
-CPU_MEMORY_FRACTION = 0.125
-MIN_CONTEXT_TOKENS = 512  # a short conversation; with less room nearly every request is refused
-
-
-class Decoder(Protocol):
-    """`inference.models.decoder.Decoder`, or a test's. All rows are (tokens, hidden)."""
-
-    @property
-    def config(self) -> DecoderConfig: ...
-
-    def embed(self, token_ids: Tensor) -> Tensor: ...
-
-    def __call__(self, hidden: Tensor, batch: ForwardBatch, kv_caches: Tensor) -> Tensor: ...
-
-    def logits(self, hidden_rows: Tensor) -> Tensor: ...
+from inference.engine.sequence import Sequence
+from inference.kernels.forward_batch import ForwardBatch
 
 
 class ModelRunner:
-    """The reference `inference.engine.runner.Runner`: the decoder's own forward, on any device."""
+    """The reference `StepExecutor`: the decoder's own forward, on any device."""
 
     max_ahead_sequences = 0
     max_step_tokens: int | None = None
     idle_chunk_tokens = 0
 
-    def __init__(self, decoder: Decoder, device: torch.device, num_blocks: int, block_size: int) -> None:
+    def __init__(self, decoder: CausalModel, device: torch.device, num_blocks: int, block_size: int) -> None:
         self._decoder = decoder
         self._device = device
         self._block_size = block_size
@@ -75,9 +56,9 @@ class ModelRunner:
             tokens[index] = token_id
         return tokens
 
-    def launch(self, chunks: list[Chunk]) -> Flight:
+    def launch(self, chunks: list[Chunk]) -> PendingStep:
         tokens = self.run(chunks)
-        return Flight(chunks, lambda: tokens)
+        return PendingStep(chunks, lambda: tokens)
 
     @torch.inference_mode()
     def clear(self, blocks: list[int]) -> None:
@@ -90,12 +71,11 @@ class ModelRunner:
 
     def release_memory(self) -> None:
         """Gives cached device memory back, before what ran out of it is tried again."""
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self._device)
 
     def probe(self) -> None:
         """Raises when the device itself does not work any more."""
-        torch.zeros(1, device=self._device).add_(1).item()
+        probe(self._device)
 
     def _embed(self, chunks: list[Chunk], token_ids: Tensor) -> Tensor:
         """token_ids: (tokens,) of all chunks -> (tokens, hidden), with media in their places."""
@@ -153,45 +133,3 @@ def multimodal_positions(chunks: list[Chunk]) -> Tensor:
         offset = sequence.next_position - sequence.prompt_tokens
         pieces.append(torch.arange(split + offset, end + offset).expand(3, -1))
     return torch.cat(pieces, dim=1)
-
-
-def embedding_dtype(decoder: Decoder, device: torch.device) -> torch.dtype:
-    with torch.inference_mode():
-        return decoder.embed(torch.zeros(1, dtype=torch.int64, device=device)).dtype
-
-
-def count_blocks(
-    decoder: Decoder, device: torch.device, block_size: int, wanted_tokens: int, given_tokens: int | None
-) -> int:
-    """Returns how many blocks the cache gets: as set, or what is wanted as far as memory allows.
-
-    Raises `InvalidCheckpoint` where that is too little to serve anybody, and `InvalidConfiguration` where
-    what is set is more than there is.
-    """
-    config = decoder.config
-    item_bytes = embedding_dtype(decoder, device).itemsize
-    token_bytes = 2 * config.num_layers * config.num_key_value_heads * config.head_dim * item_bytes
-    block_bytes = block_size * token_bytes
-    if device.type == "cuda":
-        torch.cuda.empty_cache()  # what loading, or an engine that died, no longer needs
-        most = torch.cuda.mem_get_info(device)[0]
-        memory = most * CUDA_MEMORY_FRACTION
-    else:
-        page_bytes = os.sysconf("SC_PAGE_SIZE")
-        most = os.sysconf("SC_PHYS_PAGES") * page_bytes
-        memory = os.sysconf("SC_AVPHYS_PAGES") * page_bytes * CPU_MEMORY_FRACTION
-    if given_tokens is not None:
-        if blocks_for(given_tokens, block_size) * block_bytes > most:
-            raise InvalidConfiguration(
-                f"A cache of {given_tokens} tokens takes {given_tokens * token_bytes / 2**30:.1f} GiB, more "
-                f"than the {most / 2**30:.1f} of {device}; set fewer, or none for what fits."
-            )
-        return blocks_for(given_tokens, block_size)
-    num_blocks = min(int(memory) // block_bytes, blocks_for(wanted_tokens, block_size))
-    needed_tokens = min(MIN_CONTEXT_TOKENS, wanted_tokens)
-    if num_blocks * block_size < needed_tokens:
-        raise InvalidCheckpoint(
-            f"The free memory of {device} holds a cache of {num_blocks * block_size} tokens, fewer than the"
-            f" {needed_tokens} of a short request: quantise the model, or take a device with more memory."
-        )
-    return num_blocks

@@ -6,8 +6,8 @@ Knows lengths and blocks, not tensors or text. Used by the engine's thread alone
 from typing import NamedTuple
 
 from inference.engine.fair_queue import FairQueue
-from inference.engine.kv_cache import BlockAllocator
-from inference.engine.sequence import Sequence, blocks_for
+from inference.engine.kv_cache import BlockAllocator, blocks_for
+from inference.engine.sequence import Sequence
 from inference.types import PRIORITIES
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.engine.kv_cache import SHARED_SALT, block_hash, user_salt
+from inference.engine.kv_cache import SHARED_SALT, block_hash, blocks_for, user_salt
 from inference.engine.text_stream import TextStream
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, Usage
@@ -107,7 +107,3 @@ class Sequence:
         count = (self.output_tokens + self.num_in_flight).to_bytes(8, "big")
         digest = blake2b(self._seed + b":" + count, digest_size=4).digest()
         return float((int.from_bytes(digest, "big") >> (32 - UNIFORM_BITS)) / (1 << UNIFORM_BITS))
-
-
-def blocks_for(tokens: int, block_size: int) -> int:
-    return -(-tokens // block_size)

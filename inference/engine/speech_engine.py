@@ -11,33 +11,34 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backend import ModelCard
-from inference.engine.detokenizer import Detokenizer, TokenBytes, Tokenizer, make_token_bytes
+from inference.engine.detokenizer import Detokenizer, TokenBytes, make_token_bytes
+from inference.engine.language_model import Vocabulary
 from inference.engine.outcome import Outcome
 from inference.errors import GenerationFailed, InferenceError
 from inference.modalities.audio import HOP_SIZE
 from inference.modalities.speech_windows import cut_at_pauses
-from inference.models.whisper import FRAMES_PER_POSITION, Hearing
+from inference.model_card import ModelCard
+from inference.models.whisper import FRAMES_PER_POSITION, WindowState
 from inference.types import Audio, Delta, FinishReason, GenerationRequest, Usage
 
 logger = logging.getLogger(__name__)
 
 
 class Recogniser(Protocol):
-    """`inference.models.whisper.Whisper`, or a test's."""
+    """Transcribes one window of a recording, token by token. `inference.models.whisper` has one."""
 
     @property
     def window_samples(self) -> int: ...
     @property
     def max_tokens(self) -> int: ...
 
-    def listen(self, samples: NDArray[np.float32], language: int | None = None) -> Hearing: ...
-    def next_token(self, hearing: Hearing) -> int | None: ...
+    def encode_window(self, samples: NDArray[np.float32], language: int | None = None) -> WindowState: ...
+    def next_token(self, window: WindowState) -> int | None: ...
     def probe(self) -> None: ...
 
 
-class LoadedRecogniser(Protocol):
-    """`inference.loading.recogniser.LoadedRecogniser`, or a test's."""
+class SpeechModel(Protocol):
+    """A recogniser with its name and vocabulary. `inference.loading.recogniser` loads one."""
 
     @property
     def name(self) -> str: ...
@@ -46,11 +47,11 @@ class LoadedRecogniser(Protocol):
     @property
     def model(self) -> Recogniser: ...
     @property
-    def tokenizer(self) -> Tokenizer: ...
+    def tokenizer(self) -> Vocabulary: ...
 
 
 class _Transcription:
-    """One recording on its way. `windows` are still to be heard, `hearing` is being decoded."""
+    """One recording on its way. `windows` are still to be heard, `window` is being decoded."""
 
     def __init__(
         self, key: int, request: GenerationRequest, model: Recogniser, token_bytes: TokenBytes
@@ -63,7 +64,7 @@ class _Transcription:
         self.output_tokens = 0
         self._model = model
         self._windows = cut_at_pauses(samples, model.window_samples)
-        self._hearing: Hearing | None = None
+        self._window: WindowState | None = None
         self._language: int | None = None  # found in the first window
         self._detokenizer = Detokenizer(token_bytes)
         self._has_spoken = False
@@ -74,13 +75,13 @@ class _Transcription:
 
     def step(self) -> tuple[str, FinishReason | None]:
         """Returns the text that this step makes certain, and how the transcription ended, if it did."""
-        if self._hearing is None:
-            self._hearing = self._model.listen(self._windows.pop(0), self._language)
+        if self._window is None:
+            self._window = self._model.encode_window(self._windows.pop(0), self._language)
             return "", None
-        token_id = self._model.next_token(self._hearing)
+        token_id = self._model.next_token(self._window)
         if token_id is None:
-            self._language = self._hearing.language
-            self._hearing = None
+            self._language = self._window.language
+            self._window = None
             return "", None if self._windows else "stop"
         self.output_tokens += 1
         text = self._detokenizer.push(token_id)
@@ -92,11 +93,11 @@ class _Transcription:
 
 
 class SpeechEngine:
-    """See `SteppedEngine`. Its "blocks" are recordings being decoded: one at most."""
+    """See `Steppable`. Its "blocks" are recordings being decoded: one at most."""
 
     blocks_total = 1
 
-    def __init__(self, recogniser: LoadedRecogniser, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, recogniser: SpeechModel, clock: Callable[[], float] = time.monotonic) -> None:
         self._recogniser = recogniser
         self._clock = clock
         self._token_bytes = make_token_bytes(recogniser.tokenizer, shown=frozenset())

@@ -9,7 +9,8 @@ import time
 import numpy as np
 import torch
 
-from inference.engine.engine import LoadedModel
+from inference.devices import is_gpu
+from inference.engine.language_model import LanguageModel
 from inference.stepwise import finish
 from inference.types import Image, Message, Text
 
@@ -18,9 +19,9 @@ logger = logging.getLogger(__name__)
 SCREENSHOT = (2400, 1080)  # a phone's: height, width
 
 
-def warm_up(model: LoadedModel, device: torch.device) -> None:
+def warm_up(model: LanguageModel, device: torch.device) -> None:
     """For a GPU; anything else needs none. Runs in the worker's thread."""
-    if device.type != "cuda" or "image" not in model.modalities:
+    if not is_gpu(device) or "image" not in model.modalities:
         return
     started = time.monotonic()
     pixels = np.random.default_rng(0).integers(0, 256, (*SCREENSHOT, 3), dtype=np.uint8)

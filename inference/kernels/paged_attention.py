@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inference.models.forward_batch import ForwardBatch, KVCache, zeros_block
+from inference.kernels.forward_batch import ForwardBatch, KVCache, zeros_block
 
 ROW_TILE = 4  # query rows; MKL takes other kernels for odd numbers of them
 WIDE_ROW_TILE = 8  # and for fewer than eight where heads are wider than 64

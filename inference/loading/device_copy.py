@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from inference.devices import is_gpu
+
 PIECE_BYTES = 64 << 20
 SMALL_BYTES = 1 << 20  # copied as they are
 
@@ -18,7 +20,7 @@ class DeviceCopy:
     def __call__(self, tensor: Tensor) -> Tensor:
         """Returns a CPU tensor on the device, in its own type."""
         size = tensor.numel() * tensor.element_size()
-        if self._device.type != "cuda" or size < SMALL_BYTES:
+        if not is_gpu(self._device) or size < SMALL_BYTES:
             return tensor.to(self._device)
         target = torch.empty(tensor.shape, dtype=tensor.dtype, device=self._device)
         source, bytes_there = _bytes(tensor.contiguous()), _bytes(target)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from inference.backend import ImageFit
 from inference.errors import GenerationFailed, UnsupportedModality
 from inference.loading.chat_template import ChatTemplate
 from inference.loading.tokenizer import TextTokenizer
+from inference.model_card import ImageFit
 from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder
 from inference.models.media_encoder import MediaEncoder

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from inference.devices import computing_dtype
 from inference.errors import InvalidCheckpoint
 from inference.loading.checkpoint import JSON, Checkpoint, is_on_hub, open_checkpoint
 from inference.loading.device_copy import DeviceCopy
@@ -43,7 +44,7 @@ def load_recogniser(path_or_hub_name: str, device: str) -> LoadedRecogniser:
     checkpoint = _open_whisper(path_or_hub_name)
     tokens = _read_tokens(checkpoint)
     module = build_whisper(checkpoint.config)
-    dtype = torch.float32 if device == "cpu" else torch.float16
+    dtype = computing_dtype(device, torch.float16)
     place = torch.device(device)
     loader = WeightLoader(checkpoint, place, dtype, lambda path: False, DeviceCopy(place))
     is_tied = f"{HEAD}.weight" not in checkpoint

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from inference.devices import computing_dtype
 from inference.errors import InvalidCheckpoint, PromptRefused
 from inference.loading.chat_template import ChatTemplate, load_chat_template
 from inference.loading.checkpoint import JSON, Checkpoint, is_on_hub, open_checkpoint, require_float
@@ -138,7 +139,7 @@ def _weight_loader(
     """Computes in 32 bits on the CPU, else in the type that the norms, never quantised, are stored in."""
     tensor = checkpoint.read(norm)
     require_float(tensor, norm)
-    dtype = torch.float32 if device.type == "cpu" else tensor.dtype
+    dtype = computing_dtype(device, tensor.dtype)
     return WeightLoader(checkpoint, device, dtype, should_quantize, DeviceCopy(device))
 
 

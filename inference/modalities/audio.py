@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from inference.loading.torchaudio_shim import import_torchaudio
 from inference.stepwise import Stepwise, finish
+from inference.torchaudio_shim import import_torchaudio
 from inference.types import AUDIO_SAMPLE_RATE
 
 FFT_SIZE = 400  # samples; 25 ms

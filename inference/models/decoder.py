@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.kernels.forward_batch import ForwardBatch, KVCache
 from inference.kernels.int8_linear import rounds_activations
 from inference.kernels.linear import pad_rows
 from inference.kernels.paged_attention import AttentionGroup, paged_attention, plan_attention
 from inference.kernels.rotary import rotary_factors, rotate_
 from inference.models.config import DecoderConfig
-from inference.models.forward_batch import ForwardBatch, KVCache
 from inference.models.layers import Embedding, Int8Linear, Linear, RMSNorm
 
 

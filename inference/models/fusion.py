@@ -8,9 +8,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from inference.backend import ImageFit
 from inference.modalities.audio import HOP_SIZE, log_mel_stepwise
 from inference.modalities.image import fit_grid, fit_size, normalise, resize
+from inference.model_card import ImageFit
 from inference.models.audio_tower import AUDIO_WIDTH, AudioConfig, AudioTower
 from inference.models.vision_tower import VISUAL_WIDTH, VisionConfig, VisionTower
 from inference.stepwise import Stepwise, finish

@@ -12,12 +12,13 @@ from greenlet import getcurrent, greenlet
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from inference.backend import ImageFit
+from inference.devices import is_gpu
 from inference.errors import InvalidCheckpoint
-from inference.loading.torchaudio_shim import import_torchaudio
 from inference.modalities.glm4v_image import Glm4vImageConfig, fit_size, glm4v_patches
+from inference.model_card import ImageFit
 from inference.models.layers import RMSNorm
 from inference.stepwise import Stepwise
+from inference.torchaudio_shim import import_torchaudio
 from inference.types import Audio, Image
 
 ATTENTION_BACKENDS = [  # the first that can
@@ -36,7 +37,7 @@ class Glm4vVision:
     def __init__(self, tower: nn.Module, config: Glm4vImageConfig) -> None:
         self._tower = tower
         self._config = config
-        if next(tower.parameters()).device.type == "cuda":
+        if is_gpu(next(tower.parameters()).device):
             _fuse_norms(tower)
         for block in tower.get_submodule("blocks").children():
             block.register_forward_hook(_pause)

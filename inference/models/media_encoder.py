@@ -4,7 +4,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from inference.backend import ImageFit
+from inference.model_card import ImageFit
 from inference.stepwise import Stepwise
 from inference.types import Audio, Image
 

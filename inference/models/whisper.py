@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from inference.devices import probe
 from inference.errors import InvalidCheckpoint
-from inference.loading.torchaudio_shim import import_torchaudio
 from inference.modalities.audio import HOP_SIZE, log_mel
+from inference.torchaudio_shim import import_torchaudio
 
 FRAMES_PER_POSITION = 2  # the encoder's second convolution has a stride of two
 
@@ -34,7 +35,7 @@ class WhisperTokens:
 
 
 @dataclass(slots=True, eq=False)
-class Hearing:
+class WindowState:
     """One window being decoded. `language` is None where the model knows one only."""
 
     states: Tensor  # (1, positions, hidden), from the encoder
@@ -69,7 +70,7 @@ class Whisper:
         return self._max_tokens
 
     @torch.inference_mode()
-    def listen(self, samples: NDArray[np.float32], language: int | None = None) -> Hearing:
+    def encode_window(self, samples: NDArray[np.float32], language: int | None = None) -> WindowState:
         """Encodes a window, samples (at most window_samples,), and finds its language unless it is given."""
         features = log_mel(samples, self._num_mels, self._positions * FRAMES_PER_POSITION)
         features = features[None].to(self._weight.device, self._weight.dtype)  # (1, mels, frames)
@@ -80,29 +81,29 @@ class Whisper:
             language = language if language is not None else self._find_language(states)
             prefix += [language] if tokens.transcribe is None else [language, tokens.transcribe]
         prefix.append(tokens.no_timestamps)
-        return Hearing(states, language, prefix, _empty_cache(), len(prefix))
+        return WindowState(states, language, prefix, _empty_cache(), len(prefix))
 
     @torch.inference_mode()
-    def next_token(self, hearing: Hearing) -> int | None:
+    def next_token(self, window: WindowState) -> int | None:
         """Decodes one token of the window; None: nothing more is said in it."""
-        if hearing.prefix_length + len(hearing.token_ids) >= self._max_tokens:
+        if window.prefix_length + len(window.token_ids) >= self._max_tokens:
             return None
-        logits = self._decode(hearing.states, hearing.next_ids, hearing.cache)
+        logits = self._decode(window.states, window.next_ids, window.cache)
         suppressed = self._tokens.suppressed
-        if not hearing.token_ids:
+        if not window.token_ids:
             suppressed += self._tokens.suppressed_first
         logits[list(suppressed)] = -torch.inf
         logits[self._tokens.no_timestamps :] = -torch.inf  # the times come last in every vocabulary
         token_id = int(logits.argmax())
         if token_id in self._tokens.ends:
             return None
-        hearing.token_ids.append(token_id)
-        hearing.next_ids = [token_id]
+        window.token_ids.append(token_id)
+        window.next_ids = [token_id]
         return token_id
 
     def probe(self) -> None:
         """Raises when the device itself does not work any more."""
-        torch.zeros(1, device=self._weight.device).add_(1).item()
+        probe(self._weight.device)
 
     def _find_language(self, states: Tensor) -> int:
         logits = self._decode(states, [self._tokens.start], _empty_cache())

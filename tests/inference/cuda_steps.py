@@ -4,13 +4,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inference.engine.cache_tensors import allocate_kv_cache
 from inference.engine.counter_rows import CounterRows
+from inference.engine.kv_cache import blocks_for
 from inference.engine.model_runner import multimodal_positions
 from inference.engine.scheduler import Chunk
-from inference.engine.sequence import Sequence, blocks_for
+from inference.engine.sequence import Sequence
 from inference.engine.step_staging import StepStaging
 from inference.engine.text_stream import TextStream
 from inference.kernels.cuda.tiles import DECODE_BUCKETS, PREFILL_BUCKETS
+from inference.kernels.forward_batch import ForwardBatch
 from inference.models.cuda.buffers import DecodeBuffers, PrefillBuffers
 from inference.models.cuda.decode_step import DecodeStep
 from inference.models.cuda.graphs import run
@@ -18,7 +21,6 @@ from inference.models.cuda.head import Launch, picked_head_launches
 from inference.models.cuda.inputs import InputLayout, StepInputs
 from inference.models.cuda.prefill_step import PrefillStep, tokens_per_tile
 from inference.models.decoder import Decoder
-from inference.models.forward_batch import ForwardBatch, allocate_kv_cache
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, SamplingParams
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from inference.engine.detokenizer import byte_alphabet
 from inference.errors import UnsupportedModality
+from inference.kernels.forward_batch import ForwardBatch
 from inference.models.config import DecoderConfig
-from inference.models.forward_batch import ForwardBatch
 from inference.models.prompt import EncodedPrompt, MediaSpan
 from inference.stepwise import Stepwise
 from inference.types import Audio, Image, Message, Task, Text

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.models.whisper import Hearing
+from inference.models.whisper import WindowState
 from inference.types import Audio
 
 from .fake_model import FakeTokenizer
@@ -28,18 +28,18 @@ class FakeRecogniser:
         self.before_step: Callable[[], None] = lambda: None
         self.windows: list[tuple[int, int | None]] = []  # samples, and the language that was given
 
-    def listen(self, samples: NDArray[np.float32], language: int | None = None) -> Hearing:
+    def encode_window(self, samples: NDArray[np.float32], language: int | None = None) -> WindowState:
         self.before_step()
         self.windows.append((len(samples), language))
-        return Hearing(torch.from_numpy(samples), LANGUAGE, [0], None, 1)
+        return WindowState(torch.from_numpy(samples), LANGUAGE, [0], None, 1)
 
-    def next_token(self, hearing: Hearing) -> int | None:
+    def next_token(self, window: WindowState) -> int | None:
         self.before_step()
-        said = len(hearing.token_ids)
-        if said == len(hearing.states):
+        said = len(window.token_ids)
+        if said == len(window.states):
             return None
-        hearing.token_ids.append(int(hearing.states[said]))
-        return hearing.token_ids[-1]
+        window.token_ids.append(int(window.states[said]))
+        return window.token_ids[-1]
 
     def probe(self) -> None:
         pass

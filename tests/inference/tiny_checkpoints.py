@@ -10,9 +10,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
-from inference.loading.torchaudio_shim import import_torchaudio
+from inference.engine.cache_tensors import allocate_kv_cache
+from inference.kernels.forward_batch import ForwardBatch
 from inference.models.decoder import Decoder
-from inference.models.forward_batch import ForwardBatch, allocate_kv_cache
+from inference.torchaudio_shim import import_torchaudio
 
 import_torchaudio()  # before transformers does
 

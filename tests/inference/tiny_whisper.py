@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from inference.loading.torchaudio_shim import import_torchaudio
+from inference.torchaudio_shim import import_torchaudio
 
 from .tiny_checkpoints import edit_json
 

@@ -5,11 +5,12 @@ from importlib.util import find_spec
 import torch
 from torch import nn
 
+from inference.devices import compute_capability
 from inference.kernels.cuda.tiles import MIN_COLUMNS
 from inference.models.decoder import Decoder
 from inference.models.layers import Int8Linear
 
-AMPERE = (8, 0)
+AMPERE = 80
 MIN_HEAD_DIM = 32  # int8 columns of a product on tensor cores
 MAX_HEAD_DIM = 256
 MAX_INDEX = 2**31 - 1  # kernels count weights in 32 bits
@@ -23,7 +24,7 @@ def missing_support(decoder: object, device: torch.device) -> str | None:
         return "the device is not a GPU"
     if torch.version.hip is not None or find_spec("triton") is None:
         return "Triton for NVIDIA GPUs is not installed"
-    if torch.cuda.get_device_capability(device) < AMPERE:
+    if compute_capability(device) < AMPERE:
         return "the GPU is older than Ampere (compute capability 8.0)"
     return unsupported_shape(decoder)
 

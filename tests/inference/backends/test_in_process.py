@@ -3,13 +3,11 @@
 import pytest
 import torch
 
-from inference.backends import in_process
-from inference.backends.in_process import InProcessBackend, resolve_devices, threads_for
+from inference.backends.in_process import InProcessBackend
 from inference.config import EngineConfig
 from inference.errors import (
     BackendUnavailable,
     InvalidCheckpoint,
-    InvalidConfiguration,
     UnsupportedModality,
 )
 from inference.types import Audio, Message
@@ -65,33 +63,6 @@ async def test_an_unstarted_backend_has_no_model_and_serves_nothing(backend_of, 
         await anext(backend.generate(make_request()))
     assert not backend.status().is_ready
     await backend.aclose(0)
-
-
-@pytest.mark.parametrize(
-    ("cuda_devices", "expected"), [(0, ("cpu",)), (2, ("cuda:0", "cuda:1"))], ids=["no GPU", "two GPUs"]
-)
-def test_auto_means_every_gpu_or_the_cpu(monkeypatch, cuda_devices: int, expected: tuple[str, ...]) -> None:
-    monkeypatch.setattr(in_process.torch.cuda, "device_count", lambda: cuda_devices)
-    assert resolve_devices(("auto",)) == expected
-
-
-def test_devices_are_taken_as_they_are_named(monkeypatch) -> None:
-    monkeypatch.setattr(in_process.torch.cuda, "device_count", lambda: 2)
-    assert resolve_devices(("cuda:1", "cuda", "cpu")) == ("cuda:1", "cuda:0", "cpu")
-
-
-@pytest.mark.parametrize("devices", [("cuda:0",), ("cuda",), ("gpu",), ("cpu", "mps"), ("",), ()])
-def test_a_device_that_is_not_there_is_said_so(monkeypatch, devices: tuple[str, ...]) -> None:
-    monkeypatch.setattr(in_process.torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(
-        InvalidConfiguration, match=r"There is no device '.*' for the model here; name cpu, or auto"
-    ):
-        resolve_devices(devices)
-
-
-@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (8, 4)])
-def test_some_cores_are_left_to_the_event_loop(cores: int, threads: int) -> None:
-    assert threads_for(cores) == threads
 
 
 async def test_a_model_that_does_not_fit_is_told_in_a_sentence(no_log_records) -> None:

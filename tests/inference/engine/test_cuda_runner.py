@@ -76,7 +76,7 @@ def answer(model: RandomModel, monkeypatch: pytest.MonkeyPatch):
     def run(requests: list[GenerationRequest], **config: object) -> list[list[int]]:
         defaults = {"kv_cache_tokens": 65_536, "max_running_requests": 64}
         engine = Engine(model, torch.device("cuda:0"), EngineConfig(**(defaults | config)), lambda: 0.0)
-        assert isinstance(engine._runner, CudaRunner)
+        assert isinstance(engine._executor, CudaRunner)
         tokens: dict[int, list[int]] = {}
         advance = engine._advance
 

@@ -20,7 +20,7 @@ from inference.errors import (
     QueueFull,
     UnsupportedModality,
 )
-from inference.models.forward_batch import ForwardBatch
+from inference.kernels.forward_batch import ForwardBatch
 from inference.timeline import Timeline
 from inference.types import Audio, Delta, Image, Message, Text, Usage
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from inference.config import EMBEDDED_MODEL
-from inference.engine.detokenizer import Tokenizer, make_token_bytes
+from inference.engine.language_model import Vocabulary, make_token_bytes
 from inference.engine.reasoning import TAGS
 from inference.engine.text_stream import TextStream
 from inference.errors import GenerationFailed
@@ -164,7 +164,7 @@ def test_a_prompt_whose_beginning_was_computed_wrong_is_computed_again(
     assert timeline.cached_tokens == 144, "what is right can be found again"
 
 
-def shown(tokens: list[int], tokenizer: Tokenizer) -> str:
+def shown(tokens: list[int], tokenizer: Vocabulary) -> str:
     """The text of an answer of these tokens; how text is made of tokens is tested elsewhere."""
     stream = TextStream(make_token_bytes(tokenizer, shown=frozenset(TAGS)), (), is_reasoning=False)
     said = [stream.push(token)[0] for token in tokens if token != EOS]

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from inference.config import EngineConfig
+from inference.engine.cache_tensors import count_blocks
 from inference.engine.engine import Engine
-from inference.engine.flight import Flight
-from inference.engine.model_runner import ModelRunner, count_blocks
+from inference.engine.model_runner import ModelRunner
+from inference.engine.pending_step import PendingStep
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
 from inference.errors import GenerationFailed
@@ -43,7 +44,7 @@ class AheadRunner(ModelRunner):
         self.before_launch: Callable[[], None] = lambda: None
         self.before_wait: Callable[[], None] = lambda: None
 
-    def launch(self, chunks: list[Chunk]) -> Flight:
+    def launch(self, chunks: list[Chunk]) -> PendingStep:
         self.before_launch()
         ahead = [chunk.sequence for chunk in chunks if chunk.start == len(chunk.sequence.token_ids)]
         self.launched_ahead += bool(ahead)
@@ -62,7 +63,7 @@ class AheadRunner(ModelRunner):
             self.before_wait()
             return tokens
 
-        return Flight(chunks, wait)
+        return PendingStep(chunks, wait)
 
 
 @pytest.fixture
@@ -72,11 +73,11 @@ def make_ahead_engine():
             **({"block_size": 4, "kv_cache_tokens": 4096, "chunk_tokens": 64} | config)
         )
 
-        def make_runner(decoder, device, config: EngineConfig, context_length: int) -> AheadRunner:
+        def make_executor(decoder, device, config: EngineConfig, context_length: int) -> AheadRunner:
             blocks = count_blocks(decoder, device, config.block_size, 10**6, config.kv_cache_tokens)
             return AheadRunner(decoder, device, blocks, config.block_size)
 
-        return Engine(model, torch.device("cpu"), engine_config, clock, make_runner)
+        return Engine(model, torch.device("cpu"), engine_config, clock, make_executor)
 
     return make
 
@@ -108,7 +109,7 @@ def test_a_response_is_that_of_an_engine_that_waits(
     usages = [[answers[key][-1].usage for key in sorted(answers)] for answers in (found, expected)]
     assert usages[0] == usages[1]
     assert engine.blocks_used == 0
-    assert engine._runner.launched_ahead > 10
+    assert engine._executor.launched_ahead > 10
 
 
 def test_an_arrival_is_prefilled_while_others_decode(make_ahead_engine, make_model, make_request) -> None:
@@ -162,7 +163,7 @@ def test_a_launch_that_fails_is_tried_chunk_by_chunk(
         if next(faults):
             raise ZeroDivisionError
 
-    engine._runner.before_launch = fail
+    engine._executor.before_launch = fail
     answers = run_all(engine, [make_request("hello"), make_request("world!")])
     assert [text_of(answers[key]) for key in range(2)] == ["hello", "world!"]
 
@@ -177,7 +178,7 @@ def test_a_step_that_the_device_fails_ends_its_requests_alone(
         if next(faults):
             raise ZeroDivisionError
 
-    engine._runner.before_wait = fail
+    engine._executor.before_wait = fail
     events = run_all(engine, [make_request("hello")])[0]
     assert isinstance(events[-1], GenerationFailed)
     assert text_of(run_all(engine, [make_request("again")])[0]) == "again"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.engine.kv_cache import BlockAllocator
+from inference.engine.kv_cache import BlockAllocator, blocks_for
 from inference.engine.scheduler import Chunk, Scheduler
-from inference.engine.sequence import Sequence, blocks_for
+from inference.engine.sequence import Sequence
 from inference.engine.text_stream import TextStream
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, Priority, SamplingParams

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from inference.kernels.forward_batch import ForwardBatch
 from inference.kernels.paged_attention import paged_attention, plan_attention
-from inference.models.forward_batch import ForwardBatch
 
 BLOCK_SIZE, HEADS, KV_HEADS, HEAD_DIM = 4, 6, 2, 8
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.loading.torchaudio_shim import import_torchaudio
 from inference.modalities.audio import FFT_SIZE, HOP_SIZE, log_mel
+from inference.torchaudio_shim import import_torchaudio
 
 SECOND = 16_000
 

@@ -42,10 +42,10 @@ def recording(number: int) -> NDArray[np.float32]:
 
 
 def hear(model: Whisper, samples: NDArray[np.float32]) -> list[int]:
-    hearing = model.listen(samples)
-    while model.next_token(hearing) is not None:
+    window = model.encode_window(samples)
+    while model.next_token(window) is not None:
         pass
-    return hearing.token_ids
+    return window.token_ids
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 29.99, 30.0])
@@ -73,8 +73,8 @@ def test_tokens_are_those_of_generate_on_fifty_recordings(
         expected = reference.generate(features, task="transcribe", do_sample=False)[0].tolist()
         tokens = hear(model, samples)
         assert tokens == [token for token in expected if token != END]
-        languages.add(model.listen(samples).language)
-        assert model.listen(samples).language == int(reference.detect_language(features))
+        languages.add(model.encode_window(samples).language)
+        assert model.encode_window(samples).language == int(reference.detect_language(features))
         heard.add(tuple(tokens))
     assert len(languages) > 2
     assert len(heard) > RECORDINGS / 2, "the recordings hardly matter"
@@ -98,9 +98,9 @@ def test_a_given_language_is_not_looked_for(
     checkpoint: tuple[WhisperForConditionalGeneration, Whisper],
 ) -> None:
     model = checkpoint[1]
-    found = model.listen(recording(0)).language
+    found = model.encode_window(recording(0)).language
     other = CHINESE if found == ENGLISH else ENGLISH
-    assert model.listen(recording(0), other).language == other
+    assert model.encode_window(recording(0), other).language == other
 
 
 def test_what_was_heard_before_changes_nothing(
@@ -108,13 +108,13 @@ def test_what_was_heard_before_changes_nothing(
 ) -> None:
     model = checkpoint[1]
     first = hear(model, recording(1))
-    interrupted = model.listen(recording(2))
+    interrupted = model.encode_window(recording(2))
     model.next_token(interrupted)
     assert hear(model, recording(1)) == first
 
 
 def test_a_model_of_one_language_is_told_none(tmp_path: Path, device: str) -> None:
     write_whisper(tmp_path, lang_to_id=None, task_to_id=None, is_multilingual=False)
-    hearing = load_recogniser(str(tmp_path), device).model.listen(recording(0))
-    assert hearing.language is None
-    assert hearing.prefix_length == 2
+    window = load_recogniser(str(tmp_path), device).model.encode_window(recording(0))
+    assert window.language is None
+    assert window.prefix_length == 2

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 def test_transformers_models_import_after_torchaudio() -> None:
     """In a process of its own, because importing happens once."""
     program = (
-        "from inference.loading.torchaudio_shim import import_torchaudio\n"
+        "from inference.torchaudio_shim import import_torchaudio\n"
         "assert import_torchaudio() is import_torchaudio()\n"
         "import_torchaudio().functional.melscale_fbanks(201, 0.0, 8000.0, 80, 16000)\n"
         "from transformers import Glm4ForCausalLM\n"

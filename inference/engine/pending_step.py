@@ -1,4 +1,4 @@
-"""A step between its launch and its results."""
+"""A step that was launched, before its results are known."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from inference.engine.scheduler import Chunk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Flight:
+class PendingStep:
     """`wait` blocks until the step is done.
 
-    It returns the next token of each chunk that is sampled and None for the others, and raises what
-    the device reports.
+    It returns the next token of each chunk that is sampled and None for the others. It raises the errors
+    that the device reports.
     """
 
     chunks: list[Chunk]

@@ -1,0 +1,27 @@
+"""What a loaded model is called, and what it takes. Plain frozen dataclasses, no torch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFit:
+    """The sizes in which the model takes pictures, so that the media decoder can shrink larger ones.
+
+    `size(height, width)` returns the (height, width) that an upright picture is resized to. No result has
+    more than `max_pixels`.
+    """
+
+    max_pixels: int
+    size: Callable[[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Lengths are in tokens."""
+
+    name: str
+    context_length: int
+    modalities: frozenset[str]  # of "text", "image", "audio"
+    created: int = 0  # Unix seconds
+    image_fit: ImageFit | None = None  # None: pictures are not resized

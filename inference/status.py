@@ -1,0 +1,47 @@
+"""What a backend reports about its workers and devices. Plain frozen dataclasses, no torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """The state of one device. `kv_used` and `kv_total` count cache blocks."""
+
+    worker: str
+    device: str
+    healthy: bool
+    running: int
+    waiting: int
+    kv_used: int
+    kv_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLoad:
+    """An accelerator as its driver reports it, including other processes. `utilization` is 0 to 1."""
+
+    worker: str
+    device: str
+    memory_used_bytes: int
+    memory_total_bytes: int
+    utilization: float | None  # None: the driver does not report it
+
+
+@dataclass(frozen=True, slots=True)
+class BackendStatus:
+    """`workers` run the model. `speech_workers` transcribe recordings for a model that takes no audio."""
+
+    workers: tuple[WorkerStatus, ...]
+    speech_workers: tuple[WorkerStatus, ...] = ()
+
+    @property
+    def is_ready(self) -> bool:
+        return any(worker.healthy for worker in self.workers)
+
+    @property
+    def running(self) -> int:
+        return sum(worker.running for worker in (*self.workers, *self.speech_workers))
+
+    @property
+    def waiting(self) -> int:
+        return sum(worker.waiting for worker in (*self.workers, *self.speech_workers))

@@ -1,0 +1,34 @@
+"""What the names of devices mean."""
+
+import pytest
+
+from inference import devices as module
+from inference.devices import resolve_devices, threads_for
+from inference.errors import InvalidConfiguration
+
+
+@pytest.mark.parametrize(
+    ("cuda_devices", "expected"), [(0, ("cpu",)), (2, ("cuda:0", "cuda:1"))], ids=["no GPU", "two GPUs"]
+)
+def test_auto_means_every_gpu_or_the_cpu(monkeypatch, cuda_devices: int, expected: tuple[str, ...]) -> None:
+    monkeypatch.setattr(module.torch.cuda, "device_count", lambda: cuda_devices)
+    assert resolve_devices(("auto",)) == expected
+
+
+def test_devices_are_taken_as_they_are_named(monkeypatch) -> None:
+    monkeypatch.setattr(module.torch.cuda, "device_count", lambda: 2)
+    assert resolve_devices(("cuda:1", "cuda", "cpu")) == ("cuda:1", "cuda:0", "cpu")
+
+
+@pytest.mark.parametrize("devices", [("cuda:0",), ("cuda",), ("gpu",), ("cpu", "mps"), ("",), ()])
+def test_a_device_that_is_not_there_is_said_so(monkeypatch, devices: tuple[str, ...]) -> None:
+    monkeypatch.setattr(module.torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(
+        InvalidConfiguration, match=r"There is no device '.*' for the model here; name cpu, or auto"
+    ):
+        resolve_devices(devices)
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+def test_some_cores_are_left_to_the_event_loop(cores: int, threads: int) -> None:
+    assert threads_for(cores) == threads
