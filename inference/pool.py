@@ -1,6 +1,6 @@
-"""All workers together: which one serves a request, who waits, and what happens when one dies.
+"""All workers together: which one serves a request, how many wait, and what happens when a worker dies.
 
-Knows requests, workers and the event loop, in whose thread everything here runs; no tensors.
+Everything here runs in the event loop's thread; there are no tensors.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from inference.engine.outcome import Event, Outcome
 from inference.errors import BackendUnavailable, GenerationFailed, QueueFull
 from inference.model_card import ModelCard
 from inference.status import BackendStatus, WorkerStatus
+from inference.ticket import ABORTED, REPLAYABLE, Ticket, TicketState, is_beginning
 from inference.types import Delta, FinishReason, GenerationRequest, Usage
 from inference.worker import Steppable, Worker
 
@@ -22,36 +23,6 @@ logger = logging.getLogger(__name__)
 AFFINITY_SLACK = 2  # requests by which a user's own worker may be busier than the idlest one
 RESTART_PAUSE_SECONDS = 1.0  # after a failed restart; doubles up to the next
 MAX_RESTART_PAUSE_SECONDS = 60.0
-
-
-class Ticket:
-    """One request's place in the pool. `worker` is None while it waits for a worker to come back."""
-
-    def __init__(self, key: int, request: GenerationRequest) -> None:
-        self.key = key
-        self.request = request
-        self.worker: Worker | None = None
-        self.events: asyncio.Queue[Event] = asyncio.Queue()  # bounded by the request's max_tokens
-        self.ended = asyncio.Event()
-        self.has_begun = False  # at its present worker
-        self.is_announced = False
-        self.has_spoken = False
-        self.is_replay = False
-        self.is_aborted = False
-        self.expiry: asyncio.TimerHandle | None = None
-
-    def put(self, event: Event) -> None:
-        """Hands an event to the caller, who sees exactly one Delta without text, first."""
-        if isinstance(event, Delta):
-            is_beginning = not (event.text or event.reasoning or event.finish_reason)
-            self.has_begun = True
-            if not self.is_announced:
-                self.is_announced = True
-                self.events.put_nowait(Delta(usage=event.usage))
-            if is_beginning:
-                return
-            self.has_spoken = True
-        self.events.put_nowait(event)
 
 
 class Pool:
@@ -90,18 +61,24 @@ class Pool:
         return model_cards[0]
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
-        """See `Backend.generate`."""
+        """See `Backend.generate`. A replayed request begins twice; its caller sees only the first time."""
         ticket = self._admit(request)
+        is_announced = False
         try:
             while True:
                 event = await ticket.events.get()
                 if not isinstance(event, Delta):
                     raise event
+                if not is_announced:
+                    is_announced = True
+                    yield Delta(usage=event.usage)
+                if is_beginning(event):
+                    continue
                 yield event
                 if event.finish_reason is not None:
                     return
         finally:
-            if not ticket.ended.is_set():
+            if ticket.state is not TicketState.ENDED:
                 self._abort(ticket)
                 await ticket.ended.wait()
 
@@ -159,30 +136,29 @@ class Pool:
         worker.add(ticket.key, ticket.request)
 
     def _abort(self, ticket: Ticket) -> None:
-        ticket.is_aborted = True  # should its worker be dead, which may not be known yet
         if ticket.worker is None:
             self._finish(ticket, "aborted")
-        else:
-            ticket.worker.abort(ticket.key)
+            return
+        ticket.abort()  # its worker may be dead, which may not be known yet
+        ticket.worker.abort(ticket.key)
 
     def _finish(self, ticket: Ticket, finish_reason: FinishReason) -> None:
         """Ends a ticket that no worker holds."""
         self._settle(ticket, Delta(finish_reason=finish_reason, usage=Usage(0, 0)))
 
     def _settle(self, ticket: Ticket, event: Event) -> None:
-        """Hands an event over, and forgets the ticket when it was the last."""
+        """Hands an event over, and removes the ticket after its last one."""
         ticket.put(event)
-        if isinstance(event, Delta) and event.finish_reason is None:
+        if ticket.state is not TicketState.ENDED:
             return
         if ticket.expiry is not None:
             ticket.expiry.cancel()
         del self._tickets[ticket.key]
-        ticket.ended.set()
         if not self._tickets:
             self._idle.set()
 
     def _worker_status(self, worker: Worker) -> WorkerStatus:
-        # Who waits for any worker to come back is counted once, with the first.
+        # A parked ticket is counted once, with the first worker.
         mine = [ticket for ticket in self._tickets.values() if (ticket.worker or self._workers[0]) is worker]
         running = sum(ticket.has_begun for ticket in mine)
         return WorkerStatus(
@@ -204,35 +180,36 @@ class Pool:
                 self._settle(ticket, event)
 
     def on_death(self, worker: Worker) -> None:
-        """Replays, once, what had not emitted a token; fails the rest; starts another worker."""
+        """Replays requests without text once, fails the others, and starts another worker."""
         index = self._workers.index(worker)
         for ticket in tuple(self._tickets.values()):
             if ticket.worker is not worker:
                 continue
             ticket.worker = None
-            ticket.has_begun = False
-            if ticket.is_aborted:
+            if ticket.state in ABORTED:
                 self._finish(ticket, "aborted")
-            elif ticket.has_spoken or ticket.is_replay:
-                self._settle(ticket, GenerationFailed("its worker died"))
-            else:
-                ticket.is_replay = True
+            elif ticket.state in REPLAYABLE:
                 self._replay(ticket)
+            else:
+                self._settle(ticket, GenerationFailed("its worker died"))
         restart = asyncio.ensure_future(self._restart(index))
         self._restarts.add(restart)
         restart.add_done_callback(self._restarts.discard)
 
     def _replay(self, ticket: Ticket) -> None:
-        """Gives the ticket to another worker, or lets it wait for one, at most until its deadline."""
+        """Gives the ticket to another worker, or parks it until there is one, at most until its deadline."""
         worker = self._choose_worker(ticket.request)
         if worker is not None:
+            ticket.move(TicketState.REQUEUED)
             self._assign(ticket, worker)
-        elif ticket.expiry is None and ticket.request.deadline != float("inf"):
+            return
+        ticket.move(TicketState.PARKED)
+        if ticket.expiry is None and ticket.request.deadline != float("inf"):
             remaining = max(0.0, ticket.request.deadline - time.monotonic())
             ticket.expiry = asyncio.get_running_loop().call_later(remaining, self._expire, ticket)
 
     def _expire(self, ticket: Ticket) -> None:
-        if ticket.worker is None:
+        if ticket.state is TicketState.PARKED:
             self._finish(ticket, "deadline")
 
     def _make_worker(self, index: int) -> Worker:
@@ -240,7 +217,7 @@ class Pool:
         return Worker(str(index), device, lambda: self._make_engine(device), self)
 
     async def _restart(self, index: int) -> None:
-        """Tries until a new worker is up. Who waits for it is told after the first failure."""
+        """Tries until a new worker is loaded. After each failure, requests that no worker can take fail."""
         pause = self._restart_pause_seconds
         await self._workers[index].stop()
         while True:
@@ -261,4 +238,4 @@ class Pool:
             self._replay(ticket)
 
     def _parked(self) -> list[Ticket]:
-        return [ticket for ticket in self._tickets.values() if ticket.worker is None]
+        return [ticket for ticket in self._tickets.values() if ticket.state is TicketState.PARKED]
