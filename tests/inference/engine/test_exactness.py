@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from inference.config import EMBEDDED_MODEL
-from inference.engine.language_model import Vocabulary, make_token_bytes
+from inference.engine.detokenizer import make_token_bytes
+from inference.engine.language_model import Vocabulary
 from inference.engine.reasoning import TAGS
 from inference.engine.text_stream import TextStream
 from inference.errors import GenerationFailed
