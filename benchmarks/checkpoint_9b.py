@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
-from inference.models.glm4v_vision import build_tower
+from inference.models.towers import build_glm4v_tower
 
 LAYERS = 40
 HIDDEN = 4096
@@ -109,7 +109,7 @@ def _shards(device: str) -> Iterator[dict[str, Tensor]]:
         f"model.visual.{name}": torch.ones(parameter.shape, dtype=torch.bfloat16)
         if "norm" in name
         else _random(tuple(parameter.shape), device).cpu()
-        for name, parameter in build_tower(VISION_CONFIG).named_parameters()
+        for name, parameter in build_glm4v_tower(VISION_CONFIG).named_parameters()
     }
     yield tower | {"model.language_model.norm.weight": torch.ones(HIDDEN, dtype=torch.bfloat16)}
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder, rotary_frequencies
 from inference.models.layers import Embedding, Int8Embedding, Int8Linear, Linear, RMSNorm
+from inference.models.on_meta import build_on_meta
 
 NINE_B = DecoderConfig(
     vocab_size=151_552,
@@ -49,8 +50,7 @@ def random_decoder(
     has_outliers: bool = False,
 ) -> Decoder:
     """On "meta" it has no numbers. `has_outliers`: some channels of what products take are much larger."""
-    with torch.device("meta"):
-        decoder = Decoder(config)
+    decoder = build_on_meta(lambda: Decoder(config))
     for path, module in list(decoder.named_modules()):
         is_kept = path in ("lm_head", "embed_tokens") and not has_int8_head
         if isinstance(module, Linear | Embedding):
@@ -67,8 +67,7 @@ def random_decoder(
 
 def exact_decoder(decoder: Decoder) -> Decoder:
     """The same weights in float64, for reference."""
-    with torch.device("meta"):
-        exact = Decoder(decoder.config)
+    exact = build_on_meta(lambda: Decoder(decoder.config))
     for path, module in list(decoder.named_modules()):
         if isinstance(module, Int8Linear):
             weight = module.cb.double() * module.scale.double()[:, None]

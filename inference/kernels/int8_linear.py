@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inference.kernels.linear import EXACT_ROWS, ROW_STEP, has_onednn, linear
+from inference.kernels.linear import EXACT_ROWS, ROW_STEP, linear
+from inference.kernels.onednn import has_onednn, has_vnni, int8_product
 
 INT8_MAX = 127.0
 FLOAT16_SCALE = 1 / 128  # exact
@@ -32,7 +33,7 @@ def int8_linear(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None = N
 
 
 def rounds_activations(rows: Tensor) -> bool:
-    is_wide = rows.shape[1] > 1  # a column alone has no layout that torch._int_mm knows
+    is_wide = rows.shape[1] > 1  # a column alone has no layout that torch multiplies
     return is_wide and rows.device.type == "cpu" and rows.dtype == torch.float32 and has_exact_int8()
 
 
@@ -42,10 +43,10 @@ def has_exact_int8() -> bool:
 
     Without them torch has only a slow loop, and oneDNN adds products in 16 bits, which large ones overflow.
     """
-    if not (has_onednn() and torch.cpu._is_vnni_supported()):
+    if not (has_onednn() and has_vnni()):
         return False
     rows = torch.full((2, 256), 127, dtype=torch.int8)
-    return bool((torch._int_mm(rows, rows.t()) == 256 * 127**2).all())
+    return bool((int8_product(rows, rows.t()) == 256 * 127**2).all())
 
 
 def _multiply_rounded(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
@@ -56,7 +57,7 @@ def _multiply_rounded(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | No
     padding = -count % ROW_STEP if count > EXACT_ROWS else 0  # a compiled kernel is kept for each number
     if padding:
         levels = functional.pad(levels, (0, 0, 0, padding))
-    products = torch._int_mm(levels, cb.t())[:count]  # (n, out) int32
+    products = int8_product(levels, cb.t())[:count]  # (n, out) int32
     scaled = products * steps
     return scaled.mul_(scale) if bias is None else torch.addcmul(bias, scaled, scale)
 

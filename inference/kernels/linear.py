@@ -5,12 +5,11 @@ with it: an answer is the same alone and in a batch. oneDNN's products are like 
 those of MKL, which torch would take, are not (docs/decisions/0010-exact-products-on-the-cpu.md).
 """
 
-import functools
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from inference.kernels.onednn import has_onednn, linear_product
 
 FEWEST_ROWS = 4  # one alone is multiplied by another kernel; two take longer than four
 EXACT_ROWS = 16  # as many as a decoding batch has
@@ -18,15 +17,15 @@ ROW_STEP = 32
 
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """rows (n, in), weight (out, in), plain or from `pack_weight` -> (n, out)."""
+    """rows (n, in), weight (out, in), plain or from `onednn.pack_weight` -> (n, out)."""
     if not is_exact(rows):
         return functional.linear(rows, weight, bias)
     count = rows.shape[0]
     padding = row_count(count) - count
     if not padding:
-        return _multiply()(rows, weight, bias, "none", [], "")
+        return linear_product()(rows, weight, bias, "none", [], "")
     padded = functional.pad(rows, (0, 0, 0, padding))
-    return _multiply()(padded, weight, bias, "none", [], "")[:count]
+    return linear_product()(padded, weight, bias, "none", [], "")[:count]
 
 
 def pad_rows(rows: Tensor) -> Tensor:
@@ -47,23 +46,3 @@ def row_count(count: int) -> int:
     them. Chunks of a prompt have any length, so theirs are rounded up.
     """
     return max(count, FEWEST_ROWS) if count <= EXACT_ROWS else -(-count // ROW_STEP) * ROW_STEP
-
-
-@functools.cache
-def _multiply() -> Callable[..., Tensor]:
-    """Looked up once; builds of torch without oneDNN lack it."""
-    return torch.ops.mkldnn._linear_pointwise.default
-
-
-@functools.cache
-def has_onednn() -> bool:
-    is_built_in = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]  # torch's own
-    return is_built_in and torch.backends.cpu.get_cpu_capability().startswith("AVX")
-
-
-def pack_weight(weight: Tensor) -> Tensor:
-    """Returns an opaque copy of a float32 CPU weight (out, in) for `linear`, which is faster by it.
-
-    For where `has_onednn`.
-    """
-    return torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())  # type: ignore[no-any-return]  # an operator

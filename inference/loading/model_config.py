@@ -1,148 +1,95 @@
-"""config.json to the models' own dataclasses. What cannot be served is refused here, by name."""
+"""What the config.json of every language model says: its architecture, its decoder, its last tokens.
 
-from inference.errors import InvalidCheckpoint
+Field names are transformers'. What cannot be served is refused here, by name.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, StrictInt, model_validator
+
 from inference.loading.checkpoint import JSON
-from inference.modalities.glm4v_image import Glm4vImageConfig
-from inference.models.audio_tower import AUDIO_WIDTH, AudioConfig
+from inference.loading.config_file import (
+    ConfigFile,
+    Flag,
+    Positive,
+    Size,
+    TokenIds,
+    as_section,
+    contradiction,
+    unsupported,
+)
 from inference.models.config import DecoderConfig
-from inference.models.vision_tower import VISUAL_WIDTH, VisionConfig
+
+ROPE_SECTIONS = ("rope_scaling", "rope_parameters")  # before transformers 5, and since
+ROPE_FIELDS = ("rope_type", "rope_theta", "partial_rotary_factor", "mrope_section")
 
 
-def read_decoder_config(config: JSON, name: str) -> DecoderConfig:
-    """Reads a Glm4Config or a Glm4vTextConfig as transformers saves it, today or before version 5."""
-    rope = {**config, **read_section(config, "rope_scaling"), **read_section(config, "rope_parameters")}
-    rope_type = rope.get("rope_type", rope.get("type", "default"))
-    activation = config.get("hidden_act", "silu")
-    if rope_type != "default":
-        raise InvalidCheckpoint(
-            f"The checkpoint {name} scales its rotary positions ({rope_type}); only plain ones are served."
-        )
-    if activation != "silu":
-        raise InvalidCheckpoint(f"The checkpoint {name} activates by {activation}; only silu is served.")
-    hidden_size = _size(config, "hidden_size", name)
-    num_heads = _size(config, "num_attention_heads", name)
-    section = rope.get("mrope_section")
-    decoder_config = DecoderConfig(
-        vocab_size=_size(config, "vocab_size", name),
-        hidden_size=hidden_size,
-        intermediate_size=_size(config, "intermediate_size", name),
-        num_layers=_size(config, "num_hidden_layers", name),
-        num_attention_heads=num_heads,
-        num_key_value_heads=_size(config, "num_key_value_heads", name),
-        head_dim=_size({"head_dim": hidden_size // num_heads, **config}, "head_dim", name),
-        max_position_embeddings=_size(config, "max_position_embeddings", name),
-        rms_norm_eps=_number(config, "rms_norm_eps", 1.5625e-07, name),
-        rope_theta=_number(rope, "rope_theta", 10_000.0, name),
-        partial_rotary_factor=_number(rope, "partial_rotary_factor", 0.5, name),
-        attention_bias=bool(config.get("attention_bias", True)),
-        tie_word_embeddings=bool(config.get("tie_word_embeddings", False)),
-        mrope_section=tuple(map(int, section)) if isinstance(section, list) else None,
-    )
-    if decoder_config.num_attention_heads % decoder_config.num_key_value_heads:
-        raise _contradiction(name, "num_attention_heads is not a multiple of num_key_value_heads")
-    rotary_width = int(decoder_config.head_dim * decoder_config.partial_rotary_factor)
-    if rotary_width % 2:
-        raise _contradiction(name, "the rotary part of head_dim is odd")
-    if decoder_config.mrope_section and 2 * sum(decoder_config.mrope_section) != rotary_width:
-        raise _contradiction(name, "mrope_section does not add up to the rotary part of head_dim")
-    return decoder_config
+def _strings(value: object) -> object:
+    return value if isinstance(value, list) else []
 
 
-def read_vision_config(config: JSON, name: str) -> VisionConfig | None:
-    section = read_section(config, "vision_config")
-    if not section:
-        return None
-    vision = VisionConfig(
-        hidden_size=_size(section, "hidden_size", name),
-        num_layers=_size(section, "num_layers", name),
-        num_heads=_size(section, "num_heads", name),
-        intermediate_size=_size(section, "intermediate_size", name),
-        patch_size=_size(section, "patch_size", name),
-        merge_size=_size(section, "merge_size", name),
-        max_tokens=_size(section, "max_tokens", name),
-    )
-    if vision.hidden_size * vision.merge_size**2 != VISUAL_WIDTH or vision.hidden_size % 4:
-        raise _contradiction(name, f"the vision tower's merged features are not {VISUAL_WIDTH} wide")
-    if vision.patch_size < 2 or vision.patch_size.bit_count() != 1:
-        raise _contradiction(name, "the vision tower's patch_size is not a power of two")
-    if vision.hidden_size % vision.num_heads:
-        raise _contradiction(name, "the vision tower's hidden_size is not a multiple of its num_heads")
-    return vision
+class ArchitectureConfig(ConfigFile):
+    """What every config.json has: the names that transformers gives its classes."""
+
+    architectures: Annotated[tuple[str, ...], BeforeValidator(_strings)] = ()
 
 
-def read_audio_config(config: JSON, name: str) -> AudioConfig | None:
-    section = read_section(config, "audio_config")
-    if not section:
-        return None
-    audio = AudioConfig(
-        num_mels=_size(section, "num_mels", name),
-        hidden_size=_size(section, "hidden_size", name),
-        num_layers=_size(section, "num_layers", name),
-        num_heads=_size(section, "num_heads", name),
-        intermediate_size=_size(section, "intermediate_size", name),
-        stack_size=_size(section, "stack_size", name),
-    )
-    if audio.hidden_size * audio.stack_size != AUDIO_WIDTH or audio.hidden_size % 2:
-        raise _contradiction(name, f"the audio tower's stacked features are not {AUDIO_WIDTH} wide")
-    if audio.hidden_size % audio.num_heads:
-        raise _contradiction(name, "the audio tower's hidden_size is not a multiple of its num_heads")
-    return audio
+class EndConfig(ConfigFile):
+    """The tokens that end a response, in generation_config.json or config.json."""
+
+    eos_token_id: TokenIds = frozenset()
 
 
-def read_glm4v_image_config(vision: JSON, preprocessor: JSON, name: str) -> Glm4vImageConfig:
-    """Sizes from `vision_config`, pixel counts and colours from preprocessor_config.json."""
-    default = Glm4vImageConfig()
-    size = read_section(preprocessor, "size")
-    pixels = {
-        "min_pixels": size.get("shortest_edge", preprocessor.get("min_pixels", default.min_pixels)),
-        "max_pixels": size.get("longest_edge", preprocessor.get("max_pixels", default.max_pixels)),
-    }
-    return Glm4vImageConfig(
-        patch_size=_size({"patch_size": default.patch_size, **vision}, "patch_size", name),
-        temporal_patch_size=_size(
-            {"temporal_patch_size": default.temporal_patch_size, **vision}, "temporal_patch_size", name
-        ),
-        merge_size=_size({"spatial_merge_size": default.merge_size, **vision}, "spatial_merge_size", name),
-        min_pixels=_size(pixels, "min_pixels", name),
-        max_pixels=_size(pixels, "max_pixels", name),
-        mean=_colour(preprocessor.get("image_mean"), default.mean),
-        std=_colour(preprocessor.get("image_std"), default.std),
-    )
+class TextConfig(ConfigFile):
+    """A Glm4Config or a Glm4vTextConfig as transformers saves it, since version 5 or before it."""
 
+    vocab_size: Size
+    hidden_size: Size
+    intermediate_size: Size
+    num_layers: Size = Field(validation_alias="num_hidden_layers")
+    num_attention_heads: Size
+    num_key_value_heads: Size
+    head_dim: Size
+    max_position_embeddings: Size
+    rms_norm_eps: Positive = 1.5625e-07
+    rope_theta: Positive = 10_000.0
+    partial_rotary_factor: Positive = 0.5
+    attention_bias: Flag = True
+    tie_word_embeddings: Flag = False
+    mrope_section: tuple[StrictInt, ...] | None = None
+    rope_type: str = Field("default", exclude=True)
+    hidden_act: str = Field("silu", exclude=True)
 
-def _colour(value: object, default: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(map(float, value)) if isinstance(value, list) and len(value) == 3 else default
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, value: object) -> JSON:
+        """Rotary fields are in a section, or beside it in older files. `head_dim` may be left out."""
+        config = as_section(value)
+        rope: JSON = {}
+        for section in ROPE_SECTIONS:
+            rope |= as_section(config.get(section))
+        if "type" in rope:
+            rope = {"rope_type": rope["type"], **rope}
+        found = {name: rope[name] for name in ROPE_FIELDS if name in rope}
+        width, heads = config.get("hidden_size"), config.get("num_attention_heads")
+        if config.get("head_dim") is None and isinstance(width, int) and isinstance(heads, int) and heads > 0:
+            found["head_dim"] = width // heads
+        return {**config, **found}
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.rope_type != "default":
+            raise unsupported(f"scales its rotary positions ({self.rope_type}); only plain ones are served")
+        if self.hidden_act != "silu":
+            raise unsupported(f"activates by {self.hidden_act}; only silu is served")
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise contradiction("num_attention_heads is not a multiple of num_key_value_heads")
+        rotary_width = int(self.head_dim * self.partial_rotary_factor)
+        if rotary_width % 2:
+            raise contradiction("the rotary part of head_dim is odd")
+        if self.mrope_section and 2 * sum(self.mrope_section) != rotary_width:
+            raise contradiction("mrope_section does not add up to the rotary part of head_dim")
+        return self
 
-def read_section(config: JSON, key: str) -> JSON:
-    """Returns an empty object where there is no such section."""
-    section = config.get(key)
-    return section if isinstance(section, dict) else {}
-
-
-def read_token_ids(config: JSON, key: str) -> frozenset[int]:
-    value = config.get(key)
-    values = value if isinstance(value, list) else [value]
-    return frozenset(each for each in values if isinstance(each, int))
-
-
-def _size(config: JSON, key: str, name: str) -> int:
-    value = config.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InvalidCheckpoint(
-            f"The config.json of the checkpoint {name} has no usable {key}; take it from the model's source."
-        )
-    return value
-
-
-def _number(config: JSON, key: str, default: float, name: str) -> float:
-    value = config.get(key, default)
-    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
-        raise InvalidCheckpoint(
-            f"The config.json of the checkpoint {name} has no usable {key}; take it from the model's source."
-        )
-    return float(value)
-
-
-def _contradiction(name: str, what: str) -> InvalidCheckpoint:
-    return InvalidCheckpoint(f"The config.json of the checkpoint {name} contradicts itself: {what}.")
+    def to_decoder_config(self) -> DecoderConfig:
+        return DecoderConfig(**self.model_dump())

@@ -9,26 +9,26 @@ from torch import nn
 from inference.devices import computing_dtype
 from inference.errors import InvalidCheckpoint, PromptRefused
 from inference.loading.chat_template import ChatTemplate, load_chat_template
-from inference.loading.checkpoint import JSON, Checkpoint, is_on_hub, open_checkpoint, require_float
+from inference.loading.checkpoint import Checkpoint, is_on_hub, open_checkpoint, require_float
+from inference.loading.config_file import as_section, read_config
 from inference.loading.device_copy import DeviceCopy
+from inference.loading.fusion_config import FusionCheckpointConfig
+from inference.loading.glm4v_config import Glm4vCheckpointConfig, Glm4vPreprocessorConfig
 from inference.loading.loaded_model import LoadedModel
-from inference.loading.model_config import (
-    read_audio_config,
-    read_decoder_config,
-    read_glm4v_image_config,
-    read_section,
-    read_token_ids,
-    read_vision_config,
-)
+from inference.loading.model_config import ArchitectureConfig, EndConfig, TextConfig
 from inference.loading.tokenizer import TextTokenizer, load_tokenizer
 from inference.loading.weights import Sources, WeightLoader, refuse_foreign_weights
 from inference.models.config import DecoderConfig
 from inference.models.decoder import Decoder
-from inference.models.fusion import Fusion
+from inference.models.glm4v_vision import Glm4vVision
 from inference.models.media_encoder import MediaEncoder
+from inference.models.on_meta import build_on_meta
+from inference.models.towers import build_fusion, build_glm4v_tower
+from inference.models.transformers_glm4v import rebuild_rotary
 from inference.types import Audio, Image, Message, Part, Text
 
-GLM4V_IMAGE_TOKEN_ID = 151_343  # where config.json leaves it to transformers' default
+GENERATION = "generation_config.json"
+PREPROCESSOR = "preprocessor_config.json"
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj")}
 HEAD = ("embed_tokens", "lm_head")
 
@@ -68,8 +68,8 @@ def check_model(path_or_hub_name: str) -> None:
 
 
 def _loader_of(checkpoint: Checkpoint) -> Load:
-    architectures = checkpoint.config.get("architectures")
-    architecture = str(architectures[0]) if isinstance(architectures, list) and architectures else "none"
+    architectures = read_config(ArchitectureConfig, checkpoint.config, checkpoint.name).architectures
+    architecture = architectures[0] if architectures else "none"
     load = ARCHITECTURES.get(architecture)
     if load is None:
         raise InvalidCheckpoint(
@@ -80,50 +80,48 @@ def _loader_of(checkpoint: Checkpoint) -> Load:
 
 
 def _load_glm4(checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize) -> LoadedModel:
-    config = read_decoder_config(checkpoint.config, checkpoint.name)
+    config = read_config(TextConfig, checkpoint.config, checkpoint.name)
     loader = _weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
-    decoder = _load_decoder(loader, config, "model.", "model.embed_tokens")
+    decoder = _load_decoder(loader, config.to_decoder_config(), "model.", "model.embed_tokens")
     return _assemble(checkpoint, checkpoint.name, decoder, None, load_tokenizer(checkpoint), {})
 
 
 def _load_fusion(
     checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize
 ) -> LoadedModel:
-    config = read_decoder_config(read_section(checkpoint.config, "text_config"), checkpoint.name)
-    vision = read_vision_config(checkpoint.config, checkpoint.name)
-    audio = read_audio_config(checkpoint.config, checkpoint.name)
+    config = read_config(FusionCheckpointConfig, checkpoint.config, checkpoint.name)
+    vision = config.vision_config.to_vision_config() if config.vision_config else None
+    audio = config.audio_config.to_audio_config() if config.audio_config else None
     loader = _weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
-    decoder = _load_decoder(loader, config, "model.", "text_embedding")
-    with torch.device("meta"):
-        fusion = Fusion(config.hidden_size, vision, audio)
+    decoder = _load_decoder(loader, config.text_config.to_decoder_config(), "model.", "text_embedding")
+    fusion = build_fusion(config.text_config.hidden_size, vision, audio)
     loader.load(fusion, lambda path: (path,))
     tokenizer = load_tokenizer(checkpoint)
-    placeholders = {modality: _placeholder(checkpoint, tokenizer, modality) for modality in fusion.modalities}
-    name = str(checkpoint.config.get("model_name") or checkpoint.name)
+    tokens = {"image": config.image_token, "audio": config.audio_token}
+    placeholders = {
+        modality: _placeholder(checkpoint, tokenizer, modality, tokens[modality])
+        for modality in fusion.modalities
+    }
+    name = config.model_name or checkpoint.name
     return _assemble(checkpoint, name, decoder, fusion, tokenizer, placeholders)
 
 
 def _load_glm4v(checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize) -> LoadedModel:
-    from inference.models.glm4v_vision import Glm4vVision, build_tower, restore_frequencies
-
-    text = {"mrope_section": [8, 12, 12], **read_section(checkpoint.config, "text_config")}
-    tie = checkpoint.config.get("tie_word_embeddings", False)
-    config = read_decoder_config({"tie_word_embeddings": tie, **text}, checkpoint.name)
+    config = read_config(Glm4vCheckpointConfig, checkpoint.config, checkpoint.name)
     loader = _weight_loader(checkpoint, "model.language_model.norm.weight", device, should_quantize)
     prefix = "model.language_model."
-    decoder = _load_decoder(loader, config, prefix, f"{prefix}embed_tokens")
-    vision = read_section(checkpoint.config, "vision_config")
-    tower = build_tower(vision)
+    decoder_config = config.text_config.to_decoder_config()
+    decoder = _load_decoder(loader, decoder_config, prefix, f"{prefix}embed_tokens")
+    tower = build_glm4v_tower(as_section(checkpoint.config.get("vision_config")))
     loader.load(tower, lambda path: (f"model.visual.{path}",))
-    restore_frequencies(tower, device)
-    preprocessor = checkpoint.read_json("preprocessor_config.json")
-    images = read_glm4v_image_config(vision, preprocessor, checkpoint.name)
-    tokenizer = load_tokenizer(checkpoint)
-    image_token_ids = read_token_ids(checkpoint.config, "image_token_id") or {GLM4V_IMAGE_TOKEN_ID}
-    placeholders = {"image": next(iter(image_token_ids))}
-    return _assemble(
-        checkpoint, checkpoint.name, decoder, Glm4vVision(tower, images), tokenizer, placeholders
+    rebuild_rotary(tower, device)
+    preprocessor = read_config(
+        Glm4vPreprocessorConfig, checkpoint.read_json(PREPROCESSOR), checkpoint.name, PREPROCESSOR
     )
+    vision = Glm4vVision(tower, preprocessor.to_image_config(config.vision_config))
+    tokenizer = load_tokenizer(checkpoint)
+    placeholders = {"image": config.image_placeholder}
+    return _assemble(checkpoint, checkpoint.name, decoder, vision, tokenizer, placeholders)
 
 
 ARCHITECTURES: dict[str, Load] = {
@@ -144,8 +142,7 @@ def _weight_loader(
 
 
 def _load_decoder(loader: WeightLoader, config: DecoderConfig, prefix: str, embedding: str) -> Decoder:
-    with torch.device("meta"):
-        decoder = Decoder(config)
+    decoder = build_on_meta(lambda: Decoder(config))
     if config.tie_word_embeddings:
         loader.checkpoint.skip("lm_head.weight")
     head = embedding if config.tie_word_embeddings else "lm_head"
@@ -169,8 +166,8 @@ def _decoder_sources(prefix: str, embedding: str, head: str) -> Sources:
     return sources
 
 
-def _placeholder(checkpoint: Checkpoint, tokenizer: TextTokenizer, modality: str) -> int:
-    token_id = tokenizer.token_id(str(checkpoint.config.get(f"{modality}_token")))
+def _placeholder(checkpoint: Checkpoint, tokenizer: TextTokenizer, modality: str, token: str | None) -> int:
+    token_id = tokenizer.token_id(token or "")
     if token_id is None:
         raise InvalidCheckpoint(
             f"The tokenizer of the checkpoint {checkpoint.name} lacks the {modality}_token that config.json "
@@ -204,10 +201,9 @@ def _assemble(
     tokenizer: TextTokenizer,
     placeholders: dict[str, int],
 ) -> LoadedModel:
-    generation: JSON = checkpoint.read_json("generation_config.json")
-    eos_token_ids = read_token_ids(generation, "eos_token_id") or read_token_ids(
-        checkpoint.config, "eos_token_id"
-    )
+    generation = read_config(EndConfig, checkpoint.read_json(GENERATION), checkpoint.name, GENERATION)
+    config = read_config(EndConfig, checkpoint.config, checkpoint.name)
+    eos_token_ids = generation.eos_token_id or config.eos_token_id
     if not eos_token_ids:
         raise InvalidCheckpoint(
             f"The checkpoint {checkpoint.name} names no eos_token_id; add it to its generation_config.json."

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from inference.errors import InvalidCheckpoint
 from inference.kernels.int8_linear import dequantize, has_exact_int8
-from inference.kernels.linear import has_onednn
+from inference.kernels.onednn import has_onednn
 from inference.loading.checkpoint import Checkpoint, require_float
 from inference.loading.device_copy import DeviceCopy
 from inference.loading.int8 import Int8Weight, is_int8, quantize, read_int8

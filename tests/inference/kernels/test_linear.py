@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional
 
 from inference.kernels.int8_linear import dequantize, has_exact_int8, int8_linear
-from inference.kernels.linear import has_onednn, linear, pack_weight, row_count
+from inference.kernels.linear import linear, row_count
+from inference.kernels.onednn import has_onednn, pack_weight
 
 SHAPES = ((64, 128), (192, 1536), (768, 192), (77, 300), (1024, 256), (4096, 256))
 COUNTS = (*range(1, 41), 64, 100, 127, 256, 257)
