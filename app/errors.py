@@ -95,7 +95,7 @@ class ModelNotFound(GatewayError):
 
 
 class ContextLengthExceeded(GatewayError):
-    status_code = 422
+    status_code = 400  # as OpenAI's clients expect, some of which then shorten the conversation
     code = "context_length_exceeded"
     detail = "The prompt and max_tokens do not fit into the model's context; shorten one of them."
 

@@ -74,8 +74,8 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
             return error
         case PromptTooLong(prompt_tokens=prompt, max_tokens=max_tokens, context_length=context_length):
             return errors.ContextLengthExceeded(
-                f"The prompt has {prompt} tokens; with max_tokens = {max_tokens} it does not fit into the "
-                f"model's context of {context_length}. Shorten one of them.",
+                f"This model's maximum context length is {context_length} tokens. The prompt has {prompt}, "
+                f"and max_tokens is {max_tokens}. Shorten one of them.",
                 param="messages",
             )
         case PromptRefused(reason=reason):

@@ -13,7 +13,7 @@ from inference import Delta, DeltaStream, FinishReason, Usage
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A whole generation. `finish_reason` is "stop" or "length"."""
+    """A whole generation. `finish_reason` is "stop", "length" or, where that is allowed, "deadline"."""
 
     text: str
     reasoning: str
@@ -65,8 +65,11 @@ class Generation:
             self._count_usage()
         return delta
 
-    async def collect(self) -> Completion:
-        """The whole text. Raises `DeadlineExceeded` and `GenerationError`."""
+    async def collect(self, *, may_be_cut_off: bool = False) -> Completion:
+        """The whole text. Raises `DeadlineExceeded` and `GenerationError`.
+
+        With `may_be_cut_off`, the deadline ends the text as a limit of tokens does, if there is any text.
+        """
         text: list[str] = []
         reasoning: list[str] = []
         finish_reason: FinishReason | None = None
@@ -76,6 +79,8 @@ class Generation:
             finish_reason = delta.finish_reason
         match finish_reason:
             case "stop" | "length":
+                return Completion("".join(text), "".join(reasoning), finish_reason)
+            case "deadline" if may_be_cut_off and (any(text) or any(reasoning)):
                 return Completion("".join(text), "".join(reasoning), finish_reason)
             case "deadline":
                 raise DeadlineExceeded

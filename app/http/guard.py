@@ -30,7 +30,7 @@ from app.http.services import Services
 from app.record.request_record import record_of
 
 DEADLINE_MARGIN: Final = 0.04  # of the request time-out: the engine stops that much earlier
-BODYLESS_METHODS: Final = frozenset({"GET", "DELETE"})
+BODYLESS_METHODS: Final = frozenset({"GET", "HEAD", "DELETE"})
 MAX_PUBLIC_BYTES: Final = 16 * 1024  # of a body without a token: the longest holds a token of 8 kB
 
 

@@ -25,9 +25,12 @@ _NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 router = APIRouter(tags=["health"], route_class=guarded(None))
+# Probes send HEAD. It is the same operation, so the OpenAPI document has it once.
+_HEAD: Final[dict[str, Any]] = {"methods": ["HEAD"], "include_in_schema": False}
 metrics_router = APIRouter(tags=["health"], route_class=MetricsRoute)
 
 
+@router.api_route("/healthz", **_HEAD)
 @router.get(
     "/healthz",
     operation_id="get_health",
@@ -39,6 +42,7 @@ async def health() -> HealthResponse:
     return HealthResponse()
 
 
+@router.api_route("/readyz", **_HEAD)
 @router.get(
     "/readyz",
     operation_id="get_readiness",

@@ -2,9 +2,10 @@
 
 import hashlib
 import logging
+import secrets
 import time
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import PlainTextResponse
@@ -35,6 +36,8 @@ from app.schemas.problems import OpenAIError, openai_error_of, problem_responses
 from inference import FinishReason
 
 logger = logging.getLogger(__name__)
+
+FINISH_REASONS: Final = {"stop": "stop", "length": "length", "deadline": "length"}  # OpenAI's for ours
 
 completions = APIRouter(
     prefix="/v1", tags=["openai"], route_class=guarded("chat", generates=True, takes_media=True)
@@ -71,11 +74,12 @@ async def create_chat_completion(request: Request) -> Response:
     async with AbortOnDisconnect(request.receive):
         generation = await call.begin(messages, sampling_params, enable_thinking=bool(body.enable_thinking))
         if not body.stream:
-            completion = await generation.collect()
+            completion = await generation.collect(may_be_cut_off=True)
             message = {"role": "assistant", "content": completion.text}
             if return_reasoning:
                 message["reasoning_content"] = completion.reasoning
-            choice = {"index": 0, "message": message, "finish_reason": completion.finish_reason}
+            finish_reason = FINISH_REASONS[completion.finish_reason]
+            choice = {"index": 0, "message": message, "finish_reason": finish_reason}
             head = head_of(call, "chat.completion", "chatcmpl")
             return JSONResponse(head | {"choices": [choice], "usage": usage_of(call)})
     include_usage = body.stream_options is not None and body.stream_options.include_usage
@@ -130,9 +134,9 @@ async def _chunks(
             if delta.text:
                 yield _chunk(head, {"content": delta.text})
             finish_reason = delta.finish_reason or finish_reason
-        if finish_reason not in ("stop", "length", "deadline"):
+        if finish_reason not in FINISH_REASONS:
             raise GenerationError
-        yield _chunk(head, {}, finish_reason)
+        yield _chunk(head, {}, FINISH_REASONS[finish_reason])
         if include_usage:
             yield openai_event(head | {"choices": [], "usage": usage_of(call)})
     except Exception as error:
@@ -150,10 +154,13 @@ def _chunk(head: dict[str, Any], delta: dict[str, str], finish_reason: str | Non
 
 
 def head_of(call: Call, object_name: str, id_prefix: str) -> dict[str, Any]:
-    """The fields that every `/v1` response begins with; none of them is ever null."""
+    """The fields that every `/v1` response begins with; none of them is ever null.
+
+    The ID is new for each response, also if the caller sends one `X-Request-ID` twice.
+    """
     model_name = call.services.backend.model_card.name
     return {
-        "id": f"{id_prefix}-{call.record.request_id.removeprefix('req_')}",
+        "id": f"{id_prefix}-{secrets.token_hex(12)}",
         "object": object_name,
         "created": int(time.time()),
         "model": model_name,

@@ -215,7 +215,7 @@ class ChunkDelta(BaseModel):
 class ChunkChoice(BaseModel):
     index: int
     delta: ChunkDelta
-    finish_reason: Literal["stop", "length", "deadline"] = Field(
+    finish_reason: Literal["stop", "length"] = Field(
         "stop", description="only on the last chunk of the answer"
     )
 

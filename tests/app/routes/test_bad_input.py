@@ -65,7 +65,8 @@ async def test_refused_field_is_named(gateway: Gateway) -> None:
 
 async def test_prompt_longer_than_the_context_is_refused(gateway: Gateway) -> None:
     answer = await gateway.call("POST", "/chat", json={"prompt": "word " * 5000})
-    assert (answer.status_code, answer.json()["code"]) == (422, "context_length_exceeded")
+    assert (answer.status_code, answer.json()["code"]) == (400, "context_length_exceeded")
+    assert "maximum context length is 4096 tokens" in answer.json()["detail"]
 
 
 async def test_ten_megabytes_of_text_are_refused(gateway: Gateway) -> None:

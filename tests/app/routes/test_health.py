@@ -17,6 +17,25 @@ async def test_healthz_says_that_the_process_lives(gateway):
     assert (response.status_code, response.json()) == (200, {"status": "alive"})
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_probes_may_send_head(start_gateway, path):
+    gateway = await start_gateway(limits={"auth_attempts_per_minute": 1})
+    whole = await gateway.client.get(path)
+    for _ in range(3):  # not limited per address, as calls without a token otherwise are
+        response = await gateway.client.head(path)
+        assert (response.status_code, response.content) == (200, b"")
+        assert response.headers["content-length"] == whole.headers["content-length"]
+    refused = await gateway.client.post(path)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    await gateway.services.backend.aclose(0)
+    assert (await gateway.client.head("/readyz")).status_code == 503
+
+
+async def test_head_is_not_an_operation_of_its_own(gateway):
+    document = (await gateway.client.get("/openapi.json")).json()
+    assert all("head" not in operations for operations in document["paths"].values())
+
+
 async def test_readyz_is_200_when_everything_is_there(gateway):
     response = await gateway.client.get("/readyz")
     assert response.status_code == 200

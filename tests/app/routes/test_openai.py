@@ -3,10 +3,12 @@
 import base64
 import io
 import json
+import re
 import wave
 
 import pytest
 
+from ..conftest import StartGateway
 from ..gateway import Gateway, parse_events
 from .test_chat import jpeg
 
@@ -93,6 +95,41 @@ async def test_stream_without_include_usage_has_none(gateway: Gateway) -> None:
     assert all(event.data["choices"] for event in events[:-1])
 
 
+async def test_deadline_ends_a_completion_as_too_few_tokens_do(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(
+        request_timeout_seconds=1, scripted={"reply": "tick " * 50, "step_seconds": 0.1}
+    )
+    *_, last, done = await gateway.events(COMPLETIONS, json=body("wait", stream=True))
+    assert (last.data["choices"][0]["finish_reason"], done.data) == ("length", "[DONE]")
+    answer = await gateway.call("POST", COMPLETIONS, json=body("wait"))
+    assert answer.status_code == 200
+    (choice,) = answer.json()["choices"]
+    assert choice["finish_reason"] == "length"
+    assert choice["message"]["content"].startswith("tick tick")
+
+
+async def test_completion_that_has_no_token_at_its_deadline_is_504(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(request_timeout_seconds=1, scripted={"reply": "late", "step_seconds": 1.5})
+    answer = await gateway.call("POST", COMPLETIONS, json=body("wait"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+
+
+async def test_two_completions_have_two_ids_though_the_caller_repeats_its_own(gateway: Gateway) -> None:
+    headers = {"X-Request-ID": "retry-1"}
+    whole = [await gateway.call("POST", COMPLETIONS, json=body("hi"), headers=headers) for _ in range(2)]
+    streamed = [
+        await gateway.call("POST", COMPLETIONS, json=body("hi", stream=True), headers=headers)
+        for _ in range(2)
+    ]
+    ids = [answer.json()["id"] for answer in whole]
+    for answer in streamed:
+        (one_id,) = {event.data["id"] for event in parse_events(answer.content) if event.data != "[DONE]"}
+        ids.append(one_id)
+    assert len(set(ids)) == 4
+    assert all(re.fullmatch("chatcmpl-[0-9a-f]{24}", one_id) for one_id in ids)
+    assert {answer.headers["x-request-id"] for answer in (*whole, *streamed)} == {"retry-1"}
+
+
 async def test_unknown_fields_are_ignored(gateway: Gateway) -> None:
     request = body("hi", user="someone", parallel_tool_calls=False, service_tier="auto")
     assert (await gateway.call("POST", COMPLETIONS, json=request)).status_code == 200
@@ -115,7 +152,7 @@ async def test_null_means_absent(gateway: Gateway) -> None:
         (body("hi") | {"model": "gpt-5"}, 404, "model_not_found", "model"),
         (body("hi", temperature=9), 422, "invalid_request", "temperature"),
         (body("hi") | {"messages": []}, 422, "invalid_request", "messages"),
-        (body("word " * 5000), 422, "context_length_exceeded", "messages"),
+        (body("word " * 5000), 400, "context_length_exceeded", "messages"),
         (body("hi", n=2), 422, "invalid_request", "n"),
         (body("hi", tools=[{"type": "function"}]), 422, "invalid_request", "tools"),
         (body("hi", response_format={"type": "json_object"}), 422, "invalid_request", "response_format"),

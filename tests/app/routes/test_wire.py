@@ -54,7 +54,7 @@ async def test_event_stream_is_never_compressed(gateway: Gateway) -> None:
 async def test_refusal_of_a_stream_is_a_status_not_an_event(gateway: Gateway) -> None:
     body = {"prompt": "word " * 5000, "stream": True}
     answer = await gateway.call("POST", "/chat", json=body)
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
 
 
