@@ -1,6 +1,6 @@
-"""Access tokens: JWTs of type at+jwt, signed with ES256, and whom they name once verified.
+"""Mints and verifies access tokens: JWTs of type at+jwt, signed with ES256.
 
-Knows no database: revocations come from the in-memory view that `account_changes` keeps.
+Does not use the database: revocations come from the view in memory that `account_changes` maintains.
 """
 
 import hashlib
@@ -33,14 +33,14 @@ _DEFAULT_CACHE_SIZE: Final = 10_000  # tokens; about 6 MB
 
 
 class RevocationView(Protocol):
-    """What is known about revoked tokens and disabled users at this moment."""
+    """The revoked tokens and disabled users that are known now."""
 
     def is_revoked(self, principal: Principal) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class MintedToken:
-    """A signed access token and what the database remembers of it. Times are Unix seconds.
+    """A signed access token and what the database stores about it. Times are Unix seconds.
 
     `issued_at`, the claim `iat`, may be later than `made_at`.
     """
@@ -57,7 +57,7 @@ class MintedToken:
 
 
 class AccessTokens:
-    """Mints and verifies. Made at start, nothing to close. Verifying is for one thread only."""
+    """Created at startup; nothing to close. Only one thread may verify."""
 
     def __init__(
         self,
@@ -85,9 +85,9 @@ class AccessTokens:
         family_id: str | None = None,
         not_issued_before: int = 0,
     ) -> MintedToken:
-        """Sign a new token. `not_issued_before` (Unix seconds) lifts `iat` over a user's revocation.
+        """Sign a new token. `not_issued_before` (Unix seconds) moves `iat` past a revocation of the user.
 
-        That may be far ahead, after a clock was set back; when the token may be used follows the clock.
+        After a clock was set back that may be far in the future; `nbf` and `exp` follow the clock.
         """
         now = int(self._clock())
         issued_at = max(now, not_issued_before)
@@ -111,7 +111,7 @@ class AccessTokens:
         return MintedToken(encoded, token_id, issued_at, now, expires_at)
 
     def verify(self, encoded: str) -> Principal:
-        """Whom a token names. Raises InvalidToken, TokenExpired or TokenRevoked."""
+        """Return the caller. Raises InvalidToken, TokenExpired or TokenRevoked."""
         principal = self.verify_cached(encoded)
         if principal is None:
             principal = self._identify(encoded, self._keys.find)
@@ -122,16 +122,16 @@ class AccessTokens:
         return principal
 
     def identify(self, encoded: str) -> Principal:
-        """Whom a token names that we signed, whether or not it is valid now. Raises InvalidToken.
+        """Return the caller that a token of ours names, valid or not. Raises InvalidToken.
 
-        For revoking it: what has expired by a clock that is ahead would come back to life.
+        For revoking it: a token that expired by a clock that was ahead becomes valid again.
         """
         return self._identify(encoded, self._keys.find_at_any_time)
 
     def verify_cached(self, encoded: str) -> Principal | None:
-        """Like `verify`, for a token whose signature was verified lately; None for any other.
+        """Like `verify`, for a token whose signature was verified recently; None for any other.
 
-        Costs a hash and no signature.
+        Computes a hash and verifies no signature.
         """
         if self._cache_generation != self._keys.generation:
             self._cache.clear()

@@ -1,8 +1,8 @@
-"""Keeps this process's view of accounts true: revoked tokens, disabled users, limits of single users.
+"""Keeps this process's view of accounts up to date: revoked tokens, disabled users, limits of single users.
 
-Every process polls the database; the one that makes a change has it in force once it has committed. While
-the database is away the last view stays in force. Why polled, and why no clock decides what is read:
-docs/decisions/0001-revocations-are-polled.md.
+Every process polls the database. The process that makes a change applies it as soon as it has committed.
+While the database is unavailable, the last view applies. docs/decisions/0001-revocations-are-polled.md says
+why it is polled, and why no clock decides what is read.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ from app.persistence.revocations import Revocation, revocations_added_after, rev
 from app.persistence.tables import RevocationRow, UserRow
 from app.user_limits import OwnLimits
 
-RELOAD_SECONDS: Final = 300.0  # what somebody changed by hand in the database is noticed then
-MAX_DRIFT_SECONDS: Final = 1.0  # of the wall clock behind the monotonic one; more was a step back
+RELOAD_SECONDS: Final = 300.0  # finds what someone changed in the database by hand
+MAX_DRIFT_SECONDS: Final = 1.0  # of the wall clock against the monotonic one; more is a step back
 
 logger = logging.getLogger(__name__)
 
 
 class AccountChanges:
-    """Started and closed by `app/lifespan.py`; used on the event loop's thread alone."""
+    """Started and closed by `app/lifespan.py`. Only for the thread of the event loop."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class AccountChanges:
         self._sleep = sleep
         self._view: AccountView | None = None
         self._loaded_at = 0.0  # monotonic
-        self._clock_offset = 0.0  # wall clock less monotonic clock, when the view was loaded
+        self._clock_offset = 0.0  # wall clock minus monotonic clock, when the view was loaded
         self._on_change: list[Callable[[], None]] = []
         self._is_database_unavailable = False
         self._reading = asyncio.Lock()
@@ -68,7 +68,7 @@ class AccountChanges:
         self._refreshing_keys: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Load everything, then poll. Raises DatabaseUnavailable: without a view nobody is let in."""
+        """Load everything, then poll. Raises DatabaseUnavailable: without a view no token can be accepted."""
         async with self._reading:
             await self._read()
         self._task = asyncio.create_task(self._poll(), name="account-changes")
@@ -81,23 +81,23 @@ class AccountChanges:
         self._task = self._refreshing_keys = None
 
     def subscribe(self, on_change: Callable[[], None]) -> None:
-        """Have `on_change` called whenever tokens may have been revoked or users disabled."""
+        """Call `on_change` whenever tokens may have been revoked or users disabled."""
         self._on_change.append(on_change)
 
     @asynccontextmanager
     async def transaction(self, *, refuse_when_busy: bool = False) -> AsyncIterator[AsyncSession]:
-        """A writing transaction. What it changes about accounts is in force here once it has committed.
+        """A writing transaction. What it changes about accounts applies here once it has committed.
 
-        Nothing is read again for that: a revocation that was confirmed holds, whatever the database does
-        next. Raises what `Database.session` raises.
+        Nothing is read again for that: a confirmed revocation holds, whatever the database does next.
+        Raises what `Database.session` raises.
         """
         rows: list[object] = []
 
-        def note(session: Session, flush: UOWTransaction) -> None:
+        def collect(session: Session, flush: UOWTransaction) -> None:
             rows.extend((*session.new, *session.dirty))
 
         async with self._database.session(refuse_when_busy=refuse_when_busy) as db_session:
-            event.listen(db_session.sync_session, "after_flush", note)
+            event.listen(db_session.sync_session, "after_flush", collect)
             yield db_session
             await db_session.flush()
             changed_users = [row for row in rows if isinstance(row, UserRow)]
@@ -107,27 +107,27 @@ class AccountChanges:
         self._apply_local(revocations, [UserState.of(row) for row in changed_users])
 
     async def refresh_now(self) -> None:
-        """Take in what was committed, as a poll does.
+        """Apply what was committed, as a poll does.
 
-        Does not raise when the database is away: the next poll that succeeds makes up for it.
+        Does not raise when the database is unavailable: the next successful poll catches up.
         """
         async with self._reading:
             try:
                 await self._read()
             except DatabaseUnavailable as error:
                 if not self._is_database_unavailable:
-                    logger.warning("database is away; revocations stay as last known", exc_info=error)
+                    logger.warning("database is unavailable; revocations stay as last known", exc_info=error)
                 self._is_database_unavailable = True
 
     def is_revoked(self, principal: Principal) -> bool:
-        """Whether the token is revoked by itself, through its family or user, or its user is disabled."""
+        """Whether the token, its family or its user is revoked, or the user is disabled."""
         view = self._view
         assert view is not None, "start() was not awaited"
         return view.is_revoked(principal)
 
     @property
     def is_database_unavailable(self) -> bool:
-        """Whether the last look failed: tokens still count as last known, changes are not seen."""
+        """Whether the last poll failed: tokens are verified as last known, changes are not seen."""
         return self._is_database_unavailable
 
     def own_limits_of(self, user_id: str) -> OwnLimits:
@@ -138,19 +138,19 @@ class AccountChanges:
     async def _poll(self) -> None:
         while True:
             await self._sleep(self._poll_seconds)
-            # Not awaited: the directory may be on a network that hangs, and revocations do not wait for it.
+            # Not awaited: the directory may be on a network that hangs, and revocations must not wait for it.
             if self._refreshing_keys is None or self._refreshing_keys.done():
                 self._refreshing_keys = asyncio.create_task(self._refresh_keys(), name="signing-keys")
             try:
                 await self.refresh_now()
-            except Exception:  # the boundary of a task that has to live on
-                logger.exception("account changes could not be read; the former view stays in force")
+            except Exception:  # the boundary of a task that must continue
+                logger.exception("account changes could not be read; the previous view still applies")
 
     async def _refresh_keys(self) -> None:
         try:
             await asyncio.to_thread(self._keys.refresh)
         except Exception:  # likewise
-            logger.exception("signing keys could not be read again; the former ones stay in use")
+            logger.exception("signing keys could not be read again; the previous ones stay in use")
 
     def _apply_local(self, revocations: list[Revocation], users: list[UserState]) -> None:
         view = self._view
@@ -161,7 +161,7 @@ class AccountChanges:
         self._notify()
 
     async def _read(self) -> None:
-        """Raises DatabaseUnavailable and leaves the view as it was."""
+        """Raises DatabaseUnavailable, and then leaves the view as it was."""
         known = self._view
         offset = self._clock() - self._monotonic()
         async with self._database.session(read_only=True) as db_session:
@@ -171,13 +171,13 @@ class AccountChanges:
             elif newest > known.change_number:
                 await self._catch_up(known, db_session, newest)
         if self._is_database_unavailable:
-            logger.warning("database is back; revocations are up to date again")
+            logger.warning("database is available again; revocations are up to date")
             self._is_database_unavailable = False
 
     def _must_reload(self, view: AccountView, newest: int, offset: float) -> bool:
-        """After an outage or with fewer changes than before it may be another database, an older copy.
+        """After an outage, or with fewer changes than before, it may be another database: an older copy.
 
-        When the wall clock was set back, tokens are valid again whose revocations may have been forgotten.
+        After the wall clock was set back, tokens are valid again whose revocations may have been dropped.
         """
         return (
             self._is_database_unavailable
@@ -187,7 +187,7 @@ class AccountChanges:
         )
 
     async def _load(self, db_session: AsyncSession, newest: int, offset: float) -> None:
-        """A whole new view, in which what was known to be revoked stays so."""
+        """Replace the view. What was known to be revoked stays revoked."""
         view = AccountView()
         forgotten = self._clock() - STEP_AHEAD.total_seconds()
         async for revocations in revocations_expiring_after(db_session, datetime_of(forgotten)):

@@ -1,6 +1,6 @@
-"""What one process knows of revoked tokens, disabled users and limits of single users. In memory alone.
+"""What one process knows about revoked tokens, disabled users and limits of single users. Only in memory.
 
-Knows neither the database nor polls; `app/auth/account_changes.py` keeps it true.
+Does not read the database; `app/auth/account_changes.py` keeps it up to date.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from app.user_limits import OwnLimits
 
 @dataclass(slots=True)
 class AccountView:
-    """Revocations by subject, each with when it may be forgotten, in Unix seconds.
+    """Revocations by subject, each with the time from which it may be dropped, in Unix seconds.
 
     `change_number` is that of the newest change read; all before it were read too. `local_changes` are
     this process's own changes of users after that, in their order.
@@ -22,7 +22,7 @@ class AccountView:
 
     tokens: dict[str, float] = field(default_factory=dict)
     families: dict[str, float] = field(default_factory=dict)
-    users: dict[str, tuple[float, float]] = field(default_factory=dict)  # not after, forget at
+    users: dict[str, tuple[float, float]] = field(default_factory=dict)  # not after, drop at
     disabled_users: set[str] = field(default_factory=set)
     own_limits: dict[str, OwnLimits] = field(default_factory=dict)
     change_number: int = 0
@@ -58,17 +58,17 @@ class AccountView:
                 self.disabled_users.discard(state.user_id)
 
     def apply_local(self, states: Iterable[UserState]) -> None:
-        """What this process changed and has not read yet. Something newer may have been read already."""
+        """Changes of this process that it has not read yet. It may have read a newer one already."""
         self.local_changes += states
         self._reapply_local()
 
     def advance(self, change_number: int) -> None:
-        """Everything up to `change_number` is in now."""
+        """Every change up to `change_number` has been added."""
         self.change_number = change_number
         self._reapply_local()
 
     def inherit(self, before: "AccountView") -> None:
-        """Take the place of `before`, of which no revocation is lost, whatever the database says now."""
+        """Replace `before` without losing a revocation, whatever the database says now."""
         self.tokens = before.tokens | self.tokens
         self.families = before.families | self.families
         for user_id, (not_after, drop_at) in before.users.items():
@@ -76,7 +76,7 @@ class AccountView:
         self.apply_local(before.local_changes)
 
     def drop_expired(self, now: float) -> None:
-        """Drops what may be forgotten before `now`, in Unix seconds."""
+        """Drop what is not needed after `now`, in Unix seconds."""
         self.tokens = {subject: until for subject, until in self.tokens.items() if until > now}
         self.families = {subject: until for subject, until in self.families.items() if until > now}
         self.users = {subject: both for subject, both in self.users.items() if both[1] > now}

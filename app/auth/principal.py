@@ -1,4 +1,4 @@
-"""Who is calling, and what they may do: the result of verifying an access token."""
+"""Who is calling, and what they may do: what verifying an access token returns."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, get_args

@@ -1,8 +1,8 @@
 """Exchanges a refresh token for its successor and a new access token.
 
-A refresh token is 256 random bits behind a prefix; only hashes are stored. Each use makes a successor
-in the same family. A used one that comes back late, or after its successor was used, was stolen: its
-whole family is revoked.
+A refresh token is a prefix and 256 random bits; only its hash is stored. Each use creates a successor in
+the same family. If a used token is presented late, or after its successor was used, it was stolen, and
+its whole family is revoked.
 """
 
 import base64
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 class RefreshTokens:
-    """Made at start from what it needs; nothing to close. Each method is one transaction of its own."""
+    """Created at startup; nothing to close. Each method is one transaction."""
 
     def __init__(
         self,
@@ -54,8 +54,10 @@ class RefreshTokens:
         self._clock = clock
 
     async def refresh(self, refresh_token: str) -> IssuedTokens:
-        """The next pair. A retry within the grace gets the same successor, so a lost answer loses nothing;
-        whoever has used the successor did get the answer, and the retry is another's.
+        """Return the next pair of tokens.
+
+        A retry within the grace period gets the same successor, so that a lost response does not sign the
+        user out. Once the successor was used, the response did arrive, and a retry is someone else's.
 
         Raises InvalidGrant, DatabaseUnavailable and DatabaseBusy.
         """
@@ -66,11 +68,11 @@ class RefreshTokens:
             if not await self._is_reused(db_session, row):
                 return await self._rotate(db_session, row, refresh_token)
             await revoke_family(db_session, row.family_id, clock=self._clock)
-        logger.warning("a used refresh token came back; family %s is revoked", row.family_id)
+        logger.warning("a used refresh token was presented again; family %s is revoked", row.family_id)
         raise InvalidGrant
 
     async def revoke(self, refresh_token: str) -> bool:
-        """Revoke the family of a refresh token; whether there was one."""
+        """Revoke the family of a refresh token. Returns whether there is such a token."""
         if not _FORM.fullmatch(refresh_token):
             return False
         async with self._account_changes.transaction() as db_session:
@@ -81,7 +83,7 @@ class RefreshTokens:
         return True
 
     async def _lock(self, db_session: AsyncSession, refresh_token: str) -> RefreshTokenRow:
-        """The row as it is once nobody else works on the user's tokens."""
+        """The row, once no other transaction changes the user's tokens. Raises InvalidGrant."""
         token_hash = hash_refresh_token(refresh_token)
         row = await find_refresh_token(db_session, token_hash)
         if row is None:
@@ -95,9 +97,9 @@ class RefreshTokens:
         return row
 
     async def _is_reused(self, db_session: AsyncSession, row: RefreshTokenRow) -> bool:
-        """The caller holds the user's lock: nobody uses the successor meanwhile.
+        """The caller holds the user's lock, so that the successor is not used meanwhile.
 
-        After a clock was set back, nobody knows how long ago the first use was: not a retry.
+        After a clock was set back, the time since the first use is unknown: that is not a retry.
         """
         if row.used_at is None:
             return False
@@ -127,6 +129,6 @@ class RefreshTokens:
 
 
 def _successor_of(refresh_token: str, nonce: str) -> str:
-    """Needs both: a stolen old token alone does not lead to the next, nor does a copy of the database."""
+    """Derived from both: neither a stolen old token nor a copy of the database is enough to compute it."""
     secret = hmac.new(nonce.encode(), refresh_token.encode(), hashlib.sha256).digest()
     return REFRESH_TOKEN_PREFIX + base64.urlsafe_b64encode(secret).rstrip(b"=").decode()

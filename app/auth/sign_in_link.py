@@ -1,7 +1,7 @@
 """The one-time link that signs in to the page at /ops: a file that only its owner can read.
 
-Its secret stands behind a `#`, which browsers do not send: neither a proxy's log nor a preview of the
-link in a chat learns or spends it. Whoever can read the file could issue tokens on the command line too.
+Its secret follows a `#`, and browsers do not send that part: a proxy does not log it, and the preview of
+the link in a chat does not use it up. Anyone who can read the file can issue tokens on the command line too.
 """
 
 import contextlib
@@ -25,14 +25,14 @@ _MAX_FILE_BYTES: Final = 4096
 
 
 class SignInLink:
-    """At most one at a time, in the file `ops-link` of the data directory. Blocks; nothing to close."""
+    """At most one at a time, in the file `ops-link` of the data directory. Blocking; nothing to close."""
 
     def __init__(self, data_dir: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = data_dir / FILE_NAME
         self._clock = clock
 
     def create(self, base_url: str) -> str:
-        """A new link, which replaces the one before. Raises OSError."""
+        """Create a link, which replaces the previous one. Raises OSError."""
         expires_at = int(self._clock() + LIFETIME.total_seconds())
         url = f"{base_url.rstrip('/')}{FRAGMENT}{expires_at}.{secrets.token_urlsafe(_SECRET_BYTES)}"
         directory = self.path.parent
@@ -50,17 +50,17 @@ class SignInLink:
         return url
 
     def check(self, secret: str) -> None:
-        """Raises `InvalidSignInLink`. The link stays good: what follows may still fail."""
+        """Raises `InvalidSignInLink`. Does not use up the link, since what follows may still fail."""
         kept = _secret_in(self.path)
         if kept is None or not _are_equal(kept, secret):
             raise InvalidSignInLink
         left = int(kept.partition(".")[0]) - self._clock()
-        if not 0 < left <= LIFETIME.total_seconds():  # more: the clock was set back since it was made
+        if not 0 < left <= LIFETIME.total_seconds():  # more: the clock was set back after it was created
             self.path.unlink(missing_ok=True)
             raise InvalidSignInLink
 
     def use(self, secret: str) -> None:
-        """Spends the link: of several callers, in several processes, one succeeds.
+        """Use up the link: only one of several callers, also in several processes, succeeds.
 
         Raises `InvalidSignInLink`.
         """
@@ -71,8 +71,8 @@ class SignInLink:
         except FileNotFoundError:
             raise InvalidSignInLink from None
         try:
-            if not _are_equal(_secret_in(claimed) or "", secret):  # replaced since it was checked
-                with contextlib.suppress(FileExistsError):  # a still newer one
+            if not _are_equal(_secret_in(claimed) or "", secret):  # replaced after it was checked
+                with contextlib.suppress(FileExistsError):  # an even newer one
                     os.link(claimed, self.path)
                 raise InvalidSignInLink
         finally:

@@ -1,7 +1,7 @@
-"""The ES256 keys that sign access tokens: a directory of private JWKs, read again when it changes.
+"""The ES256 keys that sign access tokens: a directory of private JWKs, which is read again when it changes.
 
-Knows keys and when each may sign or verify; knows nothing of claims. A key signs from `signing_delay`
-after it was made, and verifies until every token that it can have signed has expired.
+Decides when each key may sign or verify, and does not look at claims. A key signs from `signing_delay` after
+it was created, and verifies until every token that it can have signed has expired.
 """
 
 import base64
@@ -34,12 +34,12 @@ logger = logging.getLogger(__name__)
 
 
 class InvalidSigningKeys(Exception):
-    """The keys cannot be used. The message is one sentence for the operator and holds no key material."""
+    """The keys cannot be used. The message is a sentence for the operator without key material."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One key pair. `created_at` is in Unix seconds. The Key objects are python-jose's, ready made."""
+    """One key pair. `created_at` is in Unix seconds. The Key objects are python-jose's."""
 
     key_id: str
     created_at: int
@@ -60,7 +60,7 @@ class _Snapshot:
 
 
 class SigningKeys:
-    """Made by `load`; nothing to close. `refresh` may run on any thread, the rest on any other."""
+    """Created by `load`; nothing to close. `refresh` may run on another thread than the rest."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class SigningKeys:
         self._delay_seconds = signing_delay.total_seconds()
         self._clock = clock
         self._unreadable: _Fingerprint | None = None
-        self.generation = 0  # grows whenever the files change: what was verified before must be again
+        self.generation = 0  # grows whenever the files change; tokens must then be verified again
 
     @classmethod
     def load(
@@ -89,9 +89,9 @@ class SigningKeys:
         signing_delay: timedelta = timedelta(0),
         clock: Callable[[], float] = time.time,
     ) -> "SigningKeys":
-        """Read every `<kid>.json` of `directory`; with `create`, make the first key when there is none.
+        """Read every `<kid>.json` of `directory`; with `create`, create the first key if there is none.
 
-        `overlap` is the longest life of an access token, leeway included. Raises InvalidSigningKeys.
+        `overlap` is the longest lifetime of an access token plus the leeway. Raises InvalidSigningKeys.
         """
         try:
             if create:
@@ -104,11 +104,11 @@ class SigningKeys:
                 f"The signing keys in {directory} cannot be used: {error.strerror}."
             ) from error
         keys = cls(directory, snapshot, overlap=overlap, signing_delay=signing_delay, clock=clock)
-        keys.signer()  # a directory without one that may sign is refused at start
+        keys.signer()  # refuses a directory without a key that may sign
         return keys
 
     def signer(self) -> SigningKey:
-        """The newest key whose delay is over; before that, the one before it."""
+        """The newest key whose delay has passed, or else the oldest. Raises InvalidSigningKeys."""
         usable = [key for key in self._snapshot.keys if key.can_sign and key.can_verify]
         if not usable:
             raise InvalidSigningKeys(f"No key in {self._directory} may sign; run `gateway keys rotate`.")
@@ -117,15 +117,15 @@ class SigningKeys:
         return ready[-1] if ready else usable[0]
 
     def find(self, key_id: str) -> SigningKey | None:
-        """The key that may verify tokens which name `key_id`, if there is one."""
+        """The key of that id, if it may verify."""
         return next((key for key in self.verifying() if key.key_id == key_id), None)
 
     def find_at_any_time(self, key_id: str) -> SigningKey | None:
-        """Likewise, also when every token that it signed should have expired by now."""
+        """Likewise, even if every token that it signed has expired."""
         return next((key for key in self._snapshot.keys if key.key_id == key_id and key.can_verify), None)
 
     def verifying(self) -> tuple[SigningKey, ...]:
-        """Every key that a live token can have been signed with, oldest first."""
+        """Every key that can have signed a token that is still valid, oldest first."""
         keys, now = self._snapshot.keys, self._clock()
         return tuple(
             key
@@ -134,13 +134,13 @@ class SigningKeys:
         )
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The public document: only public parts, keys about to sign included."""
+        """The public document: only public parts, including keys that do not sign yet."""
         return {"keys": [dict(key.public_jwk) for key in self.verifying()]}
 
     def rotate(self) -> str:
-        """Write a new key, delete the files of those that nothing needs any more; returns its id.
+        """Write a new key and delete the files of keys that are no longer needed. Returns the new key's id.
 
-        They are kept for two days more: a clock that is ahead may be set right.
+        Those are kept for two more days, since a clock that is ahead may be corrected.
 
         Raises OSError when the directory cannot be written.
         """
@@ -155,7 +155,7 @@ class SigningKeys:
         return key_id
 
     def refresh(self) -> None:
-        """Read the directory again if a file was added, changed or removed. Keeps the old keys on error."""
+        """Read the directory again if a file was added, changed or removed. On an error the old keys stay."""
         try:
             found = _fingerprint(self._directory)
             if found in (self._snapshot.fingerprint, self._unreadable):
@@ -163,14 +163,14 @@ class SigningKeys:
             self._unreadable = found
             self._snapshot = _read(self._directory)
         except (InvalidSigningKeys, OSError):
-            logger.exception("signing keys could not be read again; the former ones stay in use")
+            logger.exception("signing keys could not be read again; the previous ones stay in use")
             return
         self._unreadable = None
         self.generation += 1
         logger.info("signing keys were read again", extra={"keys": len(self._snapshot.keys)})
 
     def _ends(self, keys: tuple[SigningKey, ...]) -> list[float]:
-        """Until when each key verifies: `overlap` after the next one that may sign took over."""
+        """Until when each key verifies: `overlap` after the next key that may sign replaced it."""
         ends, successor_signs_from = [], float("inf")
         for key in reversed(keys):
             ends.append(successor_signs_from + self._overlap_seconds)
@@ -180,7 +180,7 @@ class SigningKeys:
 
 
 def load_signing_keys(settings: Settings, *, create: bool = False) -> SigningKeys:
-    """The keys that the settings name; development, or `create`, makes the first one.
+    """The keys that the settings name. In development, or with `create`, the first one is created.
 
     Raises InvalidSigningKeys.
     """
@@ -228,7 +228,7 @@ def _write_new_key(directory: Path, created_at: int) -> str:
         json.dump(document, file)
         file.flush()
         os.fsync(file.fileno())
-    unfinished.rename(directory / f"{key_id}.json")  # whoever sees the name sees the whole key
+    unfinished.rename(directory / f"{key_id}.json")  # a file of that name is complete
     return key_id
 
 
@@ -248,7 +248,7 @@ def _read(directory: Path) -> _Snapshot:
         )
     if directory.stat().st_mode & stat.S_IWOTH:
         raise InvalidSigningKeys(f"Anyone can put a signing key into {directory}; chmod it to 0700.")
-    fingerprint = _fingerprint(directory)  # before reading: a change meanwhile is seen the next time
+    fingerprint = _fingerprint(directory)  # before reading, so that a change meanwhile is found the next time
     keys = [_read_key(path) for path in _key_files(directory)]
     if not keys:
         raise InvalidSigningKeys(f"There is no signing key in {directory}; run `gateway keys rotate`.")
@@ -279,5 +279,5 @@ def _read_key(path: Path) -> SigningKey:
             signer=jwk.construct(public | {"d": document["d"]}, ALGORITHM),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, JOSEError):
-        # not chained: the causes quote what stands in the file
+        # not chained: the causes quote the file
         raise InvalidSigningKeys(f"The file {path} does not hold a private ES256 key as a JWK.") from None

@@ -1,7 +1,7 @@
 """What an access token must look like before and after its signature is checked.
 
-Stands in front of python-jose, which alone accepts non-canonical base64url and duplicate keys. Knows
-neither keys nor signatures. Every refusal is InvalidToken, so that a forger learns nothing.
+Complements python-jose, which accepts non-canonical base64url and duplicate keys. Does not handle keys or
+signatures. Every refusal is InvalidToken, so that a forger learns nothing.
 """
 
 import base64
@@ -28,16 +28,16 @@ _MAX_SCOPE_CHARACTERS: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A well-formed token. Nothing in it is to be believed before its signature is verified."""
+    """A well-formed token. Its content must not be trusted before its signature is verified."""
 
     algorithm: str
     key_id: str
-    claims: dict[str, Any]  # whatever a stranger wrote
+    claims: dict[str, Any]  # untrusted
 
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """Whose tokens are taken, and how far clocks may be apart."""
+    """Whose tokens are accepted, and how far clocks may differ."""
 
     issuer: str
     audience: str
@@ -45,7 +45,7 @@ class Expectations:
 
 
 def parse(encoded: str) -> UnverifiedToken:
-    """Take a compact JWS apart. Raises InvalidToken unless it is canonical to the last bit."""
+    """Parse a compact JWS. Raises InvalidToken unless it is canonical to the last bit."""
     if len(encoded) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken
     segments = encoded.split(".")
@@ -54,7 +54,7 @@ def parse(encoded: str) -> UnverifiedToken:
     header, claims = _json_object(_decode(segments[0])), _json_object(_decode(segments[1]))
     if len(_decode(segments[2])) != _SIGNATURE_BYTES:
         raise InvalidToken
-    # An exact set: `crit`, `b64`, `zip` and keys that travel with the token (jwk, jku, x5u, x5c) are out.
+    # An exact set: refuses `crit`, `b64`, `zip` and keys inside the token (jwk, jku, x5u, x5c).
     if header.keys() != _HEADER_MEMBERS or header["typ"] != TOKEN_TYPE:
         raise InvalidToken
     if not isinstance(header["alg"], str):
@@ -63,13 +63,13 @@ def parse(encoded: str) -> UnverifiedToken:
 
 
 def principal_of(claims: dict[str, Any], expected: Expectations) -> Principal:
-    """Whom the claims of a token name, its signature being good, whether or not it is valid now.
+    """Identify the caller of a token whose signature was verified, whether or not it has expired.
 
-    Raises InvalidToken when a claim is missing, of a wrong type or not for us.
+    Raises InvalidToken if a claim is missing or has the wrong type, or the token is for another service.
     """
     if claims.get("iss") != expected.issuer or claims.get("aud") != expected.audience:
         raise InvalidToken
-    if "cnf" in claims:  # bound to a device key; as a bearer token it would lose that protection
+    if "cnf" in claims:  # bound to a key; accepted as a bearer token it would lose that protection
         raise InvalidToken
     user_id, token_id = _identifier(claims.get("sub")), _identifier(claims.get("jti"))
     family_id = _identifier(claims["fam"]) if "fam" in claims else None
@@ -89,9 +89,9 @@ def principal_of(claims: dict[str, Any], expected: Expectations) -> Principal:
 
 
 def check_times(principal: Principal, expected: Expectations, now: float) -> None:
-    """Raises InvalidToken before the token's time and TokenExpired after it. `now` is in Unix seconds.
+    """Raises InvalidToken before `nbf` and TokenExpired after `exp`. `now` is in Unix seconds.
 
-    `iat` is not looked at: it orders tokens and revocations of a user, whatever the clocks did meanwhile.
+    Ignores `iat`, which orders the tokens and revocations of a user even if clocks jumped.
     """
     if principal.not_before > now + expected.leeway_seconds:
         raise InvalidToken

@@ -1,6 +1,6 @@
-"""Issues access tokens, with or without the refresh token that begins a family, and records them.
+"""Issues and records access tokens, with or without the refresh token that begins a family.
 
-Used by the HTTP routes and the command line alike. Works inside the caller's transaction.
+Used by the HTTP routes and by the command line. Works inside the caller's transaction.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from app.persistence.revocations import user_revoked_until
 from app.persistence.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from app.settings import AuthSettings
 
-REFRESH_TOKEN_PREFIX: Final = "rt_"  # noqa: S105  (marks a secret, is none)
+REFRESH_TOKEN_PREFIX: Final = "rt_"  # noqa: S105  (the prefix of a secret, not a secret)
 SECRET_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedTokens:
-    """What the caller gets, once. `expires_in` is in seconds."""
+    """What the caller gets, only once. `expires_in` is in seconds."""
 
     access_token: str = field(repr=False)
     expires_in: int
@@ -38,7 +38,7 @@ class IssuedTokens:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who may do what; `family_id` names the sign-in when it can be refreshed."""
+    """Who may do what. `family_id` is None when there is no refresh token."""
 
     user_id: str
     scopes: frozenset[str]
@@ -47,7 +47,7 @@ class Grant:
 
 
 class TokenIssuer:
-    """Made at start from what it needs; nothing to close."""
+    """Created at startup; nothing to close."""
 
     def __init__(self, access_tokens: AccessTokens, settings: AuthSettings) -> None:
         self._access_tokens = access_tokens
@@ -63,14 +63,14 @@ class TokenIssuer:
         with_refresh: bool = False,
         note: str = "",
     ) -> IssuedTokens:
-        """Tokens of a new sign-in. `lifetime` is the access token's; by default the settings' one.
+        """Issue tokens for a new sign-in. `lifetime` is the access token's; None takes the settings'.
 
-        The user must have been flushed. Raises ValueError, in words for the operator, for an unknown or
-        missing scope and for a lifetime out of bounds.
+        The user must have been flushed. Raises ValueError, with a message for the operator, if a scope is
+        unknown or missing, or the lifetime is out of bounds.
         """
         lifetime = self._settings.access_token_ttl if lifetime is None else lifetime
         self._check(frozenset(scopes), lifetime)
-        await lock_user(db_session, user.id)  # a revocation of all of the user's tokens waits for us
+        await lock_user(db_session, user.id)  # a revocation of all of the user's tokens waits until this ends
         family_id = f"fam_{secrets.token_urlsafe(16)}" if with_refresh else None
         grant = Grant(user.id, frozenset(scopes), family_id, note)
         minted = await self.mint(db_session, grant, lifetime)
@@ -88,14 +88,14 @@ class TokenIssuer:
         )
 
     async def mint(self, db_session: AsyncSession, grant: Grant, lifetime: timedelta) -> MintedToken:
-        """Sign and record one access token. The caller holds the user's lock."""
+        """Sign and record an access token. The caller holds the user's lock."""
         revoked_until = await user_revoked_until(db_session, grant.user_id)
         minted = self._access_tokens.mint(
             grant.user_id,
             grant.scopes,
             lifetime,
             family_id=grant.family_id,
-            # `iat` has whole seconds: a token issued in the second of a revocation would be born dead.
+            # `iat` has whole seconds: a token issued in the second of a revocation would be revoked too.
             not_issued_before=int(revoked_until.timestamp()) + 1 if revoked_until else 0,
         )
         row = AccessTokenRow(
@@ -137,7 +137,7 @@ class TokenIssuer:
 
 
 def hash_refresh_token(refresh_token: str) -> str:
-    """256 random bits need neither salt nor a slow hash."""
+    """For 256 random bits, neither a salt nor a slow hash is needed."""
     return hashlib.sha256(refresh_token.encode()).hexdigest()
 
 

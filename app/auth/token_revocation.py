@@ -1,7 +1,7 @@
-"""Revokes one access token, one family (a sign-in and all that came of it) or all tokens of a user.
+"""Revokes one access token, one family (all tokens of one sign-in) or all tokens of a user.
 
-Works inside the caller's transaction. A caller inside a gateway opens it with `AccountChanges.transaction()`
-and refuses the tokens as soon as it has committed; the other processes notice within a second.
+Works inside the caller's transaction. A gateway opens it with `AccountChanges.transaction()` and refuses the
+tokens as soon as it has committed; the other processes refuse them within a second.
 """
 
 import time
@@ -15,14 +15,14 @@ from app.auth.token_issuer import datetime_of
 from app.persistence import access_tokens, refresh_tokens
 from app.persistence.revocations import FAMILY, TOKEN, USER, RevocationKind, add_revocation
 
-# Added to the expiry of the last token concerned: more than the greatest leeway that can be configured.
+# Added to the expiry of the last revoked token: more than the greatest leeway that can be set.
 _MARGIN: Final = timedelta(minutes=10)
 
 Clock = Callable[[], float]
 
 
 async def revoke_token(db_session: AsyncSession, token_id: str, *, clock: Clock = time.time) -> bool:
-    """Whether there is such an access token; its family, if any, lives on."""
+    """Returns whether there is such an access token. Its family, if any, stays valid."""
     row = await access_tokens.find_access_token(db_session, token_id)
     if row is None:
         return False
@@ -33,7 +33,7 @@ async def revoke_token(db_session: AsyncSession, token_id: str, *, clock: Clock 
 
 
 async def revoke_family(db_session: AsyncSession, family_id: str, *, clock: Clock = time.time) -> bool:
-    """Whether there is such a family. Its refresh tokens and access tokens are dead, those to come too."""
+    """Returns whether there is such a family. Revokes its refresh and access tokens, also future ones."""
     user_id = await refresh_tokens.family_owner(db_session, family_id)
     if user_id is None:
         return False
@@ -47,11 +47,11 @@ async def revoke_family(db_session: AsyncSession, family_id: str, *, clock: Cloc
 
 
 async def revoke_user(db_session: AsyncSession, user_id: str, *, clock: Clock = time.time) -> bool:
-    """Whether there is such a user. Whatever it was issued so far is dead; it may sign in anew at once."""
+    """Returns whether there is such a user. Revokes what was issued so far; the user may sign in again."""
     if await refresh_tokens.lock_user(db_session, user_id) is None:
         return False
     now = datetime_of(int(clock()))
-    # The lock holds off other issuers; one whose clock is ahead of ours may have been there before.
+    # The lock excludes other issuers, but one whose clock is ahead of ours may have been first.
     latest_issue = await access_tokens.latest_issue(db_session, user_id)
     not_after = max(now, latest_issue or now)
     last_expiry = await access_tokens.latest_user_expiry(db_session, user_id)

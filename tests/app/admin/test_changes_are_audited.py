@@ -1,4 +1,4 @@
-"""Every change of an operator and its audit entry are one transaction: both are there, or neither."""
+"""A change by an operator and its audit entry are one transaction: both are written, or neither."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -65,7 +65,7 @@ CHANGES: dict[str, Change] = {
 
 
 async def entries_of(database: Database) -> list[tuple[str, str]]:
-    """Actor and action, the newest first."""
+    """Actor and action, newest first."""
     async with database.session(read_only=True) as db_session:
         rows = (await read_audit_log(db_session, limit=100)).rows
     return [(row.actor, row.action) for row in rows]
@@ -149,7 +149,7 @@ async def test_change_that_cannot_be_made_says_why_and_is_not_audited(
     assert await entries_of(database) == before
 
 
-async def test_user_is_found_or_made_once(database: Database, scene: Scene) -> None:
+async def test_user_is_created_once_and_then_found(database: Database, scene: Scene) -> None:
     for _ in range(2):
         async with database.session() as db_session:
             found = await accounts.get_or_create_user(db_session, COMMAND_LINE, "bob")

@@ -28,7 +28,7 @@ OVERLAP = timedelta(days=90, seconds=30)
 
 
 class FakeClock:
-    """Unix seconds that pass only when told to. Starts at the present, which databases stamp."""
+    """Unix seconds that only `advance` changes. Starts at the current time, as databases have it."""
 
     def __init__(self) -> None:
         self.now = float(int(time.time()))
@@ -97,13 +97,13 @@ def access_tokens(
 
 @pytest.fixture
 def header(keys: SigningKeys) -> dict[str, Any]:
-    """Of a token that is taken, to be spoiled."""
+    """Of an accepted token, for tests to modify."""
     return {"alg": "ES256", "kid": keys.signer().key_id, "typ": "at+jwt"}
 
 
 @pytest.fixture
 def claims(settings: AuthSettings, clock: FakeClock) -> dict[str, Any]:
-    """Of a token that is taken, to be spoiled."""
+    """Of an accepted token, for tests to modify."""
     now = int(clock())
     return {
         "iss": settings.issuer,
@@ -120,7 +120,7 @@ def claims(settings: AuthSettings, clock: FakeClock) -> dict[str, Any]:
 
 @pytest.fixture
 def forge(keys: SigningKeys) -> Forge:
-    """Signs anything, with the right key unless told otherwise: what refuses it is not the signature."""
+    """Signs anything, by default with the right key, so that the signature is not what is refused."""
 
     def sign(header: dict[str, Any] | bytes, claims: dict[str, Any] | bytes, key: Key | None = None) -> str:
         parts = [part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, claims)]
@@ -133,7 +133,7 @@ def forge(keys: SigningKeys) -> Forge:
 
 @pytest.fixture
 def write_key(key_directory: Path) -> Callable[..., str]:
-    """Changes members of a key's file, the only one's by default; None removes one."""
+    """Changes members of a key file, by default of the only one; None removes a member."""
 
     def write(key_id: str = "*", **members: Any) -> str:
         (path,) = key_directory.glob(f"{key_id}.json")
@@ -146,7 +146,7 @@ def write_key(key_directory: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def stranger() -> Key:
-    """A key that is not ours."""
+    """A key that is not the gateway's."""
     return jwk.construct(ec.generate_private_key(ec.SECP256R1()), "ES256")
 
 
@@ -168,7 +168,7 @@ async def database(
 
 @dataclass
 class Process:
-    """One gateway process on a database that several share."""
+    """One gateway process; several share a database."""
 
     database: Database
     account_changes: AccountChanges
@@ -185,7 +185,7 @@ class Process:
 async def make_process(
     database: Database, keys: SigningKeys, settings: AuthSettings, clock: FakeClock
 ) -> AsyncIterator[Callable[..., Any]]:
-    """Started with a poll that never comes round unless the test gives `sleep`."""
+    """Started processes, which never poll unless the test passes `sleep`."""
     made: list[AccountChanges] = []
 
     async def make(**account_changes_arguments: Any) -> Process:

@@ -1,4 +1,4 @@
-"""What is minted verifies, and a cached verification answers as an uncached one would."""
+"""Minted tokens verify, and a cached verification has the result of an uncached one."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +18,7 @@ from .conftest import FakeClock, KnownRevocations
 QUARTER = timedelta(minutes=15)
 
 
-def test_minted_token_names_its_principal(access_tokens: AccessTokens, clock: FakeClock) -> None:
+def test_verified_token_returns_its_principal(access_tokens: AccessTokens, clock: FakeClock) -> None:
     minted = access_tokens.mint("usr_1", ["vision", "chat"], QUARTER, family_id="fam_1")
     assert access_tokens.verify(minted.encoded) == Principal(
         user_id="usr_1",
@@ -57,17 +57,17 @@ def test_two_tokens_of_one_second_have_different_ids(access_tokens: AccessTokens
     assert len(ids) == 100
 
 
-def test_cached_verification_answers_as_the_first(access_tokens: AccessTokens) -> None:
+def test_cached_verification_equals_the_first(access_tokens: AccessTokens) -> None:
     encoded = access_tokens.mint("usr_1", ["chat"], QUARTER).encoded
     first = access_tokens.verify(encoded)
     assert access_tokens.verify(encoded) == access_tokens.verify_cached(encoded) == first
 
 
-def test_token_not_verified_yet_is_not_recalled(access_tokens: AccessTokens) -> None:
+def test_token_that_was_not_verified_is_not_cached(access_tokens: AccessTokens) -> None:
     assert access_tokens.verify_cached(access_tokens.mint("usr_1", ["chat"], QUARTER).encoded) is None
 
 
-def test_refused_token_is_not_recalled(access_tokens: AccessTokens) -> None:
+def test_refused_token_is_not_cached(access_tokens: AccessTokens) -> None:
     encoded = access_tokens.mint("usr_1", ["chat"], QUARTER).encoded[:-4] + "AAAA"
     with pytest.raises(InvalidToken):
         access_tokens.verify(encoded)
@@ -75,7 +75,7 @@ def test_refused_token_is_not_recalled(access_tokens: AccessTokens) -> None:
 
 
 @pytest.mark.parametrize("is_cached", [True, False])
-def test_token_lives_to_the_end_of_the_leeway_and_no_longer(
+def test_token_is_valid_until_the_end_of_the_leeway(
     access_tokens: AccessTokens, clock: FakeClock, is_cached: bool
 ) -> None:
     encoded = access_tokens.mint("usr_1", ["chat"], QUARTER).encoded
@@ -163,7 +163,7 @@ def test_tokens_of_another_gateway_are_refused(
 
 
 @pytest.mark.parametrize("is_cached", [True, False])
-def test_token_is_taken_after_the_clock_was_set_back_by_an_hour_and_not_by_more(
+def test_token_is_accepted_after_the_clock_was_set_back_by_an_hour_but_not_by_more(
     access_tokens: AccessTokens, clock: FakeClock, is_cached: bool
 ) -> None:
     encoded = access_tokens.mint("usr_1", ["chat"], QUARTER).encoded
@@ -177,7 +177,7 @@ def test_token_is_taken_after_the_clock_was_set_back_by_an_hour_and_not_by_more(
     assert access_tokens.verify(access_tokens.mint("usr_1", ["chat"], QUARTER).encoded).user_id == "usr_1"
 
 
-def test_token_that_expired_by_a_clock_that_was_ahead_is_taken_again(
+def test_token_that_expired_by_a_clock_that_was_ahead_is_valid_again(
     access_tokens: AccessTokens, clock: FakeClock
 ) -> None:
     encoded = access_tokens.mint("usr_1", ["chat"], QUARTER).encoded
@@ -189,7 +189,7 @@ def test_token_that_expired_by_a_clock_that_was_ahead_is_taken_again(
     assert access_tokens.verify(encoded).user_id == "usr_1"
 
 
-def test_lifted_issue_time_moves_neither_end_of_the_tokens_life(
+def test_later_issue_time_does_not_change_when_the_token_is_valid(
     access_tokens: AccessTokens, clock: FakeClock
 ) -> None:
     now = int(clock())

@@ -1,4 +1,6 @@
-"""Every process learns what another changed, at the next poll, and keeps it while the database is away."""
+"""Every process applies the changes of another at its next poll, and keeps them while the database is
+unavailable.
+"""
 
 import asyncio
 import logging
@@ -78,11 +80,11 @@ async def test_revocation_reaches_another_process_within_a_second(
     async with database.session() as db_session:
         await revoke_token(db_session, issued.token_id, clock=clock)
     async with asyncio.timeout(1):
-        while not other.account_changes.is_revoked(principal):  # noqa: ASYNC110  # it sets no event
+        while not other.account_changes.is_revoked(principal):  # noqa: ASYNC110  # there is no event
             await asyncio.sleep(0)
 
 
-async def test_process_that_makes_a_change_knows_it_at_once(
+async def test_process_that_makes_a_change_applies_it_at_once(
     process: Process, user: UserRow, database: Database
 ) -> None:
     issued = await process.sign_in(user)
@@ -101,7 +103,7 @@ async def test_change_is_seen_whatever_the_clock_of_the_database_says(
     issued, other = await process.sign_in(user), await process.sign_in(user)
     assert issued.family_id is not None
     principal = process.access_tokens.verify(issued.access_token)
-    async with database.session() as db_session:  # the newest change so far, by the clock as it was
+    async with database.session() as db_session:  # the newest change so far, by the unchanged clock
         await revoke_token(db_session, other.token_id, clock=clock)
     await process.account_changes.refresh_now()
     async with database.session() as db_session:
@@ -126,7 +128,7 @@ async def test_change_is_seen_whatever_the_clock_of_the_database_says(
 async def test_later_number_waits_for_the_commit_of_an_earlier_one(
     process: Process, user: UserRow, database: Database
 ) -> None:
-    """Or a reader that has seen the later one would never look for the earlier one."""
+    """Otherwise a reader that has seen the later one would never read the earlier one."""
     early, late = await process.sign_in(user), await process.sign_in(user)
     principal = process.access_tokens.verify(early.access_token)
     has_drawn, may_commit = asyncio.Event(), asyncio.Event()
@@ -154,7 +156,7 @@ async def test_later_number_waits_for_the_commit_of_an_earlier_one(
         may_commit.set()
 
 
-async def test_change_of_this_process_holds_without_another_word_of_the_database(
+async def test_own_change_applies_without_reading_the_database_again(
     process: Process, user: UserRow, database: Database
 ) -> None:
     changes = process.account_changes
@@ -177,7 +179,7 @@ async def test_change_of_this_process_holds_without_another_word_of_the_database
     assert not changes.is_revoked(others)
 
 
-async def test_change_that_is_rolled_back_is_not_in_force(process: Process, user: UserRow) -> None:
+async def test_change_that_is_rolled_back_does_not_apply(process: Process, user: UserRow) -> None:
     issued = await process.sign_in(user)
     principal = process.access_tokens.verify(issued.access_token)
 
@@ -191,7 +193,7 @@ async def test_change_that_is_rolled_back_is_not_in_force(process: Process, user
     assert not process.account_changes.is_revoked(principal)
 
 
-async def test_what_was_changed_by_hand_is_seen_after_a_few_minutes(
+async def test_change_made_by_hand_is_seen_after_a_few_minutes(
     process: Process, user: UserRow, database: Database, clock: FakeClock
 ) -> None:
     issued = await process.sign_in(user)
@@ -207,7 +209,7 @@ async def test_what_was_changed_by_hand_is_seen_after_a_few_minutes(
     assert process.account_changes.is_revoked(principal)
 
 
-async def test_older_copy_of_the_database_is_read_whole(
+async def test_older_copy_of_the_database_is_read_in_full(
     process: Process, user: UserRow, database: Database
 ) -> None:
     issued = await process.sign_in(user)
@@ -226,7 +228,7 @@ async def test_older_copy_of_the_database_is_read_whole(
 async def test_revocation_holds_when_a_clock_that_was_ahead_is_set_back(
     make_process: MakeProcess, process: Process, user: UserRow, clock: FakeClock, step: timedelta
 ) -> None:
-    """Also when others were revoked meanwhile, which drops what expired long ago."""
+    """Also if others were revoked meanwhile, which deletes what expired long ago."""
     start = clock()
     other = await make_process(monotonic=lambda: start)
     issued, another = await process.sign_in(user), await process.sign_in(user)
@@ -244,7 +246,7 @@ async def test_revocation_holds_when_a_clock_that_was_ahead_is_set_back(
         assert one.account_changes.is_revoked(principal)
 
 
-async def test_subscriber_is_told_of_changes_and_of_nothing_else(
+async def test_subscriber_is_called_for_changes_only(
     process: Process, user: UserRow, database: Database
 ) -> None:
     told: list[None] = []
@@ -262,7 +264,7 @@ async def test_subscriber_is_told_of_changes_and_of_nothing_else(
     assert len(told) == 2
 
 
-async def test_limits_of_a_user_follow_the_operator(
+async def test_limits_of_a_user_are_those_that_the_operator_set(
     make_process: MakeProcess, process: Process, user: UserRow, database: Database
 ) -> None:
     changes = process.account_changes
@@ -278,7 +280,9 @@ async def test_limits_of_a_user_follow_the_operator(
     assert changes.own_limits_of(user.id) == {}
 
 
-async def test_enabled_user_is_let_in_again(process: Process, user: UserRow, database: Database) -> None:
+async def test_tokens_of_an_enabled_user_are_valid_again(
+    process: Process, user: UserRow, database: Database
+) -> None:
     issued = await process.sign_in(user)
     principal = process.access_tokens.verify(issued.access_token)
     for is_disabled in (True, False):
@@ -298,7 +302,7 @@ async def test_user_changed_before_the_start_is_not_read_again(
     assert not process.account_changes.is_revoked(principal)
 
 
-async def test_revocation_is_forgotten_when_its_tokens_have_expired(
+async def test_revocation_is_dropped_when_its_tokens_have_expired(
     process: Process, user: UserRow, database: Database, clock: FakeClock
 ) -> None:
     issued = await process.sign_in(user)
@@ -319,14 +323,14 @@ async def test_revocation_is_forgotten_when_its_tokens_have_expired(
     assert not process.account_changes.is_revoked(principal)
 
 
-async def test_poll_notices_a_new_signing_key(
+async def test_poll_finds_a_new_signing_key(
     make_process: MakeProcess, keys: SigningKeys, load_keys: Callable[..., SigningKeys]
 ) -> None:
     pause = FakeSleep()
     await make_process(sleep=pause.sleep)
     new = load_keys().rotate()
     async with asyncio.timeout(SECONDS):
-        while keys.find(new) is None:  # the directory is read beside the poll
+        while keys.find(new) is None:  # the directory is read in parallel
             await pause.pass_round()
 
 
@@ -356,9 +360,7 @@ async def test_hung_key_directory_does_not_stop_revocations(
         os.close(writer)
 
 
-async def test_start_without_a_database_is_refused(
-    keys: SigningKeys, tmp_path: Path, anyio_backend: str
-) -> None:
+async def test_start_without_a_database_fails(keys: SigningKeys, tmp_path: Path, anyio_backend: str) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/no/such.db")  # without tables
     changes = AccountChanges(database, keys)
     with pytest.raises(DatabaseUnavailable):
@@ -367,7 +369,7 @@ async def test_start_without_a_database_is_refused(
     await database.aclose()
 
 
-async def test_poll_goes_on_after_an_unforeseen_error(
+async def test_poll_continues_after_an_unexpected_error(
     make_process: MakeProcess,
     process: Process,
     user: UserRow,
@@ -393,7 +395,7 @@ async def test_poll_goes_on_after_an_unforeseen_error(
 
 
 @pytest.mark.servers
-async def test_last_view_stays_while_the_database_is_away_and_comes_back_by_itself(
+async def test_last_view_applies_while_the_database_is_unavailable_and_polls_recover(
     postgres_server: PostgresServer,
     postgres_url: str,
     keys: SigningKeys,
@@ -420,16 +422,16 @@ async def test_last_view_stays_while_the_database_is_away_and_comes_back_by_itse
     with caplog.at_level(logging.WARNING):
         await pause.pass_round()
         await pause.pass_round()
-    assert caplog.text.count("database is away") == 1
+    assert caplog.text.count("database is unavailable") == 1
     assert postgres_url.split("@")[0].split(":")[-1] not in caplog.text
     assert [changes.is_revoked(principal) for principal in (ada, bob, eve)] == [True, False, True]
     postgres_server.start()
     await change_user(database, is_disabled=UserRow.id == "usr_2")
-    async with database.session() as db_session:  # as if an older copy had come back
+    async with database.session() as db_session:  # as if an older copy were restored
         await db_session.execute(delete(RevocationRow))
     with caplog.at_level(logging.WARNING):
         await pause.pass_round()
-    assert "database is back" in caplog.text
+    assert "database is available again" in caplog.text
     assert [changes.is_revoked(principal) for principal in (ada, bob, eve)] == [False, True, True]
     await changes.aclose()
     await database.aclose()

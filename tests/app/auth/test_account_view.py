@@ -1,4 +1,4 @@
-"""What a process knows of accounts, whatever the order in which it learns it."""
+"""What a process knows about accounts, in whatever order it reads the changes."""
 
 from app.auth.account_view import AccountView
 from app.persistence.account_changes import UserState
@@ -23,7 +23,7 @@ def test_own_changes_end_in_the_order_of_their_commits() -> None:
     assert view.disabled_users == {"usr_1"}
 
 
-def test_own_change_outlasts_what_was_read_before_it() -> None:
+def test_own_change_outlives_an_older_one_that_is_read_later() -> None:
     view = AccountView()
     view.apply_local([state(7, is_disabled=True)])
     view.set_users([state(5, is_disabled=False)])
@@ -35,7 +35,7 @@ def test_own_change_outlasts_what_was_read_before_it() -> None:
     assert not view.local_changes
 
 
-def test_view_that_follows_another_loses_neither_its_revocations_nor_what_is_ahead() -> None:
+def test_view_inherits_revocations_and_local_changes() -> None:
     before, after = AccountView(tokens={"tok_1": 1.0}, families={"fam_1": 1.0}), AccountView()
     before.users["usr_2"] = (5.0, 9.0)
     after.users["usr_2"] = (4.0, 10.0)

@@ -1,4 +1,4 @@
-"""Rotation, the grace of a lost answer, and what happens to a stolen token."""
+"""Rotation, the grace period for a lost response, and what happens to a stolen token."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ async def test_refresh_gives_a_new_pair_of_the_same_sign_in(process: Process, us
     assert second.expires_in == 900
 
 
-async def test_refreshing_goes_on_for_long(process: Process, user: UserRow, clock: FakeClock) -> None:
+async def test_refreshing_works_many_times(process: Process, user: UserRow, clock: FakeClock) -> None:
     issued = await process.sign_in(user)
     for _ in range(20):
         clock.advance(600)
@@ -61,7 +61,7 @@ async def test_retry_within_the_grace_gets_the_same_successor(
     assert (await refresh(process, retried)).family_id == first.family_id
 
 
-async def test_used_token_that_comes_back_late_ends_the_sign_in(
+async def test_used_token_that_is_presented_late_ends_the_sign_in(
     process: Process, user: UserRow, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = await process.sign_in(user)
@@ -96,7 +96,7 @@ async def test_used_token_whose_successor_was_used_too_ends_the_sign_in_within_t
         await refresh(process, third)
 
 
-async def test_retry_beside_the_use_of_its_successor_leaves_one_chain_or_none(
+async def test_retry_concurrent_with_use_of_its_successor_leaves_at_most_one_chain(
     process: Process, user: UserRow, database: Database
 ) -> None:
     for _ in range(5):
@@ -125,7 +125,7 @@ async def test_two_parallel_refreshes_get_the_same_successor(
     assert len(await refresh_tokens_stored(database)) == 2
 
 
-async def test_refresh_beside_a_revocation_leaves_nothing_alive(
+async def test_refresh_concurrent_with_a_revocation_leaves_no_valid_token(
     process: Process, user: UserRow, database: Database, clock: FakeClock
 ) -> None:
     async def revoke(family_id: str) -> None:
@@ -149,7 +149,7 @@ async def test_refresh_beside_a_revocation_leaves_nothing_alive(
     assert all(row.revoked_at for row in await refresh_tokens_stored(database))
 
 
-async def test_refresh_beside_a_revocation_of_the_user_leaves_nothing_alive(
+async def test_refresh_concurrent_with_a_revocation_of_the_user_leaves_no_valid_token(
     process: Process, user: UserRow, database: Database, clock: FakeClock
 ) -> None:
     async def revoke() -> None:
@@ -186,7 +186,7 @@ async def test_expired_refresh_token_is_refused(process: Process, user: UserRow,
         await refresh(process, first)
 
 
-async def test_revoking_a_refresh_token_ends_its_sign_in_alone(process: Process, user: UserRow) -> None:
+async def test_revoking_a_refresh_token_ends_only_its_sign_in(process: Process, user: UserRow) -> None:
     first, other = await process.sign_in(user), await process.sign_in(user)
     second = await refresh(process, first)
     assert first.refresh_token is not None
@@ -208,7 +208,7 @@ async def test_unknown_refresh_token_is_refused(process: Process) -> None:
 
 
 @pytest.mark.parametrize("step", [-3600, 24 * 3600])
-async def test_sign_in_goes_on_after_the_clock_has_jumped(
+async def test_sign_in_survives_a_jump_of_the_clock(
     process: Process, user: UserRow, clock: FakeClock, step: int
 ) -> None:
     issued = await refresh(process, await process.sign_in(user))
@@ -218,7 +218,7 @@ async def test_sign_in_goes_on_after_the_clock_has_jumped(
         assert process.access_tokens.verify(issued.access_token).user_id == user.id
 
 
-async def test_refresh_token_that_expired_by_a_clock_that_was_ahead_is_taken_again(
+async def test_refresh_token_that_expired_by_a_clock_that_was_ahead_is_valid_again(
     process: Process, user: UserRow, clock: FakeClock
 ) -> None:
     issued, other = await process.sign_in(user), await process.sign_in(user)
@@ -226,7 +226,7 @@ async def test_refresh_token_that_expired_by_a_clock_that_was_ahead_is_taken_aga
     clock.advance(24 * 3600)
     with pytest.raises(InvalidGrant):
         await refresh(process, issued)
-    await process.sign_in(user)  # which drops what expired long ago
+    await process.sign_in(user)  # which deletes what expired long ago
     clock.advance(-24 * 3600)
     assert (await refresh(process, issued)).family_id == issued.family_id
     assert (await refresh(process, other)).family_id == other.family_id
@@ -235,7 +235,7 @@ async def test_refresh_token_that_expired_by_a_clock_that_was_ahead_is_taken_aga
 async def test_used_token_does_not_count_as_a_retry_once_the_clock_was_set_back(
     process: Process, user: UserRow, clock: FakeClock
 ) -> None:
-    """Or a thief would have an hour instead of half a minute."""
+    """Otherwise a thief would have an hour instead of half a minute."""
     first = await process.sign_in(user)
     second = await refresh(process, first)
     clock.advance(-30)

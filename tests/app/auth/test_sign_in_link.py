@@ -1,4 +1,4 @@
-"""The one-time link's file: who may read it, until when it counts, and that it counts once."""
+"""The one-time link: who may read its file, when it expires, and that it works once."""
 
 import os
 import stat
@@ -32,7 +32,7 @@ def secret_of(url: str) -> str:
     return url.partition(FRAGMENT)[2]
 
 
-def test_the_file_holds_the_link_for_its_owner_alone(link):
+def test_only_the_owner_can_read_the_file(link):
     old_mask = os.umask(0)
     try:
         url = link.create("https://gateway.example.com/")
@@ -43,7 +43,7 @@ def test_the_file_holds_the_link_for_its_owner_alone(link):
     assert stat.S_IMODE(link.path.stat().st_mode) == 0o600
 
 
-def test_it_counts_once(link):
+def test_link_works_once(link):
     secret = secret_of(link.create("http://127.0.0.1:8000"))
     link.check(secret)
     link.use(secret)
@@ -52,7 +52,7 @@ def test_it_counts_once(link):
         link.use(secret)
 
 
-def test_of_many_at_once_one_succeeds(link):
+def test_one_of_many_concurrent_uses_succeeds(link):
     secret = secret_of(link.create("http://127.0.0.1:8000"))
 
     def attempt(_: int) -> bool:
@@ -66,7 +66,7 @@ def test_of_many_at_once_one_succeeds(link):
         assert sum(executor.map(attempt, range(32))) == 1
 
 
-def test_it_expires(link, clock):
+def test_link_expires(link, clock):
     secret = secret_of(link.create("http://127.0.0.1:8000"))
     clock.now += LIFETIME.total_seconds() - 1
     link.check(secret)
@@ -76,20 +76,20 @@ def test_it_expires(link, clock):
     assert not link.path.exists()
 
 
-def test_a_new_one_ends_the_one_before(link):
+def test_new_link_replaces_the_previous_one(link):
     first, second = (secret_of(link.create("http://127.0.0.1:8000")) for _ in range(2))
     with pytest.raises(InvalidSignInLink):
         link.use(first)
     link.use(second)
 
 
-def test_one_that_was_replaced_while_it_was_checked_does_not_spend_its_successor(tmp_path):
+def test_link_replaced_while_it_is_checked_does_not_use_up_its_successor(tmp_path):
     successors: list[str] = []
 
     def replace_once() -> float:
-        """The clock, which is asked between the comparison and the claim."""
+        """The clock, which is read between the comparison and the claim."""
         if first and not successors:
-            successors.append("")  # making it asks the clock too
+            successors.append("")  # creating a link reads the clock too
             successors[0] = secret_of(link.create("http://127.0.0.1:8000"))
         return Clock.now
 
@@ -103,7 +103,7 @@ def test_one_that_was_replaced_while_it_was_checked_does_not_spend_its_successor
 
 
 @pytest.mark.parametrize("wrong", ["", "0.", "9999999999.", "{expiry}.", "{secret}x", "{longer}", "ü"])
-def test_nothing_else_is_taken(link, wrong):
+def test_other_secrets_are_refused(link, wrong):
     secret = secret_of(link.create("http://127.0.0.1:8000"))
     expiry, _, rest = secret.partition(".")
     tried = wrong.format(expiry=expiry, secret=secret, longer=f"{int(expiry) + 9}.{rest}")
@@ -112,19 +112,19 @@ def test_nothing_else_is_taken(link, wrong):
     link.use(secret)
 
 
-def test_without_a_file_nobody_gets_in(link):
+def test_without_a_file_every_secret_is_refused(link):
     with pytest.raises(InvalidSignInLink):
         link.check("")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-def test_root_makes_it_for_whom_the_directory_belongs_to(link):
+def test_link_created_by_root_belongs_to_the_owner_of_the_directory(link):
     os.chown(link.path.parent, 1234, 1234)
     link.create("http://127.0.0.1:8000")
     assert link.path.stat().st_uid == 1234
 
 
-def test_it_does_not_live_longer_when_the_clock_is_set_back(link, clock):
+def test_link_is_not_prolonged_when_the_clock_is_set_back(link, clock):
     secret = secret_of(link.create("http://127.0.0.1:8000"))
     clock.now -= 3600
     with pytest.raises(InvalidSignInLink):
@@ -132,7 +132,7 @@ def test_it_does_not_live_longer_when_the_clock_is_set_back(link, clock):
     link.check(secret_of(link.create("http://127.0.0.1:8000")))
 
 
-def test_it_has_expired_when_the_clock_is_set_ahead(link, clock):
+def test_link_has_expired_when_the_clock_is_set_ahead(link, clock):
     secret = secret_of(link.create("http://127.0.0.1:8000"))
     clock.now += 24 * 3600
     with pytest.raises(InvalidSignInLink):

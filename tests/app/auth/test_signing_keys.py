@@ -1,4 +1,4 @@
-"""Keys come from files that only their owner reads, rotate with overlap, and are noticed when they change."""
+"""Keys come from files that only their owner can read, rotate with overlap, and are reloaded when changed."""
 
 import json
 import logging
@@ -33,7 +33,7 @@ def test_thumbprint_is_that_of_rfc_7638() -> None:
     assert thumbprint(public) == "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"
 
 
-def test_first_key_is_made_readable_by_its_owner_alone(load_keys: LoadKeys, key_directory: Path) -> None:
+def test_only_the_owner_can_read_the_first_key(load_keys: LoadKeys, key_directory: Path) -> None:
     keys = load_keys(create=True)
     (path,) = key_directory.iterdir()
     assert path.name == f"{keys.signer().key_id}.json"
@@ -95,7 +95,7 @@ def test_path_that_is_a_file_is_refused(load_keys: LoadKeys, key_directory: Path
         {"key_ops": 7},
     ],
 )
-def test_file_that_holds_no_usable_key_is_refused_without_quoting_it(
+def test_file_without_a_usable_key_is_refused_without_quoting_it(
     load_keys: LoadKeys, write_key: Callable[..., str], key_directory: Path, members: dict[str, object]
 ) -> None:
     load_keys()
@@ -107,7 +107,7 @@ def test_file_that_holds_no_usable_key_is_refused_without_quoting_it(
     assert refusal.value.__suppress_context__
 
 
-def test_key_under_a_name_that_is_not_its_thumbprint_is_refused(
+def test_key_in_a_file_not_named_by_its_thumbprint_is_refused(
     load_keys: LoadKeys, write_key: Callable[..., str], key_directory: Path
 ) -> None:
     load_keys()
@@ -117,7 +117,7 @@ def test_key_under_a_name_that_is_not_its_thumbprint_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 5000])
-def test_file_that_is_no_json_object_is_refused(
+def test_file_that_is_not_a_json_object_is_refused(
     load_keys: LoadKeys, key_directory: Path, content: bytes
 ) -> None:
     load_keys()
@@ -125,7 +125,7 @@ def test_file_that_is_no_json_object_is_refused(
     assert_refused_in_one_sentence(lambda: load_keys(create=False), "JWK")
 
 
-def test_key_for_encryption_alone_neither_signs_nor_verifies(
+def test_key_for_encryption_only_neither_signs_nor_verifies(
     load_keys: LoadKeys, write_key: Callable[..., str]
 ) -> None:
     load_keys()
@@ -167,7 +167,7 @@ def test_settings_make_a_key_in_development_only(tmp_path: Path) -> None:
     assert (tmp_path / "keys" / f"{made}.json").exists()
 
 
-def test_rotated_key_signs_and_the_former_one_still_verifies(keys: SigningKeys, clock: FakeClock) -> None:
+def test_rotated_key_signs_and_the_previous_one_still_verifies(keys: SigningKeys, clock: FakeClock) -> None:
     old = keys.signer().key_id
     clock.advance(100)
     new = keys.rotate()
@@ -188,7 +188,7 @@ def test_new_key_is_published_at_once_but_signs_after_the_delay(
     assert keys.signer().key_id == new
 
 
-def test_former_key_is_dropped_when_all_its_tokens_have_expired(
+def test_previous_key_is_dropped_when_all_its_tokens_have_expired(
     keys: SigningKeys, key_directory: Path, clock: FakeClock
 ) -> None:
     old = keys.signer().key_id
@@ -207,7 +207,7 @@ def test_former_key_is_dropped_when_all_its_tokens_have_expired(
 
 
 @pytest.mark.parametrize("step", [-3600, 24 * 3600, -24 * 3600])
-def test_some_key_signs_and_each_verifies_what_it_signed_whatever_the_clock_does(
+def test_a_key_signs_and_each_verifies_what_it_signed_whatever_the_clock_does(
     load_keys: LoadKeys, clock: FakeClock, step: int
 ) -> None:
     keys = load_keys(signing_delay=timedelta(seconds=2))
@@ -229,7 +229,7 @@ def test_overlap_begins_when_the_next_key_signs_and_not_before(load_keys: LoadKe
     keys.rotate()
     clock.advance(OVERLAP.total_seconds() + 3600)
     assert keys.find(old) is not None
-    clock.advance(1)  # keys made within one second are told apart by one
+    clock.advance(1)  # so that `created_at` differs
     assert keys.find(old) is None
 
 
@@ -240,7 +240,7 @@ def test_two_rotations_within_a_second_keep_their_order(keys: SigningKeys, clock
     assert keys.signer().key_id == second
 
 
-def test_running_process_notices_a_key_that_another_wrote(keys: SigningKeys, load_keys: LoadKeys) -> None:
+def test_running_process_finds_a_key_that_another_wrote(keys: SigningKeys, load_keys: LoadKeys) -> None:
     new = load_keys().rotate()
     assert keys.find(new) is None
     keys.refresh()
@@ -253,7 +253,7 @@ def test_refresh_without_a_change_reads_nothing_again(keys: SigningKeys) -> None
     assert keys.generation == 0
 
 
-def test_removed_key_verifies_no_more(keys: SigningKeys, key_directory: Path) -> None:
+def test_removed_key_no_longer_verifies(keys: SigningKeys, key_directory: Path) -> None:
     old = keys.signer().key_id
     keys.rotate()
     (key_directory / f"{old}.json").unlink()
@@ -261,7 +261,7 @@ def test_removed_key_verifies_no_more(keys: SigningKeys, key_directory: Path) ->
     assert keys.find(old) is None
 
 
-def test_unreadable_change_keeps_the_former_keys_and_is_logged_once(
+def test_unreadable_change_keeps_the_previous_keys_and_is_logged_once(
     keys: SigningKeys, key_directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (key_directory / "broken.json").touch(mode=0o600)
@@ -275,12 +275,12 @@ def test_unreadable_change_keeps_the_former_keys_and_is_logged_once(
     assert len(caplog.records) == 1
 
 
-def test_published_keys_have_public_members_alone(keys: SigningKeys) -> None:
+def test_published_keys_have_only_public_members(keys: SigningKeys) -> None:
     (published,) = keys.jwks()["keys"]
     assert published.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
     assert (published["use"], published["alg"]) == ("sig", "ES256")
 
 
-def test_key_does_not_show_its_secret_when_printed(keys: SigningKeys, key_directory: Path) -> None:
+def test_repr_of_a_key_does_not_show_its_secret(keys: SigningKeys, key_directory: Path) -> None:
     secret = json.loads(next(key_directory.iterdir()).read_bytes())["d"]
     assert secret not in repr(keys.signer())

@@ -1,4 +1,4 @@
-"""Hostile tokens, most of them signed with the right key: it is the guard that must refuse them."""
+"""Hostile tokens, most of them signed with the right key, so that only the guard can refuse them."""
 
 import base64
 import hashlib
@@ -31,17 +31,17 @@ def code_of(access_tokens: AccessTokens, token: str) -> str:
     """The stable code of the refusal, with a token that must be refused."""
     with pytest.raises(InvalidToken) as refusal:
         access_tokens.verify(token)
-    assert str(refusal.value) == type(refusal.value).detail  # constant: it tells a forger nothing
+    assert str(refusal.value) == type(refusal.value).detail  # constant, so that a forger learns nothing
     return refusal.value.code
 
 
-def test_token_that_is_spoiled_below_is_taken_unspoiled(
+def test_unmodified_token_is_accepted(
     access_tokens: AccessTokens, forge: Forge, header: Members, claims: Members
 ) -> None:
     assert access_tokens.verify(forge(header, claims)).user_id == "usr_1"
 
 
-def test_claims_without_a_family_are_taken(
+def test_claims_without_a_family_are_accepted(
     access_tokens: AccessTokens, forge: Forge, header: Members, claims: Members
 ) -> None:
     del claims["fam"]
@@ -195,14 +195,14 @@ HOSTILE_JSON: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("part", HOSTILE_JSON.values(), ids=HOSTILE_JSON.keys())
-def test_header_that_is_no_single_json_object_is_refused(
+def test_header_that_is_not_a_single_json_object_is_refused(
     access_tokens: AccessTokens, forge: Forge, claims: Members, part: bytes
 ) -> None:
     assert code_of(access_tokens, forge(part, claims)) == "invalid_token"
 
 
 @pytest.mark.parametrize("part", HOSTILE_JSON.values(), ids=HOSTILE_JSON.keys())
-def test_payload_that_is_no_single_json_object_is_refused(
+def test_payload_that_is_not_a_single_json_object_is_refused(
     access_tokens: AccessTokens, forge: Forge, header: Members, part: bytes
 ) -> None:
     assert code_of(access_tokens, forge(header, part)) == "invalid_token"
@@ -238,7 +238,7 @@ def test_header_with_a_duplicate_member_is_refused(
     assert code_of(access_tokens, forge(text, claims)) == "invalid_token"
 
 
-# The bytes of a segment, written otherwise. Lengths that are no multiple of three leave unused bits.
+# Other encodings of the bytes of a segment. Lengths that are not a multiple of three leave unused bits.
 
 
 @pytest.mark.parametrize("segment", [0, 1, 2], ids=["header", "payload", "signature"])
@@ -262,7 +262,7 @@ def test_header_with_a_duplicate_member_is_refused(
         lambda text: text[:5] + "\x00" + text[5:],
     ],
 )
-def test_segment_that_is_no_base64url_is_refused(
+def test_segment_that_is_not_base64url_is_refused(
     access_tokens: AccessTokens,
     forge: Forge,
     header: Members,
@@ -317,7 +317,7 @@ def test_standard_alphabet_is_refused(
     "token",
     ["", ".", "..", "...", "a.b.c", "null", "undefined", "Bearer x", "\x00", "\ud800", "😀.😀.😀"],
 )
-def test_what_is_no_token_at_all_is_refused(access_tokens: AccessTokens, token: str) -> None:
+def test_text_that_is_not_a_token_is_refused(access_tokens: AccessTokens, token: str) -> None:
     assert code_of(access_tokens, token) == "invalid_token"
 
 
@@ -377,13 +377,13 @@ def test_psychic_signature_is_refused(
     assert code_of(access_tokens, f"{signing_input}.{encode(signature)}") == "invalid_token"
 
 
-def test_token_of_a_strange_key_is_refused(
+def test_token_of_an_unknown_key_is_refused(
     access_tokens: AccessTokens, forge: Forge, header: Members, claims: Members, stranger: Key
 ) -> None:
     assert code_of(access_tokens, forge(header, claims, stranger)) == "invalid_token"
 
 
-def test_key_in_the_token_is_not_believed(
+def test_key_in_the_token_is_not_trusted(
     access_tokens: AccessTokens, forge: Forge, header: Members, claims: Members, stranger: Key
 ) -> None:
     own_key = stranger.public_key().to_dict()
@@ -392,7 +392,7 @@ def test_key_in_the_token_is_not_believed(
 
 @pytest.mark.parametrize("algorithm", ["HS256", "ES256"])
 @pytest.mark.parametrize("form", ["pem", "der", "x", "jwk"])
-def test_public_key_is_no_secret_to_sign_with(
+def test_public_key_is_not_accepted_as_an_hmac_secret(
     access_tokens: AccessTokens,
     keys: SigningKeys,
     header: Members,
@@ -409,7 +409,7 @@ def test_public_key_is_no_secret_to_sign_with(
         "jwk": json.dumps(dict(keys.signer().public_jwk)).encode(),
     }[form]
     parts = [encode(json.dumps(part).encode()) for part in (header | {"alg": algorithm}, claims)]
-    signature = hmac.new(secret, ".".join(parts).encode(), hashlib.sha512).digest()  # 64 bytes, too
+    signature = hmac.new(secret, ".".join(parts).encode(), hashlib.sha512).digest()  # also 64 bytes
     assert code_of(access_tokens, ".".join([*parts, encode(signature)])) == "invalid_token"
 
 
@@ -458,7 +458,7 @@ def test_expired_token_has_a_code_of_its_own(
     assert code_of(access_tokens, expired) == "token_expired"
 
 
-def test_forged_token_is_not_said_to_have_expired(
+def test_forged_token_is_not_reported_as_expired(
     access_tokens: AccessTokens, forge: Forge, header: Members, claims: Members, stranger: Key
 ) -> None:
     with pytest.raises(InvalidToken) as refusal:
@@ -484,7 +484,7 @@ def test_token_from_31_seconds_ahead_is_refused(
 def test_issue_time_may_be_ahead_of_the_clock(
     access_tokens: AccessTokens, forge: Forge, header: Members, claims: Members
 ) -> None:
-    """It orders tokens and revocations of a user; `nbf` says from when on it is valid."""
+    """It orders the tokens and revocations of a user; `nbf` says when a token becomes valid."""
     ahead = forge(header, claims | {"iat": 4102444800})
     assert access_tokens.verify(ahead).issued_at == 4102444800
 
@@ -523,7 +523,7 @@ def test_arbitrary_text_is_refused(access_tokens: AccessTokens, text: str) -> No
     assert code_of(access_tokens, text) == "invalid_token"
 
 
-def test_guard_alone_refuses_size_and_segments(forge: Forge, header: Members, claims: Members) -> None:
+def test_parser_itself_refuses_size_and_segments(forge: Forge, header: Members, claims: Members) -> None:
     token = forge(header, claims)
     assert parse(token).key_id == header["kid"]
     for spoiled in (forge(header, claims | {"x": "a" * 8192}), f"{token}.AAAA", token.rpartition(".")[0]):

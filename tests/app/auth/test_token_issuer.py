@@ -1,4 +1,4 @@
-"""Issuing checks what it is asked for and records what it gave, never the tokens themselves."""
+"""Issuing checks the request and records what was issued, but never the tokens themselves."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -65,7 +65,7 @@ async def test_no_token_is_stored(process: Process, user: UserRow, database: Dat
         assert encoded.rpartition(".")[2] not in stored
 
 
-async def test_tokens_are_not_shown_when_printed(process: Process, user: UserRow) -> None:
+async def test_repr_does_not_show_tokens(process: Process, user: UserRow) -> None:
     issued = await process.sign_in(user)
     assert issued.refresh_token is not None
     assert issued.access_token not in repr(issued)
@@ -89,7 +89,7 @@ async def test_lifetime_out_of_bounds_is_refused(process: Process, user: UserRow
                 await process.issuer.issue(db_session, user, ["chat"], lifetime=timedelta(seconds=seconds))
 
 
-async def test_token_issued_in_the_second_of_a_revocation_is_alive(
+async def test_token_issued_in_the_second_of_a_revocation_is_valid(
     process: Process, user: UserRow, database: Database, clock: FakeClock
 ) -> None:
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""What is revoked is dead, what is beside it lives, and the rows go when they are of no more use."""
+"""Revoked tokens are refused, others stay valid, and revocations are deleted when they are not needed."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from .conftest import FakeClock, Process
 pytestmark = pytest.mark.anyio
 
 
-async def test_revoked_token_is_dead_and_its_family_lives(
+async def test_revoked_token_is_refused_and_its_family_stays_valid(
     process: Process, user: UserRow, database: Database
 ) -> None:
     issued = await process.sign_in(user)
@@ -30,7 +30,7 @@ async def test_revoked_token_is_dead_and_its_family_lives(
     assert process.access_tokens.verify(refreshed.access_token).user_id == user.id
 
 
-async def test_revoked_user_is_signed_out_everywhere_and_may_sign_in_anew(
+async def test_revoked_user_is_signed_out_everywhere_and_may_sign_in_again(
     process: Process, user: UserRow, database: Database, clock: FakeClock
 ) -> None:
     issued = [await process.sign_in(user), await process.sign_in(user, with_refresh=False)]
@@ -51,7 +51,7 @@ async def test_revoked_user_is_signed_out_everywhere_and_may_sign_in_anew(
     assert process.access_tokens.verify(anew.access_token).user_id == user.id
 
 
-async def test_token_of_a_host_whose_clock_is_ahead_dies_with_its_user(
+async def test_token_of_a_host_whose_clock_is_ahead_is_revoked_with_its_user(
     process: Process, user: UserRow, database: Database, clock: FakeClock
 ) -> None:
     clock.advance(20)
@@ -77,7 +77,7 @@ async def test_revocation_is_shown_with_the_tokens(
     assert row.revoked_at.timestamp() == clock()
 
 
-async def test_what_is_unknown_cannot_be_revoked(process: Process, database: Database) -> None:
+async def test_unknown_ids_cannot_be_revoked(process: Process, database: Database) -> None:
     async with database.session() as db_session:
         assert not await revoke_token(db_session, "tok_unknown")
         assert not await revoke_family(db_session, "fam_unknown")
@@ -85,7 +85,7 @@ async def test_what_is_unknown_cannot_be_revoked(process: Process, database: Dat
         assert (await db_session.scalars(select(RevocationRow))).all() == []
 
 
-async def test_revocation_outlives_the_tokens_and_goes_with_a_later_one(
+async def test_revocation_outlives_its_tokens_and_is_deleted_with_a_later_one(
     process: Process, user: UserRow, database: Database, clock: FakeClock
 ) -> None:
     old = await process.sign_in(user)
@@ -104,7 +104,7 @@ async def test_revocation_outlives_the_tokens_and_goes_with_a_later_one(
 
 
 @pytest.mark.parametrize("step", [-3600, -24 * 3600, 24 * 3600])
-async def test_user_whose_tokens_were_revoked_signs_in_anew_whatever_the_clock_did(
+async def test_user_whose_tokens_were_revoked_signs_in_again_whatever_the_clock_did(
     process: Process, user: UserRow, clock: FakeClock, step: int
 ) -> None:
     before = await process.sign_in(user)

@@ -81,7 +81,7 @@ async def test_row_of_an_unknown_user_is_refused(database: Database) -> None:
             db_session.add(row)
 
 
-async def test_moments_come_back_in_utc_whatever_zone_they_had(
+async def test_datetimes_are_returned_in_utc_whatever_their_time_zone(
     database: Database, make_user: MakeUser
 ) -> None:
     at = datetime(2026, 3, 14, 1, 30, 15, 123456, tzinfo=timezone(timedelta(hours=8)))
