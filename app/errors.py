@@ -58,6 +58,15 @@ class UnsupportedContentType(GatewayError):
     detail = "This route does not take that content type."
 
 
+class UnsupportedContentEncoding(GatewayError):
+    status_code = 415
+    code = "unsupported_content_encoding"
+    detail = "Bodies are not decompressed. Send the body as it is, without Content-Encoding."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Accept-Encoding": "identity"})  # RFC 9110, section 12.5.3
+
+
 class BodyTooLarge(GatewayError):
     status_code = 413
     code = "body_too_large"

@@ -23,7 +23,7 @@ from app.http.body.request_body import RequestBody
 from app.http.body.strict_request import StrictRequest
 from app.http.call import Call
 from app.http.client_address import client_address
-from app.http.media_types import JSON, media_type_of
+from app.http.media_types import JSON, is_compressed, media_type_of
 from app.http.response_sender import ResponseSender
 from app.http.running_calls import RunningCall
 from app.http.services import Services
@@ -182,6 +182,10 @@ class GuardedRoute(APIRoute):
         if length is not None and length.isdecimal() and int(length) > body.max_bytes:
             raise errors.BodyTooLarge()
         has_body = length not in (None, "0") or "transfer-encoding" in headers
-        if has_body and media_type_of(headers) not in self.access.accepts:
+        if not has_body:
+            return
+        if is_compressed(headers):
+            raise errors.UnsupportedContentEncoding()
+        if media_type_of(headers) not in self.access.accepts:
             accepted = " or ".join(self.access.accepts)
             raise errors.UnsupportedContentType(f"Send the body with Content-Type: {accepted}.")

@@ -1,4 +1,4 @@
-"""The content types of request bodies, and how to read one from headers."""
+"""The content types of request bodies, and how to read them and their encodings from headers."""
 
 from typing import Final
 
@@ -11,3 +11,9 @@ MULTIPART: Final = "multipart/form-data"
 def media_type_of(headers: Headers) -> str:
     """In lower case, without parameters; empty without a Content-Type."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_compressed(headers: Headers) -> bool:
+    """Whether the body has a content coding other than `identity`."""
+    codings = ",".join(headers.getlist("content-encoding")).split(",")
+    return any(coding.strip().lower() not in ("", "identity") for coding in codings)

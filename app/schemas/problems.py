@@ -56,7 +56,7 @@ REASONS: Final[dict[int, str]] = {
     408: "The body did not arrive in time",
     409: "It exists already",
     413: "The body is larger than this route allows",
-    415: "This route does not take that content type",
+    415: "This route does not take that content type, or a compressed body",
     422: "The request is not valid",
     429: "A limit is exceeded; wait for Retry-After seconds",
     500: "The gateway or the model failed on this request",
@@ -67,6 +67,7 @@ REASONS: Final[dict[int, str]] = {
 _HEADERS: Final[dict[str, dict[str, Any]]] = {
     "X-Request-ID": {"description": "names this request in the logs", "schema": {"type": "string"}},
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}},
+    "Accept-Encoding": {"description": "codings of a body that are accepted", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "how to authenticate (RFC 6750)", "schema": {"type": "string"}},
     "RateLimit": {
         "description": "what is left, as `name;r=remaining;t=seconds`",
@@ -96,6 +97,8 @@ def _response(status_code: int, openai: bool) -> dict[str, Any]:
     names = ["X-Request-ID"]
     if status_code == 401:
         names.append("WWW-Authenticate")
+    if status_code == 415:
+        names.append("Accept-Encoding")
     if status_code in (429, 503):
         names.append("Retry-After")
     content_type, schema = ("application/json", "OpenAIError") if openai else (PROBLEM_JSON, "Problem")

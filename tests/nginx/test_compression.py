@@ -78,3 +78,11 @@ async def test_type_decides(start_nginx: StartNginx, content_type: str, coding: 
         got = await start_nginx(gateway.port).curl("/x", "-H", "Accept-Encoding: gzip")
     assert got.headers.get("content-encoding") == coding
     assert gateway.requests[0].headers.get("accept-encoding") is None, "the gateway does not compress"
+
+
+async def test_compressed_request_is_refused_as_such(nginx: NginxServer, gateway: Gateway) -> None:
+    headers = await gateway.headers() | {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    async with nginx.client() as client:
+        response = await client.post("/chat", content=gzip.compress(b'{"prompt": "a"}'), headers=headers)
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_content_encoding")
+    assert response.headers["accept-encoding"] == "identity"

@@ -1,6 +1,7 @@
 """Whatever is sent, the answer is a clear 4xx with a stable code, and nothing is left behind."""
 
 import base64
+import gzip
 import io
 import json
 import struct
@@ -98,6 +99,35 @@ async def test_other_content_types_are_refused(gateway: Gateway, content_type: s
     headers = {"Content-Type": content_type} if content_type else {}
     answer = await gateway.call("POST", "/chat", content=b'{"prompt": "a"}', headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_content_type")
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "encoding"),
+    [
+        ("/chat", "application/json", "gzip"),
+        ("/chat", "application/json", "identity, BR"),
+        ("/chat", "application/json", "x"),
+        ("/vision", "multipart/form-data; boundary=x", "gzip"),
+        ("/v1/chat/completions", "application/json", "gzip"),
+        ("/auth/token", "application/x-www-form-urlencoded", "gzip"),
+    ],
+)
+async def test_compressed_body_is_refused_as_such(
+    gateway: Gateway, path: str, content_type: str, encoding: str
+) -> None:
+    headers = {"Content-Type": content_type, "Content-Encoding": encoding}
+    answer = await gateway.call("POST", path, content=gzip.compress(b'{"prompt": "a"}'), headers=headers)
+    body = answer.json()
+    error = body["error"] if path.startswith("/v1") else body
+    assert (answer.status_code, error["code"]) == (415, "unsupported_content_encoding")
+    assert answer.headers["accept-encoding"] == "identity"
+    assert "without Content-Encoding" in answer.text
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity", "", "identity, identity"])
+async def test_body_that_says_that_it_is_not_compressed_is_taken(gateway: Gateway, encoding: str) -> None:
+    answer = await gateway.call("POST", "/chat", json={"prompt": "a"}, headers={"Content-Encoding": encoding})
+    assert answer.status_code == 200
 
 
 async def test_eleven_images_are_refused(gateway: Gateway) -> None:
