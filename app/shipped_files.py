@@ -1,6 +1,6 @@
-"""Where the files are that belong to the program and are no code: migrations and samples.
+"""Finds the files that belong to the program but are not code: migrations and samples.
 
-They stand at the top of the source tree; an installed package has them inside.
+They are at the top of the source tree; an installed package contains them.
 """
 
 from pathlib import Path
@@ -10,6 +10,6 @@ _PACKAGE: Final = Path(__file__).parent
 
 
 def shipped_directory(name: str) -> Path:
-    """Of a directory that pyproject.toml puts into the package as `_{name}`."""
+    """The path of a directory that pyproject.toml includes in the package as `_{name}`."""
     installed = _PACKAGE / f"_{name}"
     return installed if installed.is_dir() else _PACKAGE.parent / name

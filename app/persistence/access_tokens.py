@@ -1,4 +1,4 @@
-"""What was issued to whom. The tokens themselves are stored nowhere."""
+"""Which tokens were issued to whom. The tokens themselves are not stored."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from app.persistence.tables import AccessTokenRow
 
 
 async def add_access_token(db_session: AsyncSession, row: AccessTokenRow) -> None:
-    """Also drops a few of those that expired long ago, so that the table stays small."""
+    """Also deletes a few that expired long ago, so that the table stays small."""
     await delete_expired_access_tokens(db_session, row.issued_at)
     db_session.add(row)
     await db_session.flush()
@@ -25,7 +25,7 @@ async def find_access_token(db_session: AsyncSession, token_id: str) -> AccessTo
 async def list_access_tokens(
     db_session: AsyncSession, *, limit: int, user_id: str | None = None, after_token_id: str | None = None
 ) -> Sequence[AccessTokenRow]:
-    """Newest first; `after_token_id` is the last one seen."""
+    """Newest first; `after_token_id` is the previous page's last one."""
     order = tuple_(AccessTokenRow.issued_at, AccessTokenRow.jti)
     query = select(AccessTokenRow).order_by(AccessTokenRow.issued_at.desc(), AccessTokenRow.jti.desc())
     if user_id is not None:
@@ -69,6 +69,6 @@ async def mark_user_revoked(db_session: AsyncSession, user_id: str, now: datetim
 
 
 async def _mark_revoked(db_session: AsyncSession, which: ColumnElement[bool], now: datetime) -> None:
-    # Also what has just expired, by a clock that may be ahead: it must not be shown as valid afterwards.
+    # Also recently expired ones: a clock that is ahead may be corrected, and they must not appear valid then.
     live = (which, AccessTokenRow.revoked_at.is_(None), AccessTokenRow.expires_at > now - STEP_AHEAD)
     await db_session.execute(update(AccessTokenRow).where(*live).values(revoked_at=now))

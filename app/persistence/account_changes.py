@@ -1,4 +1,4 @@
-"""What every process keeps in memory about users: who is disabled, and who has limits of their own."""
+"""What every process keeps in memory about users: who is disabled, and who has own limits."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Self
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.persistence.tables import AccountChangeCounterRow, UserRow
 from app.user_limits import OwnLimits, own_limits
 
-ROWS_AT_ONCE = 1_000  # turned into Python objects between two turns of the event loop
+ROWS_AT_ONCE = 1_000  # converted to Python objects before other tasks run again
 
 
 class UserState(NamedTuple):
@@ -25,12 +25,12 @@ class UserState(NamedTuple):
 
 
 async def newest_change_number(db_session: AsyncSession) -> int:
-    """Of all changes to users and revocations that were committed; 0 before the first."""
+    """The number of the last committed change of a user or a revocation; 0 before the first."""
     return await db_session.scalar(select(AccountChangeCounterRow.value)) or 0
 
 
 def special_users(db_session: AsyncSession) -> AsyncIterator[Sequence[UserState]]:
-    """Disabled users and those with a limit of their own."""
+    """Disabled users and users with a limit of their own."""
     is_special = or_(
         UserRow.is_disabled,
         UserRow.requests_per_minute.is_not(None),
@@ -41,7 +41,7 @@ def special_users(db_session: AsyncSession) -> AsyncIterator[Sequence[UserState]
 
 
 def users_changed_after(db_session: AsyncSession, change_number: int) -> AsyncIterator[Sequence[UserState]]:
-    """Every user with a later change, special or not any more."""
+    """Every user with a later change, also those that are not special any more."""
     return _user_states(db_session, UserRow.change_number > change_number)
 
 

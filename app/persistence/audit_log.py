@@ -1,4 +1,4 @@
-"""Who changed what: written in the transaction of the change, never altered."""
+"""Who changed what: written in the transaction of the change, and never modified."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ async def add_audit_entry(db_session: AsyncSession, row: AuditRow) -> None:
 async def list_audit_entries(
     db_session: AsyncSession, *, limit: int, before_id: int | None = None
 ) -> Sequence[AuditRow]:
-    """Newest first; `before_id` is the last one seen."""
+    """Newest first; `before_id` is the previous page's last one."""
     query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(AuditRow.id < before_id)

@@ -10,9 +10,9 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment. Takes any aware datetime, gives it back in UTC; a naive one is our bug.
+    """A datetime with a time zone, which is returned in UTC. Raises ValueError for a naive one.
 
-    SQLite has no time zones: there the UTC wall clock is stored, which also sorts correctly.
+    SQLite has no time zones: there the time in UTC is stored, which also sorts correctly.
     """
 
     impl = DateTime(timezone=True)
@@ -33,9 +33,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class database_now(FunctionElement[datetime]):  # noqa: N801 - reads like the SQL function it is
-    """The database's own clock when the statement runs, to at least a millisecond.
+    """The time of the database's clock when the statement runs, to at least a millisecond.
 
-    What several processes compare (revocations, changed accounts) is stamped by one clock.
+    What several processes compare (revocations, changed accounts) has the time of one clock.
     """
 
     type = UtcDateTime()
@@ -44,7 +44,7 @@ class database_now(FunctionElement[datetime]):  # noqa: N801 - reads like the SQ
 
 @compiles(database_now, "postgresql")
 def _postgresql_now(element: database_now, compiler: SQLCompiler, **kw: object) -> str:
-    return "clock_timestamp()"  # now() would be the start of the transaction
+    return "clock_timestamp()"  # now() is the start of the transaction
 
 
 @compiles(database_now, "sqlite")
@@ -54,7 +54,7 @@ def _sqlite_now(element: database_now, compiler: SQLCompiler, **kw: object) -> s
 
 
 class utc_day(FunctionElement[str]):  # noqa: N801 - likewise
-    """The calendar day of a moment in UTC, as `YYYY-MM-DD`."""
+    """The calendar day of a datetime in UTC, as `YYYY-MM-DD`."""
 
     type = String(10)
     inherit_cache = True

@@ -1,6 +1,6 @@
 """The connection pool and its transactions, on SQLite or PostgreSQL by URL.
 
-Knows how to connect and how to commit; knows no table.
+Connects and commits; does not know any table.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ from app.persistence.write_queue import WriteQueue
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 10
-BUSY_TIMEOUT_MS = 5_000  # how long one SQLite writer waits for another process's
+BUSY_TIMEOUT_MS = 5_000  # how long a SQLite writer waits for another process
 WAL_RETRY_SECONDS = 0.01
 READ_ONLY = {"gateway_read_only": True, "postgresql_readonly": True}
-ONE_SNAPSHOT = {"isolation_level": "REPEATABLE READ"}  # as SQLite has it anyway
+ONE_SNAPSHOT = {"isolation_level": "REPEATABLE READ"}  # as on SQLite
 _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
@@ -63,12 +63,12 @@ class Database:
     ) -> AsyncIterator[AsyncSession]:
         """One transaction, committed when the block ends, rolled back when it raises.
 
-        A read-only one sees the database as it was at its first statement. On SQLite a writing session
-        holds the write lock from its first statement, so that what it read is still true when it
-        writes; the others of this process wait for it in order.
+        A read-only transaction sees the database as it was at its first statement. On SQLite a writing
+        transaction holds the write lock from its first statement, so that what it read is still true when
+        it writes; the others of this process wait for it in order.
 
-        Raises `DatabaseUnavailable` when the database cannot be reached, is shutting down or gives up on
-        the transaction; `DatabaseBusy`, on SQLite, as `WriteQueue.turn` does.
+        Raises `DatabaseUnavailable` if the database cannot be reached, is shutting down or aborts the
+        transaction, and on SQLite `DatabaseBusy`, as `WriteQueue.turn` does.
         """
         sessions = self._read_only_sessions if read_only else self._sessions
         turn = (
@@ -85,9 +85,9 @@ class Database:
 
 
 def create_engine(url: str, *, command_seconds: float | None = COMMAND_SECONDS) -> AsyncEngine:
-    """An engine whose transactions behave alike on both databases; connects at first use.
+    """An engine whose transactions behave alike on both databases. Connects at first use.
 
-    An SQLite file and its directory are created then, readable by their owner alone.
+    A SQLite file and its directory are created then, readable only by their owner.
     """
     parsed = _with_async_driver(make_url(url))
     if parsed.get_backend_name() != "sqlite":
@@ -97,7 +97,7 @@ def create_engine(url: str, *, command_seconds: float | None = COMMAND_SECONDS) 
             pool_timeout=CONNECT_SECONDS,
             connect_args={"timeout": CONNECT_SECONDS, "command_timeout": command_seconds},
         )
-    # The driver's own transactions start at the first write, too late: ours say BEGIN themselves.
+    # The driver begins a transaction at the first write, which is too late: ours send BEGIN themselves.
     engine = create_async_engine(parsed, pool_timeout=CONNECT_SECONDS, connect_args={"isolation_level": None})
     event.listen(engine.sync_engine, "do_connect", lambda *_: _create_sqlite_file(parsed))
     event.listen(engine.sync_engine, "connect", _configure_sqlite)
@@ -107,7 +107,7 @@ def create_engine(url: str, *, command_seconds: float | None = COMMAND_SECONDS) 
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Raises `DatabaseUnavailable` for what only waiting or an operator can mend."""
+    """Raises `DatabaseUnavailable` for errors that end with time or need an operator."""
     try:
         yield
     except (OSError, PoolTimeout) as error:
@@ -119,7 +119,7 @@ def database_errors() -> Iterator[None]:
 
 
 def sqlite_path(url: URL) -> Path | None:
-    """The file behind an SQLite URL; None for a server or a database in memory."""
+    """The file of a SQLite URL; None for a server or a database in memory."""
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         return None
     assert url.database is not None
@@ -127,7 +127,7 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def _with_async_driver(url: URL) -> URL:
-    """Operators paste `postgres://` and `sqlite://` URLs; each has one driver that fits here."""
+    """Operators write `postgres://` and `sqlite://`; for each there is one asynchronous driver."""
     driver = _ASYNC_DRIVERS.get(url.drivername)
     return url.set(drivername=driver) if driver else url
 
@@ -152,9 +152,9 @@ async def _set_pragmas(connection: aiosqlite.Connection) -> None:
 
 
 async def _write_ahead(connection: aiosqlite.Connection) -> None:
-    """SQLite does not wait for others that write the same new file: its busy timeout is not asked.
+    """Retries, because SQLite ignores its busy timeout here while another process writes the same new file.
 
-    An engine connects for the first time one connection after another, so that their waits add up.
+    An engine opens its first connections one after another, so their waits add up.
     """
     give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:

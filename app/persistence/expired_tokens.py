@@ -1,4 +1,4 @@
-"""Deletes what expired long ago, a few rows with each one added, so that tables do not grow for ever."""
+"""Deletes rows that expired long ago, a few with each new row, so that tables do not grow without bound."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,8 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.persistence.tables import AccessTokenRow, RefreshTokenRow
 
-KEPT_AFTER_EXPIRY: Final = timedelta(days=30)  # who was issued what can be asked for that long
-MAX_DELETED: Final = 20  # at a time: more than are added, and less than a millisecond of work
+KEPT_AFTER_EXPIRY: Final = timedelta(days=30)  # so long operators can list what was issued
+MAX_DELETED: Final = 20  # with each new row; takes less than a millisecond
 
 
 async def delete_expired_access_tokens(db_session: AsyncSession, now: datetime) -> None:
@@ -27,7 +27,7 @@ async def _delete_expired(
     expires_at: InstrumentedAttribute[datetime],
     now: datetime,
 ) -> None:
-    """On PostgreSQL rows that another transaction is deleting are left to it; on SQLite there is none."""
+    """On PostgreSQL, skips rows that another transaction is deleting; SQLite has one writer at a time."""
     expired = select(key).where(expires_at < now - KEPT_AFTER_EXPIRY).order_by(expires_at).limit(MAX_DELETED)
     which = key.in_(expired.with_for_update(skip_locked=True))
     await db_session.execute(delete(key.class_).where(which).execution_options(synchronize_session=False))

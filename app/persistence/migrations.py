@@ -1,6 +1,6 @@
-"""Brings a database to the tables of this version, safely when several processes start together.
+"""Migrates a database to the tables of this version, also when several processes start together.
 
-The migrations themselves stand in `alembic/versions`.
+The migrations themselves are in `alembic/versions`.
 """
 
 from collections.abc import AsyncIterator
@@ -18,12 +18,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.persistence.database import Database, create_engine, database_errors
 from app.shipped_files import shipped_directory
 
-ADVISORY_LOCK_KEY = 0x6761746577617901  # any number that nothing else on the server locks
-SQLITE_LOCK_MS = 60_000  # how long one process waits for another's migrations
+ADVISORY_LOCK_KEY = 0x6761746577617901  # any number that no other program on the server uses
+SQLITE_LOCK_MS = 60_000  # how long a process waits for the migrations of another
 
 
 async def upgrade_database(url: str) -> None:
-    """Applies every migration that is missing, all or none of them. Raises `DatabaseUnavailable`."""
+    """Apply all missing migrations, or none. Raises `DatabaseUnavailable`."""
     async with migration_transaction(url) as connection:
         await connection.run_sync(_run_upgrade)
 
@@ -40,7 +40,7 @@ async def is_up_to_date(database: Database) -> bool:
 
 
 def migration_config() -> Config:
-    """What `alembic.ini` says to those who change tables, for an installed package too."""
+    """The settings of `alembic.ini`, which an installed package does not have."""
     config = Config()
     config.set_main_option("script_location", str(shipped_directory("alembic")).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -49,7 +49,7 @@ def migration_config() -> Config:
 
 @asynccontextmanager
 async def migration_transaction(url: str) -> AsyncIterator[AsyncConnection]:
-    """A transaction that one process at a time may have: the others wait at its start.
+    """A transaction that only one process at a time can begin; the others wait.
 
     Raises `DatabaseUnavailable`.
     """
@@ -81,5 +81,7 @@ def _current_revision(connection: Connection) -> str | None:
 def _prepare_sqlite_rebuilds(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {SQLITE_LOCK_MS}")
-    cursor.execute("PRAGMA foreign_keys = OFF")  # dropping a rebuilt table would delete its children
+    cursor.execute(
+        "PRAGMA foreign_keys = OFF"
+    )  # dropping a table that is rebuilt would delete rows that refer to it
     cursor.close()

@@ -1,4 +1,4 @@
-"""Refresh tokens by their hash, and the lock under which a user's tokens change."""
+"""Refresh tokens by their hash, and the lock that changes of a user's tokens take."""
 
 from datetime import datetime
 
@@ -10,29 +10,29 @@ from app.persistence.tables import AccessTokenRow, RefreshTokenRow, UserRow
 
 
 async def lock_user(db_session: AsyncSession, user_id: str) -> UserRow | None:
-    """The user as it is now, nobody else changing its tokens until this transaction ends.
+    """The user as stored now. Until this transaction ends, no other one changes the user's tokens.
 
-    PostgreSQL locks the row; on SQLite a writing transaction is alone anyway.
+    PostgreSQL locks the row; on SQLite there is only one writing transaction anyway.
     """
     query = select(UserRow).where(UserRow.id == user_id).with_for_update()
     return await db_session.scalar(query.execution_options(populate_existing=True))
 
 
 async def add_refresh_token(db_session: AsyncSession, row: RefreshTokenRow) -> None:
-    """Also drops a few of those that expired long ago, so that the table stays small."""
+    """Also deletes a few that expired long ago, so that the table stays small."""
     await delete_expired_refresh_tokens(db_session, row.created_at)
     db_session.add(row)
     await db_session.flush()
 
 
 async def find_refresh_token(db_session: AsyncSession, token_hash: str) -> RefreshTokenRow | None:
-    """As the database has it now, whatever this session read before."""
+    """As stored now, whatever this session read before."""
     query = select(RefreshTokenRow).where(RefreshTokenRow.token_hash == token_hash)
     return await db_session.scalar(query.execution_options(populate_existing=True))
 
 
 async def is_unused(db_session: AsyncSession, refresh_token_id: str) -> bool:
-    """As the database has it now; False for one that is not there."""
+    """As stored now; False if it does not exist."""
     query = select(RefreshTokenRow.id).where(
         RefreshTokenRow.id == refresh_token_id, RefreshTokenRow.used_at.is_(None)
     )
@@ -40,7 +40,7 @@ async def is_unused(db_session: AsyncSession, refresh_token_id: str) -> bool:
 
 
 async def family_owner(db_session: AsyncSession, family_id: str) -> str | None:
-    """The id of the user whose sign-in began the family."""
+    """The id of the family's user."""
     of_refresh_token = select(RefreshTokenRow.user_id).where(RefreshTokenRow.family_id == family_id)
     # A long-lived access token may outlast the rows of its family's refresh tokens.
     of_access_token = select(AccessTokenRow.user_id).where(AccessTokenRow.family_id == family_id)

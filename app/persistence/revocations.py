@@ -1,4 +1,4 @@
-"""Revocation rows: written by whoever revokes, read by every process that verifies tokens."""
+"""Revocations: written by the process that revokes, read by every process that verifies tokens."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ TOKEN: Final = "token"  # noqa: S105  (a kind of revocation)
 FAMILY: Final = "family"
 USER: Final = "user"
 
-# A clock that was wrong and is set right must not bring a revoked token back to life.
+# When a wrong clock is corrected, a revoked token must not become valid again.
 KEPT_AFTER_EXPIRY: Final = timedelta(days=30)
 
 
@@ -41,7 +41,7 @@ async def add_revocation(
     expires_at: datetime,
     now: datetime,
 ) -> None:
-    """Also drops the rows whose tokens expired long ago, so that the table stays small."""
+    """Also deletes rows whose tokens expired long ago, so that the table stays small."""
     has_expired = RevocationRow.expires_at <= now - KEPT_AFTER_EXPIRY
     await db_session.execute(delete(RevocationRow).where(has_expired))
     db_session.add(RevocationRow(kind=kind, subject=subject, not_after=not_after, expires_at=expires_at))
@@ -68,7 +68,7 @@ async def _revocations(
 
 
 async def user_revoked_until(db_session: AsyncSession, user_id: str) -> datetime | None:
-    """Tokens of this user issued at this moment or before are dead; None when there is no such moment."""
+    """Tokens of this user issued at that time or before are revoked; None if none are."""
     query = select(func.max(RevocationRow.not_after)).where(
         RevocationRow.kind == USER, RevocationRow.subject == user_id
     )

@@ -1,4 +1,4 @@
-"""Every table, as typed rows. Knows columns and constraints, not what they are used for.
+"""Every table, as typed rows: columns and constraints, not what they are used for.
 
 Changes here need a migration under `alembic/versions`; `alembic check` compares the two.
 """
@@ -21,10 +21,10 @@ MODEL_NAME_LENGTH = 128
 SHA256_HEX_LENGTH = 64
 
 
-# SQLite numbers rows by itself only where the type is exactly INTEGER, which has 64 bits there.
+# SQLite numbers rows only if the type is exactly INTEGER, which has 64 bits there.
 RowNumber = BigInteger().with_variant(Integer, "sqlite")
 
-# Of the newest change of a row; 0 for rows that are older than such numbers.
+# Of the last change of a row; 0 for rows from before migration 0004.
 ChangeNumber = Annotated[
     int,
     mapped_column(
@@ -48,7 +48,7 @@ class Base(DeclarativeBase):
 
 
 class UserRow(Base):
-    """An account. `name` is what operators type; a limit that is null follows the settings."""
+    """An account. Operators use its `name`; a limit that is null follows the settings."""
 
     __tablename__ = "users"
 
@@ -65,7 +65,7 @@ class UserRow(Base):
 
 
 class AccessTokenRow(Base):
-    """What was issued, never the token itself. `jti` is the token's id claim."""
+    """An issued token, without the token itself. `jti` is its id claim."""
 
     __tablename__ = "access_tokens"
 
@@ -80,10 +80,10 @@ class AccessTokenRow(Base):
 
 
 class RefreshTokenRow(Base):
-    """One link of a family's chain. `successor_nonce` is random and secret.
+    """One token of a family. `successor_nonce` is random and secret.
 
-    It is mixed into the derivation of the successor, so that a retry gets the same one although
-    only hashes are stored, and whoever finds an old token alone cannot compute the next.
+    The successor is derived from the token and the nonce, so that a retry gets the same one although only
+    hashes are stored, and an old token alone is not enough to compute the next.
     """
 
     __tablename__ = "refresh_tokens"
@@ -102,9 +102,9 @@ class RefreshTokenRow(Base):
 
 
 class RevocationRow(Base):
-    """What no longer counts: one token, one family, or a user's tokens issued before `not_after`.
+    """Revokes one token, one family, or the tokens of a user that were issued until `not_after`.
 
-    After `expires_at` every token that it concerns has expired and the row may go.
+    After `expires_at` all of them have expired, and the row can be deleted.
     """
 
     __tablename__ = "revocations"
@@ -119,7 +119,7 @@ class RevocationRow(Base):
 
 
 class AccountChangeCounterRow(Base):
-    """One row: the newest number that `next_change_number` gave, 0 or no row before the first."""
+    """One row: the last number that `next_change_number` returned; 0 or no row before the first."""
 
     __tablename__ = "account_change_counter"
 
@@ -128,9 +128,9 @@ class AccountChangeCounterRow(Base):
 
 
 class UsageRow(Base):
-    """One generation. No foreign key: rows arrive late and in groups, none may stop the others.
+    """One generation. Without a foreign key: rows arrive late and in groups, and one must not block others.
 
-    `id` is given by the process that served it, so that writing a row twice stores it once.
+    `id` is assigned by the process that served it, so that writing a row twice stores it once.
     """
 
     __tablename__ = "usage"
@@ -151,7 +151,7 @@ class UsageRow(Base):
 
 
 class AuditRow(Base):
-    """Who changed what. Only ever inserted; `id` is the cursor."""
+    """Who changed what. Rows are only inserted; `id` is the cursor of the list."""
 
     __tablename__ = "audit_log"
 

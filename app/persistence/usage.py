@@ -1,4 +1,4 @@
-"""What generations used: written in groups, read as totals per user and UTC day."""
+"""Usage of generations: written in groups, read as totals per user and UTC day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.persistence.tables import UsageRow
 
 ONE_DAY = timedelta(days=1)
 
-Row = dict[str, str | int | None]  # by column; `at` as `datetime_text` writes it
+Row = dict[str, str | int | None]  # by column; `at` as `datetime_text` returns it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +43,22 @@ class UsagePeriod:
 
     @property
     def end(self) -> datetime:
-        """The first moment that is no longer part of it."""
+        """The first datetime after it."""
         if self.last == date.max:
             return datetime.max.replace(tzinfo=UTC)
         return datetime.combine(self.last + ONE_DAY, time(), UTC)
 
 
 def datetime_text(at: datetime) -> str:
-    """`at` as a row of `add_usage` has it."""
+    """`at` as a row for `add_usage` contains it."""
     return at.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
 
 
 async def add_usage(db_session: AsyncSession, rows: Sequence[Row]) -> None:
-    """Stores rows of `UsageRow`'s columns; those that are there already are left as they are.
+    """Store rows of `UsageRow`'s columns; rows that exist already stay as they are.
 
-    All rows are one JSON parameter that the database takes apart: binding each value costs several
-    times as much, on the event loop.
+    All rows are one JSON parameter, which the database splits: binding each value takes several times as
+    long, on the event loop.
     """
     connection = await db_session.connection()
     statement = _insert_from_json(connection.dialect.name)
@@ -71,7 +71,7 @@ def _insert_from_json(dialect_name: str) -> TextClause:
     names = ", ".join(f'"{column.name}"' for column in columns)
     if dialect_name == "sqlite":
         values = ", ".join(
-            # Without the offset, as UtcDateTime stores a moment.
+            # Without the offset, as UtcDateTime stores it.
             f"substr(json_extract(value, '$.{column.name}'), 1, {len('2026-03-14 09:26:53.589793')})"
             if isinstance(column.type, UtcDateTime)
             else f"json_extract(value, '$.{column.name}')"
@@ -88,7 +88,7 @@ def _insert_from_json(dialect_name: str) -> TextClause:
 
 
 async def tokens_used_on(db_session: AsyncSession, user_id: str, day: date) -> int:
-    """Prompt and completion tokens of one user's UTC day."""
+    """Prompt and completion tokens of a user on a UTC day."""
     period = UsagePeriod(day, day)
     total = func.coalesce(func.sum(UsageRow.prompt_tokens + UsageRow.completion_tokens), 0)
     query = select(total).where(
@@ -105,7 +105,7 @@ async def usage_by_day(
     user_id: str | None = None,
     after: tuple[str, str] | None = None,
 ) -> list[DailyUsage]:
-    """Newest day first, then by user id; `after` is the (ISO day, user id) of the last one seen."""
+    """Newest day first, then by user id. `after` is (ISO day, user id) of the previous page's last row."""
     day = utc_day(UsageRow.at)
     query = (
         select(

@@ -1,7 +1,7 @@
-"""A bounded file of JSON lines that outlives the process: usage not yet known to be stored.
+"""A bounded file of JSON lines that outlives the process: usage that may not be in the database yet.
 
-Belongs to one process at a time, by a lock on the file; a second one takes the next name. Blocking:
-called on a thread.
+A lock on the file reserves it for one process; another process takes the next name. Blocking: call it on a
+thread.
 """
 
 import contextlib
@@ -20,17 +20,17 @@ from app.persistence.usage import Row
 MAX_BYTES = 64 * 1_048_576  # about 200,000 records
 MAX_FILES = 16  # processes that share a directory
 GROUP_LINES = 1_000
-PROBE_BYTES = 4096  # a page: smaller writes may fit into one that the file has already
+PROBE_BYTES = 4096  # a page: a smaller write may fit into the last page of the file
 FULL = "full"
 
 _COLUMNS = set(UsageRow.__table__.columns.keys())
 
 
 class UsageSpool:
-    """Opened and closed by the `UsageWriter`. One thread at a time may change it, another may read groups.
+    """Opened and closed by the `UsageWriter`. One thread at a time may change it while another reads groups.
 
-    `failure` says why the last write failed: `full` for the file's own bound, or the name of an error of the
-    disk, as `ENOSPC` and `EROFS`. None while all is well.
+    `failure` says why the last write failed: `full` for the bound of the file, or the name of an error such
+    as `ENOSPC` or `EROFS`. None if it succeeded.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
@@ -47,37 +47,37 @@ class UsageSpool:
         return self._size
 
     def open(self) -> None:
-        """Takes the first name that no other process has, and what ended processes left. Raises OSError."""
+        """Take the first name that is free, and the rows that ended processes left. Raises OSError."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in self._names():
+        for path in self._candidates():
             descriptor = _open_locked(path)
             if descriptor is None:
                 continue
             if self._descriptor < 0:
                 self._descriptor = descriptor
                 self._size = os.fstat(descriptor).st_size
-                # A killed process may have left half a line; the next one must not continue it.
+                # A killed process may have left half a line; do not append to it.
                 self._is_mid_line = self._size > 0 and os.pread(descriptor, 1, self._size - 1) != b"\n"
             else:
-                self._take_over(descriptor)
+                self._adopt(descriptor)
                 os.close(descriptor)
         if self._descriptor < 0:
             raise OSError(f"{MAX_FILES} processes use the same data directory; give each its own")
 
     def append(self, rows: Sequence[Row]) -> bool:
-        """False, and nothing is kept, when the file is full or cannot be written; `failure` says which."""
+        """Return False and write nothing if the file is full or cannot be written; `failure` says which."""
         return self._append(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
 
     def probe(self) -> bool:
-        """Whether a few rows could be written now. Leaves nothing behind."""
+        """Whether a few rows could be written now. Does not change the file."""
         could_write = self._write(b"\n" * PROBE_BYTES)
         self._truncate()
         return could_write
 
     def read_group(self, start: int, end: int) -> tuple[list[Row], int]:
-        """The first rows between two offsets in bytes, oldest first, and the offset of the next one.
+        """The first rows between two offsets in bytes, oldest first, and the offset of the next row.
 
-        May run beside `append`. Leaves out lines that a killed process wrote in part.
+        May run concurrently with `append`. Skips lines that a killed process wrote in part.
         """
         rows: list[Row] = []
         with open(os.dup(self._descriptor), "rb") as file:
@@ -89,7 +89,9 @@ class UsageSpool:
             return rows, file.tell()
 
     def clear(self) -> None:
-        """On a disk that has become read-only the rows stay in the file; the next start finds them stored."""
+        """Empty the file. On a read-only disk the rows stay, and the next start inserts them again, which
+        stores nothing twice.
+        """
         if self._size:
             self._size = 0
             self._truncate()
@@ -99,18 +101,19 @@ class UsageSpool:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _names(self) -> Iterator[Path]:
-        """Ours, and every one that exists; as many more as it takes to find one for us."""
+    def _candidates(self) -> Iterator[Path]:
+        """Every name that exists, and others until one is ours."""
         yield self._path
         for number in range(1, MAX_FILES):
             path = self._path.with_name(f"{self._path.name}.{number}")
             if self._descriptor < 0 or path.exists():
                 yield path
 
-    def _take_over(self, descriptor: int) -> None:
-        """The file is emptied, not removed: another process may be about to lock it.
+    def _adopt(self, descriptor: int) -> None:
+        """Move the rows of an ended process to our file, and empty its file.
 
-        What does not fit stays where it is, for a later start.
+        It is not removed: another process may be about to lock it. Rows that do not fit stay there for a
+        later start.
         """
         with open(os.dup(descriptor), "rb") as file:
             data = file.read()
@@ -119,7 +122,7 @@ class UsageSpool:
                 os.ftruncate(descriptor, 0)
 
     def _append(self, lines: bytes) -> bool:
-        """All of them or none."""
+        """Write all of them or none."""
         data = b"\n" + lines if self._is_mid_line else lines
         if not self._write(data):
             self._truncate()
@@ -129,7 +132,7 @@ class UsageSpool:
         return True
 
     def _write(self, data: bytes) -> bool:
-        """At the end of the file, whose `size` stays as it is."""
+        """Write at the end of the file, without changing `size`."""
         if self._size + len(data) > self._max_bytes:
             self.failure = FULL
             return False
@@ -146,7 +149,7 @@ class UsageSpool:
         return True
 
     def _truncate(self) -> None:
-        """To `size`. What cannot be cut off is written over by the next write."""
+        """To `size`. If that fails, the next write overwrites the rest."""
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, self._size)
 

@@ -1,9 +1,10 @@
-"""Stores what requests used, in groups off the request path; an outage of the database loses nothing.
+"""Stores usage in groups, outside of requests; an outage of the database loses nothing.
 
-Every 0.1 s a group is appended to a file, whatever the database does; what is in the file is inserted,
-then the file is emptied. So a killed process loses what came after the last group; a row that was
-inserted twice is stored once, by its id. While the file cannot be written, because the disk is full or
-read-only, groups stay in memory, up to a bound, and are stored when either can be written again.
+Every 0.1 s a group is appended to a file, whatever the state of the database. The rows in the file are
+inserted, then the file is emptied. So a killed process loses only what followed the last group, and a row
+that is inserted twice is stored once, by its id. While the file cannot be written, because the disk is full
+or read-only, groups stay in memory, up to a bound, and are stored when the file or the database can be
+written again.
 """
 
 import asyncio
@@ -25,18 +26,20 @@ from app.persistence.tables import MODEL_NAME_LENGTH, ROUTE_LENGTH
 from app.persistence.usage import Row, add_usage, datetime_text
 from app.persistence.usage_spool import MAX_BYTES, UsageSpool
 
-INTERVAL_SECONDS = 0.1  # leaves as much again for a slow disk, of the 0.2 s that a kill may cost
-RETRY_SECONDS = 1.0  # while the database is away, or the file cannot be written
-MAX_PENDING = 20_000  # several seconds of the busiest gateway, should a disk or database stall
-MAX_IN_MEMORY = 50_000  # rows that the file has no room for, about 45 MB
+INTERVAL_SECONDS = 0.1  # a kill may lose 0.2 s: as much again remains for a slow disk
+RETRY_SECONDS = 1.0  # while the database is unavailable or the file cannot be written
+MAX_PENDING = 20_000  # several seconds of a busy gateway, if the disk or the database stalls
+MAX_IN_MEMORY = 50_000  # rows, about 45 MB
 GROUP_ROWS = 1_000
 
 logger = logging.getLogger(__name__)
 
 
 class UsageRecord(NamedTuple):
-    """One generation. `at` is when it ended. A tuple, being made on every request: a frozen dataclass
-    takes five times as long."""
+    """One generation. `at` is when it ended.
+
+    A tuple, since every request creates one: a frozen dataclass takes five times as long.
+    """
 
     request_id: str
     at: datetime
@@ -54,8 +57,8 @@ class UsageRecord(NamedTuple):
 class UsageWriter:
     """Started and closed by `app/lifespan.py`; used on the event loop's thread.
 
-    `written`, `spooled` and `dropped` count records since the start: in the database, put aside in
-    the file because the database was away, lost because neither could be written and memory was full too.
+    `written`, `spooled` and `dropped` count records since the start: stored in the database; kept in the file
+    because the database was unavailable; lost because neither could be written and memory was full.
     """
 
     def __init__(
@@ -77,17 +80,17 @@ class UsageWriter:
         self._appending = asyncio.Lock()
         self._storing = asyncio.Lock()
         self._stored_bytes = 0  # of the file, from its start
-        self._kept_rows = 0  # in the file and not stored yet
-        self._unkept: deque[Row] = deque()  # on its way to the file, or waiting for it
+        self._rows_in_file = 0  # and not in the database yet
+        self._unwritten: deque[Row] = deque()  # being written to the file, or waiting for it
         self._is_closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._retry_at = float("-inf")
         self._file_retry_at = float("-inf")
         self._is_file_failing = False
-        self._dropped_before = 0  # the file failed
+        self._dropped_before_failure = 0  # before the file failed
         self._is_database_unavailable = False
         self._ids = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(4)}"  # of this process
-        self._taken = 0
+        self._numbered = 0
         self.written = 0
         self.spooled = 0
         self.dropped = 0
@@ -99,13 +102,13 @@ class UsageWriter:
 
     @property
     def is_file_failing(self) -> bool:
-        """Whether rows are kept in memory alone: a kill would lose them."""
+        """Whether rows are only in memory: a kill would lose them."""
         return self._is_file_failing
 
     @property
     def in_memory(self) -> int:
-        """Rows that are in no file and no database."""
-        return len(self._unkept) + len(self._pending)
+        """Rows that are neither in the file nor in the database."""
+        return len(self._unwritten) + len(self._pending)
 
     async def start(self) -> None:
         """Raises OSError when the file cannot be opened."""
@@ -113,17 +116,17 @@ class UsageWriter:
         self._task = asyncio.create_task(self._run(), name="usage-writer")
 
     async def aclose(self) -> None:
-        """What is left is stored, or kept in the file for the next start. What neither takes is lost."""
+        """Store the remaining rows, or leave them in the file for the next start. Else they are lost."""
         if self._task is not None:
             self._is_closing.set()
             await self._task
             self._task = None
             self._retry_at = self._file_retry_at = float("-inf")
             await self.flush()
-            if self._unkept:
-                self.dropped += len(self._unkept)
-                logger.error("usage is lost at the stop", extra={"records": len(self._unkept)})
-                self._unkept.clear()
+            if self._unwritten:
+                self.dropped += len(self._unwritten)
+                logger.error("usage is lost on shutdown", extra={"records": len(self._unwritten)})
+                self._unwritten.clear()
         await asyncio.to_thread(self._spool.close)
 
     def record(self, record: UsageRecord) -> None:
@@ -133,8 +136,8 @@ class UsageWriter:
             self.dropped += 1
 
     async def flush(self) -> None:
-        """Stores what was recorded, and what an outage or the process before this one left behind."""
-        await self._keep()
+        """Store what was recorded, and what an outage or an earlier process left in the file."""
+        await self._write_to_file()
         await self._store()
 
     async def _run(self) -> None:
@@ -142,53 +145,53 @@ class UsageWriter:
         while not self._is_closing.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._is_closing.wait(), INTERVAL_SECONDS)
-            await self._keep()
+            await self._write_to_file()
             if storing is None or storing.done():
                 storing = asyncio.create_task(self._store(), name="usage-store")
         if storing is not None:
             await storing
 
-    async def _keep(self) -> None:
-        """Appends what was recorded to the file; never waits for the database."""
+    async def _write_to_file(self) -> None:
+        """Append what was recorded to the file, without waiting for the database."""
         async with self._appending:
-            self._unkept += self._take_pending()
+            self._unwritten += self._take_pending()
             if self._clock() >= self._file_retry_at:
-                await self._fill_file()
-            while len(self._unkept) > self._max_in_memory:
-                self._unkept.pop()
+                await self._append_unwritten()
+            while len(self._unwritten) > self._max_in_memory:
+                self._unwritten.pop()
                 self.dropped += 1
 
-    async def _fill_file(self) -> None:
-        while rows := self._take_unkept():
+    async def _append_unwritten(self) -> None:
+        while rows := self._take_unwritten():
             if not await asyncio.to_thread(self._spool.append, rows):
-                self._unkept.extendleft(reversed(rows))
-                self._note_failing_file()
+                self._unwritten.extendleft(reversed(rows))
+                self._record_file_failure()
                 return
-            self._kept_rows += len(rows)
+            self._rows_in_file += len(rows)
             if self._is_database_unavailable:
                 self.spooled += len(rows)
-            self._note_sound_file()
-        if self._is_file_failing:  # and the database took what was in memory
+            self._record_file_recovery()
+        if self._is_file_failing:  # and the database has stored what was in memory
             if await asyncio.to_thread(self._spool.probe):
-                self._note_sound_file()
+                self._record_file_recovery()
             else:
-                self._note_failing_file()
+                self._record_file_failure()
 
     async def _store(self) -> None:
-        """Inserts what is in the file, and what it had no room for."""
+        """Insert what is in the file, and what could not be written to it."""
         async with self._storing:
             if self._clock() < self._retry_at:
                 return
             try:
                 await self._insert_all()
             except (DatabaseUnavailable, SQLAlchemyError) as error:
-                self._note_outage(error)
-            except Exception:  # the writer must outlive whatever one group met
+                self._record_outage(error)
+            except Exception:  # the writer must continue whatever happens to one group
                 self._retry_at = self._clock() + RETRY_SECONDS
                 logger.exception("a group of usage records was not stored")
 
     async def _insert_all(self) -> None:
-        await self._insert_unkept()
+        await self._insert_unwritten()
         while (end := self._spool.size) > self._stored_bytes:
             rows, next_row = await asyncio.to_thread(self._spool.read_group, self._stored_bytes, end)
             await self._insert(rows)
@@ -196,26 +199,26 @@ class UsageWriter:
         async with self._appending:
             if self._spool.size == self._stored_bytes:
                 await asyncio.to_thread(self._spool.clear)
-                self._stored_bytes = self._kept_rows = 0
+                self._stored_bytes = self._rows_in_file = 0
         if self._is_database_unavailable:
             self._is_database_unavailable = False
             logger.info("usage is stored again")
 
-    async def _insert_unkept(self) -> None:
-        """Straight from memory, so that a full disk here costs nothing while the database is elsewhere."""
+    async def _insert_unwritten(self) -> None:
+        """Insert from memory while the file cannot be written, so that a full disk alone loses nothing."""
         while self._is_file_failing:
             async with self._appending:
-                rows = self._take_unkept()
+                rows = self._take_unwritten()
             if not rows:
                 return
             try:
                 await self._insert(rows)
             except BaseException:
-                self._unkept.extendleft(reversed(rows))
+                self._unwritten.extendleft(reversed(rows))
                 raise
 
-    def _take_unkept(self) -> list[Row]:
-        return [self._unkept.popleft() for _ in range(min(GROUP_ROWS, len(self._unkept)))]
+    def _take_unwritten(self) -> list[Row]:
+        return [self._unwritten.popleft() for _ in range(min(GROUP_ROWS, len(self._unwritten)))]
 
     async def _insert(self, rows: Sequence[Row]) -> None:
         if rows:
@@ -223,32 +226,34 @@ class UsageWriter:
                 await add_usage(db_session, rows)
             self.written += len(rows)
 
-    def _note_outage(self, error: Exception) -> None:
+    def _record_outage(self, error: Exception) -> None:
         self._retry_at = self._clock() + RETRY_SECONDS
         if not self._is_database_unavailable:
             self._is_database_unavailable = True
-            self.spooled += self._kept_rows
-            logger.warning("usage is put aside: database away", extra={"reason": type(error).__name__})
+            self.spooled += self._rows_in_file
+            logger.warning(
+                "usage is set aside: the database is unavailable", extra={"reason": type(error).__name__}
+            )
 
-    def _note_failing_file(self) -> None:
+    def _record_file_failure(self) -> None:
         self._file_retry_at = self._clock() + RETRY_SECONDS
         if not self._is_file_failing:
-            self._is_file_failing, self._dropped_before = True, self.dropped
+            self._is_file_failing, self._dropped_before_failure = True, self.dropped
             logger.error(
-                "usage is kept in memory alone: its file cannot be written",
+                "usage is kept in memory only: its file cannot be written",
                 extra={"reason": self._spool.failure, "most_records": self._max_in_memory},
             )
 
-    def _note_sound_file(self) -> None:
+    def _record_file_recovery(self) -> None:
         if self._is_file_failing:
             self._is_file_failing = False
-            lost = self.dropped - self._dropped_before
+            lost = self.dropped - self._dropped_before_failure
             logger.info("usage is written to its file again", extra={"lost_records": lost})
 
     def _take_pending(self) -> list[Row]:
         records, self._pending = self._pending, []
-        first = self._taken
-        self._taken += len(records)
+        first = self._numbered
+        self._numbered += len(records)
         return [_row_of(record, f"{self._ids}{number:010x}") for number, record in enumerate(records, first)]
 
 

@@ -25,7 +25,7 @@ async def find_user_named(db_session: AsyncSession, name: str) -> UserRow | None
 async def list_users(
     db_session: AsyncSession, *, limit: int, after_name: str | None = None
 ) -> Sequence[UserRow]:
-    """By name; `after_name` is the last one seen."""
+    """By name; `after_name` is the previous page's last one."""
     query = select(UserRow).order_by(UserRow.name).limit(limit)
     if after_name is not None:
         query = query.where(UserRow.name > after_name)
@@ -33,6 +33,6 @@ async def list_users(
 
 
 async def names_of(db_session: AsyncSession, user_ids: Collection[str]) -> dict[str, str]:
-    """By id; ids that nobody has are left out."""
+    """By id, without ids that do not exist."""
     query = select(UserRow.id, UserRow.name).where(UserRow.id.in_(user_ids))
     return {row.id: row.name for row in await db_session.execute(query)}

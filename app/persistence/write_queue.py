@@ -1,8 +1,8 @@
-"""Whose turn it is to write to an SQLite file, among the transactions of this process.
+"""The order in which transactions of this process write to a SQLite file.
 
-SQLite has one writer at a time, and no queue: who finds the file locked sleeps, up to 0.1 s, and tries
-again. Under load some transactions lose that race for seconds while others, that came later, win it. Here
-they wait in order, and hold no connection meanwhile.
+SQLite has one writer at a time and no queue: a writer that finds the file locked sleeps up to 0.1 s and
+tries again. Under load some transactions lose that race for seconds while later ones win it. Here they wait
+in order, and do not hold a connection meanwhile.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ from typing import Final
 
 from app.errors import DatabaseBusy
 
-MAX_WAITING: Final = 32  # of those that may be refused: a second or two of refreshed tokens
-MAX_WAIT_SECONDS: Final = 2.0  # likewise
-LONGEST_WAIT_SECONDS: Final = 10.0  # of an operator's change, or usage
+MAX_WAITING: Final = 32  # more are refused if `refuse_when_busy`: a second or two of refreshed tokens
+MAX_WAIT_SECONDS: Final = 2.0  # if `refuse_when_busy`
+LONGEST_WAIT_SECONDS: Final = 10.0  # for changes by operators, and usage
 RETRY_SECONDS: Final = 1
 
 
@@ -30,7 +30,7 @@ class WriteQueue:
         self._max_waiting = max_waiting
         self._max_wait_seconds = max_wait_seconds
         self._longest_wait_seconds = longest_wait_seconds
-        self._lock = asyncio.Lock()  # wakes those who wait in the order in which they came
+        self._lock = asyncio.Lock()  # first come, first served
         self._waiting = 0
 
     @property
@@ -39,8 +39,11 @@ class WriteQueue:
 
     @asynccontextmanager
     async def turn(self, *, refuse_when_busy: bool = False) -> AsyncIterator[None]:
-        """Raises `DatabaseBusy` after a long wait, and at once where the queue is full for those who may be
-        refused: what strangers can ask for must not make operators wait."""
+        """Wait for the turn. Raises `DatabaseBusy` after a long wait.
+
+        With `refuse_when_busy` also at once if the queue is full: requests that anyone can send must not
+        make operators wait.
+        """
         if refuse_when_busy and self._waiting >= self._max_waiting:
             raise DatabaseBusy(retry_after_seconds=RETRY_SECONDS)
         self._waiting += 1

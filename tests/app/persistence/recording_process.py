@@ -1,4 +1,4 @@
-"""Records usage until it is killed. Prints once how many records a group has put on disk."""
+"""Records usage until it is killed. Prints once how many records the first group on disk has."""
 
 import asyncio
 import itertools

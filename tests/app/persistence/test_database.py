@@ -93,14 +93,14 @@ async def test_datetimes_are_returned_in_utc_whatever_their_time_zone(
     assert row.created_at.utcoffset() == timedelta(0)
 
 
-async def test_moment_without_a_zone_is_refused(database: Database, make_user: MakeUser) -> None:
+async def test_naive_datetime_is_refused(database: Database, make_user: MakeUser) -> None:
     naive = datetime(2026, 3, 14, 1, 30)
     with pytest.raises(StatementError, match="without a time zone"):
         async with database.session() as db_session:
             db_session.add(make_user("alice", created_at=naive))
 
 
-async def test_database_clock_passes_within_a_transaction(database: Database) -> None:
+async def test_database_clock_advances_within_a_transaction(database: Database) -> None:
     async with database.session() as db_session:
         first = (await db_session.scalars(select(database_now()))).one()
         second = first
@@ -110,7 +110,7 @@ async def test_database_clock_passes_within_a_transaction(database: Database) ->
     assert abs(second - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-async def test_change_of_a_user_is_stamped_by_the_database(database: Database, make_user: MakeUser) -> None:
+async def test_change_of_a_user_has_the_time_of_the_database(database: Database, make_user: MakeUser) -> None:
     async with database.session() as db_session:
         db_session.add(make_user("alice"))
     async with database.session() as db_session:
@@ -126,7 +126,7 @@ async def test_change_of_a_user_is_stamped_by_the_database(database: Database, m
     assert row.changed_at - created_at < timedelta(minutes=1)
 
 
-async def test_day_of_a_moment_is_the_utc_day(database: Database) -> None:
+async def test_day_of_a_datetime_is_the_utc_day(database: Database) -> None:
     evening_in_new_york = datetime(2026, 3, 14, 22, 0, tzinfo=timezone(timedelta(hours=-5)))
     row = UsageRow(
         id="1",
@@ -149,7 +149,7 @@ async def test_day_of_a_moment_is_the_utc_day(database: Database) -> None:
         assert (await db_session.scalars(select(utc_day(UsageRow.at)))).one() == "2026-03-15"
 
 
-async def test_sqlite_files_are_readable_by_their_owner_alone(tmp_path: Path, make_user: MakeUser) -> None:
+async def test_only_the_owner_can_read_sqlite_files(tmp_path: Path, make_user: MakeUser) -> None:
     directory = tmp_path / "private"
     engine = create_engine(f"sqlite:///{directory / 'gateway.db'}")
     async with engine.begin() as connection:
@@ -161,8 +161,8 @@ async def test_sqlite_files_are_readable_by_their_owner_alone(tmp_path: Path, ma
     assert modes == {"gateway.db": 0o600, "gateway.db-wal": 0o600, "gateway.db-shm": 0o600}
 
 
-async def test_new_sqlite_file_waits_for_another_that_writes_it(tmp_path: Path) -> None:
-    """As several processes do that start together on a file that none has made a database of yet."""
+async def test_connecting_waits_for_another_process_that_writes_the_new_file(tmp_path: Path) -> None:
+    """Several processes may start together on a file that is not a database yet."""
     path = tmp_path / "gateway.db"
     database = Database(f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as other:
@@ -175,14 +175,14 @@ async def test_new_sqlite_file_waits_for_another_that_writes_it(tmp_path: Path) 
     await database.aclose()
 
 
-async def test_server_that_does_not_answer_makes_the_database_unavailable() -> None:
+async def test_unreachable_server_makes_the_database_unavailable() -> None:
     database = Database("postgres://gateway:password@127.0.0.1:1/gateway")
     with pytest.raises(DatabaseUnavailable):
         await connect(database)
     await database.aclose()
 
 
-async def test_sqlite_file_that_cannot_be_made_makes_the_database_unavailable(tmp_path: Path) -> None:
+async def test_sqlite_file_that_cannot_be_created_makes_the_database_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     database = Database(f"sqlite:///{tmp_path / 'file' / 'gateway.db'}")
     with pytest.raises(DatabaseUnavailable):
@@ -191,7 +191,7 @@ async def test_sqlite_file_that_cannot_be_made_makes_the_database_unavailable(tm
 
 
 @pytest.mark.servers
-async def test_database_is_unavailable_while_its_server_is_away_and_back_with_it(
+async def test_database_is_unavailable_until_its_server_is_started_again(
     postgres_server: PostgresServer, postgres_url: str
 ) -> None:
     database = Database(postgres_url)

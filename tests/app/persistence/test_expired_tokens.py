@@ -1,4 +1,4 @@
-"""What was issued is kept for a while after it expired, and then goes a few rows at a time."""
+"""Issued tokens are kept for a while after they expired, and then deleted a few rows at a time."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -49,7 +49,9 @@ async def user(database: Database) -> UserRow:
     return user
 
 
-async def test_rows_that_expired_long_ago_go_when_one_is_added(database: Database, user: UserRow) -> None:
+async def test_rows_that_expired_long_ago_are_deleted_when_one_is_added(
+    database: Database, user: UserRow
+) -> None:
     kept_until = NOW - KEPT_AFTER_EXPIRY
     async with database.session() as db_session:
         for name, expires_at in (("old", LONG_AGO), ("kept", kept_until), ("live", NOW + KEPT_AFTER_EXPIRY)):
@@ -71,7 +73,7 @@ async def test_rows_that_expired_long_ago_go_when_one_is_added(database: Databas
         }
 
 
-async def test_many_expired_rows_go_a_batch_at_a_time(database: Database, user: UserRow) -> None:
+async def test_many_expired_rows_are_deleted_in_batches(database: Database, user: UserRow) -> None:
     async with database.session() as db_session:
         for number in range(MAX_DELETED + 5):
             db_session.add(access_token(str(number), LONG_AGO - timedelta(seconds=number)))
@@ -85,17 +87,15 @@ async def test_many_expired_rows_go_a_batch_at_a_time(database: Database, user: 
 
 @pytest.mark.servers
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
-async def test_rows_that_another_transaction_is_deleting_are_not_waited_for(
-    database: Database, user: UserRow
-) -> None:
+async def test_rows_that_another_transaction_deletes_are_skipped(database: Database, user: UserRow) -> None:
     async with database.session() as db_session:
         db_session.add(access_token("old", LONG_AGO))
     async with database.session() as first, database.session() as second:
         await add_access_token(first, access_token("first", NOW))
-        await add_access_token(second, access_token("second", NOW))  # would wait for ever
+        await add_access_token(second, access_token("second", NOW))  # would wait forever
 
 
-async def test_family_has_an_owner_while_one_of_its_access_tokens_lives(
+async def test_family_has_an_owner_while_one_of_its_access_tokens_exists(
     database: Database, user: UserRow
 ) -> None:
     async with database.session() as db_session:

@@ -1,4 +1,4 @@
-"""Several processes that migrate one PostgreSQL database at once, as the start of a fleet makes them."""
+"""Several processes that migrate one PostgreSQL database at once, as gateways that start together do."""
 
 import asyncio
 import os
@@ -14,13 +14,13 @@ from app.persistence.migrations import ADVISORY_LOCK_KEY, is_up_to_date
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
 PROCESSES = 4
-PAUSE_SECONDS = 0.1  # between two looks at who waits
+PAUSE_SECONDS = 0.1  # between two counts of the waiting processes
 SECONDS = 60
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 async def upgrade(url: str, directory: Path) -> tuple[int, str]:
-    """`gateway db upgrade` as a process of its own: its exit code and what it said wrong."""
+    """Run `gateway db upgrade` in a process. Returns its exit code and standard error."""
     process = await asyncio.create_subprocess_exec(
         *(Path(sys.executable).with_name("gateway"), "db", "upgrade"),
         env=os.environ | {"GATEWAY_DATABASE_URL": url, "GATEWAY_DATA_DIR": str(directory)},
@@ -32,7 +32,7 @@ async def upgrade(url: str, directory: Path) -> tuple[int, str]:
     return process.returncode or 0, err.decode()
 
 
-async def test_processes_that_meet_at_the_lock_migrate_once(postgres_url: str, tmp_path: Path) -> None:
+async def test_concurrent_processes_migrate_once(postgres_url: str, tmp_path: Path) -> None:
     connection = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
     await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK_KEY)
     upgrades = {asyncio.create_task(upgrade(postgres_url, tmp_path)) for _ in range(PROCESSES)}

@@ -31,7 +31,7 @@ Schema = dict[str, list[str]]  # of each table: columns, indexes and foreign key
 
 
 async def migrate(url: str, step: Callable[[Config], None]) -> Schema:
-    """Runs an alembic command as `gateway db upgrade` does; returns what the database then has."""
+    """Run an alembic command as `gateway db upgrade` does. Returns the resulting schema."""
 
     def run(connection: Connection) -> Schema:
         config = migration_config()
@@ -77,7 +77,7 @@ async def test_migration_is_undone_by_its_downgrade(database_url: str, revision:
     assert again == applied != before
 
 
-async def test_rows_from_before_are_older_than_every_numbered_change(database_url: str) -> None:
+async def test_existing_rows_are_older_than_every_numbered_change(database_url: str) -> None:
     now = datetime.now(UTC)
 
     def add_rows(connection: Connection) -> None:
@@ -113,14 +113,14 @@ async def test_rows_from_before_are_older_than_every_numbered_change(database_ur
         assert sorted(name for (name,) in names) == ["ada", "tok_1"]
 
 
-async def test_upgrades_that_start_together_all_succeed(database_url: str) -> None:
+async def test_concurrent_upgrades_all_succeed(database_url: str) -> None:
     await asyncio.gather(*(upgrade_database(database_url) for _ in range(5)))
     database = Database(database_url)
     assert await is_up_to_date(database)
     await database.aclose()
 
 
-async def test_upgrade_that_fails_leaves_nothing_behind(database_url: str) -> None:
+async def test_failed_upgrade_changes_nothing(database_url: str) -> None:
     def fail_at_the_end(config: Config) -> None:
         command.upgrade(config, "head")
         raise ZeroDivisionError
@@ -140,6 +140,6 @@ async def test_database_of_another_version_is_not_up_to_date(database_url: str) 
     await database.aclose()
 
 
-async def test_upgrade_of_a_database_that_is_away_says_so() -> None:
+async def test_upgrade_of_an_unavailable_database_raises() -> None:
     with pytest.raises(DatabaseUnavailable):
         await upgrade_database("postgresql+asyncpg://gateway:password@127.0.0.1:1/gateway")

@@ -70,7 +70,7 @@ async def test_row_that_is_stored_twice_counts_once(database: Database, make_row
     assert day.requests == 2
 
 
-async def test_row_is_stored_as_it_is(database: Database, make_row: MakeRow) -> None:
+async def test_row_is_stored_unchanged(database: Database, make_row: MakeRow) -> None:
     at = datetime(2026, 3, 14, 17, 26, 53, 589793, tzinfo=timezone(timedelta(hours=8)))
     await add(database, make_row("usr_\u96ea'\"\\", at, ttft_ms=5, outcome="deadline"), make_row())
     async with database.session(read_only=True) as db_session:
@@ -81,9 +81,7 @@ async def test_row_is_stored_as_it_is(database: Database, make_row: MakeRow) -> 
     assert (second.at, second.ttft_ms) == (MIDNIGHT, None)
 
 
-async def test_days_are_totalled_per_user_with_the_newest_first(
-    database: Database, make_row: MakeRow
-) -> None:
+async def test_totals_are_per_user_and_day_newest_first(database: Database, make_row: MakeRow) -> None:
     await add(
         database,
         make_row("usr_b", prompt_tokens=10, completion_tokens=1),
@@ -98,7 +96,7 @@ async def test_days_are_totalled_per_user_with_the_newest_first(
     ]
 
 
-async def test_period_has_both_its_ends_and_nothing_beyond(database: Database, make_row: MakeRow) -> None:
+async def test_period_includes_both_its_ends(database: Database, make_row: MakeRow) -> None:
     microsecond = timedelta(microseconds=1)
     for at in (
         MIDNIGHT - microsecond,
@@ -111,12 +109,12 @@ async def test_period_has_both_its_ends_and_nothing_beyond(database: Database, m
     assert (day.day, day.requests) == (PI_DAY, 2)
 
 
-async def test_period_may_be_all_of_time(database: Database, make_row: MakeRow) -> None:
+async def test_period_can_be_all_of_time(database: Database, make_row: MakeRow) -> None:
     await add(database, make_row())
     assert len(await by_day(database, UsagePeriod(date.min, date.max))) == 1
 
 
-async def test_pages_follow_one_another_without_gap_or_overlap(database: Database, make_row: MakeRow) -> None:
+async def test_pages_have_no_gap_and_no_overlap(database: Database, make_row: MakeRow) -> None:
     rows = [make_row(f"usr_{user}", MIDNIGHT + timedelta(days=day)) for day in range(3) for user in "abc"]
     await add(database, *rows)
     whole = await by_day(database)
@@ -129,7 +127,7 @@ async def test_pages_follow_one_another_without_gap_or_overlap(database: Databas
     assert len(whole) == 9
 
 
-async def test_usage_of_one_user_leaves_the_others_out(database: Database, make_row: MakeRow) -> None:
+async def test_usage_of_one_user_excludes_others(database: Database, make_row: MakeRow) -> None:
     await add(database, make_row("usr_a"), make_row("usr_b"))
     assert [day.user_id for day in await by_day(database, user_id="usr_b")] == ["usr_b"]
 

@@ -1,4 +1,4 @@
-"""Usage while the disk is really full: kept in memory up to a bound, stored once when there is room again."""
+"""Usage while the disk is full: kept in memory up to a bound, stored once when there is space again."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def make_writer(disk: SmallDisk, clock: FakeClock) -> AsyncIterator[MakeWriter]:
-    """Writers whose file is on the disk, to be started one after the other; closed at the end."""
+    """Writers with their file on the disk, to be started one after another; closed at the end."""
     made: list[UsageWriter] = []
 
     def make(database: Database, **bounds: int) -> UsageWriter:
@@ -39,8 +39,8 @@ async def make_writer(disk: SmallDisk, clock: FakeClock) -> AsyncIterator[MakeWr
 
 
 @pytest.fixture
-async def away() -> AsyncIterator[Database]:
-    """A database that nobody serves."""
+async def unavailable() -> AsyncIterator[Database]:
+    """A database without a server."""
     database = Database("postgresql+asyncpg://gateway:password@127.0.0.1:1/gateway")
     yield database
     await database.aclose()
@@ -54,10 +54,10 @@ def record_many(writer: UsageWriter, numbers: range) -> list[str]:
 
 
 async def test_nothing_is_lost_up_to_the_bound_and_everything_is_stored_once(
-    database: Database, away: Database, make_writer: MakeWriter, disk: SmallDisk, clock: FakeClock
+    database: Database, unavailable: Database, make_writer: MakeWriter, disk: SmallDisk, clock: FakeClock
 ) -> None:
-    """The database is unavailable, too: as SQLite on the same disk is."""
-    writer = make_writer(away, max_in_memory=2_500)
+    """The database is unavailable too, as SQLite on the same disk is."""
+    writer = make_writer(unavailable, max_in_memory=2_500)
     await writer.start()
     before = record_many(writer, range(10))
     await writer.flush()
@@ -83,14 +83,14 @@ async def test_nothing_is_lost_up_to_the_bound_and_everything_is_stored_once(
     assert writer.written == 2_510
 
 
-async def test_what_is_over_the_bound_is_counted_as_loss_and_said_afterwards(
-    away: Database,
+async def test_rows_over_the_bound_are_counted_as_lost_and_logged_afterwards(
+    unavailable: Database,
     make_writer: MakeWriter,
     disk: SmallDisk,
     clock: FakeClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    writer = make_writer(away, max_in_memory=5)
+    writer = make_writer(unavailable, max_in_memory=5)
     await writer.start()
     disk.fill()
     with caplog.at_level(logging.INFO, logger=LOGGER):
@@ -107,7 +107,7 @@ async def test_what_is_over_the_bound_is_counted_as_loss_and_said_afterwards(
     assert (sound.levelname, sound.lost_records) == ("INFO", 7)  # type: ignore[attr-defined]
 
 
-async def test_database_elsewhere_takes_usage_while_the_disk_is_full(
+async def test_database_on_another_disk_stores_usage_while_the_disk_is_full(
     database: Database, make_writer: MakeWriter, disk: SmallDisk, clock: FakeClock
 ) -> None:
     writer = make_writer(database)
@@ -120,25 +120,25 @@ async def test_database_elsewhere_takes_usage_while_the_disk_is_full(
     assert writer.is_file_failing, "a kill would lose what is not stored yet"
     disk.make_room()
     clock.now += RETRY_SECONDS
-    await writer.flush()  # with nothing to write, it looks whether it could
+    await writer.flush()  # with nothing to write, it checks whether it could
     assert not writer.is_file_failing
     assert (disk.path / "usage-spool.jsonl").read_bytes() == b""
 
 
-async def test_stop_on_a_full_disk_says_what_is_lost(
-    away: Database, make_writer: MakeWriter, disk: SmallDisk, caplog: pytest.LogCaptureFixture
+async def test_shutdown_on_a_full_disk_logs_what_is_lost(
+    unavailable: Database, make_writer: MakeWriter, disk: SmallDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    writer = make_writer(away)
+    writer = make_writer(unavailable)
     await writer.start()
     disk.fill()
     record_many(writer, range(3))
     await writer.aclose()
     assert (writer.dropped, writer.in_memory) == (3, 0)
-    (lost,) = [record for record in caplog.records if record.getMessage() == "usage is lost at the stop"]
+    (lost,) = [record for record in caplog.records if record.getMessage() == "usage is lost on shutdown"]
     assert lost.records == 3  # type: ignore[attr-defined]
 
 
-def test_start_on_a_full_disk_leaves_what_ended_processes_left(disk: SmallDisk) -> None:
+def test_start_on_a_full_disk_keeps_files_of_ended_processes(disk: SmallDisk) -> None:
     path = disk.path / "usage-spool.jsonl"
     first, second = UsageSpool(path), UsageSpool(path)
     first.open()
@@ -166,7 +166,7 @@ def test_start_on_a_full_disk_leaves_what_ended_processes_left(disk: SmallDisk) 
     later.close()
 
 
-def test_write_that_fails_half_way_leaves_nothing(disk: SmallDisk) -> None:
+def test_write_that_fails_halfway_is_undone(disk: SmallDisk) -> None:
     spool = UsageSpool(disk.path / "usage-spool.jsonl")
     spool.open()
     assert spool.append([make_row("1")])

@@ -49,7 +49,7 @@ def ids_in(spool: UsageSpool) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def test_rows_come_back_as_they_were(spool: UsageSpool) -> None:
+def test_rows_are_read_as_they_were_written(spool: UsageSpool) -> None:
     spool.append([make_row("1"), make_row("2")])
     assert spool.read_group(0, spool.size) == ([make_row("1"), make_row("2")], spool.size)
 
@@ -72,7 +72,7 @@ def test_rows_outlive_the_process(path: Path, spool: UsageSpool) -> None:
     later.close()
 
 
-def test_file_is_readable_by_its_owner_alone(path: Path, spool: UsageSpool) -> None:
+def test_only_the_owner_can_read_the_file_of_usage(path: Path, spool: UsageSpool) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
@@ -84,7 +84,7 @@ def test_cleared_file_is_empty(path: Path, spool: UsageSpool) -> None:
     assert path.read_bytes() == b""
 
 
-def test_group_that_does_not_fit_is_not_kept_in_part(path: Path) -> None:
+def test_group_that_does_not_fit_is_not_written_in_part(path: Path) -> None:
     small = UsageSpool(path, max_bytes=400)
     small.open()
     assert small.append([make_row("1")])
@@ -93,7 +93,7 @@ def test_group_that_does_not_fit_is_not_kept_in_part(path: Path) -> None:
     small.close()
 
 
-def test_line_that_a_kill_cut_off_costs_only_itself(path: Path, spool: UsageSpool) -> None:
+def test_line_that_a_kill_cut_off_loses_only_itself(path: Path, spool: UsageSpool) -> None:
     spool.append([make_row("1"), make_row("2")])
     spool.close()
     path.write_bytes(path.read_bytes()[:-20])
@@ -116,7 +116,7 @@ def test_line_that_a_kill_cut_off_costs_only_itself(path: Path, spool: UsageSpoo
         b"",
     ],
 )
-def test_line_that_is_no_row_is_left_out(path: Path, spool: UsageSpool, line: bytes) -> None:
+def test_line_that_is_not_a_row_is_skipped(path: Path, spool: UsageSpool, line: bytes) -> None:
     spool.append([make_row("1")])
     spool.close()
     path.write_bytes(path.read_bytes() + line + b"\n")
@@ -135,7 +135,7 @@ def test_two_processes_with_one_directory_use_two_files(path: Path, spool: Usage
     other.close()
 
 
-def test_what_an_ended_process_left_is_taken_over(path: Path, spool: UsageSpool) -> None:
+def test_rows_of_an_ended_process_are_adopted(path: Path, spool: UsageSpool) -> None:
     other = UsageSpool(path)
     other.open()
     other.append([make_row("2")])
@@ -152,7 +152,7 @@ def test_what_an_ended_process_left_is_taken_over(path: Path, spool: UsageSpool)
     again.close()
 
 
-def test_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+def test_directory_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         UsageSpool(tmp_path / "file" / "spool.jsonl").open()

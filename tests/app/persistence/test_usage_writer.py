@@ -1,4 +1,4 @@
-"""Usage is stored in groups, put aside in an outage, and survives a kill."""
+"""Usage is stored in groups, kept in a file during an outage, and survives a kill."""
 
 import asyncio
 import signal
@@ -44,7 +44,7 @@ def spool_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def make_writer(spool_path: Path, clock: FakeClock) -> AsyncIterator[MakeWriter]:
-    """Writers to be started one after the other; closed at the end."""
+    """Writers to be started one after another; closed at the end."""
     made: list[UsageWriter] = []
 
     def make(database: Database, **bounds: int) -> UsageWriter:
@@ -57,8 +57,8 @@ async def make_writer(spool_path: Path, clock: FakeClock) -> AsyncIterator[MakeW
 
 
 @pytest.fixture
-async def away() -> AsyncIterator[Database]:
-    """A database that nobody serves."""
+async def unavailable() -> AsyncIterator[Database]:
+    """A database without a server."""
     database = Database("postgresql+asyncpg://gateway:password@127.0.0.1:1/gateway")
     yield database
     await database.aclose()
@@ -90,9 +90,7 @@ async def stored_in(database: Database) -> list[str]:
         return list(await db_session.scalars(select(UsageRow.request_id).order_by(UsageRow.id)))
 
 
-async def test_records_are_stored_in_the_order_in_which_they_came(
-    database: Database, make_writer: MakeWriter
-) -> None:
+async def test_records_are_stored_in_their_order(database: Database, make_writer: MakeWriter) -> None:
     writer = make_writer(database)
     await writer.start()
     for number in range(20):
@@ -102,7 +100,7 @@ async def test_records_are_stored_in_the_order_in_which_they_came(
     assert (writer.written, writer.spooled, writer.dropped) == (20, 0, 0)
 
 
-async def test_row_has_what_the_record_said(database: Database, make_writer: MakeWriter) -> None:
+async def test_row_has_the_values_of_the_record(database: Database, make_writer: MakeWriter) -> None:
     writer = make_writer(database)
     await writer.start()
     writer.record(record_of("req_1", ttft_ms=3, outcome="deadline", completion_tokens=7))
@@ -115,7 +113,7 @@ async def test_row_has_what_the_record_said(database: Database, make_writer: Mak
     assert (row.queue_ms, row.ttft_ms, row.total_ms) == (0, 3, 5)
 
 
-async def test_records_are_written_without_being_asked(database: Database, make_writer: MakeWriter) -> None:
+async def test_records_are_written_in_the_background(database: Database, make_writer: MakeWriter) -> None:
     writer = make_writer(database)
     await writer.start()
     writer.record(record_of("req_1"))
@@ -143,7 +141,7 @@ async def test_file_is_empty_once_the_rows_are_stored(
     assert contents_of(spool_path) == b""
 
 
-async def test_name_longer_than_its_column_is_cut(database: Database, make_writer: MakeWriter) -> None:
+async def test_name_longer_than_its_column_is_truncated(database: Database, make_writer: MakeWriter) -> None:
     writer = make_writer(database)
     await writer.start()
     writer.record(record_of("req_1", model="m" * 1000, route="/" * 1000))
@@ -161,7 +159,7 @@ async def test_memory_is_bounded(database: Database, make_writer: MakeWriter) ->
 
 
 @pytest.mark.servers
-async def test_outage_puts_records_aside_and_they_are_stored_after_it(
+async def test_records_of_an_outage_are_stored_after_it(
     postgres_server: PostgresServer, postgres_url: str, make_writer: MakeWriter, clock: FakeClock
 ) -> None:
     await upgrade_database(postgres_url)
@@ -191,9 +189,9 @@ async def test_outage_puts_records_aside_and_they_are_stored_after_it(
 
 
 async def test_records_of_an_outage_are_stored_by_the_next_process(
-    database: Database, make_writer: MakeWriter, away: Database
+    database: Database, make_writer: MakeWriter, unavailable: Database
 ) -> None:
-    writer = make_writer(away)
+    writer = make_writer(unavailable)
     await writer.start()
     writer.record(record_of("req_1"))
     await writer.aclose()
@@ -206,9 +204,9 @@ async def test_records_of_an_outage_are_stored_by_the_next_process(
 
 
 async def test_rows_that_a_killed_process_had_stored_are_not_stored_twice(
-    database: Database, make_writer: MakeWriter, away: Database, spool_path: Path
+    database: Database, make_writer: MakeWriter, unavailable: Database, spool_path: Path
 ) -> None:
-    writer = make_writer(away)
+    writer = make_writer(unavailable)
     await writer.start()
     writer.record(record_of("req_1"))
     await writer.aclose()
@@ -223,10 +221,10 @@ async def test_rows_that_a_killed_process_had_stored_are_not_stored_twice(
     assert contents_of(spool_path) == b""
 
 
-async def test_full_file_in_an_outage_is_kept_in_memory_up_to_a_bound(
-    make_writer: MakeWriter, away: Database
+async def test_memory_holds_records_up_to_a_bound_when_the_file_is_full_in_an_outage(
+    make_writer: MakeWriter, unavailable: Database
 ) -> None:
-    writer = make_writer(away, max_spool_bytes=10, max_in_memory=2)
+    writer = make_writer(unavailable, max_spool_bytes=10, max_in_memory=2)
     await writer.start()
     for number in range(3):
         writer.record(record_of(f"req_{number}"))
@@ -238,7 +236,7 @@ async def test_full_file_in_an_outage_is_kept_in_memory_up_to_a_bound(
 async def test_groups_reach_the_file_while_the_database_stalls(
     database: Database, make_writer: MakeWriter, spool_path: Path
 ) -> None:
-    """Somebody else holds a lock; an insert waits for it for seconds."""
+    """Another transaction holds a lock, so that inserts wait for seconds."""
     writer = make_writer(database)
     await writer.start()
     async with database.session() as db_session:
@@ -259,8 +257,8 @@ async def test_groups_reach_the_file_while_the_database_stalls(
     assert contents_of(spool_path) == b""
 
 
-async def test_killed_process_loses_nothing_that_it_had_grouped(tmp_path: Path) -> None:
-    """The other process says when a group is on disk, goes on recording and is killed."""
+async def test_killed_process_loses_no_group_that_was_written(tmp_path: Path) -> None:
+    """The process reports when a group is on disk, continues to record, and is killed."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'gateway.db'}"
     await upgrade_database(url)
     process = subprocess.Popen(  # noqa: ASYNC220 - its output is awaited on a thread

@@ -1,4 +1,4 @@
-"""Who writes to SQLite next: in order of arrival, and not for ever."""
+"""The order of writers to SQLite, and how long they wait."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,7 @@ async def until_waiting(queue: WriteQueue, count: int) -> None:
         await asyncio.sleep(0)
 
 
-async def test_turns_come_in_the_order_of_arrival() -> None:
+async def test_turns_are_in_the_order_of_arrival() -> None:
     queue = WriteQueue()
     order: list[int] = []
 
@@ -40,7 +40,7 @@ async def test_turns_come_in_the_order_of_arrival() -> None:
     assert order == list(range(20))
 
 
-async def test_full_queue_refuses_at_once_whoever_may_not_wait_longer() -> None:
+async def test_full_queue_refuses_at_once_with_refuse_when_busy() -> None:
     queue, may_end = WriteQueue(max_waiting=3), asyncio.Event()
 
     async def take_turn() -> None:
@@ -63,7 +63,7 @@ async def test_full_queue_refuses_at_once_whoever_may_not_wait_longer() -> None:
 
 
 @pytest.mark.parametrize("refuse_when_busy", [True, False])
-async def test_long_wait_ends_with_a_refusal_and_leaves_the_queue(refuse_when_busy: bool) -> None:
+async def test_long_wait_ends_with_an_error_and_leaves_the_queue(refuse_when_busy: bool) -> None:
     bound = {"max_wait_seconds" if refuse_when_busy else "longest_wait_seconds": 0.001}
     queue = WriteQueue(**bound)
     async with queue.turn():
@@ -73,7 +73,7 @@ async def test_long_wait_ends_with_a_refusal_and_leaves_the_queue(refuse_when_bu
     await pass_through(queue)
 
 
-async def test_cancelled_waiter_does_not_take_the_turn_with_it() -> None:
+async def test_cancelled_waiter_leaves_the_turn_to_others() -> None:
     queue = WriteQueue()
     async with queue.turn():
         waiter = asyncio.create_task(pass_through(queue))
@@ -84,7 +84,7 @@ async def test_cancelled_waiter_does_not_take_the_turn_with_it() -> None:
         assert queue.waiting == 0
 
 
-async def test_writers_of_sqlite_wait_their_turn_without_a_connection(tmp_path: Path) -> None:
+async def test_writers_of_sqlite_wait_without_a_connection(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/gateway.db")
     async with database.session() as db_session:
         connection = await db_session.connection()
