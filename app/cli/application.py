@@ -16,6 +16,7 @@ from app.cli.serve import serve
 from app.cli.tls import commands as tls_commands
 from app.cli.token import commands as token_commands
 from app.cli.user import commands as user_commands
+from app.library_variables import ignore_library_variables
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -54,6 +55,7 @@ application.command()(doctor)
 
 def main(arguments: list[str] | None = None) -> None:
     """Exits with 0, with 1 when the command failed, with 2 when it was called wrongly."""
+    ignore_library_variables()
     try:
         application(args=arguments)
     except CommandFailed as error:

@@ -23,6 +23,7 @@ from app.ops.exposure import exposures
 from app.persistence.database import Database, sqlite_path
 from app.persistence.migrations import is_up_to_date
 from app.settings import Settings, unknown_variables
+from app.telemetry.build import TELEMETRY_PACKAGES
 from inference import EngineConfig, InferenceError, check_engine, check_speech_recognition_model
 
 State = Literal["ok", "warning", "wrong"]
@@ -216,8 +217,9 @@ def _telemetry(settings: Settings) -> Finding:
     telemetry = settings.telemetry
     if telemetry.endpoint is None:
         return Finding("telemetry", "ok", "nothing is sent; /metrics is still served")
-    if find_spec("opentelemetry.proto") is None:
-        return Finding("telemetry", "wrong", "messages are not installed; install autoglm-gateway[otel]")
+    missing = [name for name in TELEMETRY_PACKAGES if find_spec(name) is None]
+    if missing:
+        return Finding("telemetry", "wrong", f"{missing[0]} is not installed; install autoglm-gateway[otel]")
     parts = urlsplit(telemetry.endpoint)
     where = f"{parts.scheme}://{parts.netloc}"  # its path may be a secret
     if telemetry.headers is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:

@@ -29,6 +29,7 @@ from app.persistence.database import Database
 from app.server.gateway_server import GatewayServer, server_config
 from app.server.stop_signals import start_stopped_by_signals
 from app.settings import Settings
+from app.telemetry.build import TELEMETRY_PACKAGES
 from inference import InferenceError
 
 GARBAGE_THRESHOLD: Final = (
@@ -37,7 +38,6 @@ GARBAGE_THRESHOLD: Final = (
 DEMO_USER: Final = "demo"
 DEMO_SCOPES: Final = ("chat", "vision", "speech")
 DEMO_LIFETIME_SECONDS: Final = 86_400
-TELEMETRY_PACKAGE: Final = "opentelemetry.proto"
 INFERENCE_PACKAGES: Final = {
     "torch",
     "torchaudio",
@@ -123,7 +123,7 @@ def _errors_as_sentences(serving: Serving) -> Iterator[None]:
     except OSError as error:
         raise CommandFailed(explain_os_error(error, serving.host, serving.port)) from None
     except ModuleNotFoundError as error:
-        if error.name == TELEMETRY_PACKAGE:
+        if error.name is not None and error.name.startswith(TELEMETRY_PACKAGES):
             raise CommandFailed(
                 f"{error.name} is not installed; install autoglm-gateway[otel], or unset "
                 "GATEWAY_TELEMETRY__ENDPOINT."

@@ -1,4 +1,4 @@
-"""What a trace will tell of one request: written while it is served, made into spans when it is over.
+"""What a trace contains of one request: recorded while it is served, converted to spans when it is over.
 
 Knows phases and times, nothing of OpenTelemetry. It never holds text, media, tokens or keys.
 """
@@ -19,7 +19,7 @@ Attributes = dict[str, str | int | float]
 
 @dataclass(slots=True)
 class GenerationTrace:
-    """One generation, from asking the backend to its end. Times are `time.monotonic()` seconds."""
+    """One generation, from its request to the backend until its end. Times are `time.monotonic()` seconds."""
 
     task: Task
     model: str

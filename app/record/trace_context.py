@@ -1,6 +1,6 @@
-"""W3C trace context: which trace a request belongs to, as a proxy or an app in front of us says.
+"""W3C trace context: the trace that a request belongs to, as a proxy or an app in front of the gateway says.
 
-Its flags are not looked at: whether a request is recorded is this gateway's decision, not a stranger's.
+The context's flags are ignored: the gateway decides whether a request is traced, not its client.
 """
 
 import re
@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from opentelemetry.trace import get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
 HEADER: Final = b"traceparent"
 PROXY_SECONDS: Final = b"x-proxy-seconds"  # as nginx writes $request_time
+MAX_LENGTH: Final = 512  # the propagator logs a warning for each longer one
 _SECONDS: Final = re.compile(rb"[0-9]{1,4}\.[0-9]{3}")
-_FORM: Final = re.compile(
-    rb"(?:00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}"
-    rb"|(?!00|ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?)"
-)
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +27,23 @@ class TraceContext:
 
     @property
     def is_begun_by_proxy(self) -> bool:
-        """Whether the span is nginx's own: it has one random number, whose first half it repeats."""
+        """Whether the span is nginx's own: nginx has one random number, and repeats its first half."""
         return self.span_id == self.trace_id[:8]
 
 
 def trace_context_of(headers: Iterable[tuple[bytes, bytes]]) -> TraceContext | None:
-    """None without a valid header, or with more than one: the request begins a trace of its own then."""
+    """Return None without one valid header: the request begins a trace of its own then."""
     values = [value for name, value in headers if name == HEADER]
-    if len(values) != 1:
+    if len(values) != 1 or len(values[0]) > MAX_LENGTH or values[0] != values[0].strip():
         return None
-    found = _FORM.fullmatch(values[0])
-    if found is None:
+    carrier = {"traceparent": values[0].decode("latin-1")}
+    context = get_current_span(_PROPAGATOR.extract(carrier)).get_span_context()
+    if not context.is_valid:
         return None
-    trace_id, span_id = (bytes.fromhex(part.decode()) for part in found.groups() if part is not None)
-    return TraceContext(trace_id, span_id) if any(trace_id) and any(span_id) else None
+    return TraceContext(context.trace_id.to_bytes(16), context.span_id.to_bytes(8))
 
 
 def proxy_seconds_of(headers: Iterable[tuple[bytes, bytes]]) -> float | None:
-    """How long the proxy had the request before it asked us; None without one."""
+    """Return how long the proxy had the request before it sent it on; None without a proxy."""
     values = [value for name, value in headers if name == PROXY_SECONDS]
     return float(values[0]) if len(values) == 1 and _SECONDS.fullmatch(values[0]) else None

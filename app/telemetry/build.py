@@ -1,23 +1,34 @@
-"""The one factory of telemetry.
+"""Builds telemetry, if the settings name a collector.
 
-Imports late: the messages' package is an extra, and the HTTP client takes memory.
+Imports late: the SDK is an extra, and it takes memory.
 """
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client.registry import Collector
 
+from app.library_variables import ignore_library_variables
 from app.settings import TelemetrySettings
 
 if TYPE_CHECKING:
     from app.telemetry.telemetry import Telemetry
 
+TELEMETRY_PACKAGES: Final = ("opentelemetry.exporter", "opentelemetry.sdk")  # of the extra
+# Their messages contain the collector's address and headers. `CollectorSession` logs in their place.
+SILENCED_LOGGERS: Final = ("opentelemetry.exporter", "urllib3")
+
 
 def build_telemetry(settings: TelemetrySettings, registry: Collector, version: str) -> "Telemetry | None":
-    """Unstarted, or None without an endpoint. Raises `ModuleNotFoundError` without the extra `otel`."""
+    """Return telemetry that is not started, or None without an endpoint.
+
+    Raises `ModuleNotFoundError` if the extra `otel` is not installed.
+    """
     if settings.endpoint is None:
         return None
-    from app.telemetry.encoder import OTLPEncoder
+    ignore_library_variables()
+    for name in SILENCED_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     from app.telemetry.telemetry import Telemetry
 
-    return Telemetry(settings, OTLPEncoder(settings.service_name, version), registry)
+    return Telemetry(settings, registry, version)

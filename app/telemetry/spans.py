@@ -1,106 +1,137 @@
-"""The spans of one request: its answer, the gateway's phases, and each generation down to the engine's steps.
+"""The spans of one request: its response, the gateway's phases, and generations down to the engine's steps.
 
 Names are OpenTelemetry's for HTTP and for GenAI; own attributes start with `gateway.`. No attribute has text,
-media, tokens, keys, or a path as it was asked for.
+media, tokens, keys, or a path as the client sent it.
 """
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from app.record.request_record import Outcome, RequestRecord
 from app.record.request_trace import GenerationTrace, Phase, RequestTrace
-from app.telemetry.attributes import Value, key_values
+from app.telemetry.source import Source
+
+Value = str | bool | int | float | tuple[str, ...]
 
 PROVIDER: Final = "autoglm-gateway"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"})
+_OUTCOME: Final = "gateway.outcome"  # the span of the whole request alone has it
 _FAILURES: Final[frozenset[Outcome]] = frozenset({"failed", "deadline"})
 _UNFINISHED: Final = frozenset({"deadline", "aborted", "error"})
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+_UNSET, _ERROR = Status(StatusCode.UNSET), Status(StatusCode.ERROR)
 
 
-def add_spans(scope_spans: ScopeSpans, record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> None:
-    """Call it when the request is over: the first span ends now.
+def spans_of(
+    source: Source, record: RequestRecord, trace: RequestTrace, outcome: Outcome
+) -> list[ReadableSpan]:
+    """Call it when the request is over: its span ends now.
 
-    They are made inside the message that they belong to, which would otherwise copy them.
+    The span of the whole request is the last one, so that it is delivered after all of its parts.
     """
-    maker = _SpanMaker(scope_spans, trace.trace_id)
-    _add_proxy_and_server_spans(maker, record, trace, outcome)
+    maker = _SpanMaker(source, trace.trace_id)
+    own = maker.context(trace.span_id)
+    parent = _add_proxy_span(maker, record, trace)
     for phase in trace.phases:
-        _add_phase_span(maker, phase, trace.span_id)
+        _add_phase_span(maker, phase, own)
     for generation in trace.generations:
-        _add_generation_spans(maker, record, generation, trace.span_id)
+        _add_generation_spans(maker, record, generation, own)
+    _add_server_span(maker, record, outcome, parent, own)
+    return maker.spans
+
+
+def is_of_request(span: ReadableSpan) -> bool:
+    """Whether it is the one span of a trace that stands for the whole request."""
+    return _OUTCOME in (span.attributes or {})
+
+
+def weight_of(spans: Iterable[ReadableSpan]) -> int:
+    """How much they count towards `MAX_WAITING`."""
+    return sum(1 + len(span.events) for span in spans)
 
 
 class _SpanMaker:
-    """Turns the process's own clock into the world's."""
+    """Collects the spans of one trace, and converts the process's own clock to Unix time."""
 
-    def __init__(self, scope_spans: ScopeSpans, trace_id: bytes) -> None:
-        self._spans = scope_spans.spans
-        self._trace_id = trace_id
+    def __init__(self, source: Source, trace_id: bytes) -> None:
+        self.spans: list[ReadableSpan] = []
+        self._source = source
+        self._trace_id = int.from_bytes(trace_id)
         self.now = time.monotonic()
         self._offset = time.time_ns() - round(self.now * 1e9)
 
-    def nanoseconds(self, moment: float) -> int:
-        return self._offset + round(moment * 1e9)
+    def nanoseconds(self, seconds: float) -> int:
+        """`time.monotonic()` seconds as nanoseconds of Unix time."""
+        return self._offset + round(seconds * 1e9)
+
+    def context(self, span_id: bytes, *, is_remote: bool = False) -> SpanContext:
+        return SpanContext(self._trace_id, int.from_bytes(span_id), is_remote, _SAMPLED)
 
     def add(
         self,
         name: str,
-        parent_span_id: bytes,
+        parent: SpanContext | None,
         started_at: float,
         ended_at: float,
         attributes: Mapping[str, Value | None],
         *,
-        span_id: bytes | None = None,
-        kind: "Span.SpanKind.ValueType" = Span.SPAN_KIND_INTERNAL,
+        context: SpanContext | None = None,
+        events: Iterable[Event] = (),
+        kind: SpanKind = SpanKind.INTERNAL,
         is_failure: bool = False,
-    ) -> Span:
-        span: Span = self._spans.add(
-            trace_id=self._trace_id,
-            span_id=span_id or os.urandom(8),
-            parent_span_id=parent_span_id,
-            name=name,
+    ) -> SpanContext:
+        """Return the span's context, a new one by default. Attributes that are None are left out."""
+        context = context or self.context(os.urandom(8))
+        span = ReadableSpan(
+            name,
+            context=context,
+            parent=parent,
+            resource=self._source.resource,
+            attributes={key: value for key, value in attributes.items() if value is not None},
+            events=tuple(events),
             kind=kind,
-            start_time_unix_nano=self.nanoseconds(started_at),
-            end_time_unix_nano=self.nanoseconds(max(started_at, ended_at)),
-            attributes=key_values(attributes),
+            status=_ERROR if is_failure else _UNSET,
+            start_time=self.nanoseconds(started_at),
+            end_time=self.nanoseconds(max(started_at, ended_at)),
+            instrumentation_scope=self._source.scope,
         )
-        if is_failure:
-            span.status.code = Status.STATUS_CODE_ERROR
-        return span
+        self.spans.append(span)
+        return context
 
 
-def _add_proxy_and_server_spans(
-    maker: _SpanMaker, record: RequestRecord, trace: RequestTrace, outcome: Outcome
-) -> None:
-    """nginx sends no spans itself; what it says of its time becomes one, around ours."""
-    parent_span_id = b"" if trace.context is None else trace.context.span_id
-    if trace.proxy_seconds is not None:
-        is_begun_by_proxy = trace.context is not None and trace.context.is_begun_by_proxy
-        proxy = maker.add(
-            "nginx",
-            b"" if is_begun_by_proxy else parent_span_id,
-            record.started_at - trace.proxy_seconds,
-            maker.now,
-            {"gateway.proxy.seconds": trace.proxy_seconds},
-            span_id=parent_span_id if is_begun_by_proxy else None,
-            kind=Span.SPAN_KIND_SERVER,
-        )
-        parent_span_id = proxy.span_id
-    _add_server_span(maker, record, trace, outcome, parent_span_id)
+def _add_proxy_span(maker: _SpanMaker, record: RequestRecord, trace: RequestTrace) -> SpanContext | None:
+    """Return the parent of the request's span.
+
+    nginx exports no spans itself: it sends its time as a header, which becomes a span around the gateway's.
+    """
+    remote = None if trace.context is None else maker.context(trace.context.span_id, is_remote=True)
+    if trace.proxy_seconds is None:
+        return remote
+    is_begun_by_proxy = trace.context is not None and trace.context.is_begun_by_proxy
+    return maker.add(
+        "nginx",
+        None if is_begun_by_proxy else remote,
+        record.started_at - trace.proxy_seconds,
+        maker.now,
+        {"gateway.proxy.seconds": trace.proxy_seconds},
+        context=remote if is_begun_by_proxy else None,
+        kind=SpanKind.SERVER,
+    )
 
 
 def _add_server_span(
-    maker: _SpanMaker, record: RequestRecord, trace: RequestTrace, outcome: Outcome, parent_span_id: bytes
+    maker: _SpanMaker, record: RequestRecord, outcome: Outcome, parent: SpanContext | None, own: SpanContext
 ) -> None:
     method = record.method if record.method in METHODS else "_OTHER"
     name = method if method != "_OTHER" else "HTTP"
     maker.add(
         f"{name} {record.route}",
-        parent_span_id,
+        parent,
         record.started_at,
         maker.now,
         {
@@ -109,28 +140,22 @@ def _add_server_span(
             "http.response.status_code": record.status,
             "error.type": record.error_code,
             "user.id": record.user_id,
-            "gateway.outcome": outcome,
+            _OUTCOME: outcome,
         },
-        span_id=trace.span_id,
-        kind=Span.SPAN_KIND_SERVER,
+        context=own,
+        kind=SpanKind.SERVER,
         is_failure=outcome in _FAILURES,
     )
 
 
-def _add_phase_span(maker: _SpanMaker, phase: Phase, parent_span_id: bytes) -> None:
-    attributes: dict[str, Value | None] = {**phase.attributes, "error.type": phase.error_type}
-    maker.add(
-        phase.name,
-        parent_span_id,
-        phase.started_at,
-        phase.ended_at,
-        attributes,
-        is_failure=phase.error_type is not None,
-    )
+def _add_phase_span(maker: _SpanMaker, phase: Phase, parent: SpanContext) -> None:
+    attributes = {**phase.attributes, "error.type": phase.error_type}
+    is_failure = phase.error_type is not None
+    maker.add(phase.name, parent, phase.started_at, phase.ended_at, attributes, is_failure=is_failure)
 
 
 def _add_generation_spans(
-    maker: _SpanMaker, record: RequestRecord, generation: GenerationTrace, parent_span_id: bytes
+    maker: _SpanMaker, record: RequestRecord, generation: GenerationTrace, parent: SpanContext
 ) -> None:
     ended_at = maker.now if generation.ended_at is None else generation.ended_at
     operation, params, timeline = generation.task, generation.sampling_params, generation.timeline
@@ -140,9 +165,9 @@ def _add_generation_spans(
         error_type = record.error_code or "aborted"
     elif finish_reason in _UNFINISHED:
         error_type = finish_reason
-    span = maker.add(
+    own = maker.add(
         f"{operation} {generation.model}",
-        parent_span_id,
+        parent,
         generation.started_at,
         ended_at,
         {
@@ -170,22 +195,22 @@ def _add_generation_spans(
         },
         is_failure=error_type is not None,
     )
-    _add_engine_spans(maker, generation, ended_at, span.span_id)
+    _add_engine_spans(maker, generation, ended_at, own)
 
 
 def _add_engine_spans(
-    maker: _SpanMaker, generation: GenerationTrace, ended_at: float, parent_span_id: bytes
+    maker: _SpanMaker, generation: GenerationTrace, ended_at: float, parent: SpanContext
 ) -> None:
     """Waiting, prefill and decoding; what did not begin has no span."""
     timeline = generation.timeline
     begun_at, first_token_at = timeline.begun_at, timeline.first_token_at
     worker = {"gateway.worker": timeline.worker or None}
-    maker.add("queue", parent_span_id, generation.started_at, begun_at or ended_at, worker)
+    maker.add("queue", parent, generation.started_at, begun_at or ended_at, worker)
     if begun_at is None:
         return
-    prefill = maker.add(
+    maker.add(
         "prefill",
-        parent_span_id,
+        parent,
         begun_at,
         first_token_at or ended_at,
         worker
@@ -193,18 +218,16 @@ def _add_engine_spans(
             "gateway.engine.steps": timeline.prefill_steps,
             "gateway.engine.cached_tokens": timeline.cached_tokens,
         },
+        events=(
+            Event("step", {"gateway.engine.tokens": tokens}, maker.nanoseconds(ended_at))
+            for ended_at, tokens in timeline.chunks
+        ),
     )
-    for moment, tokens in timeline.chunks:
-        prefill.events.add(
-            name="step",
-            time_unix_nano=maker.nanoseconds(moment),
-            attributes=key_values({"gateway.engine.tokens": tokens}),
-        )
     if first_token_at is None:
         return
     maker.add(
         "decode",
-        parent_span_id,
+        parent,
         first_token_at,
         timeline.last_token_at or ended_at,
         worker

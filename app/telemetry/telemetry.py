@@ -1,14 +1,18 @@
-"""Traces and metrics on their way out: who is traced, what waits, and the two tasks that send it.
-
-Knows neither OpenTelemetry's messages (the encoder does) nor how they are sent (the client does).
-"""
+"""Traces and metrics on their way to the collector: which requests are traced, and when what is sent."""
 
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
-from typing import Final, Protocol
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final
 
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -16,135 +20,144 @@ from app.record.request_record import Outcome, RequestRecord
 from app.record.request_trace import RequestTrace
 from app.record.trace_context import proxy_seconds_of, trace_context_of
 from app.settings import TelemetrySettings
-from app.telemetry.otlp_client import OTLPClient
-from app.telemetry.outbox import Outbox
+from app.telemetry.collector_session import CollectorSession, Signal, certificate_file
+from app.telemetry.prometheus_bridge import PrometheusBridge
+from app.telemetry.source import Source
+from app.telemetry.spans import spans_of, weight_of
+from app.telemetry.trace_delivery import TraceDelivery
 
 logger = logging.getLogger(__name__)
 
 GATHERING_SECONDS: Final = 1.0  # how long a trace waits for others
-FIRST_PAUSE_SECONDS: Final = 1.0  # after a failed delivery; doubles up to the next
-LONGEST_PAUSE_SECONDS: Final = 30.0
+TIMEOUT_SECONDS: Final = 10.0  # of one request to the collector
 LAST_SECONDS: Final = 3.0  # for what still waits when the gateway stops
-UNTRACED: Final = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds, by machines
-
-
-class Encoder(Protocol):
-    """`app.telemetry.encoder.OTLPEncoder`: serialised OTLP requests, which may be joined to larger ones."""
-
-    def trace(self, record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> bytes: ...
-    def metrics(self, families: Iterable[Metric]) -> bytes: ...
+BATCH_SPANS: Final = 512  # some 60 requests
+MAX_WAITING: Final = 8192  # spans and their events, some 1,000 requests in 10 MiB
+UNTRACED: Final = frozenset({"/healthz", "/readyz", "/metrics"})  # machines request them every few seconds
 
 
 class Telemetry(Collector):
-    """Created and closed by `app/lifespan.py`; used from the event loop's thread alone."""
+    """Created and closed by `app/lifespan.py`; used from the event loop's thread alone.
 
-    def __init__(
-        self,
-        settings: TelemetrySettings,
-        encoder: Encoder,
-        registry: Collector,
-    ) -> None:
+    Exports run in daemon threads. A collector that hangs can hold one until its request times out, which
+    delays neither requests nor the exit of the process.
+    """
+
+    def __init__(self, settings: TelemetrySettings, registry: Collector, version: str) -> None:
         self._settings = settings
-        self._encoder = encoder
-        self._registry = registry
-        self._client = OTLPClient(settings)
-        self._outbox = Outbox()
-        self._delivered = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._source = Source.of_this_process(settings.service_name, version)
+        self._bridge = PrometheusBridge(registry, self._source)
+        session = CollectorSession("traces")
+        self._delivery = TraceDelivery(OTLPSpanExporter(**_options(settings, "traces", session)), session)
+        self._metric_exporter = OTLPMetricExporter(
+            **_options(settings, "metrics", CollectorSession("metrics"))
+        )
+        self._processor: BatchSpanProcessor
+        self._metrics_task: asyncio.Task[None] | None = None
+        self._queued_weight = 0  # of all spans since the start
+        self._dropped_when_full = 0
         self._is_closed = False
 
     def start(self) -> None:
-        self._tasks.append(asyncio.create_task(self._send_traces()))
+        self._processor = BatchSpanProcessor(
+            self._delivery,
+            max_queue_size=2 * MAX_WAITING,  # never reached: `end_trace` drops whole traces before
+            schedule_delay_millis=GATHERING_SECONDS * 1000,
+            max_export_batch_size=BATCH_SPANS,
+            export_timeout_millis=TIMEOUT_SECONDS * 1000,
+            meter_provider=NoOpMeterProvider(),
+        )
         if self._settings.metrics:
             seconds = self._settings.metrics_interval.total_seconds()
-            self._tasks.append(asyncio.create_task(self._send_metrics_every(seconds)))
+            self._metrics_task = asyncio.create_task(self._export_metrics_every(seconds))
 
     async def aclose(self) -> None:
-        """Sends what waits, once and not for long. May be called twice."""
+        """Export what waits, once and not for long. May be called twice."""
         if self._is_closed:
             return
         self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        try:
-            async with asyncio.timeout(LAST_SECONDS):
-                await self.flush()
-        except TimeoutError:
+        if self._metrics_task is not None:
+            self._metrics_task.cancel()
+        self._delivery.stop_retrying()
+        if not await self._export_last(self._processor.shutdown):
             logger.warning("telemetry that still waited is lost")
-        finally:
-            await self._client.aclose()
+        self._delivery.shutdown()
+        self._metric_exporter.shutdown()
 
     async def flush(self) -> None:
-        """Sends what waits and how things are now, without trying again."""
-        await self._deliver_all()
-        if self._settings.metrics:
-            await self._send_metrics()
+        """Export what waits, and the metrics as they are now, in at most `LAST_SECONDS`."""
+        await self._export_last(self._processor.force_flush)
 
     def begin_trace(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> RequestTrace | None:
-        """None for a request that is not recorded."""
+        """Return None for a request that is not recorded."""
         if path in UNTRACED or random.random() >= self._settings.trace_ratio:  # noqa: S311 - no secret
             return None
         return RequestTrace(trace_context_of(headers), proxy_seconds_of(headers))
 
     def end_trace(self, record: RequestRecord, trace: RequestTrace, outcome: Outcome) -> None:
-        if self._outbox.is_full:
-            self._outbox.dropped += 1  # encoding it would be for nothing
-        else:
-            self._outbox.put(self._encoder.trace(record, trace, outcome))
+        """Queue the request's spans, or drop them while the queue is full.
+
+        Those that wait are kept: they are closer to what went wrong.
+        """
+        if self._queued_weight - self._delivery.finished_weight >= MAX_WAITING:
+            self._dropped_when_full += 1
+            return
+        spans = spans_of(self._source, record, trace, outcome)
+        self._queued_weight += weight_of(spans)
+        for span in spans:
+            self._processor.on_end(span)
 
     def collect(self) -> Iterable[Metric]:
+        dropped = self._dropped_when_full + self._delivery.dropped
         for name, documentation, value in (
-            ("gateway_traces_delivered", "Traces that the collector took", self._delivered),
-            (
-                "gateway_traces_dropped",
-                "Traces lost: the collector was away or refused them",
-                self._outbox.dropped,
-            ),
+            ("gateway_traces_delivered", "Traces that the collector took", self._delivery.delivered),
+            ("gateway_traces_dropped", "Traces lost: the collector was away or refused them", dropped),
         ):
             counter = CounterMetricFamily(name, documentation)
             counter.add_metric((), float(value))
             yield counter
 
-    async def _send_traces(self) -> None:
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            await self._outbox.wait()
-            await asyncio.sleep(GATHERING_SECONDS)
-            if await self._deliver_all():
-                pause = FIRST_PAUSE_SECONDS
-            else:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-    async def _deliver_all(self) -> bool:
-        """Batch by batch, as more may come in a second than one holds. False: the collector is away."""
-        while batch := self._outbox.take():
-            if not await self._deliver(batch):
-                return False
-        return True
-
-    async def _deliver(self, batch: list[bytes]) -> bool:
-        """False: the collector is away, and the batch waits again."""
-        try:
-            delivery = await self._client.send("traces", b"".join(batch))
-        except asyncio.CancelledError:
-            self._outbox.put_back(batch)
-            raise
-        match delivery:
-            case "delivered":
-                self._delivered += len(batch)
-            case "never":
-                self._outbox.dropped += len(batch)
-            case "later":
-                self._outbox.put_back(batch)
-        return delivery != "later"
-
-    async def _send_metrics_every(self, seconds: float) -> None:
-        """They are sums since the start: what could not be sent is in the next ones."""
+    async def _export_metrics_every(self, seconds: float) -> None:
+        """They are sums since the start: what could not be delivered is in the next ones."""
         while True:
             await asyncio.sleep(seconds)
-            await self._send_metrics()
+            await self._export_metrics()
 
-    async def _send_metrics(self) -> None:
-        await self._client.send("metrics", self._encoder.metrics(self._registry.collect()))
+    async def _export_metrics(self) -> None:
+        await _in_daemon_thread(partial(self._metric_exporter.export, self._bridge.collect()))
+
+    async def _export_last(self, export_traces: Callable[[], object]) -> bool:
+        """Return False if `LAST_SECONDS` were not enough."""
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                await _in_daemon_thread(export_traces)
+                if self._settings.metrics:
+                    await self._export_metrics()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _options(settings: TelemetrySettings, signal: Signal, session: CollectorSession) -> dict[str, Any]:
+    """The arguments of both exporters, each of its own type."""
+    return {
+        "endpoint": f"{(settings.endpoint or '').rstrip('/')}/v1/{signal}",
+        "certificate_file": certificate_file(settings.ca_file),
+        "headers": settings.header_values,
+        "timeout": TIMEOUT_SECONDS,
+        "compression": Compression.NoCompression,
+        "session": session,
+    }
+
+
+async def _in_daemon_thread(function: Callable[[], object]) -> None:
+    """As `asyncio.to_thread`, in a thread that the process does not wait for when it exits."""
+    loop, is_done = asyncio.get_running_loop(), asyncio.Event()
+
+    def run() -> None:
+        function()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(is_done.set)
+
+    threading.Thread(target=run, name="telemetry", daemon=True).start()
+    await is_done.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -132,7 +133,10 @@ async def connected_gateway(app: FastAPI) -> AsyncIterator[Gateway]:
 
 @asynccontextmanager
 async def serving(
-    app: FastAPI, forwarded_allow_ips: str | list[str] = "127.0.0.1", host: str = "127.0.0.1"
+    app: FastAPI,
+    forwarded_allow_ips: str | list[str] = "127.0.0.1",
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
     """uvicorn's protocol on a free port. Its `Server` would add a tenth of a second at each end."""
     config = uvicorn.Config(
@@ -148,7 +152,9 @@ async def serving(
     loop = asyncio.get_running_loop()
     listener = listen(host, 0)
     server = await loop.create_server(
-        lambda: BoundedHTTPProtocol(config=config, server_state=state, app_state={}), sock=listener
+        lambda: BoundedHTTPProtocol(config=config, server_state=state, app_state={}),
+        sock=listener,
+        ssl=tls,
     )
     try:
         yield server.sockets[0].getsockname()[1]

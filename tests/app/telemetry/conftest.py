@@ -24,7 +24,7 @@ WAIT_SECONDS = 10.0
 
 @dataclass
 class CollectorServer:
-    """`statuses` are its next answers; when they are used up it answers 200."""
+    """`statuses` are those of its next responses, then it responds with 200."""
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What telemetry needs is loaded, and asked for, by those alone who switch it on."""
+"""What telemetry needs is imported, and required, only when it is enabled."""
 
 import os
 import subprocess
@@ -14,17 +14,20 @@ LOADED = """
 import sys
 from app.main import create_app
 create_app()
-late = ("app.telemetry.telemetry", "app.telemetry.encoder", "opentelemetry.proto", "google.protobuf", "httpx")
+late = (
+    *("app.telemetry.telemetry", "opentelemetry.exporter", "opentelemetry.sdk.trace", "opentelemetry.proto"),
+    *("google.protobuf", "httpx", "requests"),
+)
 print(*(name for name in late if name in sys.modules))
 """
-WITHOUT_MESSAGES = """
+WITHOUT_PACKAGE = """
 import sys
 from app.cli import main
 
 
 class NotInstalled:
     def find_spec(self, name, path=None, target=None):
-        if name == "opentelemetry.proto":
+        if name == sys.argv[1]:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
@@ -38,18 +41,19 @@ def test_gateway_without_a_collector_loads_nothing_for_one() -> None:
     assert loaded.stdout.split() == []
 
 
-def test_missing_package_is_named_with_what_to_install(tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", ["opentelemetry.exporter", "opentelemetry.sdk"])
+def test_missing_package_is_named_with_what_to_install(package: str, tmp_path: Path) -> None:
     settings = {
         "GATEWAY_DATA_DIR": str(tmp_path),
         "GATEWAY_BACKEND": "scripted",
         "GATEWAY_TELEMETRY__ENDPOINT": "http://127.0.0.1:4318",
     }
-    command = [sys.executable, "-c", WITHOUT_MESSAGES]
+    command = [sys.executable, "-c", WITHOUT_PACKAGE, package]
     ended = subprocess.run(
         command, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=SECONDS
     )
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (
-        "gateway: opentelemetry.proto is not installed; install autoglm-gateway[otel], or unset "
+        f"gateway: {package} is not installed; install autoglm-gateway[otel], or unset "
         "GATEWAY_TELEMETRY__ENDPOINT."
     )

@@ -16,15 +16,15 @@ async def test_steps_of_the_engine_are_in_the_trace(
 ) -> None:
     gateway = await start_traced(backend="in_process", devices=("cpu",), request_timeout_seconds=300)
     for _ in range(2):
-        answer = await gateway.call(
+        response = await gateway.call(
             "POST",
             "/vision",
             files={"image": PHOTO.read_bytes()},
             data={"prompt": "What?", "max_tokens": "6"},
         )
-        assert answer.status_code == 200
+        assert response.status_code == 200
     await flush(gateway)
-    usage = answer.json()["usage"]
+    usage = response.json()["usage"]
     spans = {
         name: [span for span in collector.spans if span.name == name]
         for name in ("chat autoglm-phone-tiny", "queue", "prefill", "decode")

@@ -1,4 +1,4 @@
-"""The trace of a request as a collector gets it: one tree, agreed names, nothing that is private."""
+"""The trace of a request as a collector receives it: one tree, agreed names, nothing private."""
 
 import base64
 import json
@@ -63,7 +63,7 @@ async def test_chat_is_one_tree_from_the_proxys_span_to_the_engines_steps(
     start_traced: StartTraced, collector: CollectorServer
 ) -> None:
     gateway = await start_traced()
-    answer = await ask(gateway, {"prompt": "one two three", "max_tokens": 5, "seed": 7})
+    response = await ask(gateway, {"prompt": "one two three", "max_tokens": 5, "seed": 7})
     await flush(gateway)
     spans = collector.spans
     assert tree_of(spans) == {
@@ -94,7 +94,7 @@ async def test_chat_is_one_tree_from_the_proxys_span_to_the_engines_steps(
         "gen_ai.request.top_p": 1.0,
         "gen_ai.request.frequency_penalty": 0.0,
         "gen_ai.request.seed": 7,
-        "gen_ai.response.id": answer.json()["id"],
+        "gen_ai.response.id": response.json()["id"],
         "gen_ai.response.finish_reasons": ["length"],
         "gen_ai.usage.input_tokens": 3,
         "gen_ai.usage.output_tokens": 5,
@@ -146,7 +146,7 @@ async def test_time_in_nginx_is_the_outermost_span(
     assert waited == pytest.approx(1.25e9, abs=1e3)
 
 
-async def test_media_and_both_generations_of_speech_are_told(
+async def test_media_and_both_generations_of_speech_have_spans(
     start_traced: StartTraced, collector: CollectorServer
 ) -> None:
     gateway = await start_traced(**GENEROUS)
@@ -193,7 +193,7 @@ async def test_refusals_say_why_and_where(start_traced: StartTraced, collector: 
     assert failed == {"authenticate": "invalid_token", "check limits": "rate_limit_exceeded"}
 
 
-async def test_deadline_and_leaving_client_end_their_generations_as_errors(
+async def test_deadline_and_disconnect_end_generations_as_errors(
     start_traced: StartTraced, collector: CollectorServer
 ) -> None:
     gateway = await start_traced(
@@ -201,8 +201,8 @@ async def test_deadline_and_leaving_client_end_their_generations_as_errors(
     )
     assert (await gateway.call("POST", "/chat", json={"prompt": "hello"})).status_code == 504
     body = {"prompt": "hello", "stream": True}
-    async with gateway.client.stream("POST", "/chat", json=body, headers=await gateway.headers()) as answer:
-        await anext(answer.aiter_bytes())
+    async with gateway.client.stream("POST", "/chat", json=body, headers=await gateway.headers()) as response:
+        await anext(response.aiter_bytes())
     await flush(gateway)
     assert [
         attributes_of(span.attributes)["error.type"]
@@ -211,9 +211,7 @@ async def test_deadline_and_leaving_client_end_their_generations_as_errors(
     ] == ["deadline", "client_disconnected"]
 
 
-async def test_nothing_private_is_in_what_is_sent(
-    start_traced: StartTraced, collector: CollectorServer
-) -> None:
+async def test_nothing_private_is_exported(start_traced: StartTraced, collector: CollectorServer) -> None:
     secret = "s3cret-of-the-collector"
     gateway = await start_traced(
         {"headers": f"authorization=Bearer {secret}".replace(" ", "%20")}, **GENEROUS
@@ -236,7 +234,7 @@ async def test_nothing_private_is_in_what_is_sent(
     assert {request.headers["authorization"] for request in collector.requests} == {f"Bearer%20{secret}"}
 
 
-async def test_no_attribute_is_without_a_place_in_the_contract(
+async def test_every_attribute_is_in_the_contract(
     start_traced: StartTraced, collector: CollectorServer
 ) -> None:
     gateway = await start_traced(**GENEROUS)
@@ -272,7 +270,7 @@ async def test_probes_are_not_traced_and_the_log_names_the_trace(
     assert [getattr(line, "trace_id", None) for line in lines] == [None, None, None, TRACE]
 
 
-async def test_ratio_decides_whatever_the_caller_asks_for(
+async def test_ratio_decides_whatever_the_flags_say(
     start_traced: StartTraced, collector: CollectorServer
 ) -> None:
     gateway = await start_traced({"trace_ratio": 0.0})
@@ -281,7 +279,7 @@ async def test_ratio_decides_whatever_the_caller_asks_for(
     assert collector.spans == []
 
 
-async def test_without_an_endpoint_nothing_is_made(start_gateway: StartGateway) -> None:
+async def test_without_an_endpoint_there_is_no_telemetry(start_gateway: StartGateway) -> None:
     gateway = await start_gateway()
     assert (await ask(gateway, {"prompt": "hello"})).status_code == 200
     assert gateway.services.telemetry is None

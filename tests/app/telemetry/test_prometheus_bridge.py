@@ -1,4 +1,4 @@
-"""Metrics as a collector gets them: the numbers of `/metrics`, GenAI's under their own names."""
+"""Metrics as a collector receives them: the values of `/metrics`, GenAI's under their own names."""
 
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -46,7 +46,7 @@ async def test_genai_metrics_have_their_names_units_and_attributes(
             assert metric.histogram.aggregation_temporality == AGGREGATION_TEMPORALITY_CUMULATIVE
 
 
-async def test_every_number_of_ours_that_prometheus_gets_is_sent(
+async def test_every_value_of_the_gateway_in_metrics_is_exported(
     start_traced: StartTraced, collector: CollectorServer
 ) -> None:
     gateway = await start_traced()
@@ -71,11 +71,13 @@ async def test_every_number_of_ours_that_prometheus_gets_is_sent(
     assert not [name for name in collector.metrics if name.startswith(("process_", "python_"))]
 
 
-async def test_metrics_come_by_themselves_and_can_be_switched_off(
+async def test_metrics_are_exported_periodically_and_can_be_disabled(
     start_traced: StartTraced, collector: CollectorServer
 ) -> None:
-    await start_traced({"metrics_interval": "PT1S"})
+    gateway = await start_traced({"metrics_interval": "PT1S"})
     await collector.until(lambda: "gateway_build_info" in collector.metrics)
+    assert gateway.services.telemetry is not None
+    await gateway.services.telemetry.aclose()
     collector.metrics.clear()
     silent = await start_traced({"metrics": False})
     await flush(silent)
