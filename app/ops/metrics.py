@@ -1,24 +1,27 @@
 """What Prometheus scrapes. Names and buckets of generations are OpenTelemetry's GenAI conventions.
 
-Own names start with `gateway_`. No label has values that a client chooses. State (queues, cache use) is
-asked for at scrape time; only what happens is counted as it happens.
+The gateway's own names start with `gateway_`. No label has values that a client chooses. State (queues, cache
+use) is read at scrape time; events are counted as they happen.
 """
 
 from collections.abc import Iterable
+from functools import cache, partial
 from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
+    Counter,
     GCCollector,
+    Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.limits.limiter import Limiter
-from app.ops.series import CounterSeries, HistogramSeries
 from app.ops.user_metrics import UserMetrics
 from app.persistence.usage_writer import UsageWriter
 from app.record.request_record import Outcome, RequestRecord
@@ -46,27 +49,32 @@ class Metrics(Collector):
     def __init__(
         self, backend: Backend, limiter: Limiter, usage_writer: UsageWriter, version: str, max_users: int = 0
     ) -> None:
+        # A timestamp for each series, which nothing reads; off for the whole process.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's omission
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._registry.register(_StateCollector(backend, limiter, usage_writer, version))
-        self._requests = CounterSeries(
+        requests = Counter(
             "gateway_requests",
             "Answers by route template, class of status and what came of them",
             ("route", "status_class", "outcome"),
+            registry=self._registry,
         )
-        self._refusals = CounterSeries("gateway_refusals", "Refused requests by stable code", ("code",))
-        self._registry.register(self._requests)
-        self._registry.register(self._refusals)
+        refusals = Counter(
+            "gateway_refusals", "Refused requests by stable code", ("code",), registry=self._registry
+        )
+        # Finding a child by its labels takes longer than counting: children are cached.
+        self._requests, self._refusals = cache(requests.labels), cache(refusals.labels)
         self._generations = _GenerationMetrics(self._registry)
         self._users = UserMetrics(self._registry, max_users)
 
     def observe(self, record: RequestRecord, outcome: Outcome, total_seconds: float) -> None:
         """Counts one request at its end."""
-        self._requests.add((record.route, f"{record.status // 100}xx", outcome), 1)
+        self._requests(record.route, f"{record.status // 100}xx", outcome).inc()
         if record.error_code is not None and outcome == "refused":
-            self._refusals.add((record.error_code,), 1)
+            self._refusals(record.error_code).inc()
         self._users.observe(record, outcome, total_seconds)
         if record.model is not None:
             self._generations.observe(record, outcome, total_seconds, record.model)
@@ -85,56 +93,67 @@ class Metrics(Collector):
 
 
 class _GenerationMetrics:
+    """Children of histograms are cached by their labels, as in `Metrics`."""
+
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._duration = HistogramSeries(
-            "gen_ai_server_request_duration_seconds",
-            "From the request's arrival to the end of its answer; error_type is empty on success",
-            (*_GENERATION_LABELS, "error_type"),
-            REQUEST_DURATION_BUCKETS,
+        histogram = partial(Histogram, registry=registry)
+        self._duration = cache(
+            histogram(
+                "gen_ai_server_request_duration_seconds",
+                "From the request's arrival to the end of its answer; error_type is empty on success",
+                (*_GENERATION_LABELS, "error_type"),
+                buckets=REQUEST_DURATION_BUCKETS,
+            ).labels
         )
-        self._ttft = HistogramSeries(
-            "gen_ai_server_time_to_first_token_seconds",
-            "From the request's arrival to the first piece of its answer",
-            _GENERATION_LABELS,
-            TTFT_BUCKETS,
+        self._ttft = cache(
+            histogram(
+                "gen_ai_server_time_to_first_token_seconds",
+                "From the request's arrival to the first piece of its answer",
+                _GENERATION_LABELS,
+                buckets=TTFT_BUCKETS,
+            ).labels
         )
-        self._time_per_token = HistogramSeries(
-            "gen_ai_server_time_per_output_token_seconds",
-            "Between two tokens after the first, as a mean of each generation",
-            _GENERATION_LABELS,
-            TIME_PER_TOKEN_BUCKETS,
+        self._time_per_token = cache(
+            histogram(
+                "gen_ai_server_time_per_output_token_seconds",
+                "Between two tokens after the first, as a mean of each generation",
+                _GENERATION_LABELS,
+                buckets=TIME_PER_TOKEN_BUCKETS,
+            ).labels
         )
-        self._tokens = HistogramSeries(
-            "gen_ai_client_token_usage",
-            "Tokens of a request, as the model counts them",
-            (*_GENERATION_LABELS, "gen_ai_token_type"),
-            TOKEN_BUCKETS,
+        self._tokens = cache(
+            histogram(
+                "gen_ai_client_token_usage",
+                "Tokens of a request, as the model counts them",
+                (*_GENERATION_LABELS, "gen_ai_token_type"),
+                buckets=TOKEN_BUCKETS,
+            ).labels
         )
-        self._queue = HistogramSeries(
-            "gateway_queue_seconds",
-            "From asking the engine to its beginning",
-            _GENERATION_LABELS,
-            REQUEST_DURATION_BUCKETS,
+        self._queue = cache(
+            histogram(
+                "gateway_queue_seconds",
+                "From asking the engine to its beginning",
+                _GENERATION_LABELS,
+                buckets=REQUEST_DURATION_BUCKETS,
+            ).labels
         )
-        for series in (self._duration, self._ttft, self._time_per_token, self._tokens, self._queue):
-            registry.register(series)
 
     def observe(self, record: RequestRecord, outcome: Outcome, total_seconds: float, model_name: str) -> None:
         labels = (_OPERATIONS.get(record.route, "chat"), model_name)
         error_type = "" if outcome == "ok" else record.error_code or outcome
-        self._duration.observe((*labels, error_type), total_seconds)
-        self._queue.observe(labels, record.queue_seconds)
-        self._tokens.observe((*labels, "input"), record.prompt_tokens)
-        self._tokens.observe((*labels, "output"), record.completion_tokens)
+        self._duration(*labels, error_type).observe(total_seconds)
+        self._queue(*labels).observe(record.queue_seconds)
+        self._tokens(*labels, "input").observe(record.prompt_tokens)
+        self._tokens(*labels, "output").observe(record.completion_tokens)
         ttft_seconds, time_per_token = record.ttft_seconds, record.seconds_per_output_token
         if ttft_seconds is not None:
-            self._ttft.observe(labels, ttft_seconds)
+            self._ttft(*labels).observe(ttft_seconds)
         if time_per_token is not None:
-            self._time_per_token.observe(labels, time_per_token)
+            self._time_per_token(*labels).observe(time_per_token)
 
 
 class _StateCollector(Collector):
-    """Asks the parts of the gateway how they are, once per scrape."""
+    """Reads the state of the gateway's parts at each scrape."""
 
     def __init__(self, backend: Backend, limiter: Limiter, usage_writer: UsageWriter, version: str) -> None:
         self._backend = backend

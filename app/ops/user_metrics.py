@@ -1,43 +1,45 @@
-"""Counts by user, for operators who ask for them: for so many users and no more, or a scrape would grow
-with the number of accounts."""
+"""Counts by user, if the settings ask for them, of a bounded number of users: scrapes stay small."""
 
+from functools import cache
 from typing import Final
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
-from app.ops.series import CounterSeries
 from app.record.request_record import Outcome, RequestRecord
 
 OTHER: Final = "other"
 
 
 class UserMetrics:
-    """The first `max_users` seen have series of their own; all others share the one named `other`."""
+    """The first `max_users` users have series of their own; all others share one named `other`."""
 
     def __init__(self, registry: CollectorRegistry, max_users: int) -> None:
         self._max_users = max_users
         self._named: set[str] = set()
-        self._requests = CounterSeries(
-            "gateway_user_requests", "Answers by user and outcome", ("user_id", "outcome")
+        requests = Counter(
+            "gateway_user_requests", "Answers by user and outcome", ("user_id", "outcome"), registry=registry
         )
-        self._seconds = CounterSeries(
-            "gateway_user_request_seconds", "From arrival to the end of the answer, in all", ("user_id",)
+        seconds = Counter(
+            "gateway_user_request_seconds",
+            "From arrival to the end of the answer, in all",
+            ("user_id",),
+            registry=registry,
         )
-        self._tokens = CounterSeries(
-            "gateway_user_tokens", "Tokens by user", ("user_id", "gen_ai_token_type")
+        tokens = Counter(
+            "gateway_user_tokens", "Tokens by user", ("user_id", "gen_ai_token_type"), registry=registry
         )
-        for series in (self._requests, self._seconds, self._tokens):
-            registry.register(series)
+        self._requests, self._seconds = cache(requests.labels), cache(seconds.labels)
+        self._tokens = cache(tokens.labels)
 
     def observe(self, record: RequestRecord, outcome: Outcome, total_seconds: float) -> None:
         if record.user_id is None or not self._max_users:
             return
         name = self._name_of(record.user_id)
-        self._requests.add((name, outcome), 1)
-        self._seconds.add((name,), total_seconds)
+        self._requests(name, outcome).inc()
+        self._seconds(name).inc(total_seconds)
         if record.model is not None:
-            self._tokens.add((name, "input"), record.prompt_tokens)
-            self._tokens.add((name, "output"), record.completion_tokens)
+            self._tokens(name, "input").inc(record.prompt_tokens)
+            self._tokens(name, "output").inc(record.completion_tokens)
 
     def _name_of(self, user_id: str) -> str:
         if user_id not in self._named:

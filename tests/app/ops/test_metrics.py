@@ -222,3 +222,8 @@ def test_no_name_has_a_colon_and_two_gateways_do_not_share_counts(metrics, obser
     assert b"gateway_requests_total{" not in other.expose()
     assert not re.findall(r"^[a-z_]*:", metrics.expose().decode(), re.MULTILINE)
     assert CONTENT_TYPE.startswith("text/plain; version=0.0.4")
+
+
+def test_series_have_no_timestamp_of_their_creation(metrics, observe):
+    observe(generation())
+    assert "_created" not in metrics.expose().decode()
