@@ -1,4 +1,4 @@
-"""Strings that arrive from outside: no NUL, no lone surrogate, bounded where they are declared."""
+"""Strings from clients: no NUL and no lone surrogate. Fields that use them declare their length."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ NO_NUL = r"^[^\x00]*$"
 
 
 def refuse_unstorable(text: str) -> str:
-    """Raises ValueError for what neither UTF-8 nor PostgreSQL can hold."""
+    """Raises ValueError for text that UTF-8 or PostgreSQL cannot represent."""
     if "\x00" in text:
         raise ValueError("must not contain a NUL character")
     if not text.isascii():
@@ -22,7 +22,7 @@ def refuse_unstorable(text: str) -> str:
 
 class _DeclaredWithoutNul:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
-        return {"pattern": NO_NUL} | handler(schema)  # a field's own pattern is the stricter one
+        return {"pattern": NO_NUL} | handler(schema)  # a field's own pattern replaces it and is stricter
 
 
 CleanText = Annotated[str, AfterValidator(refuse_unstorable), _DeclaredWithoutNul()]

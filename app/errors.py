@@ -1,8 +1,8 @@
-"""Every answer that is not a success, by meaning. Raised anywhere under `app`, rendered once.
+"""Every error that a client can get, by meaning. Raised anywhere under `app`, rendered in one place.
 
 `app/http/error_handlers.py` renders them as RFC 9457 problem documents or, on `/v1`, in OpenAI's shape.
-Sentences are constant or built from the service's own numbers: never a secret, a prompt, a path or a
-library's error text. 4xx is the caller's doing; 5xx wakes someone.
+Sentences are constant or contain the service's own numbers: never a secret, a prompt, a path or the error
+text of a library. The caller can correct a 4xx; the operator must look at a 5xx.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class GatewayError(Exception):
         self.headers = dict(headers or {})
 
 
-# 400 and its kin: the request itself
+# The request itself
 
 
 class InvalidRequest(GatewayError):
@@ -55,7 +55,7 @@ class InvalidMultipart(GatewayError):
 class UnsupportedContentType(GatewayError):
     status_code = 415
     code = "unsupported_content_type"
-    detail = "This route does not take that content type."
+    detail = "This route does not accept that content type."
 
 
 class UnsupportedContentEncoding(GatewayError):
@@ -88,37 +88,37 @@ class NotFound(GatewayError):
 class MethodNotAllowed(GatewayError):
     status_code = 405
     code = "method_not_allowed"
-    detail = "This address does not take that method."
+    detail = "This address does not support that method."
 
 
 class Conflict(GatewayError):
     status_code = 409
     code = "conflict"
-    detail = "This exists already."
+    detail = "It already exists."
 
 
 class ModelNotFound(GatewayError):
     status_code = 404
     code = "model_not_found"
-    detail = "There is no model of that name here; see GET /v1/models."
+    detail = "There is no model of that name; see GET /v1/models."
 
 
 class ContextLengthExceeded(GatewayError):
     status_code = 400  # as OpenAI's clients expect, some of which then shorten the conversation
     code = "context_length_exceeded"
-    detail = "The prompt and max_tokens do not fit into the model's context; shorten one of them."
+    detail = "The prompt and max_tokens do not fit in the model's context; shorten one of them."
 
 
 class PromptRefused(GatewayError):
     status_code = 422
     code = "prompt_refused"
-    detail = "The model's chat template makes no prompt of these messages; mind the order of their roles."
+    detail = "The model's chat template does not accept these messages; check the order of their roles."
 
 
 class ModalityNotSupported(GatewayError):
     status_code = 422
     code = "modality_not_supported"
-    detail = "The loaded model does not take this kind of input."
+    detail = "The loaded model does not support this kind of input."
 
 
 # Media
@@ -155,7 +155,7 @@ class AudioTooLong(InvalidMedia):
     detail = "The recording is longer than allowed; see GET /limits."
 
 
-# Who, and may they
+# Authentication and authorization
 
 
 class AuthenticationError(GatewayError):
@@ -200,20 +200,20 @@ class InvalidSignInLink(GatewayError):
 class CrossSiteRequest(GatewayError):
     status_code = 403
     code = "cross_site_request"
-    detail = "This may only be asked for by the page at /ops."
+    detail = "Only the page at /ops may send this request."
 
 
 class InsufficientScope(GatewayError):
     status_code = 403
     code = "insufficient_scope"
-    detail = "The access token does not have the scope that this route needs."
+    detail = "The access token does not have the scope that this route requires."
 
 
 # Limits
 
 
 class LimitExceeded(GatewayError):
-    """Carries `Retry-After` and, for user limits, the `RateLimit` headers."""
+    """Has `Retry-After` and, for limits of users, the `RateLimit` headers."""
 
     status_code = 429
     code = "limit_exceeded"
@@ -226,15 +226,15 @@ class RateLimitExceeded(LimitExceeded):
 
 class ConcurrencyLimitExceeded(LimitExceeded):
     code = "concurrency_limit_exceeded"
-    detail = "Too many requests of yours are running. Wait for one to end."
+    detail = "Too many of your requests are running. Wait until one ends."
 
 
 class DailyTokensExceeded(LimitExceeded):
     code = "daily_tokens_exceeded"
-    detail = "The daily token quota is used up, or max_tokens is more than what is left of it."
+    detail = "The daily token quota is used up, or max_tokens is more than what remains of it."
 
 
-# Ours
+# The service
 
 
 class Overloaded(GatewayError):
@@ -246,42 +246,42 @@ class Overloaded(GatewayError):
 class StorageFull(GatewayError):
     status_code = 503
     code = "storage_full"
-    detail = "The service has no room for more uploads at the moment. Wait for Retry-After seconds."
+    detail = "The service has no space for more uploads now. Wait for Retry-After seconds."
 
 
 class ServiceUnavailable(GatewayError):
     status_code = 503
     code = "service_unavailable"
-    detail = "The model is not available at the moment. Try again shortly."
+    detail = "The model is unavailable now. Try again shortly."
 
 
 class ShuttingDown(GatewayError):
     status_code = 503
     code = "shutting_down"
-    detail = "The gateway is being stopped before this answer was finished. Send the request again."
+    detail = "The gateway shut down before this response was complete. Send the request again."
 
 
 class LimiterUnavailable(GatewayError):
     status_code = 503
     code = "limiter_unavailable"
-    detail = "Limits cannot be checked at the moment. Try again shortly."
+    detail = "Limits cannot be checked now. Try again shortly."
 
 
 class DatabaseUnavailable(GatewayError):
     status_code = 503
     code = "database_unavailable"
-    detail = "The account database is not available at the moment. Try again shortly."
+    detail = "The account database is unavailable now. Try again shortly."
 
 
 class DatabaseBusy(DatabaseUnavailable):
     code = "database_busy"
-    detail = "Too many requests wait for the account database. Wait for Retry-After seconds."
+    detail = "Too many requests are waiting for the account database. Wait for Retry-After seconds."
 
 
 class DeadlineExceeded(GatewayError):
     status_code = 504
     code = "deadline_exceeded"
-    detail = "The answer was not finished in time. Ask for fewer tokens, or stream it."
+    detail = "The response was not complete in time. Request fewer tokens, or stream it."
 
 
 class GenerationError(GatewayError):

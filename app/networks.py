@@ -1,6 +1,6 @@
-"""Networks as settings write them: whom they hold, and how much of the internet that is. Knows no setting.
+"""Networks as settings name them: which addresses they contain, and how much of the internet.
 
-The two loopback addresses are one machine: a proxy that is told to connect to `localhost` comes from either.
+The two loopback addresses are one machine: a proxy that connects to `localhost` may use either.
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ Network = IPv4Network | IPv6Network
 
 LOCALHOST: Final = "localhost"
 LOOPBACK: Final = (ip_network("127.0.0.1"), ip_network("::1"))
-# Bits of the smallest networks that are called everybody: no single organisation has larger ones.
-_EVERYBODYS_BITS: Final = {4: 7, 6: 15}
+# The longest prefixes that count as the internet: no single organisation has networks as large.
+_INTERNET_PREFIX_BITS: Final = {4: 7, 6: 15}
 _PRIVATE: Final = (
     *map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")),
     *map(ip_network, ("127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10")),
@@ -20,9 +20,9 @@ _PRIVATE: Final = (
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Of addresses, networks and `localhost`; one that holds a loopback address adds the other.
+    """Parse addresses, networks and `localhost`. One that contains a loopback address adds the other.
 
-    Raises ValueError, whose words quote the text.
+    Raises ValueError, whose message quotes the text.
     """
     found: list[Network] = []
     for text in texts:
@@ -33,7 +33,7 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
 
 def unmap_ipv4(address: str) -> str:
-    """An IPv4 client of a socket that listens on both is `::ffff:192.0.2.1`, as nobody writes it."""
+    """Return `192.0.2.1` for `::ffff:192.0.2.1`, the form that a socket for both protocols reports."""
     if not address.startswith("::"):
         return address
     try:
@@ -44,7 +44,7 @@ def unmap_ipv4(address: str) -> str:
 
 
 def is_in_networks(address: str, networks: Iterable[Network]) -> bool:
-    """False for what is no address, as a client on a Unix socket has none."""
+    """False for text that is not an address: a client on a Unix socket has none."""
     try:
         parsed = ip_address(unmap_ipv4(address))
     except ValueError:
@@ -53,12 +53,12 @@ def is_in_networks(address: str, networks: Iterable[Network]) -> bool:
 
 
 def covers_internet(network: Network) -> bool:
-    """`0.0.0.0/0`, and halves and quarters of it."""
-    return is_public(network) and network.prefixlen <= _EVERYBODYS_BITS[network.version]
+    """Whether it is `0.0.0.0/0`, `::/0` or a large part of them."""
+    return is_public(network) and network.prefixlen <= _INTERNET_PREFIX_BITS[network.version]
 
 
 def is_public(network: Network) -> bool:
-    """Whether strangers' addresses can be in it."""
+    """Whether it contains public addresses."""
     return not any(
         network.version == private.version and network.subnet_of(private)  # type: ignore[arg-type]  # the same
         for private in _PRIVATE

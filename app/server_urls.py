@@ -1,7 +1,7 @@
-"""URLs of the database and of Redis, read by the libraries that will open them; nothing is connected.
+"""Parses URLs of the database and of Redis with the libraries that will open them. Connects to nothing.
 
-What is wrong with one is said in words of our own, since theirs may quote it. Imported once such a URL
-is set: both libraries take their time.
+Errors have our own messages, since those of the libraries may quote the URL. Imported only if such a URL is
+set: importing both libraries is slow.
 """
 
 import inspect
@@ -22,21 +22,21 @@ _MAX_PORT: Final = 65_535
 
 @dataclass(frozen=True, slots=True)
 class ServerURL:
-    """`known`: what stands beside the password."""
+    """`context` is what the URL contains beside the password."""
 
     needs_password: bool
     password: str = ""
-    known: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
 
 
 def read_database_url(text: str) -> ServerURL:
-    """Raises ValueError with a sentence that has nothing of the URL in it."""
+    """Raises ValueError with a message that does not quote the URL."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
         url = None
-    is_known = url is not None and url.drivername in _DATABASES
-    if url is None or not is_known or (url.port or 1) > _MAX_PORT:
+    is_supported = url is not None and url.drivername in _DATABASES
+    if url is None or not is_supported or (url.port or 1) > _MAX_PORT:
         raise ValueError("write postgresql://user:password@host/name or sqlite:///path")
     if url.get_backend_name() == "sqlite":
         return ServerURL(needs_password=False)
@@ -44,14 +44,14 @@ def read_database_url(text: str) -> ServerURL:
         raise ValueError("write postgresql://user:password@host/name; the host is missing or malformed")
     if not url.query.keys() <= _postgresql_options():
         raise ValueError(
-            "it has an option that asyncpg does not take; `sslmode=require` is written `ssl=require`"
+            "it has an option that asyncpg does not support; write `ssl=require` instead of `sslmode=require`"
         )
-    known = (url.username, url.host, url.database)
-    return ServerURL(True, str(url.password or ""), tuple(text for text in known if text))
+    context = (url.username, url.host, url.database)
+    return ServerURL(True, str(url.password or ""), tuple(text for text in context if text))
 
 
 def read_redis_url(text: str) -> ServerURL:
-    """Raises ValueError with a sentence that has nothing of the URL in it."""
+    """Raises ValueError with a message that does not quote the URL."""
     try:
         parts = urlsplit(text)
         pool = ConnectionPool.from_url(text)
@@ -62,10 +62,10 @@ def read_redis_url(text: str) -> ServerURL:
     if parts.scheme not in _REDIS_SCHEMES or not is_number:
         raise ValueError("write redis://:password@host:6379/0")
     given = pool.connection_kwargs
-    known = tuple(str(given[name]) for name in ("username", "host") if given.get(name))
-    return ServerURL(parts.scheme != "unix", str(given.get("password") or ""), known)
+    context = tuple(str(given[name]) for name in ("username", "host") if given.get(name))
+    return ServerURL(parts.scheme != "unix", str(given.get("password") or ""), context)
 
 
 def _postgresql_options() -> set[str]:
-    """What asyncpg takes, and the one that SQLAlchemy reads itself."""
+    """The options of asyncpg, and the one that SQLAlchemy reads itself."""
     return {*inspect.signature(asyncpg.connect).parameters, "prepared_statement_cache_size"}

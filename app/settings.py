@@ -1,7 +1,7 @@
-"""The one place that reads `GATEWAY_` in the environment (nested with `__`), `.env` and files of secrets.
+"""Reads `GATEWAY_…` from the environment (nested with `__`), `.env` and files of secrets; nothing else does.
 
-Everything is typed, bounded and frozen. Development generates what it needs; production is given
-every secret, and a missing, weak or sample one stops the start with one sentence.
+Everything is typed, bounded and frozen. Development generates the secrets that it needs. Production does not
+start if a secret is missing, weak or from an example, and says which in one sentence.
 """
 
 import re
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MAX_ACCESS_TOKEN_TTL = timedelta(days=90)
 
 _COMMA_SEPARATED = NoDecode
-_EVERYBODY = "*"
+_ALL_CLIENTS = "*"
 _HEADER = re.compile(r"\s*[A-Za-z0-9-]+=[\x21-\x7e]+\s*", re.ASCII)
 
 
@@ -49,40 +49,40 @@ class AuthSettings(_Section):
         timedelta(minutes=15),
         gt=timedelta(0),
         le=timedelta(days=1),
-        description="how long an access token lives that is issued or refreshed without saying",
+        description="lifetime of access tokens that are issued without one, or refreshed",
     )
     refresh_token_ttl: timedelta = Field(
         timedelta(days=30),
         gt=timedelta(0),
         le=timedelta(days=365),
-        description="how long a refresh token waits for its use",
+        description="how long an unused refresh token is valid",
     )
     refresh_retry_grace: timedelta = Field(
         timedelta(seconds=30),
         ge=timedelta(0),
         le=timedelta(minutes=5),
-        description="a used refresh token gives the same successor for that long: an answer may get lost",
+        description="how long a used refresh token returns its successor again, in case a response is lost",
     )
     leeway_seconds: int = Field(30, ge=0, le=300, description="how far clocks may differ")
     max_access_token_ttl: timedelta = Field(
         MAX_ACCESS_TOKEN_TTL,
         ge=timedelta(seconds=1),
         le=MAX_ACCESS_TOKEN_TTL,
-        description="longest that an operator may issue; a rotated key verifies for that long",
+        description="longest lifetime that an operator may issue; a rotated key verifies for that long",
     )
     revocation_poll_seconds: float = Field(
-        0.5, gt=0, le=0.8, description="how often the database is asked for revocations"
+        0.5, gt=0, le=0.8, description="how often revocations are read from the database"
     )
     key_signing_delay: timedelta = Field(
         timedelta(seconds=2),
         ge=timedelta(0),
         le=timedelta(days=1),
-        description="before a new key signs: longer than a poll, so that every process knows it by then; "
-        "longer than the JWKS is cached (5 min) where others verify from a cached copy",
+        description="how long a new key waits before it signs: longer than a poll, so that every process has "
+        "read it; longer than 5 minutes, for which the JWKS is cached, if other services verify with it",
     )
 
     @model_validator(mode="after")
-    def _default_may_be_issued(self) -> Self:
+    def _default_ttl_is_allowed(self) -> Self:
         if self.access_token_ttl > self.max_access_token_ttl:
             raise ValueError(
                 "GATEWAY_AUTH__ACCESS_TOKEN_TTL must not be longer than GATEWAY_AUTH__MAX_ACCESS_TOKEN_TTL"
@@ -95,10 +95,13 @@ class LimitSettings(_Section):
     concurrent_requests: int = Field(2, ge=1, le=100_000, description="per user, at once")
     daily_tokens: int | None = Field(None, ge=1, description="per user and day (UTC), in and out")
     when_redis_is_away: Literal["local", "refuse"] = Field(
-        "local", description="limits hold per process meanwhile, or requests get 503"
+        "local",
+        description="while Redis is unavailable: apply limits per process, or refuse requests with 503",
     )
-    auth_attempts_per_minute: int = Field(20, ge=1, description="per address, on /auth and failed sign-ins")
-    max_in_flight: int = Field(64, ge=1, description="generations running or waiting; more get 503")
+    auth_attempts_per_minute: int = Field(
+        20, ge=1, description="per address: requests to /auth, and failed sign-ins"
+    )
+    max_in_flight: int = Field(64, ge=1, description="generations that run or wait; further ones get 503")
 
     @cached_property
     def of_users(self) -> UserLimits:
@@ -109,46 +112,50 @@ class LimitSettings(_Section):
 class MediaSettings(_Section):
     max_images: int = Field(10, ge=1, le=10, description="in one request")
     max_image_pixels: int = Field(50_000_000, ge=1, description="of one image")
-    max_request_pixels: int = Field(120_000_000, ge=1, description="of all images; 3 bytes each in memory")
+    max_request_pixels: int = Field(
+        120_000_000, ge=1, description="of all images of a request; each takes 3 bytes of memory"
+    )
     max_audio_seconds: int = Field(300, ge=1, description="of all recordings of a request")
-    max_json_bytes: int = Field(1_048_576, ge=1024, description="a JSON body on routes without media")
-    max_media_bytes: int = Field(25 * 1_048_576, ge=1024, description="a body on routes that take media")
+    max_json_bytes: int = Field(1_048_576, ge=1024, description="of a JSON body on routes without media")
+    max_media_bytes: int = Field(25 * 1_048_576, ge=1024, description="of a body on routes with media")
     decoding_processes: int = Field(
         2, ge=1, le=64, description="files decoded at once, each in a child process that can be killed"
     )
-    max_waiting_files: int = Field(64, ge=1, le=10_000, description="files that wait for one; more get 503")
+    max_waiting_files: int = Field(
+        64, ge=1, le=10_000, description="files that wait to be decoded; further ones get 503"
+    )
     decoding_seconds: float = Field(
         8.0,
         gt=0,
         le=600,
-        description="wall-clock time for one file; its process is killed then, and it gets 422",
+        description="wall-clock time for one file; then its process is killed and the request gets 422",
     )
-    decoding_cpu_seconds: int = Field(4, ge=1, le=600, description="likewise, of the processor's time")
+    decoding_cpu_seconds: int = Field(4, ge=1, le=600, description="processor time for one file, likewise")
     decoding_memory_bytes: int = Field(
         336 * 1_048_576,
         ge=64 * 1_048_576,
-        description="likewise, of memory, without the libraries that the processes share",
+        description="memory for one file, likewise; without the libraries that the processes share",
     )
 
 
 class OpsSettings(_Section):
-    """When the page at /ops turns yellow and red; looked at over five minutes."""
+    """When the page at /ops turns yellow and red. Measured over five minutes."""
 
     ttft_warning_seconds: float = Field(
-        2.0, gt=0, description="time to the first token of 95 of 100 answers, from which `/ops` is yellow"
+        2.0, gt=0, description="95th percentile of the time to the first token from which `/ops` is yellow"
     )
-    ttft_bad_seconds: float = Field(5.0, gt=0, description="likewise, from which it is red")
+    ttft_bad_seconds: float = Field(5.0, gt=0, description="likewise, red")
     tokens_per_second_warning: float = Field(
-        8.0, gt=0, description="tokens a second of the median answer, below which `/ops` is yellow"
+        8.0, gt=0, description="tokens per second of the median response below which `/ops` is yellow"
     )
-    tokens_per_second_bad: float = Field(3.0, gt=0, description="likewise, below which it is red")
+    tokens_per_second_bad: float = Field(3.0, gt=0, description="likewise, red")
     success_rate_warning: float = Field(
-        0.99, gt=0, le=1, description="share of requests that succeed, below which `/ops` is yellow"
+        0.99, gt=0, le=1, description="share of requests that succeed below which `/ops` is yellow"
     )
-    success_rate_bad: float = Field(0.95, gt=0, le=1, description="likewise, below which it is red")
+    success_rate_bad: float = Field(0.95, gt=0, le=1, description="likewise, red")
 
     @model_validator(mode="after")
-    def _warns_before_it_is_bad(self) -> Self:
+    def _warning_comes_before_bad(self) -> Self:
         if (
             self.ttft_warning_seconds > self.ttft_bad_seconds
             or self.tokens_per_second_warning < self.tokens_per_second_bad
@@ -159,35 +166,39 @@ class OpsSettings(_Section):
 
 
 class EngineSettings(_Section):
-    """The in-process engine's sizes. What does not fit into them waits, or is refused."""
+    """Sizes of the in-process engine. Requests that do not fit wait or are refused."""
 
-    max_running_requests: int = Field(16, ge=1, le=1024, description="computed together, on each device")
-    max_waiting_requests: int = Field(64, ge=1, le=100_000, description="of all devices; more get 503")
+    max_running_requests: int = Field(16, ge=1, le=1024, description="computed together on each device")
+    max_waiting_requests: int = Field(
+        64, ge=1, le=100_000, description="for all devices; further ones get 503"
+    )
     max_waiting_prompt_tokens: int = Field(
-        262_144, ge=1, le=100_000_000, description="on each device; what would be more gets 503"
+        262_144, ge=1, le=100_000_000, description="on each device; a request that would exceed it gets 503"
     )
     chunk_tokens: int = Field(
         512,
         ge=16,
         le=65_536,
-        description="of prompts in one step, which is what a long one delays running streams by",
+        description="of prompts in one step; a long prompt delays running streams by one such step at a time",
     )
-    block_size: int = Field(16, ge=1, le=1024, description="tokens in a block of the cache")
+    block_size: int = Field(16, ge=1, le=1024, description="tokens per block of the KV cache")
     kv_cache_tokens: int | None = Field(
         None,
         ge=16,
         le=100_000_000,
-        description="on each device; default: what the running requests may need, as far as memory allows",
+        description="on each device; default: what the running requests can need, as far as memory allows",
     )
-    quantize_head: bool = Field(True, description="`int8` is for the output head and the embedding too")
+    quantize_head: bool = Field(
+        True, description="whether `int8` also applies to the output head and the embedding"
+    )
     shared_system_prompts: tuple[str, ...] = Field(
         (),
         max_length=1000,
-        description="a JSON list; cached once for all users, who may find out by timing that others use them",
+        description="a JSON list; cached once for all users, who can find out by timing that others use them",
     )
 
     @model_validator(mode="after")
-    def _running_requests_fit_into_a_step(self) -> Self:
+    def _running_requests_fit_in_a_step(self) -> Self:
         if self.chunk_tokens < self.max_running_requests:
             raise ValueError(
                 "GATEWAY_ENGINE__CHUNK_TOKENS must not be less than GATEWAY_ENGINE__MAX_RUNNING_REQUESTS"
@@ -198,32 +209,33 @@ class EngineSettings(_Section):
 class ScriptedSettings(_Section):
     reply: str = Field(
         "one two three four five six seven eight",
-        description="what the scripted backend says, word by word; `{prompt}` stands for what it was asked",
+        description="what the scripted backend returns, word by word; `{prompt}` is replaced with the prompt",
     )
-    step_seconds: float = Field(0.0, ge=0, description="waited before each word")
+    step_seconds: float = Field(0.0, ge=0, description="delay before each word")
 
 
 class TelemetrySettings(_Section):
     endpoint: str | None = Field(
         None,
-        description="who collects OTLP over HTTP, as `http://collector:4318`; without it nothing is sent",
+        description="a collector of OTLP over HTTP, such as `http://collector:4318`; unset, nothing is sent",
     )
     headers: SecretStr | None = Field(
-        None, description="sent along, as `name=value,name=value`; for the collector's own access token"
+        None,
+        description="sent with each request, as `name=value,name=value`; for the collector's access token",
     )
     ca_file: Path | None = Field(
-        None, description="certificates that the collector's is checked against; default: the system's"
+        None, description="certificates that verify the collector's; default: the system's"
     )
     service_name: str = Field(
-        "autoglm-gateway", min_length=1, description="the `service.name` of what is sent"
+        "autoglm-gateway", min_length=1, description="the `service.name` of traces and metrics"
     )
     trace_ratio: float = Field(1.0, ge=0, le=1, description="share of requests that are traced")
-    metrics: bool = Field(True, description="whether metrics are sent, the same as `/metrics` has")
+    metrics: bool = Field(True, description="whether the metrics of `/metrics` are sent")
     metrics_interval: timedelta = Field(
         timedelta(minutes=1),
         ge=timedelta(seconds=1),
         le=timedelta(hours=1),
-        description="how often they are sent",
+        description="how often metrics are sent",
     )
 
     @field_validator("endpoint")
@@ -234,14 +246,14 @@ class TelemetrySettings(_Section):
             if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
                 raise ValueError("write an address like http://collector:4318")
             if parts.username is not None or parts.password is not None:
-                raise ValueError("secrets belong into GATEWAY_TELEMETRY__HEADERS, not into the address")
+                raise ValueError("put secrets in GATEWAY_TELEMETRY__HEADERS, not in the address")
         return endpoint
 
     @field_validator("headers")
     @classmethod
     def _are_headers(cls, headers: SecretStr | None) -> SecretStr | None:
         if headers is not None and not all(map(_HEADER.fullmatch, headers.get_secret_value().split(","))):
-            raise ValueError("write headers like name=value, with commas between them")
+            raise ValueError("write headers like name=value, separated by commas")
         return headers
 
     @property
@@ -264,37 +276,40 @@ class Settings(BaseSettings):
     )
 
     env: Literal["development", "production"] = Field(
-        "development", description="production does not start without its secrets, or with weak ones"
+        "development", description="production does not start if a secret is missing or weak"
     )
     secrets_dir: Path | None = Field(
         None,
-        description="files named like settings, as `gateway_database_url`, whose content is the value: a "
-        "container's secrets, systemd's credentials. The environment wins",
+        description="directory of files that are named like settings, such as `gateway_database_url`, and "
+        "contain the value: secrets of a container, credentials of systemd. The environment takes precedence",
     )
     data_dir: Path = Field(
-        Path("data"), description="database, development keys, usage that could not be written yet"
+        Path("data"),
+        description="for the database, development keys, and usage that is not in the database yet",
     )
     database_url: SecretStr | None = Field(
         None,
         description="`postgresql://user:password@host/name`; default: SQLite in the data directory",
     )
     redis_url: SecretStr | None = Field(
-        None, description="`redis://:password@host:6379/0`; without it limits hold per process"
+        None, description="`redis://:password@host:6379/0`; without it limits apply per process"
     )
     backend: Literal["in_process", "scripted"] = Field(
-        "in_process", description="what answers: the model in this process, or canned words for tests"
+        "in_process",
+        description="what generates responses: the model in this process, or a fixed reply for tests",
     )
     model: str | None = Field(None, description="a directory or hub name; default: the embedded model")
     devices: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
-        ("auto",), description="one worker each, as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU"
+        ("auto",),
+        description="one worker for each, such as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU",
     )
     quantization: Literal["int8", "none"] = Field(
         "none",
-        description="of weights that are floats; saved int8 stays on GPUs, CPUs with VNNI, or if asked for",
+        description="of weights stored as floats; int8 weights stay so on GPUs, CPUs with VNNI, and if set",
     )
     speech_recognition_model: str | None = Field(
         None,
-        description="a Whisper checkpoint, a directory or hub name: hears for models without an audio tower",
+        description="a Whisper checkpoint (directory or hub name), for models without an audio tower",
     )
     request_timeout_seconds: float = Field(
         60.0, ge=1, le=600, description="for a whole request; the engine stops 4 % earlier"
@@ -302,36 +317,39 @@ class Settings(BaseSettings):
     memory_budget_bytes: int = Field(
         2**30,
         ge=64 * 1_048_576,
-        description="for the bodies and decoded media of all requests together; what does not fit waits, or "
-        "gets 503. The model, its cache and the process itself come on top",
+        description="for bodies and decoded media of all requests together; requests that do not fit wait "
+        "or get 503. The model, its cache and the process itself are not included",
     )
     spool_bytes: int = Field(
         4 * 2**30,
         ge=64 * 1_048_576,
-        description="of the disk of the data directory, for uploads of all requests together; what is more "
-        "gets 503",
+        description="of disk in the data directory, for uploads of all requests together; requests that do "
+        "not fit get 503",
     )
     drain_seconds: float = Field(
-        60.0, ge=0, le=600, description="how long running requests may finish after SIGTERM"
+        60.0, ge=0, le=600, description="how long running requests may continue after SIGTERM"
     )
     metrics_networks: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
         ("127.0.0.0/8", "::1/128"),
-        description="addresses that read `/metrics` without a token, when no proxy stands between",
+        description="addresses that may read `/metrics` without a token, unless they use a proxy",
     )
     metrics_users: int = Field(
-        0, ge=0, le=1000, description="users whose ids `/metrics` may show; further ones are counted together"
+        0,
+        ge=0,
+        le=1000,
+        description="number of users that `/metrics` shows by id; further users are counted together",
     )
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
-        description="proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses or "
-        "networks or `localhost`, with commas between them; `*`: everybody, who may then claim any address",
+        description="proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted: addresses, "
+        "networks or `localhost`, separated by commas; `*`: all clients, which can then claim any address",
     )
     public_url: str | None = Field(
         None,
-        description="where this gateway is reached, as `https://gateway.example.com`; for links it prints",
+        description="the address of this gateway, such as `https://gateway.example.com`, for printed links",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="what is logged of the gateway's own lines"
+        "info", description="lowest level of the gateway's own log lines"
     )
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
@@ -350,7 +368,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Adds the files of `secrets_dir`, which itself is found in any of the others."""
+        """Add the files of `secrets_dir`, which the other sources can set."""
         sources = (init_settings, env_settings, dotenv_settings)
         directory = next((given for source in sources if (given := source().get("secrets_dir"))), None)
         files = NestedSecretsSettingsSource(
@@ -379,32 +397,32 @@ class Settings(BaseSettings):
     def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
         try:
             parse_networks(networks)
-        except ValueError:  # its words quote the value
-            raise ValueError("write networks like 10.0.0.0/8 or fd00::/8, with commas between them") from None
+        except ValueError:  # its message quotes the value
+            raise ValueError("write networks like 10.0.0.0/8 or fd00::/8, separated by commas") from None
         return networks
 
     @field_validator("forwarded_allow_ips")
     @classmethod
     def _are_proxies(cls, proxies: str) -> str:
-        if proxies.strip() != _EVERYBODY:
+        if proxies.strip() != _ALL_CLIENTS:
             try:
                 parse_networks(_items(proxies))
-            except ValueError:  # its words quote the value
+            except ValueError:  # its message quotes the value
                 raise ValueError(
-                    "write addresses or networks like 10.0.0.0/8, with commas between them, or * alone"
+                    "write addresses or networks like 10.0.0.0/8, separated by commas, or only *"
                 ) from None
         return proxies
 
     @field_validator("database_url", "redis_url")
     @classmethod
-    def _can_be_read(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    def _is_server_url(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if url is not None and info.field_name is not None:
             _read_server_url(info.field_name, url)
         return url
 
     @field_validator("public_url")
     @classmethod
-    def _is_public(cls, url: str | None) -> str | None:
+    def _is_origin(cls, url: str | None) -> str | None:
         if url is not None:
             parts = _split(url)
             is_origin = parts is not None and url == f"{parts.scheme}://{parts.netloc}" and "@" not in url
@@ -413,7 +431,7 @@ class Settings(BaseSettings):
         return url
 
     @model_validator(mode="after")
-    def _production_is_given_its_secrets(self) -> Self:
+    def _production_has_its_secrets(self) -> Self:
         if self.env == "development":
             return self
         if self.auth.keys_dir is None:
@@ -424,11 +442,11 @@ class Settings(BaseSettings):
             if url is not None and not _has_strong_password(name, url):
                 raise ValueError(
                     f"the password in GATEWAY_{name.upper()} is missing, short or easy to guess; give it a "
-                    "long random one, as `openssl rand -hex 24` makes"
+                    "long random one, such as `openssl rand -hex 24` prints"
                 )
         if any(map(covers_internet, self.parsed_metrics_networks)):
             raise ValueError(
-                "GATEWAY_METRICS_NETWORKS must not let everybody read /metrics in production; list the "
+                "GATEWAY_METRICS_NETWORKS must not let everyone read /metrics in production; list the "
                 "addresses of Prometheus, or give it a token with scope ops"
             )
         return self
@@ -439,9 +457,9 @@ class Settings(BaseSettings):
 
     @property
     def trusted_proxies(self) -> str | list[str]:
-        """As uvicorn takes them: `*`, or networks."""
-        if self.forwarded_allow_ips.strip() == _EVERYBODY:
-            return _EVERYBODY
+        """As uvicorn accepts them: `*` or networks."""
+        if self.forwarded_allow_ips.strip() == _ALL_CLIENTS:
+            return _ALL_CLIENTS
         return list(map(str, parse_networks(_items(self.forwarded_allow_ips))))
 
     @property
@@ -456,7 +474,7 @@ class Settings(BaseSettings):
 
 
 def unknown_variables() -> list[str]:
-    """Names in the environment and `.env` that look like settings and set nothing."""
+    """Names in the environment and `.env` that begin like settings but are none."""
     known = set()
     for name, field in Settings.model_fields.items():
         known.add(f"GATEWAY_{name}".upper())
@@ -471,7 +489,7 @@ def _items(text: str) -> list[str]:
 
 
 def _split(url: str) -> SplitResult | None:
-    """None for what is no URL: the words of urllib's errors quote it."""
+    """None if it is not a URL, since the messages of urllib's errors quote it."""
     try:
         parts = urlsplit(url)
         has_port = parts.port != 0
@@ -481,14 +499,14 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _read_server_url(name: str, url: SecretStr) -> "ServerURL":
-    from app.server_urls import read_database_url, read_redis_url  # which says why not at the top
+    from app.server_urls import read_database_url, read_redis_url  # its docstring says why here
 
     read = read_database_url if name == "database_url" else read_redis_url
     return read(url.get_secret_value())
 
 
 def _has_strong_password(name: str, url: SecretStr) -> bool:
-    from app.secret_strength import is_strong  # which says what it costs
+    from app.secret_strength import is_strong  # likewise
 
     read = _read_server_url(name, url)
-    return not read.needs_password or is_strong(read.password, read.known)
+    return not read.needs_password or is_strong(read.password, read.context)

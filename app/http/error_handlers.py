@@ -80,10 +80,10 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
             )
         case PromptRefused(reason=reason):
             return errors.PromptRefused(
-                f"The model's chat template makes no prompt of these messages: {reason}", param="messages"
+                f"The model's chat template does not accept these messages: {reason}", param="messages"
             )
         case UnsupportedModality(modality=modality):
-            return errors.ModalityNotSupported(f"The loaded model does not take {modality}.")
+            return errors.ModalityNotSupported(f"The loaded model does not support {modality}.")
         case QueueFull():
             return errors.Overloaded()
         case BackendUnavailable():

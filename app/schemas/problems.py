@@ -12,12 +12,12 @@ PROBLEM_JSON: Final = "application/problem+json"
 
 
 class FieldError(BaseModel):
-    field: str = Field(description="where, as a dotted path", examples=["messages.0.content"])
+    field: str = Field(description="its dotted path", examples=["messages.0.content"])
     message: str = Field(examples=["Field required"])
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem document. `code` is stable; `detail` says what to do."""
+    """An RFC 9457 problem document. `code` is stable; `detail` says what to do."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,7 +27,7 @@ class Problem(BaseModel):
     detail: str = Field(examples=["Too many requests in the last minute. Wait for Retry-After seconds."])
     code: str = Field(pattern="^[a-z0-9_]+$", examples=["rate_limit_exceeded"])
     request_id: str = Field(examples=["req_5f0c9a8b7d6e4f3a"])
-    errors: list[FieldError] = Field(default_factory=list, description="which fields are wrong, and how")
+    errors: list[FieldError] = Field(default_factory=list, description="which fields are invalid, and why")
 
 
 class OpenAIErrorBody(BaseModel):
@@ -35,7 +35,7 @@ class OpenAIErrorBody(BaseModel):
 
     message: str
     type: str = Field(examples=["invalid_request_error"])
-    param: str = Field(description="the field at fault; empty when there is none")
+    param: str = Field(description="the invalid field; empty when there is none")
     code: str = Field(pattern="^[a-z0-9_]+$", examples=["invalid_request"])
 
 
@@ -50,27 +50,27 @@ class OpenAIError(BaseModel):
 REASONS: Final[dict[int, str]] = {
     400: "The body is malformed",
     401: "No valid access token",
-    403: "The token lacks the scope that this route needs",
-    404: "There is no such thing",
-    405: "This address does not take that method",
+    403: "The token does not have the scope that this route requires",
+    404: "Not found",
+    405: "This address does not support that method",
     408: "The body did not arrive in time",
-    409: "It exists already",
+    409: "It already exists",
     413: "The body is larger than this route allows",
-    415: "This route does not take that content type, or a compressed body",
+    415: "This route does not accept that content type, or a compressed body",
     422: "The request is not valid",
     429: "A limit is exceeded; wait for Retry-After seconds",
     500: "The gateway or the model failed on this request",
-    503: "At capacity, or something that the route needs is away; wait for Retry-After seconds",
-    504: "The answer was not finished in time",
+    503: "At capacity, or something that the route requires is unavailable; wait for Retry-After seconds",
+    504: "The response was not complete in time",
 }
 
 _HEADERS: Final[dict[str, dict[str, Any]]] = {
-    "X-Request-ID": {"description": "names this request in the logs", "schema": {"type": "string"}},
+    "X-Request-ID": {"description": "identifies this request in the logs", "schema": {"type": "string"}},
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}},
     "Accept-Encoding": {"description": "codings of a body that are accepted", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "how to authenticate (RFC 6750)", "schema": {"type": "string"}},
     "RateLimit": {
-        "description": "what is left, as `name;r=remaining;t=seconds`",
+        "description": "what remains, as `name;r=remaining;t=seconds`",
         "schema": {"type": "string"},
     },
     "RateLimit-Policy": {
@@ -85,7 +85,7 @@ def header_docs(*names: str) -> dict[str, dict[str, Any]]:
 
 
 def problem_responses(*status_codes: int, openai: bool = False) -> dict[int | str, dict[str, Any]]:
-    """What `responses=` of a route says about its errors."""
+    """The errors of a route, for its `responses=`."""
     return {status_code: _response(status_code, openai) for status_code in _with_common(status_codes)}
 
 

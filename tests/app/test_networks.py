@@ -1,4 +1,4 @@
-"""Who is in a network, which addresses are one machine, and which networks are everybody's."""
+"""Which addresses networks contain, and how much of the internet."""
 
 from ipaddress import ip_network
 
@@ -24,19 +24,19 @@ def test_addresses_are_matched_against_networks(address: str, is_in: bool) -> No
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "::1", "localhost", "127.0.0.0/8", "::/0", "0.0.0.0/0"])
-def test_both_loopback_addresses_are_this_machine(text: str) -> None:
+def test_each_loopback_address_includes_the_other(text: str) -> None:
     networks = parse_networks([text])
     assert is_in_networks("127.0.0.1", networks)
     assert is_in_networks("::1", networks)
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/8", "127.0.0.2", "fd00::/8"])
-def test_other_networks_do_not_add_this_machine(text: str) -> None:
+def test_other_networks_do_not_include_loopback(text: str) -> None:
     assert parse_networks([text]) == (ip_network(text),)
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "proxy", "", "10.0.0", "*"])
-def test_what_is_no_network_is_refused(text: str) -> None:
+def test_text_that_is_not_a_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not appear to be|host bits"):
         parse_networks([text])
 
@@ -52,12 +52,12 @@ def test_what_is_no_network_is_refused(text: str) -> None:
         ("192.0.2.1", "192.0.2.1"),
     ],
 )
-def test_ipv4_addresses_are_written_as_such(address: str, shown: str) -> None:
+def test_mapped_ipv4_addresses_are_written_as_ipv4(address: str, shown: str) -> None:
     assert unmap_ipv4(address) == shown
 
 
 @pytest.mark.parametrize(
-    ("network", "public", "everybody"),
+    ("network", "public", "internet"),
     [
         ("0.0.0.0/0", True, True),
         ("128.0.0.0/1", True, True),
@@ -74,5 +74,5 @@ def test_ipv4_addresses_are_written_as_such(address: str, shown: str) -> None:
         ("::1/128", False, False),
     ],
 )
-def test_how_much_of_the_internet_a_network_is(network: str, public: bool, everybody: bool) -> None:
-    assert (is_public(ip_network(network)), covers_internet(ip_network(network))) == (public, everybody)
+def test_network_is_public_or_covers_the_internet(network: str, public: bool, internet: bool) -> None:
+    assert (is_public(ip_network(network)), covers_internet(ip_network(network))) == (public, internet)

@@ -1,4 +1,4 @@
-"""What the settings refuse, in words that an operator understands."""
+"""What the settings refuse, and the errors that operators read."""
 
 from dataclasses import fields
 from datetime import timedelta
@@ -20,21 +20,21 @@ DATABASE_URL = f"postgresql://gateway:{STRONG}@postgres/gateway"
 
 @pytest.fixture
 def secrets_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Named in the environment; empty."""
+    """Set in the environment; empty."""
     directory = tmp_path / "secrets"
     directory.mkdir()
     monkeypatch.setenv("GATEWAY_SECRETS_DIR", str(directory))
     return directory
 
 
-def test_access_token_may_not_live_longer_by_default_than_an_operator_may_issue() -> None:
+def test_default_lifetime_must_not_exceed_what_operators_may_issue() -> None:
     hour = timedelta(hours=1)
     assert AuthSettings(access_token_ttl=hour, max_access_token_ttl=hour).access_token_ttl == hour
     with pytest.raises(ValidationError, match="ACCESS_TOKEN_TTL must not be longer than"):
         AuthSettings(access_token_ttl=hour, max_access_token_ttl=timedelta(minutes=59))
 
 
-def test_longest_life_that_can_be_set_is_the_longest_that_can_be_asked_for() -> None:
+def test_longest_lifetime_is_the_same_in_settings_and_requests() -> None:
     longest = timedelta(seconds=MAX_LIFETIME_SECONDS)
     assert AuthSettings(max_access_token_ttl=longest).max_access_token_ttl == longest
     with pytest.raises(ValidationError):
@@ -49,7 +49,7 @@ def test_files_named_like_settings_are_read(secrets_dir: Path) -> None:
     assert settings.limits.daily_tokens == 5000
 
 
-def test_environment_wins_over_files(secrets_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_takes_precedence_over_files(secrets_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (secrets_dir / "gateway_log_level").write_text("debug")
     assert Settings(_env_file=None).log_level == "debug"
     monkeypatch.setenv("GATEWAY_LOG_LEVEL", "error")
@@ -96,11 +96,9 @@ def test_password_that_can_be_guessed_is_refused_in_production(
     tmp_path: Path, name: str, url: str, password: str
 ) -> None:
     given = {name: url.format(password)}
-    with pytest.raises(
-        ValidationError, match=f"the password in GATEWAY_{name.upper()} is missing"
-    ) as refusal:
+    with pytest.raises(ValidationError, match=f"the password in GATEWAY_{name.upper()} is missing") as caught:
         Settings(_env_file=None, env="production", auth={"keys_dir": tmp_path}, **given)
-    assert not password or password not in str(refusal.value)
+    assert not password or password not in str(caught.value)
     assert Settings(_env_file=None, **given).env == "development"
 
 
@@ -108,7 +106,7 @@ def test_password_that_can_be_guessed_is_refused_in_production(
     "password",
     [STRONG, "x8Kq2ZpL0vTn", "correct-horse-battery-staple", "%2F%40" + STRONG, 5 * STRONG],
 )
-def test_password_that_is_hard_to_guess_is_taken_in_production(tmp_path: Path, password: str) -> None:
+def test_password_that_is_hard_to_guess_is_accepted_in_production(tmp_path: Path, password: str) -> None:
     for given in (
         {"database_url": f"postgresql://gateway:{password}@postgres/gateway"},
         {"redis_url": f"redis://:{password}@cache:6379/0"},
@@ -123,9 +121,9 @@ def test_files_and_sockets_need_no_password(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize("networks", ["0.0.0.0/0", "10.0.0.0/8,::/0", "0.0.0.0/1,128.0.0.0/1"])
-def test_metrics_for_everybody_stop_a_start_in_production(tmp_path: Path, networks: str) -> None:
+def test_metrics_for_everyone_are_refused_in_production(tmp_path: Path, networks: str) -> None:
     assert Settings(_env_file=None, metrics_networks=networks)
-    with pytest.raises(ValidationError, match="GATEWAY_METRICS_NETWORKS must not let everybody read"):
+    with pytest.raises(ValidationError, match="GATEWAY_METRICS_NETWORKS must not let everyone read"):
         Settings(_env_file=None, env="production", auth={"keys_dir": tmp_path}, metrics_networks=networks)
 
 
@@ -169,16 +167,16 @@ MALFORMED = [
 
 @pytest.mark.parametrize("env", ["development", "production"])
 @pytest.mark.parametrize(("name", "value"), MALFORMED)
-def test_malformed_value_is_refused_by_the_settings_name_and_never_quoted(
+def test_error_of_a_malformed_value_names_the_setting_and_does_not_quote_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, env: str, name: str, value: str
 ) -> None:
     monkeypatch.setenv("GATEWAY_AUTH__KEYS_DIR", str(tmp_path))
     monkeypatch.setenv("GATEWAY_ENV", env)
     monkeypatch.setenv(f"GATEWAY_{name.upper()}", value)
-    with pytest.raises(ValidationError) as refusal:
+    with pytest.raises(ValidationError) as caught:
         Settings(_env_file=None)
-    assert tuple(name.split("__")) in {error["loc"] for error in refusal.value.errors()}
-    assert "s3cret" not in str(refusal.value)
+    assert tuple(name.split("__")) in {error["loc"] for error in caught.value.errors()}
+    assert "s3cret" not in str(caught.value)
     with pytest.raises(CommandFailed, match=f"GATEWAY_{name.upper()} is not valid: ") as sentence:
         load_settings()
     assert "s3cret" not in str(sentence.value)
@@ -196,27 +194,27 @@ def every_variable() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def refusals() -> dict[str, str]:
-    """What each variable that takes no plain word says to one."""
-    said = {}
+def messages() -> dict[str, str]:
+    """The error of each variable for which a word is not a valid value."""
+    found = {}
     for name in every_variable():
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(name, "s3cret")
             try:
                 load_settings()
             except CommandFailed as sentence:
-                said[name] = str(sentence)
-    return said
+                found[name] = str(sentence)
+    return found
 
 
-def test_every_refusal_names_its_variable_and_quotes_nothing(refusals: dict[str, str]) -> None:
-    assert len(refusals) > 40
-    for name, sentence in refusals.items():
+def test_every_error_names_its_variable_and_quotes_nothing(messages: dict[str, str]) -> None:
+    assert len(messages) > 40
+    for name, sentence in messages.items():
         assert f"{name} is not valid: " in sentence
         assert "s3cret" not in sentence
 
 
-def test_directory_of_secrets_that_is_not_there_is_named(secrets_dir: Path) -> None:
+def test_missing_directory_of_secrets_is_an_error(secrets_dir: Path) -> None:
     secrets_dir.rmdir()
     with pytest.raises(ValidationError, match="there is no such directory"):
         Settings(_env_file=None)
@@ -256,11 +254,11 @@ def test_every_size_of_the_engine_can_be_set(monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
-def test_engine_as_it_comes_is_the_engines_own_default() -> None:
+def test_defaults_are_those_of_the_engine() -> None:
     assert backend_config(Settings(_env_file=None, devices="cpu")).engine == EngineConfig()
 
 
-def test_step_is_not_smaller_than_what_runs_in_it() -> None:
+def test_step_must_not_be_smaller_than_what_runs_in_it() -> None:
     with pytest.raises(ValidationError, match="CHUNK_TOKENS must not be less than"):
         EngineSettings(chunk_tokens=16, max_running_requests=17)
     assert EngineSettings(chunk_tokens=16, max_running_requests=16).chunk_tokens == 16
@@ -282,7 +280,7 @@ def test_step_is_not_smaller_than_what_runs_in_it() -> None:
     ],
     ids=str,
 )
-def test_sizes_that_no_engine_can_have_are_refused(wrong: dict[str, int]) -> None:
+def test_impossible_sizes_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         EngineSettings(**wrong)
 
@@ -299,8 +297,8 @@ def test_sizes_that_no_engine_can_have_are_refused(wrong: dict[str, int]) -> Non
         "http://collector?key=s3cret",
     ],
 )
-def test_address_that_telemetry_cannot_be_sent_to_is_refused(wrong: str) -> None:
-    with pytest.raises(ValidationError) as refusal:
+def test_invalid_address_of_a_collector_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError) as caught:
         TelemetrySettings(endpoint=wrong)
-    (error,) = refusal.value.errors()
+    (error,) = caught.value.errors()
     assert error["msg"] == "Value error, write an address like http://collector:4318"
