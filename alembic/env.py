@@ -1,6 +1,6 @@
-"""Runs migrations on a connection handed over by `app/persistence/migrations.py`, or its own.
+"""Runs migrations on a connection from `app/persistence/migrations.py`, or on its own.
 
-`alembic` on the command line works on the database that the settings name.
+`alembic` on the command line uses the database that the settings name.
 """
 
 import asyncio

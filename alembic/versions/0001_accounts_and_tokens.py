@@ -1,4 +1,4 @@
-"""Accounts, the tokens issued to them and what was revoked."""
+"""Accounts, the tokens issued to them, and revocations."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What each generation used."""
+"""The usage of each generation."""
 
 import sqlalchemy as sa
 from alembic import op

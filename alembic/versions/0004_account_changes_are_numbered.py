@@ -1,6 +1,6 @@
-"""Numbers that order what changes about accounts, in place of the database's clock.
+"""Numbers that order changes of accounts, instead of the database's clock.
 
-Rows that are there already keep the number 0: every process reads them whole when it starts.
+Existing rows get the number 0: every process reads all of them when it starts.
 """
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_account_change_counter"),
     )
     for table, column_before in (("users", "changed_at"), ("revocations", "created_at")):
-        # A process of the version before, still running, adds rows without the column.
+        # A process of the previous version that still runs adds rows without the column.
         op.add_column(table, sa.Column("change_number", sa.BigInteger, nullable=False, server_default="0"))
         op.create_index(f"ix_{table}_change_number", table, ["change_number"])
         op.drop_index(f"ix_{table}_{column_before}", table_name=table)

@@ -1,4 +1,4 @@
-"""Accounts: made, changed and listed by operators, over HTTP and on the command line.
+"""Creates, changes and lists accounts for operators, over HTTP and on the command line.
 
 Works inside the caller's transaction, which a caller inside a gateway opens with
 `AccountChanges.transaction()`.
@@ -50,10 +50,10 @@ class UserChanges:
 async def create_user(
     db_session: AsyncSession, actor: str, name: str, changes: UserChanges | None = None
 ) -> UserRow:
-    """Raises `InvalidRequest` for a name of another form, `Conflict` when there is a user of that name."""
+    """Raises `InvalidRequest` for an invalid name or note, and `Conflict` if there is a user of that name."""
     if not re.fullmatch(NAME_PATTERN, name):
         raise InvalidRequest(
-            "A name is 1 to 64 letters, digits and . _ @ + - and begins with a letter or digit."
+            "A name has 1 to 64 letters, digits and . _ @ + - and begins with a letter or digit."
         )
     values = changes.values() if changes is not None else {}
     check_note(values.get("note", ""))
@@ -61,7 +61,7 @@ async def create_user(
     try:
         await users.add_user(db_session, row)
     except IntegrityError:
-        raise Conflict("There is a user of that name already.") from None
+        raise Conflict("There is already a user of that name.") from None
     await audit(db_session, actor, "user.create", row.id, name=name, **values)
     return row
 

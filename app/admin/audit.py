@@ -1,4 +1,4 @@
-"""The audit log: every change of an operator, written in the transaction that makes it."""
+"""The audit log: every change by an operator, written in the transaction of the change."""
 
 from typing import Any, Final, Literal
 
@@ -9,8 +9,8 @@ from app.admin.pages import Page, paginate
 from app.persistence.audit_log import add_audit_entry, list_audit_entries
 from app.persistence.tables import AuditRow
 
-COMMAND_LINE: Final = "command line"  # the actor where no admin's token was used
-SIGN_IN_LINK: Final = "sign-in link"  # likewise, at the first visit of the page at /ops
+COMMAND_LINE: Final = "command line"  # the actor if no operator's token was used
+SIGN_IN_LINK: Final = "sign-in link"  # likewise, when a link to the page at /ops is used
 
 Action = Literal[
     "user.create", "user.update", "token.issue", "token.revoke", "family.revoke", "user.revoke", "keys.rotate"
@@ -18,7 +18,7 @@ Action = Literal[
 
 
 async def audit(db_session: AsyncSession, actor: str, action: Action, subject: str, **details: Any) -> None:
-    """`actor` is an admin's user id or a constant of this module; `details` are JSON and hold no secret."""
+    """`actor` is an operator's user id or a constant of this module. `details` are JSON without secrets."""
     text = orjson.dumps(details).decode()
     await add_audit_entry(db_session, AuditRow(actor=actor, action=action, subject=subject, details=text))
 

@@ -1,4 +1,4 @@
-"""Signing keys: rotated by operators, with an entry in the audit log."""
+"""Rotates signing keys, with an entry in the audit log."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,11 +12,11 @@ def has_keys(settings: Settings) -> bool:
 
 
 async def rotate_keys(db_session: AsyncSession, actor: str, settings: Settings) -> str:
-    """Returns the new key's id. The first key is made where there is none.
+    """Returns the id of the new key. Creates the first key if there is none.
 
     Raises `InvalidSigningKeys`, and OSError when the directory cannot be written.
     """
-    await db_session.connection()  # a database that is away leaves the keys alone
+    await db_session.connection()  # first: if the database is unavailable, the keys stay unchanged
     had_keys = has_keys(settings)
     signing_keys = load_signing_keys(settings, create=True)
     key_id = signing_keys.rotate() if had_keys else signing_keys.signer().key_id

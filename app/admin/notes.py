@@ -1,4 +1,4 @@
-"""What operators may write beside an account or a token, over HTTP and on the command line."""
+"""Notes that operators attach to accounts and tokens, over HTTP and on the command line."""
 
 from app.clean_text import refuse_unstorable
 from app.errors import InvalidRequest
@@ -6,9 +6,9 @@ from app.persistence.tables import NOTE_LENGTH
 
 
 def check_note(note: str) -> None:
-    """Raises `InvalidRequest` for what the database cannot hold."""
+    """Raises `InvalidRequest` for a note that cannot be stored."""
     if len(note) > NOTE_LENGTH:
-        raise InvalidRequest(f"A note has at most {NOTE_LENGTH} characters.", param="note")
+        raise InvalidRequest(f"A note must not have more than {NOTE_LENGTH} characters.", param="note")
     try:
         refuse_unstorable(note)
     except ValueError as error:

@@ -1,7 +1,6 @@
-"""Signing in to the page at /ops by a one-time link, and signing out: a session is an access token.
+"""Signing in to the page at /ops with a one-time link, and signing out: a session is an access token.
 
-It therefore ends, is listed and is revoked like any other. Whoever pastes a token of their own gets no
-other one.
+So it expires, is listed and is revoked like any other. Signing in with an existing token creates none.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ from app.persistence.access_tokens import find_access_token
 from app.persistence.database import Database
 from app.persistence.users import find_user_named
 
-OPERATOR: Final = "operator"  # the account that links sign in to
+OPERATOR: Final = "operator"  # the account that links sign in
 SCOPES: Final = ("admin", "ops")
 SESSION_LIFETIME: Final = timedelta(hours=12)
 NOTE: Final = "session of /ops, by sign-in link"
@@ -27,7 +26,7 @@ NOTE: Final = "session of /ops, by sign-in link"
 
 @dataclass(frozen=True, slots=True)
 class SignInByLink:
-    """Exchanges the secret of a link for the tokens of a session, which last at most `max_lifetime`."""
+    """Exchanges the secret of a link for a session's token, whose lifetime is at most `max_lifetime`."""
 
     account_changes: AccountChanges
     issuer: TokenIssuer
@@ -35,7 +34,7 @@ class SignInByLink:
     max_lifetime: timedelta
 
     async def sign_in(self, secret: str) -> IssuedTokens:
-        """Uses up the link. Raises `InvalidSignInLink`, and `Conflict` when the account is disabled."""
+        """Use up the link. Raises `InvalidSignInLink`, and `Conflict` if the account is disabled."""
         await asyncio.to_thread(self.link.check, secret)
         async with self.account_changes.transaction() as db_session:
             user = await accounts.get_or_create_user(db_session, SIGN_IN_LINK, OPERATOR)
@@ -43,13 +42,13 @@ class SignInByLink:
             issued = await tokens.issue_tokens(
                 db_session, SIGN_IN_LINK, self.issuer, user, SCOPES, lifetime=lifetime, note=NOTE
             )
-            # Last, so that a failure before does not use up the link, and a failure here issues nothing.
+            # Last: an earlier failure does not use up the link, and a failure here issues nothing.
             await asyncio.to_thread(self.link.use, secret)
         return issued
 
 
 async def sign_out(account_changes: AccountChanges, principal: Principal) -> None:
-    """Revokes the session's token if it was made for the session."""
+    """Revoke the session's token, unless the operator signed in with an existing one."""
     async with account_changes.transaction() as db_session:
         row = await find_access_token(db_session, principal.token_id)
         if row is not None and row.note == NOTE:
@@ -57,6 +56,6 @@ async def sign_out(account_changes: AccountChanges, principal: Principal) -> Non
 
 
 async def is_first_visit(database: Database) -> bool:
-    """Whether nobody has signed in by link yet."""
+    """Whether no link has been used yet."""
     async with database.session(read_only=True) as db_session:
         return await find_user_named(db_session, OPERATOR) is None

@@ -1,4 +1,4 @@
-"""Lists in pages: some rows, and the cursor at which the next page begins."""
+"""Lists in pages: some rows, and the cursor of the next page."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Tokens: issued, listed and revoked by operators. Thin, over `app/auth`; adds the audit log.
+"""Issues, lists and revokes tokens for operators: what `app/auth` does, with entries in the audit log.
 
 Works inside the caller's transaction, which a caller inside a gateway opens with
 `AccountChanges.transaction()`.
@@ -30,7 +30,7 @@ async def issue_tokens(
     with_refresh: bool = False,
     note: str = "",
 ) -> IssuedTokens:
-    """Raises `Conflict` for a disabled user, `InvalidRequest` for wrong scopes, lifetimes or notes."""
+    """Raises `Conflict` for a disabled user, and `InvalidRequest` for invalid scopes, lifetimes or notes."""
     check_note(note)
     if user.is_disabled:
         raise Conflict("The user is disabled; enable it first.")
@@ -38,7 +38,7 @@ async def issue_tokens(
         issued = await issuer.issue(
             db_session, user, scopes, lifetime=lifetime, with_refresh=with_refresh, note=note
         )
-    except ValueError as error:  # the issuer's own words, for operators
+    except ValueError as error:  # the issuer's message is for operators
         raise InvalidRequest(f"{error}.") from None
     await audit(
         db_session,
@@ -66,21 +66,21 @@ async def list_tokens(
 
 
 async def revoke_token(db_session: AsyncSession, actor: str, token_id: str) -> None:
-    """One access token; what can be refreshed lives on. Raises `NotFound`."""
+    """Revoke one access token; its family stays valid. Raises `NotFound`."""
     if not await token_revocation.revoke_token(db_session, token_id):
         raise NotFound("There is no such access token.")
     await audit(db_session, actor, "token.revoke", token_id)
 
 
 async def revoke_family(db_session: AsyncSession, actor: str, family_id: str) -> None:
-    """One sign-in, with everything that came of it. Raises `NotFound`."""
+    """Revoke all tokens of one sign-in. Raises `NotFound`."""
     if not await token_revocation.revoke_family(db_session, family_id):
         raise NotFound("There is no such family of tokens.")
     await audit(db_session, actor, "family.revoke", family_id)
 
 
 async def revoke_user(db_session: AsyncSession, actor: str, user_id: str) -> None:
-    """Everything that the user was issued so far. Raises `NotFound`."""
+    """Revoke all tokens that the user was issued so far. Raises `NotFound`."""
     if not await token_revocation.revoke_user(db_session, user_id):
         raise NotFound("There is no such user.")
     await audit(db_session, actor, "user.revoke", user_id)

@@ -1,4 +1,4 @@
-"""Who used how much, per user and day, in pages."""
+"""Usage per user and day, in pages."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 

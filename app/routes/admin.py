@@ -1,6 +1,6 @@
-"""What operators may do over HTTP; every change is audited, in the same transaction.
+"""The operators' routes. Every change is audited in its own transaction.
 
-The command line does the same through the same functions of `app/admin`.
+The command line calls the same functions of `app/admin`.
 """
 
 import datetime
@@ -41,7 +41,7 @@ from app.schemas.problems import problem_responses
 READ_ERRORS: Final = (401, 403, 405, 422, 429, 503, 504)
 WRITE_ERRORS: Final = (*READ_ERRORS, 400, 408, 413, 415)
 DEFAULT_DAYS: Final = 30
-CURSOR_DESCRIPTION: Final = "next_cursor of the page before"
+CURSOR_DESCRIPTION: Final = "`next_cursor` of the previous page"
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
@@ -51,7 +51,7 @@ def _iso_day(value: object) -> datetime.date:
     return datetime.date.fromisoformat(value)
 
 
-Limit = Annotated[int, Query(ge=1, le=200, description="entries of one page")]
+Limit = Annotated[int, Query(ge=1, le=200, description="maximum number of entries per page")]
 Day = Annotated[datetime.date, BeforeValidator(_iso_day)]
 
 router = APIRouter(prefix="/admin", tags=["admin"], route_class=guarded("admin"))
@@ -69,7 +69,7 @@ async def create_user(
     principal: PrincipalDep,
     account_changes: AccountChangesDep,
 ) -> UserResponse:
-    """Names are unique. A user can do nothing before a token is issued for it."""
+    """Names are unique. A user needs a token before it can send requests."""
     changes = UserChanges(note=body.note, own_limits=body.own_limits())
     async with account_changes.transaction() as db_session:
         row = await accounts.create_user(db_session, principal.user_id, body.name, changes)
@@ -87,7 +87,7 @@ async def list_users(
     limit: Limit = 50,
     cursor: Annotated[Omittable[UserName], Query(description=CURSOR_DESCRIPTION)] = None,
 ) -> UserPage:
-    """By name."""
+    """Ordered by name."""
     async with database.session(read_only=True) as db_session:
         page = await accounts.list_users(db_session, limit=limit, cursor=cursor)
     return UserPage(users=[UserResponse.of(row) for row in page.rows], next_cursor=page.next_cursor)
@@ -116,7 +116,7 @@ async def update_user(
     principal: PrincipalDep,
     account_changes: AccountChangesDep,
 ) -> UserResponse:
-    """Takes effect everywhere within a second. Enabling a user revives its tokens that still run."""
+    """Takes effect everywhere within a second. Enabling a user makes its unexpired tokens valid again."""
     changes = UserChanges(
         is_disabled=body.is_disabled,
         note=body.note,
@@ -141,7 +141,7 @@ async def issue_token(
     issuer: TokenIssuerDep,
     account_changes: AccountChangesDep,
 ) -> IssuedTokensResponse:
-    """An access token and, if asked for, the refresh token that begins a family. Shown this once."""
+    """Issues an access token and, with `with_refresh`, a refresh token. They are shown only once."""
     changes = UserChanges(own_limits=body.own_limits())
     async with account_changes.transaction() as db_session:
         user = await accounts.update_user(db_session, principal.user_id, body.user_id, changes)
@@ -162,7 +162,7 @@ async def issue_token(
 @router.get(
     "/tokens",
     operation_id="list_tokens",
-    summary="List the tokens that were issued",
+    summary="List issued tokens",
     responses=problem_responses(*READ_ERRORS),
 )
 async def list_tokens(
@@ -171,7 +171,7 @@ async def list_tokens(
     limit: Limit = 50,
     cursor: Annotated[Omittable[TokenId], Query(description=CURSOR_DESCRIPTION)] = None,
 ) -> TokenPage:
-    """Newest first, expired and revoked ones included; never the tokens themselves."""
+    """Newest first, including expired and revoked ones, without the tokens themselves."""
     async with database.session(read_only=True) as db_session:
         page = await tokens.list_tokens(db_session, limit=limit, user_id=user_id, cursor=cursor)
     return TokenPage(tokens=[TokenResponse.of(row) for row in page.rows], next_cursor=page.next_cursor)
@@ -189,7 +189,7 @@ async def delete_token(
     principal: PrincipalDep,
     account_changes: AccountChangesDep,
 ) -> None:
-    """What came with it and can be refreshed lives on; to end that too, revoke the family."""
+    """Its refresh token stays valid; to revoke that too, revoke the family."""
     async with account_changes.transaction() as db_session:
         await tokens.revoke_token(db_session, principal.user_id, token_id)
 
@@ -206,7 +206,7 @@ async def revoke_tokens(
     principal: PrincipalDep,
     account_changes: AccountChangesDep,
 ) -> None:
-    """Takes effect everywhere within a second. A user's later tokens are not concerned."""
+    """Takes effect everywhere within a second. Tokens issued later are not affected."""
     async with account_changes.transaction() as db_session:
         if body.token_id is not None:
             await tokens.revoke_token(db_session, principal.user_id, body.token_id)
@@ -219,7 +219,7 @@ async def revoke_tokens(
 @router.get(
     "/usage",
     operation_id="get_usage",
-    summary="Who used how much, per user and day",
+    summary="Get usage per user and day",
     responses=problem_responses(*READ_ERRORS),
 )
 async def get_usage(
@@ -232,7 +232,7 @@ async def get_usage(
     limit: Limit = 100,
     cursor: Annotated[Omittable[UsageCursor], Query(description=CURSOR_DESCRIPTION)] = None,
 ) -> UsagePage:
-    """Newest day first. The last second may still be missing."""
+    """Newest day first. The last second may be missing."""
     today = datetime.datetime.now(datetime.UTC).date()
     period = UsagePeriod(first or today - timedelta(days=DEFAULT_DAYS - 1), last or today)
     async with database.session(read_only=True) as db_session:
@@ -243,7 +243,7 @@ async def get_usage(
 @router.get(
     "/audit",
     operation_id="get_audit_log",
-    summary="Who changed what",
+    summary="List changes by operators",
     responses=problem_responses(*READ_ERRORS),
 )
 async def get_audit_log(

@@ -1,4 +1,4 @@
-"""Bodies of the operators' routes."""
+"""Requests and responses of the operators' routes."""
 
 import datetime
 from typing import Annotated, Any, Final, Literal, Self
@@ -20,14 +20,14 @@ LAST_PAGE: Final = "absent on the last page"
 MAX_LIFETIME_SECONDS = int(MAX_ACCESS_TOKEN_TTL.total_seconds())  # the settings may allow less
 
 _USER_ID = "usr_Zx3kQ9b2LmW7tR5v"
-_TOKEN_ID = "tok_7Hn2pXw0cJq4sVd8yLfKgA"  # noqa: S105  (an example, of nobody)
+_TOKEN_ID = "tok_7Hn2pXw0cJq4sVd8yLfKgA"  # noqa: S105  (an example)
 _ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"  # noqa: S105  (likewise)
 _FAMILY_ID = "fam_Q1b8ZtYk3mN6rWx5oCvHdw"
 
 
 def _refuse_repeated(values: list[str]) -> list[str]:
     if len(set(values)) != len(values):
-        raise ValueError("must not name the same thing twice")
+        raise ValueError("must not contain an item twice")
     return values
 
 
@@ -75,28 +75,30 @@ class LimitFields(RequestModel):
 
 
 class CreateUserRequest(LimitFields):
-    """A limit that is left out follows the service's default."""
+    """A limit that is absent is the service's default."""
 
     name: UserName
     note: Omittable[Note] = None
 
 
 class UpdateUserRequest(LimitFields):
-    """What is left out stays as it is."""
+    """Absent fields stay unchanged."""
 
-    is_disabled: Omittable[bool] = Field(None, description="its tokens stop working within a second")
+    is_disabled: Omittable[bool] = Field(
+        None, description="whether its tokens are refused; takes effect within a second"
+    )
     note: Omittable[Note] = None
     use_defaults_for: Annotated[list[LimitName], AfterValidator(_refuse_repeated)] = Field(
         default_factory=list,
         max_length=3,
         json_schema_extra={"uniqueItems": True},
-        description="limits that follow the service's default again",
+        description="limits to reset to the service's default",
         examples=[["daily_tokens"]],
     )
 
 
 class UserResponse(BaseModel):
-    """A limit that is absent follows the service's default."""
+    """A limit that is absent is the service's default."""
 
     id: UserId
     name: UserName
@@ -119,7 +121,7 @@ class UserPage(BaseModel):
 
 
 class IssueTokenRequest(LimitFields):
-    """Limits, when given, become the user's own, as with PATCH /admin/users/{user_id}."""
+    """Limits, if present, become the user's own, as with PATCH /admin/users/{user_id}."""
 
     user_id: UserId
     scopes: Scopes
@@ -135,7 +137,7 @@ class IssueTokenRequest(LimitFields):
 
 
 class IssuedTokensResponse(BaseModel):
-    """Shown this once: the gateway keeps only hashes and ids."""
+    """Shown only once: the gateway stores hashes and ids."""
 
     access_token: str = Field(examples=[_ACCESS_TOKEN])
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  (a kind of token)
@@ -200,8 +202,8 @@ class RevokeTokensRequest(RequestModel):
     )
 
     token_id: Omittable[TokenId] = Field(None, description="one access token")
-    family_id: Omittable[FamilyId] = Field(None, description="one sign-in and all that came of it")
-    user_id: Omittable[UserId] = Field(None, description="everything that the user was issued so far")
+    family_id: Omittable[FamilyId] = Field(None, description="all tokens of one sign-in")
+    user_id: Omittable[UserId] = Field(None, description="all tokens that the user was issued so far")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -213,8 +215,8 @@ class RevokeTokensRequest(RequestModel):
 class UsageOfUserAndDay(BaseModel):
     day: datetime.date = Field(description="a UTC day", examples=["2026-03-14"])
     user_id: str = Field(examples=[_USER_ID])
-    requests: int = Field(ge=0, description="generations", examples=[12])
-    failed: int = Field(ge=0, description="of them, those that did not end well", examples=[1])
+    requests: int = Field(ge=0, description="number of generations", examples=[12])
+    failed: int = Field(ge=0, description="of them, those that failed", examples=[1])
     prompt_tokens: int = Field(ge=0, examples=[3400])
     completion_tokens: int = Field(ge=0, examples=[1250])
 
@@ -232,11 +234,11 @@ class AuditEntry(BaseModel):
     id: int = Field(ge=1, examples=[42])
     at: Timestamp
     actor: str = Field(
-        description="an admin's user id, `command line` or `sign-in link`", examples=[_USER_ID]
+        description="the user id of an operator, `command line` or `sign-in link`", examples=[_USER_ID]
     )
     action: str = Field(examples=["token.issue"])
-    subject: str = Field(description="the id of what was changed", examples=[_TOKEN_ID])
-    details: dict[str, Any] = Field(examples=[{"scopes": ["chat"]}])  # Any: JSON that depends on the action
+    subject: str = Field(description="the id of the changed object", examples=[_TOKEN_ID])
+    details: dict[str, Any] = Field(examples=[{"scopes": ["chat"]}])  # Any: JSON, by action
 
     @classmethod
     def of(cls, row: AuditRow) -> Self:

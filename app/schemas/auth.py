@@ -1,4 +1,4 @@
-"""Bodies of the token routes: OAuth 2.0's names (RFC 6749, RFC 7009) and the key set of RFC 7517."""
+"""Requests and responses of the token routes (OAuth 2.0: RFC 6749, RFC 7009) and the key set (RFC 7517)."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.clean_text import CleanText
 from app.schemas.absence import RequestModel
 
-_REFRESH_TOKEN = "rt_9mJ4zq0W7c1v5nB2xK8dL3fS6gH0jP4tY7uR1eQ5wAs"  # noqa: S105  (an example, of nobody)
+_REFRESH_TOKEN = "rt_9mJ4zq0W7c1v5nB2xK8dL3fS6gH0jP4tY7uR1eQ5wAs"  # noqa: S105  (an example)
 _ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"  # noqa: S105
 
 RefreshToken = Annotated[CleanText, Field(min_length=1, max_length=256, examples=[_REFRESH_TOKEN])]
@@ -26,7 +26,7 @@ class TokenResponse(BaseModel):
     access_token: str = Field(examples=[_ACCESS_TOKEN])
     token_type: Literal["Bearer"]
     expires_in: int = Field(ge=1, description="seconds", examples=[900])
-    refresh_token: str = Field(description="replaces the one that was sent", examples=[_REFRESH_TOKEN])
+    refresh_token: str = Field(description="replaces the one in the request", examples=[_REFRESH_TOKEN])
     scope: str = Field(description="separated by spaces", examples=["chat speech vision"])
 
 
@@ -34,10 +34,10 @@ class RevokeRequest(RequestModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"token": _REFRESH_TOKEN}]})
 
     token: Annotated[CleanText, Field(min_length=1, max_length=8192)] = Field(
-        description="a refresh token, which ends its sign-in, or an access token, which ends itself"
+        description="a refresh token, to revoke all tokens of its sign-in, or an access token, to revoke it"
     )
     token_type_hint: Literal["access_token", "refresh_token", ""] = Field(
-        "", description="OAuth clients send it; the two are told apart by their form"
+        "", description="ignored: the two kinds of tokens differ in their form"
     )
 
 

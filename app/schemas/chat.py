@@ -24,7 +24,7 @@ class ChatMessage(RequestModel):
 
 
 class ChatRequest(JSONSamplingFields):
-    """Either `messages` or `prompt`; `images` belong to the last user message."""
+    """Send either `messages` or `prompt`. `images` are added to the last user message."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -34,7 +34,7 @@ class ChatRequest(JSONSamplingFields):
     )
 
     messages: Omittable[Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]] = None
-    prompt: Omittable[Prompt] = Field(None, description="short for one user message")
+    prompt: Omittable[Prompt] = Field(None, description="instead of `messages`: a single user message")
     images: Base64Images = Field(default_factory=list)
 
     @model_validator(mode="after")

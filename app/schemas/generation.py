@@ -1,4 +1,4 @@
-"""What the generating routes share: sampling fields in, an answer with usage and timings out."""
+"""What the generating routes share: sampling fields in requests, content, usage and timings in responses."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ MAX_MESSAGES = 256
 MAX_STOP_STRINGS = 8
 MAX_STOP_CHARACTERS = 64
 MAX_IMAGES = 10
-MAX_SEED = 2**53 - 1  # what every JSON reader takes exactly
+MAX_SEED = 2**53 - 1  # the largest that every JSON parser reads exactly
 
 Prompt = Annotated[CleanText, Field(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
 StopString = Annotated[CleanText, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
@@ -28,7 +28,7 @@ def _take_file_or_text(value: Any, handler: Any) -> Any:  # Any: pydantic's
     return value if isinstance(value, Upload) else handler(value)
 
 
-# A file is what reading the body made of a long string.
+# Long strings of a body were written to files when it was read.
 Base64 = Annotated[
     str | Upload,
     GetPydanticSchema(
@@ -43,31 +43,31 @@ Base64 = Annotated[
 ]
 Base64Images = Annotated[
     list[Base64],
-    # Not validated here: too many have an error code of their own.
+    # The number is checked elsewhere, with its own error code.
     Field(json_schema_extra={"maxItems": MAX_IMAGES}),
 ]
 
 
 def check_text(texts: Iterable[str]) -> None:
-    """Raises ValueError: tokenizing takes time before the model can say that a prompt is too long."""
+    """Raises ValueError for too much text, since tokenizing it just to count tokens takes long."""
     if sum(map(len, texts)) > MAX_PROMPT_CHARACTERS:
-        raise ValueError(f"all text together may have {MAX_PROMPT_CHARACTERS} characters")
+        raise ValueError(f"all text together must not have more than {MAX_PROMPT_CHARACTERS} characters")
 
 
 class SamplingFields(RequestModel):
-    """How to draw tokens; defaults suit a phone agent (greedy)."""
+    """How to sample tokens. The defaults suit a phone agent (greedy)."""
 
     max_tokens: int = Field(512, ge=1, le=4096)
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy")
     top_p: float = Field(1.0, gt=0, le=1)
-    top_k: int = Field(0, ge=0, le=1000, description="0 switches it off")
+    top_k: int = Field(0, ge=0, le=1000, description="0 disables it")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     seed: Omittable[Annotated[int, Field(ge=0, le=MAX_SEED)]] = Field(
-        None, description="the same seed gives the same answer"
+        None, description="the same seed gives the same output"
     )
-    stream: bool = Field(False, description="answer with server-sent events")
-    enable_thinking: bool = Field(False, description="let the model think before it answers")
-    return_reasoning: bool = Field(False, description="include what it thought")
+    stream: bool = Field(False, description="respond with server-sent events")
+    enable_thinking: bool = Field(False, description="let the model reason before it responds")
+    return_reasoning: bool = Field(False, description="include the reasoning")
 
     def to_sampling_params(self, stop: Sequence[str] = ()) -> SamplingParams:
         return SamplingParams(
@@ -82,7 +82,7 @@ class SamplingFields(RequestModel):
 
 
 class JSONSamplingFields(SamplingFields):
-    """With what a form cannot carry without ambiguity: a list of strings."""
+    """With a list of strings, for which forms have no unambiguous notation."""
 
     stop: StopStrings = Field(default_factory=list)
 
@@ -97,7 +97,7 @@ class TokenUsage(BaseModel):
 
 
 class Timings(BaseModel):
-    """Milliseconds since the request arrived; `queue_ms` is the part spent waiting for the engine."""
+    """Milliseconds since the request arrived. `queue_ms` is the part spent waiting for the engine."""
 
     queue_ms: float = Field(ge=0, examples=[0.4])
     ttft_ms: float = Field(ge=0, description="to the first token", examples=[81.5])
@@ -108,7 +108,7 @@ FinishReasonField = Literal["stop", "length"]
 
 
 class GenerationResponse(BaseModel):
-    """A whole answer."""
+    """A complete response."""
 
     id: str = Field(examples=["req_5f0c9a8b7d6e4f3a"])
     model: str = Field(examples=["autoglm-phone-tiny"])
@@ -120,7 +120,7 @@ class GenerationResponse(BaseModel):
 
 
 class DeltaEvent(BaseModel):
-    """`event: delta`. Append `text` to the answer, `reasoning` to what the model thought."""
+    """`event: delta`. Append `text` to the content and `reasoning` to the reasoning."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -129,7 +129,7 @@ class DeltaEvent(BaseModel):
 
 
 class DoneEvent(BaseModel):
-    """`event: done`, the last one of a stream that went well or ran into its deadline."""
+    """`event: done`, the last event of a stream that completed or reached its deadline."""
 
     model_config = ConfigDict(extra="forbid")
 

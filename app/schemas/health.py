@@ -1,4 +1,4 @@
-"""What probes are answered."""
+"""Responses to probes."""
 
 from typing import Literal
 
@@ -24,7 +24,7 @@ class ReadinessComponents(BaseModel):
 
 
 class MediaSandbox(BaseModel):
-    """Which layers hold around the processes that decode media; all of them on a recent Linux."""
+    """Which layers confine the processes that decode media; all of them on a recent Linux."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,7 +34,7 @@ class MediaSandbox(BaseModel):
 
 
 class ReadinessResponse(BaseModel):
-    """`degraded` still serves; `unavailable` does not."""
+    """`degraded` still serves requests; `unavailable` does not."""
 
     model_config = ConfigDict(
         extra="forbid",

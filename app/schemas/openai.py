@@ -1,6 +1,6 @@
-"""OpenAI's shapes for the routes under `/v1`. Unknown fields are ignored, as its clients expect.
+"""OpenAI's formats for the routes under `/v1`. Unknown fields are ignored, as its clients expect.
 
-Those that would change the answer and cannot be honoured are refused, unless they ask for nothing.
+Unsupported fields that would change the response are refused, unless their value has no effect.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -83,14 +83,14 @@ def _as_list(value: Any) -> Any:  # Any: what JSON holds
 
 def _refuse(value: Any) -> None:
     if value and value != {"type": "text"}:
-        raise ValueError("not supported here; leave it out")
+        raise ValueError("not supported; leave it out")
 
 
 NotSupported = Annotated[Any, AfterValidator(_refuse), Field(None, description="not supported")]
 
 
 class ChatCompletionRequest(_Lenient):
-    """`images`, `enable_thinking`, `return_reasoning` are ours; OpenAI's SDK sends them in `extra_body`."""
+    """OpenAI's SDK sends the additions `images`, `enable_thinking` and `return_reasoning` in `extra_body`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -123,7 +123,7 @@ class ChatCompletionRequest(_Lenient):
         BeforeValidator(_as_list, json_schema_input_type=StopString | StopStrings | None),
     ] = None
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
-    n: Literal[1] | None = Field(None, description="only one answer is made")
+    n: Literal[1] | None = Field(None, description="only one choice is generated")
     presence_penalty: NotSupported
     logit_bias: NotSupported
     logprobs: NotSupported
@@ -176,7 +176,7 @@ class ChatCompletionRequest(_Lenient):
 
 
 class TranscriptionForm(BaseModel):
-    """The fields beside the file that are acted on; hints such as `language` are ignored."""
+    """The fields beside the file. Hints such as `language` are ignored."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -216,12 +216,12 @@ class ChunkChoice(BaseModel):
     index: int
     delta: ChunkDelta
     finish_reason: Literal["stop", "length"] = Field(
-        "stop", description="only on the last chunk of the answer"
+        "stop", description="only in the last chunk of the response"
     )
 
 
 class ChatCompletionChunk(BaseModel):
-    """One `data:` line of a stream. `usage` is on the last one, when `include_usage` asked for it."""
+    """One `data:` line of a stream. The last one has `usage`, if `include_usage` is set."""
 
     id: str
     object: Literal["chat.completion.chunk"]

@@ -1,4 +1,4 @@
-"""Bodies of the page at /ops. Its routes are its own and no part of the API's document."""
+"""Requests and responses of the page at /ops, whose routes are not in the OpenAPI document."""
 
 from typing import Annotated, Self
 

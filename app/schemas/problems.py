@@ -1,4 +1,4 @@
-"""The two shapes of an error, and their declaration in the OpenAPI document."""
+"""The two formats of errors, and their declaration in the OpenAPI document."""
 
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
@@ -40,7 +40,7 @@ class OpenAIErrorBody(BaseModel):
 
 
 class OpenAIError(BaseModel):
-    """The error shape of the routes under /v1."""
+    """The format of errors under /v1."""
 
     model_config = ConfigDict(extra="forbid")
 

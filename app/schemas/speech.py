@@ -1,4 +1,4 @@
-"""The form of `POST /speech`, and its answer."""
+"""The form of `POST /speech`, and its response."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +10,7 @@ class SpeechForm(SamplingFields):
     """The fields beside the recording."""
 
     prompt: Omittable[Prompt] = Field(
-        None, description="what to do with the recording; default: answer what was said"
+        None, description="what to do with the recording; default: respond to what was said"
     )
 
 
@@ -19,7 +19,7 @@ class SpeechResponse(GenerationResponse):
 
 
 class TranscriptEvent(BaseModel):
-    """`event: transcript`, the first one of a `/speech` stream."""
+    """`event: transcript`, the first event of a stream of `/speech`."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""What callers are told of their own use, and of what they may send."""
+"""Responses about the caller's own usage, and about what callers may send."""
 
 import datetime
 from typing import Annotated, Literal
@@ -21,7 +21,7 @@ class UsageOfDay(UsageTotals):
 
 
 class UsageResponse(BaseModel):
-    """Days without a request are left out; the newest comes first."""
+    """Newest day first, without days that have no requests."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,7 +36,7 @@ class ImageLimits(BaseModel):
     max_total_pixels: int = Field(ge=1, description="of all images of a request", examples=[120_000_000])
     max_pixels: int = Field(ge=1, description="width times height of one image", examples=[50_000_000])
     formats: list[str] = Field(
-        description="told by the bytes of the file, not by its name", examples=[["jpeg", "png"]]
+        description="detected from the bytes of the file, not from its name", examples=[["jpeg", "png"]]
     )
 
 
@@ -45,23 +45,23 @@ class AudioLimits(BaseModel):
 
     max_seconds: int = Field(ge=1, examples=[300])
     formats: list[str] = Field(
-        description="told by the bytes of the file, not by its name", examples=[["m4a", "ogg"]]
+        description="detected from the bytes of the file, not from its name", examples=[["m4a", "ogg"]]
     )
 
 
 class LimitsResponse(BaseModel):
-    """The rates are the caller's own; the rest holds for everybody."""
+    """Rates are the caller's own; the rest applies to all callers."""
 
     model_config = ConfigDict(extra="forbid")
 
     requests_per_minute: int = Field(ge=1, examples=[10])
     concurrent_requests: int = Field(ge=1, examples=[2])
     daily_tokens: Omittable[Annotated[int, Field(ge=1)]] = Field(
-        None, description="per UTC day; absent where there is no quota", examples=[100_000]
+        None, description="per UTC day; absent if there is no quota", examples=[100_000]
     )
     request_timeout_seconds: float = Field(gt=0, examples=[60])
     context_length: int = Field(ge=1, description="tokens: the prompt and max_tokens", examples=[4096])
-    modalities: list[Literal["audio", "image", "text"]] = Field(description="what the model takes")
+    modalities: list[Literal["audio", "image", "text"]] = Field(description="what the model supports")
     max_json_bytes: int = Field(ge=1, description="of a body on routes without media", examples=[1_048_576])
     max_media_bytes: int = Field(ge=1, description="of a body on routes with media", examples=[26_214_400])
     max_messages: int = Field(ge=1, examples=[256])

@@ -135,7 +135,7 @@ async def test_entry_holds_no_token(database: Database, scene: Scene) -> None:
         (lambda s, scene: tokens.revoke_user(s, "usr_root", "usr_x"), NotFound),
     ],
 )
-async def test_change_that_cannot_be_made_says_why_and_is_not_audited(
+async def test_refused_change_gives_a_reason_and_is_not_audited(
     database: Database, scene: Scene, change: Any, error: type[Exception]
 ) -> None:
     before = await entries_of(database)

@@ -18,24 +18,24 @@ pytestmark = pytest.mark.anyio
 UNKNOWN_USER = "usr_nobody"
 
 
-async def ask(gateway: Gateway, method: str, path: str, **options: Any) -> httpx.Response:
+async def call(gateway: Gateway, method: str, path: str, **options: Any) -> httpx.Response:
     """As the operator `root`."""
     headers = await gateway.headers("root", "admin") | options.pop("headers", {})
     return await gateway.client.request(method, f"/admin{path}", headers=headers, **options)
 
 
 async def make_user(gateway: Gateway, name: str = "bob", **fields: Any) -> str:
-    answer = await ask(gateway, "POST", "/users", json={"name": name} | fields)
-    assert answer.status_code == 201, answer.text
-    user_id: str = answer.json()["id"]
+    response = await call(gateway, "POST", "/users", json={"name": name} | fields)
+    assert response.status_code == 201, response.text
+    user_id: str = response.json()["id"]
     return user_id
 
 
 async def issue(gateway: Gateway, user_id: str, **fields: Any) -> dict[str, Any]:
     body = {"user_id": user_id, "scopes": ["chat"]} | fields
-    answer = await ask(gateway, "POST", "/tokens", json=body)
-    assert answer.status_code == 201, answer.text
-    tokens: dict[str, Any] = answer.json()
+    response = await call(gateway, "POST", "/tokens", json=body)
+    assert response.status_code == 201, response.text
+    tokens: dict[str, Any] = response.json()
     return tokens
 
 
@@ -45,8 +45,8 @@ async def chat(gateway: Gateway, access_token: str) -> httpx.Response:
 
 
 async def audit_of(gateway: Gateway) -> list[tuple[str, str, str]]:
-    """Actor, action and subject, the oldest first."""
-    entries = (await ask(gateway, "GET", "/audit")).json()["entries"]
+    """Actor, action and subject, oldest first."""
+    entries = (await call(gateway, "GET", "/audit")).json()["entries"]
     return [(entry["actor"], entry["action"], entry["subject"]) for entry in reversed(entries)]
 
 
@@ -65,7 +65,7 @@ async def audit_of(gateway: Gateway) -> list[tuple[str, str, str]]:
         ("GET", "/audit"),
     ],
 )
-async def test_route_is_for_operators_alone(gateway: Gateway, method: str, path: str) -> None:
+async def test_route_is_for_operators_only(gateway: Gateway, method: str, path: str) -> None:
     stranger = await gateway.client.request(method, f"/admin{path}")
     user = await gateway.call(method, f"/admin{path}")
     assert (stranger.status_code, user.status_code) == (401, 403)
@@ -74,7 +74,7 @@ async def test_route_is_for_operators_alone(gateway: Gateway, method: str, path:
 
 async def test_user_is_created_shown_and_audited(gateway: Gateway) -> None:
     user_id = await make_user(gateway, "bob", note="iOS beta", daily_tokens=5000)
-    shown = (await ask(gateway, "GET", f"/users/{user_id}")).json()
+    shown = (await call(gateway, "GET", f"/users/{user_id}")).json()
     assert shown.pop("created_at").endswith("Z")
     assert shown.pop("changed_at").endswith("Z")
     assert shown == {
@@ -87,10 +87,10 @@ async def test_user_is_created_shown_and_audited(gateway: Gateway) -> None:
     assert await audit_of(gateway) == [("usr_root", "user.create", user_id)]
 
 
-async def test_name_is_given_once(gateway: Gateway) -> None:
+async def test_name_is_unique(gateway: Gateway) -> None:
     await make_user(gateway, "bob")
-    answer = await ask(gateway, "POST", "/users", json={"name": "bob"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    response = await call(gateway, "POST", "/users", json={"name": "bob"})
+    assert (response.status_code, response.json()["code"]) == (409, "conflict")
     assert len(await audit_of(gateway)) == 1
 
 
@@ -112,26 +112,26 @@ async def test_name_is_given_once(gateway: Gateway) -> None:
         {"name": "bob", "is_admin": True},
     ],
 )
-async def test_user_with_a_field_that_is_wrong_or_unknown_is_refused(
+async def test_user_with_an_invalid_or_unknown_field_is_refused(
     gateway: Gateway, body: dict[str, Any]
 ) -> None:
-    answer = await ask(gateway, "POST", "/users", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await call(gateway, "POST", "/users", json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
-async def test_change_names_only_what_changes(gateway: Gateway) -> None:
+async def test_update_contains_only_what_changes(gateway: Gateway) -> None:
     user_id = await make_user(gateway, "bob", note="first", daily_tokens=5000)
-    changed = await ask(gateway, "PATCH", f"/users/{user_id}", json={"requests_per_minute": 60})
+    changed = await call(gateway, "PATCH", f"/users/{user_id}", json={"requests_per_minute": 60})
     assert changed.json()["daily_tokens"] == 5000
     assert changed.json()["requests_per_minute"] == 60
     assert changed.json()["note"] == "first"
-    entries = (await ask(gateway, "GET", "/audit")).json()["entries"]
+    entries = (await call(gateway, "GET", "/audit")).json()["entries"]
     assert entries[0]["details"] == {"requests_per_minute": 60}
 
 
-async def test_limit_goes_back_to_the_default(gateway: Gateway) -> None:
+async def test_limit_is_reset_to_the_default(gateway: Gateway) -> None:
     user_id = await make_user(gateway, "bob", daily_tokens=5000, requests_per_minute=60)
-    changed = await ask(gateway, "PATCH", f"/users/{user_id}", json={"use_defaults_for": ["daily_tokens"]})
+    changed = await call(gateway, "PATCH", f"/users/{user_id}", json={"use_defaults_for": ["daily_tokens"]})
     assert "daily_tokens" not in changed.json()
     assert changed.json()["requests_per_minute"] == 60
 
@@ -139,28 +139,28 @@ async def test_limit_goes_back_to_the_default(gateway: Gateway) -> None:
 async def test_change_that_changes_nothing_is_not_audited(gateway: Gateway) -> None:
     user_id = await make_user(gateway, "bob")
     for body in ({}, {"is_disabled": False}):
-        assert (await ask(gateway, "PATCH", f"/users/{user_id}", json=body)).status_code == 200
+        assert (await call(gateway, "PATCH", f"/users/{user_id}", json=body)).status_code == 200
     assert len(await audit_of(gateway)) == 1
 
 
-async def test_disabled_user_is_refused_at_once_and_let_in_again(gateway: Gateway) -> None:
+async def test_user_is_disabled_and_enabled_at_once(gateway: Gateway) -> None:
     user_id = await make_user(gateway)
     access_token = (await issue(gateway, user_id))["access_token"]
     assert (await chat(gateway, access_token)).status_code == 200
-    await ask(gateway, "PATCH", f"/users/{user_id}", json={"is_disabled": True})
+    await call(gateway, "PATCH", f"/users/{user_id}", json={"is_disabled": True})
     assert (await chat(gateway, access_token)).status_code == 401
-    refused = await ask(gateway, "POST", "/tokens", json={"user_id": user_id, "scopes": ["chat"]})
+    refused = await call(gateway, "POST", "/tokens", json={"user_id": user_id, "scopes": ["chat"]})
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
-    await ask(gateway, "PATCH", f"/users/{user_id}", json={"is_disabled": False})
+    await call(gateway, "PATCH", f"/users/{user_id}", json={"is_disabled": False})
     assert (await chat(gateway, access_token)).status_code == 200
 
 
-async def test_limits_of_a_user_hold_at_once(gateway: Gateway) -> None:
+async def test_limits_of_a_user_apply_at_once(gateway: Gateway) -> None:
     user_id = await make_user(gateway)
     access_token = (await issue(gateway, user_id, requests_per_minute=1))["access_token"]
     answers = [(await chat(gateway, access_token)).status_code for _ in range(2)]
     assert answers == [200, 429]
-    assert (await ask(gateway, "GET", f"/users/{user_id}")).json()["requests_per_minute"] == 1
+    assert (await call(gateway, "GET", f"/users/{user_id}")).json()["requests_per_minute"] == 1
 
 
 @pytest.mark.parametrize(
@@ -175,11 +175,11 @@ async def test_limits_of_a_user_hold_at_once(gateway: Gateway) -> None:
         ("POST", "/revocations", {"user_id": UNKNOWN_USER}),
     ],
 )
-async def test_what_does_not_exist_is_not_found_and_not_audited(
+async def test_unknown_object_is_not_found_and_not_audited(
     gateway: Gateway, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
-    answer = await ask(gateway, method, path, json=body) if body else await ask(gateway, method, path)
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    response = await call(gateway, method, path, json=body) if body else await call(gateway, method, path)
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
     assert await audit_of(gateway) == []
 
 
@@ -189,28 +189,28 @@ async def test_issued_token_works_and_is_listed_without_itself(gateway: Gateway)
     assert (await chat(gateway, issued["access_token"])).status_code == 200
     assert (issued["token_type"], issued["expires_in"], issued["scope"]) == ("Bearer", 3600, "chat")
     assert "refresh_token" not in issued
-    listed = await ask(gateway, "GET", "/tokens", params={"user_id": user_id})
+    listed = await call(gateway, "GET", "/tokens", params={"user_id": user_id})
     (token,) = listed.json()["tokens"]
     assert token["token_id"] == issued["token_id"]
     assert (token["scopes"], token["note"]) == (["chat"], "phone")
     assert issued["access_token"] not in listed.text
     assert (await audit_of(gateway))[-1] == ("usr_root", "token.issue", issued["token_id"])
-    assert issued["access_token"] not in (await ask(gateway, "GET", "/audit")).text
+    assert issued["access_token"] not in (await call(gateway, "GET", "/audit")).text
 
 
-async def test_answer_with_tokens_is_not_to_be_stored(gateway: Gateway) -> None:
+async def test_response_with_tokens_must_not_be_stored(gateway: Gateway) -> None:
     body = {"user_id": await make_user(gateway), "scopes": ["chat"]}
-    answer = await ask(gateway, "POST", "/tokens", json=body)
-    assert answer.headers["cache-control"] == "no-store"
+    response = await call(gateway, "POST", "/tokens", json=body)
+    assert response.headers["cache-control"] == "no-store"
 
 
 async def test_refresh_token_of_the_pair_can_be_exchanged(gateway: Gateway) -> None:
     issued = await issue(gateway, await make_user(gateway), with_refresh=True)
     assert issued["family_id"].startswith("fam_")
     body = {"grant_type": "refresh_token", "refresh_token": issued["refresh_token"]}
-    answer = await gateway.client.post("/auth/token", json=body)
-    assert answer.status_code == 200
-    assert (await chat(gateway, answer.json()["access_token"])).status_code == 200
+    response = await gateway.client.post("/auth/token", json=body)
+    assert response.status_code == 200
+    assert (await chat(gateway, response.json()["access_token"])).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -228,16 +228,16 @@ async def test_refresh_token_of_the_pair_can_be_exchanged(gateway: Gateway) -> N
 )
 async def test_token_that_cannot_be_issued_is_refused(gateway: Gateway, fields: dict[str, Any]) -> None:
     body = {"user_id": UNKNOWN_USER, "scopes": ["chat"]} | fields
-    assert (await ask(gateway, "POST", "/tokens", json=body)).status_code == 422
+    assert (await call(gateway, "POST", "/tokens", json=body)).status_code == 422
 
 
-async def test_deleted_token_is_dead_at_once_and_the_others_live(gateway: Gateway) -> None:
+async def test_deleted_token_is_refused_at_once_and_others_are_not(gateway: Gateway) -> None:
     user_id = await make_user(gateway)
     deleted, other = await issue(gateway, user_id), await issue(gateway, user_id)
-    assert (await ask(gateway, "DELETE", f"/tokens/{deleted['token_id']}")).status_code == 204
+    assert (await call(gateway, "DELETE", f"/tokens/{deleted['token_id']}")).status_code == 204
     assert (await chat(gateway, deleted["access_token"])).json()["code"] == "token_revoked"
     assert (await chat(gateway, other["access_token"])).status_code == 200
-    listed = (await ask(gateway, "GET", "/tokens", params={"user_id": user_id})).json()["tokens"]
+    listed = (await call(gateway, "GET", "/tokens", params={"user_id": user_id})).json()["tokens"]
     assert {token["token_id"] for token in listed if "revoked_at" in token} == {deleted["token_id"]}
     assert (await audit_of(gateway))[-1] == ("usr_root", "token.revoke", deleted["token_id"])
 
@@ -247,8 +247,8 @@ async def test_revocation_ends_what_it_names(gateway: Gateway, kind: str) -> Non
     user_id = await make_user(gateway)
     issued = await issue(gateway, user_id, with_refresh=True)
     subject = {"user_id": user_id, **issued}[kind]
-    answer = await ask(gateway, "POST", "/revocations", json={kind: subject})
-    assert answer.status_code == 204
+    response = await call(gateway, "POST", "/revocations", json={kind: subject})
+    assert response.status_code == 204
     assert (await chat(gateway, issued["access_token"])).status_code == 401
     body = {"grant_type": "refresh_token", "refresh_token": issued["refresh_token"]}
     refreshed = await gateway.client.post("/auth/token", json=body)
@@ -261,16 +261,16 @@ async def test_revocation_ends_what_it_names(gateway: Gateway, kind: str) -> Non
     "body", [{}, {"token_id": "tok_1", "user_id": "usr_1"}, {"token_id": ""}, {"jti": "tok_1"}]
 )
 async def test_revocation_names_exactly_one_thing(gateway: Gateway, body: dict[str, str]) -> None:
-    answer = await ask(gateway, "POST", "/revocations", json=body)
-    assert answer.status_code == 422
+    response = await call(gateway, "POST", "/revocations", json=body)
+    assert response.status_code == 422
 
 
 async def pages_of(gateway: Gateway, path: str, field: str, **params: Any) -> list[Any]:
-    """Everything, two at a time."""
+    """All entries, two at a time."""
     found: list[Any] = []
     cursor: dict[str, Any] = {}
     while True:
-        page = (await ask(gateway, "GET", path, params=params | {"limit": 2} | cursor)).json()
+        page = (await call(gateway, "GET", path, params=params | {"limit": 2} | cursor)).json()
         assert 0 < len(page[field]) <= 2
         found += page[field]
         if "next_cursor" not in page:
@@ -327,19 +327,19 @@ async def test_usage_is_shown_per_user_and_day(gateway: Gateway) -> None:
     "query",
     ["from=yesterday", "from=0", "to=2026-02-30", "limit=0", "limit=201", "cursor=x", "user_id=x"],
 )
-async def test_usage_with_a_wrong_parameter_is_refused(gateway: Gateway, query: str) -> None:
-    answer = await ask(gateway, "GET", f"/usage?{query}")
-    assert answer.status_code == 422
-    assert [error["field"] for error in answer.json()["errors"]] == [query.partition("=")[0]]
+async def test_usage_with_an_invalid_parameter_is_refused(gateway: Gateway, query: str) -> None:
+    response = await call(gateway, "GET", f"/usage?{query}")
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == [query.partition("=")[0]]
 
 
-async def test_usage_of_all_time_may_be_asked_for(gateway: Gateway) -> None:
-    answer = await ask(gateway, "GET", "/usage?from=0001-01-01&to=9999-12-31")
-    assert answer.json() == {"usage": []}
+async def test_usage_of_all_time_can_be_read(gateway: Gateway) -> None:
+    response = await call(gateway, "GET", "/usage?from=0001-01-01&to=9999-12-31")
+    assert response.json() == {"usage": []}
 
 
 @pytest.mark.servers
-async def test_routes_answer_503_while_the_database_is_away(
+async def test_routes_return_503_while_the_database_is_unavailable(
     postgres_server: PostgresServer, postgres_url: str, start_gateway: StartGateway
 ) -> None:
     gateway = await start_gateway(database_url=postgres_url)
@@ -356,11 +356,11 @@ async def test_routes_answer_503_while_the_database_is_away(
         ("GET", "/audit", None),
     ):
         options: dict[str, Any] = {"json": body} if body else {}
-        answer = await ask(gateway, method, path, **options)
-        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable"), path
+        response = await call(gateway, method, path, **options)
+        assert (response.status_code, response.json()["code"]) == (503, "database_unavailable"), path
     assert (await chat(gateway, access_token)).status_code == 200
     await asyncio.to_thread(postgres_server.start)
-    assert (await ask(gateway, "GET", f"/users/{user_id}")).json()["is_disabled"] is False
+    assert (await call(gateway, "GET", f"/users/{user_id}")).json()["is_disabled"] is False
 
 
 async def test_openapi_document_needs_no_null(gateway: Gateway) -> None:

@@ -112,7 +112,7 @@ async def test_a_refused_change_says_why_and_can_be_mended(visit: Visit, gateway
     await press(page, "New user")
     await page.get_by_label("Name").fill("bob")
     await press(page, "Continue", "Create user")
-    await expect(page.get_by_role("alert")).to_have_text("There is a user of that name already.")
+    await expect(page.get_by_role("alert")).to_have_text("There is already a user of that name.")
     await press(page, "Back")
     await page.get_by_label("Name").fill("rob")
     await press(page, "Continue", "Create user")
