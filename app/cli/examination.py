@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+import httpx
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.engine import make_url
@@ -28,6 +29,7 @@ from inference import EngineConfig, InferenceError, check_engine, check_speech_r
 
 State = Literal["ok", "warning", "wrong"]
 REDIS_SECONDS: Final = 2.0
+COLLECTOR_SECONDS: Final = 2.0
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 MADE_AT_START: Final = "is made at the first start"
 _REASONS: Final = {
@@ -62,7 +64,7 @@ async def examine(settings: Settings) -> list[Finding]:
         await _media(settings),
         _model(settings),
         _speech_recognition(settings),
-        _telemetry(settings),
+        await _telemetry(settings),
     ]
 
 
@@ -213,7 +215,8 @@ def _speech_recognition(settings: Settings) -> Finding:
     return Finding("speech recognition", "ok", name)
 
 
-def _telemetry(settings: Settings) -> Finding:
+async def _telemetry(settings: Settings) -> Finding:
+    """Sends the collector a message with no spans in it."""
     telemetry = settings.telemetry
     if telemetry.endpoint is None:
         return Finding("telemetry", "ok", "nothing is sent; /metrics is still served")
@@ -224,6 +227,21 @@ def _telemetry(settings: Settings) -> Finding:
     where = f"{parts.scheme}://{parts.netloc}"  # its path may be a secret
     if telemetry.headers is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
         return Finding("telemetry", "warning", f"secret headers are sent to {where} unencrypted; use https")
+    try:
+        async with httpx.AsyncClient(timeout=COLLECTOR_SECONDS) as client:
+            response = await client.post(
+                f"{telemetry.endpoint.rstrip('/')}/v1/traces",
+                content=b"",
+                headers={**(telemetry.header_values or {}), "Content-Type": "application/x-protobuf"},
+            )
+    except httpx.TimeoutException:
+        return Finding("telemetry", "warning", f"{where}: {_REASONS['TimeoutError']}")
+    except httpx.TransportError:
+        return Finding("telemetry", "warning", f"{where} cannot be reached")
+    if response.status_code in (401, 403):
+        return Finding("telemetry", "wrong", f"{where} refuses the headers of GATEWAY_TELEMETRY__HEADERS")
+    if response.is_error:
+        return Finding("telemetry", "warning", f"{where} responds with {response.status_code}")
     return Finding("telemetry", "ok", f"traces and metrics go to {where}")
 
 
