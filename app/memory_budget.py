@@ -1,9 +1,9 @@
 """One budget of bytes for everything that the requests of this process hold: arriving bodies, bodies, media.
 
-Knows sizes and requests, not what the bytes are. Each of the three has a share of its own, and a request
-takes from them in that order: it never waits for a share while it holds some of the same or of a later
-one, so no two requests can wait for each other. What does not arrive in memory is put on disk, which has
-a share beside the total.
+Counts bytes and does not know their content. Each of the three has its own share, and a request takes from
+them in that order: it never waits for a share while it holds part of the same or of a later one, so that no
+two requests wait for each other. Parts of a body that do not fit in memory are written to disk, which has a
+separate share.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from typing import Final, Literal
 
 from app.errors import Overloaded
 
-MAX_WAITING: Final = 1024  # in each share; each has a connection and perhaps a file
-MAX_OVERTAKINGS: Final = 8  # small reservations that pass the first in the queue before it must be next
+MAX_WAITING: Final = 1024  # in each share; each holds a connection and perhaps a file
+MAX_OVERTAKINGS: Final = 8  # small reservations that may pass the first in the queue
 
 ShareName = Literal["arriving", "bodies", "media", "disk"]
 PARTS: Final[Mapping[ShareName, float]] = {"arriving": 1 / 8, "bodies": 3 / 8, "media": 1 / 2}
 
 
 class MemoryBudget:
-    """Created by `app/lifespan.py`; used from the event loop alone. `clock` is monotonic seconds."""
+    """Created by `app/lifespan.py`; used only on the event loop. `clock` is monotonic seconds."""
 
     def __init__(
         self, total_bytes: int, disk_bytes: int, clock: Callable[[], float] = time.monotonic
@@ -32,18 +32,18 @@ class MemoryBudget:
 
     @property
     def used_bytes(self) -> int:
-        """Of all shares, the disk included."""
+        """Of all shares, including the disk."""
         return sum(share.used_bytes for share in self.shares.values())
 
     def claim(self, deadline: float) -> "MemoryClaim":
-        """What one request holds; nothing at first. It waits until `deadline` at most (monotonic)."""
+        """A claim for one request, empty at first. It waits no longer than `deadline` (monotonic seconds)."""
         return MemoryClaim(self.shares, deadline)
 
 
 class MemoryClaim:
-    """Everything that one request holds of the budget, given back by `close`.
+    """Everything that one request holds of the budget; `close` releases it.
 
-    Made and closed by `app/http/guard.py`, as a context manager; used by one task at a time.
+    Created and closed by `app/http/guard.py`, as a context manager; used by one task at a time.
     """
 
     def __init__(self, shares: Mapping[ShareName, "MemoryShare"], deadline: float) -> None:
@@ -55,38 +55,39 @@ class MemoryClaim:
         return self._held_bytes[share]
 
     def try_to_buffer(self, size: int) -> bool:
-        """Takes `size` more for what has arrived of a body. It never waits: False says to put it on disk."""
+        """Take `size` bytes for a body that is arriving, without waiting. False means: write it to disk."""
         return self._take_now("arriving", size)
 
     def stop_buffering(self, size: int) -> None:
-        """Gives back `size` bytes of what was buffered."""
+        """Release `size` bytes of what was buffered."""
         self.shrink("arriving", max(self._held_bytes["arriving"] - size, 0))
 
     def try_to_spool(self, size: int) -> bool:
-        """Takes `size` bytes of disk, until the claim is closed. It never waits: False says it is full."""
+        """Take `size` bytes of disk until the claim is closed, without waiting. False means: it is full."""
         return self._take_now("disk", size)
 
     async def reserve_body(self, size: int) -> None:
-        """Waits for memory for the whole body and what is made of it. Raises `Overloaded`."""
+        """Wait for memory for the whole body and its parsed form. Raises `Overloaded`."""
         await self._reserve("bodies", size, before=("bodies", "media"))
 
     async def reserve_media(self, size: int) -> None:
-        """Waits for memory for all decoded media of the request: once, as two requests that each hold a
-        part and wait for another would wait for ever. `shrink` gives back what turns out not to be needed.
+        """Wait for memory for all decoded media of the request. `shrink` releases what is not needed.
+
+        Call it once: two requests that each hold a part and wait for more would wait forever.
 
         Raises `Overloaded`.
         """
         await self._reserve("media", size, before=("media",))
 
     def shrink(self, share: ShareName, size: int) -> None:
-        """Gives back all but `size` bytes; does nothing if less is held."""
+        """Release all but `size` bytes; does nothing if less is held."""
         held_bytes = self._held_bytes[share]
         if size < held_bytes:
             self._held_bytes[share] = size
             self._shares[share].release(held_bytes - size)
 
     def close(self) -> None:
-        """Gives everything back; may be called again."""
+        """Release everything. May be called again."""
         for share in self._held_bytes:
             self.shrink(share, 0)
 
@@ -108,11 +109,11 @@ class MemoryClaim:
 
 
 class MemoryShare:
-    """A part of the budget and the queue for it: first come, first served, but for a bounded number of
-    small reservations that pass a large one for which there is no room yet.
+    """A part of the budget and its queue: first come, first served, except that a bounded number of small
+    reservations may pass a large one that does not fit yet.
 
-    Neither can starve: what passes is bounded by a number, the wait for the large one by its deadline and by
-    the deadlines of those who hold memory.
+    Neither can starve: the number that passes is bounded, and the large one waits no longer than its deadline
+    and the deadlines of the requests that hold memory.
     """
 
     def __init__(self, capacity_bytes: int, clock: Callable[[], float]) -> None:
@@ -127,16 +128,16 @@ class MemoryShare:
         return len(self._waiting)
 
     def take_now(self, size: int) -> bool:
-        """Takes `size` bytes if they are free and nobody waits for them."""
+        """Take `size` bytes if they are free and no other reservation waits."""
         if self._waiting or self.used_bytes + size > self.capacity_bytes:
             return False
         self.used_bytes += size
         return True
 
     async def take(self, size: int, deadline: float) -> int:
-        """Returns how many bytes were taken: of more than there are at all, all of them.
+        """Wait for `size` bytes, or for all if `size` exceeds the capacity. Returns how many were taken.
 
-        Raises `Overloaded` at the deadline (monotonic seconds), or when too many wait already.
+        Raises `Overloaded` at the deadline (monotonic seconds), or if too many wait already.
         """
         size = min(size, self.capacity_bytes)
         if self.take_now(size):
@@ -145,7 +146,7 @@ class MemoryShare:
         if len(self._waiting) >= MAX_WAITING:
             raise Overloaded
         self._waiting.append(waiting)
-        self._serve()  # it may be small enough to pass those that wait
+        self._serve()  # it may be small enough to pass the others
         if not waiting.is_served.done():
             await self._wait(waiting, deadline)
         return size
@@ -167,7 +168,7 @@ class MemoryShare:
 
     def _leave(self, waiting: "_Waiting") -> None:
         if not waiting.is_served.cancelled():
-            self.release(waiting.size)  # served while it gave up
+            self.release(waiting.size)  # it was served while it gave up
         elif waiting in self._waiting:
             self._waiting.remove(waiting)
             self._serve()

@@ -22,7 +22,7 @@ _MAX_PORT: Final = 65_535
 
 @dataclass(frozen=True, slots=True)
 class ServerURL:
-    """`context` is what the URL contains beside the password."""
+    """`context` is the rest of what the URL contains, as user and host."""
 
     needs_password: bool
     password: str = ""

@@ -1,4 +1,4 @@
-"""Fields that may be left out. Optional means absent: requests must not contain null, responses never do."""
+"""Fields that may be absent. Requests must not contain null instead, and responses never do."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class RequestModel(BaseModel):
-    """A body or a part of one. Refuses unknown fields, values of another type, and null, each by name."""
+    """A request body, or a part of it. Refuses unknown fields, values of another type, and null by name."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 

@@ -176,7 +176,7 @@ class ChatCompletionRequest(_Lenient):
 
 
 class TranscriptionForm(BaseModel):
-    """The fields beside the file. Hints such as `language` are ignored."""
+    """The fields other than the file. Hints such as `language` are ignored."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 

@@ -7,7 +7,7 @@ from app.schemas.generation import GenerationResponse, Prompt, SamplingFields
 
 
 class SpeechForm(SamplingFields):
-    """The fields beside the recording."""
+    """The fields other than the recording."""
 
     prompt: Omittable[Prompt] = Field(
         None, description="what to do with the recording; default: respond to what was said"

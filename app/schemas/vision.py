@@ -23,6 +23,6 @@ class VisionRequest(JSONSamplingFields):
 
 
 class VisionForm(SamplingFields):
-    """The fields beside the files."""
+    """The fields other than the files."""
 
     prompt: Prompt

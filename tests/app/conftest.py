@@ -18,7 +18,7 @@ StartGateway = Callable[..., Awaitable[Gateway]]
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with the tables of this version: copying it is quicker than every migration."""
+    """A SQLite file with the tables of this version: copying it is faster than running the migrations."""
     path = tmp_path_factory.mktemp("database") / "gateway.db"
     with asyncio.Runner() as runner:
         runner.run(upgrade_database(f"sqlite:///{path}"))
@@ -27,7 +27,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def start_gateway(tmp_path: Path, empty_database: Path) -> AsyncIterator[StartGateway]:
-    """Starts gateways with settings of the test's choice; at the end each must be idle."""
+    """Starts gateways with the given settings; at the end each must be idle."""
     started: list[Gateway] = []
     async with AsyncExitStack() as stack:
 
@@ -46,7 +46,7 @@ async def start_gateway(tmp_path: Path, empty_database: Path) -> AsyncIterator[S
 
 @pytest.fixture
 async def gateway(start_gateway: StartGateway) -> Gateway:
-    """One with generous limits and the scripted backend, which says what reached it."""
+    """With generous limits and the scripted backend, whose reply says what reached it."""
     return await start_gateway(
         limits={"requests_per_minute": 10_000, "concurrent_requests": 100},
         scripted={"reply": "{prompt}"},

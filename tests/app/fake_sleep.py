@@ -1,10 +1,10 @@
-"""Time that passes when a test says so."""
+"""Time that tests control."""
 
 import asyncio
 
 
 class FakeSleep:
-    """Stands in for `asyncio.sleep` in one task that sleeps again and again."""
+    """Replaces `asyncio.sleep` in one task that sleeps repeatedly."""
 
     def __init__(self) -> None:
         self.asleep = asyncio.Event()
@@ -16,12 +16,12 @@ class FakeSleep:
         self._wake.clear()
 
     async def end(self) -> None:
-        """Wakes the sleeper, once it sleeps."""
+        """Wake the task as soon as it sleeps."""
         await self.asleep.wait()
         self.asleep.clear()
         self._wake.set()
 
     async def pass_round(self) -> None:
-        """Wakes the sleeper and waits until it has done its work and sleeps again."""
+        """Wake the task and wait until it sleeps again."""
         await self.end()
         await self.asleep.wait()

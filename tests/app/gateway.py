@@ -1,4 +1,4 @@
-"""A whole gateway for the tests: the real application under a real uvicorn, in the test's event loop."""
+"""A complete gateway for tests: the application and uvicorn's protocol, in the event loop of the test."""
 
 import asyncio
 import json
@@ -23,13 +23,13 @@ from app.server.http_protocol import BoundedHTTPProtocol
 from app.settings import Settings
 
 IDLE_SECONDS = 10.0
-DRAIN_SECONDS = 2.0  # for answers that are still being sent when the test ends
+DRAIN_SECONDS = 2.0  # for responses that are still being sent when the test ends
 ALL_SCOPES = "chat vision speech"
 
 
 @dataclass
 class Gateway:
-    """`client` speaks to it over loopback with no token; `call` with a token of the user `alice`."""
+    """`client` sends requests over loopback without a token; `call` with a token of the user `alice`."""
 
     app: FastAPI
     services: Services
@@ -43,7 +43,7 @@ class Gateway:
         await self.services.account_changes.refresh_now()
 
     async def issue(self, name: str, scopes: str = ALL_SCOPES) -> str:
-        """A new access token of the user, who is made if there is none."""
+        """A new access token of the user, who is created if necessary."""
         issuer = TokenIssuer(self.services.access_tokens, self.services.settings.auth)
         async with self.services.database.session() as db_session:
             user = await db_session.get(UserRow, f"usr_{name}")
@@ -60,7 +60,7 @@ class Gateway:
         return {"Authorization": f"Bearer {self.tokens[key]}"}
 
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """As alice with every scope but the operators'."""
+        """As `alice`, with every scope except the operators'."""
         headers = await self.headers() | options.pop("headers", {})
         return await self.client.request(method, path, headers=headers, **options)
 
@@ -72,13 +72,13 @@ class Gateway:
         return list(parse_events(body))
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A bare connection, for clients that speak HTTP badly."""
+        """A plain connection, for clients that send invalid HTTP."""
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def until_idle(self) -> None:
-        """Until nothing runs or waits. Raises TimeoutError."""
+        """Wait until nothing runs or waits. Raises TimeoutError."""
         async with asyncio.timeout(IDLE_SECONDS):
-            while not self.is_idle():  # noqa: ASYNC110 - it has no event of its own
+            while not self.is_idle():  # noqa: ASYNC110 - there is no event
                 await asyncio.sleep(0.001)
 
     def is_idle(self) -> bool:
@@ -114,7 +114,7 @@ def parse_events(body: bytes) -> Iterator[Event]:
 
 @asynccontextmanager
 async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Gateway]:
-    """`overrides` are settings; scripted backend and SQLite unless they say otherwise."""
+    """`overrides` are settings. Uses the scripted backend and SQLite by default."""
     values: dict[str, Any] = {"data_dir": directory, "backend": "scripted", "drain_seconds": 1}
     app = create_app(Settings(_env_file=None, **(values | overrides)))
     async with app.router.lifespan_context(app), connected_gateway(app) as gateway:
@@ -123,10 +123,10 @@ async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Ga
 
 @asynccontextmanager
 async def connected_gateway(app: FastAPI) -> AsyncIterator[Gateway]:
-    """Served, with a client. The application's lifespan must have been entered."""
+    """Serve the application and yield it with a client. Its lifespan must have been entered."""
     async with serving(app, app.state.settings.trusted_proxies) as port:
         base_url = f"http://127.0.0.1:{port}"
-        # Plain HTTP needs no certificates, and loading them takes longer than most tests.
+        # Certificates are not needed, and loading them takes longer than most tests.
         async with httpx.AsyncClient(base_url=base_url, timeout=30, verify=False) as client:
             yield Gateway(app, app.state.services, client, port)
 
@@ -138,7 +138,7 @@ async def serving(
     host: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
-    """uvicorn's protocol on a free port. Its `Server` would add a tenth of a second at each end."""
+    """uvicorn's protocol on a free port. Its `Server` would take 0.1 s longer to start and to stop."""
     config = uvicorn.Config(
         app,
         loop="none",

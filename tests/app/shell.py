@@ -1,4 +1,4 @@
-"""Runs what the documents tell operators and developers to type, against a gateway of the tests."""
+"""Runs the commands of the documents against a gateway of the tests."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ PRELUDE = 'curl() { command curl --silent --show-error --fail-with-body "$@"; }'
 
 
 async def run_shell(script: str, directory: Path, data_dir: Path, **environment: str) -> str:
-    """What it prints; fails with its first command that fails, an answer of 4xx or 5xx included."""
+    """Its output. Fails if any of its commands fails or gets a 4xx or 5xx response."""
     process = await asyncio.create_subprocess_exec(
         *("bash", "-eu", "-o", "pipefail", "-c", f"{PRELUDE}\n{script}"),
         cwd=directory,

@@ -1,4 +1,4 @@
-"""Variables that libraries read change nothing: a gateway with them sends what one without them sends."""
+"""Environment variables of libraries have no effect on what a gateway sends."""
 
 import asyncio
 import os
@@ -60,7 +60,7 @@ UNWELCOME = {
 
 
 class SentByGateway:
-    """What `gateway serve` sends of one refused request, with variables in its environment."""
+    """What `gateway serve` sends for one refused request, with the variables in its environment."""
 
     def __init__(self, directory: Path, collector: CollectorServer) -> None:
         self._directory = directory
@@ -130,7 +130,7 @@ async def sent_by_gateway(tmp_path: Path, collector: CollectorServer) -> SentByG
 @pytest.mark.parametrize(
     "variables", [UNWELCOME, dict.fromkeys(NAMES, "nonsense")], ids=["unwelcome", "nonsense"]
 )
-async def test_variables_of_the_environment_change_nothing(
+async def test_environment_variables_of_libraries_have_no_effect(
     sent_by_gateway: SentByGateway, variables: dict[str, str]
 ) -> None:
     expected = await sent_by_gateway({})

@@ -11,7 +11,7 @@ from .eventually import PATIENT_SECONDS, eventually
 
 pytestmark = pytest.mark.anyio
 
-TOTAL_BYTES = 8000  # of which arriving bodies may take 1000, bodies 3000, media 4000
+TOTAL_BYTES = 8000  # of which arriving bodies have 1000, bodies 3000, media 4000
 BODIES, MEDIA = 3000, 4000
 DISK_BYTES = 500
 
@@ -28,7 +28,7 @@ def claim(budget: MemoryBudget, seconds: float = PATIENT_SECONDS) -> MemoryClaim
     return budget.claim(time.monotonic() + seconds)
 
 
-async def test_a_claim_is_given_back_when_it_is_closed(budget: MemoryBudget):
+async def test_closing_a_claim_releases_it(budget: MemoryBudget):
     with claim(budget) as held:
         assert held.try_to_buffer(10)
         await held.reserve_body(20)
@@ -39,7 +39,7 @@ async def test_a_claim_is_given_back_when_it_is_closed(budget: MemoryBudget):
     assert budget.used_bytes == 0
 
 
-async def test_the_shares_come_to_the_total():
+async def test_the_shares_add_up_to_the_total():
     assert sum(PARTS.values()) == 1
     shares = MemoryBudget(2**30, 0).shares.values()
     assert sum(share.capacity_bytes for share in shares) <= 2**30
@@ -54,14 +54,14 @@ async def test_buffering_never_waits(budget: MemoryBudget):
         assert other.try_to_buffer(800)
 
 
-async def test_the_disk_has_a_share_beside_the_total(budget: MemoryBudget):
+async def test_the_disk_has_a_separate_share(budget: MemoryBudget):
     with claim(budget) as one, claim(budget) as other:
         await one.reserve_media(MEDIA)
         assert one.try_to_spool(DISK_BYTES)
         assert not other.try_to_spool(1)
 
 
-async def test_what_does_not_fit_waits_until_something_is_given_back(budget: MemoryBudget):
+async def test_what_does_not_fit_waits_until_memory_is_released(budget: MemoryBudget):
     with claim(budget) as first, claim(budget) as second:
         await first.reserve_body(2000)
         waiting = asyncio.create_task(second.reserve_body(1001))
@@ -71,7 +71,7 @@ async def test_what_does_not_fit_waits_until_something_is_given_back(budget: Mem
         assert budget.used_bytes == BODIES
 
 
-async def test_what_still_does_not_fit_at_the_deadline_is_refused(budget: MemoryBudget):
+async def test_what_does_not_fit_by_the_deadline_is_refused(budget: MemoryBudget):
     with claim(budget) as first, claim(budget, seconds=0.01) as second:
         await first.reserve_media(MEDIA)
         with pytest.raises(Overloaded):
@@ -79,19 +79,19 @@ async def test_what_still_does_not_fit_at_the_deadline_is_refused(budget: Memory
         assert budget.used_bytes == MEDIA
 
 
-async def test_more_than_there_is_waits_for_all_of_it(budget: MemoryBudget):
+async def test_a_claim_larger_than_the_share_waits_for_all_of_it(budget: MemoryBudget):
     with claim(budget) as large:
         await large.reserve_body(10 * TOTAL_BYTES)
         assert large.held_bytes("bodies") == budget.used_bytes == BODIES
 
 
-async def test_bodies_leave_the_share_of_media_alone(budget: MemoryBudget):
+async def test_bodies_do_not_use_the_share_of_media(budget: MemoryBudget):
     with claim(budget) as bodies, claim(budget) as media:
         await bodies.reserve_body(BODIES)
         await media.reserve_media(MEDIA)
 
 
-async def test_a_request_that_holds_memory_may_not_wait_for_more_of_it(budget: MemoryBudget):
+async def test_a_request_that_holds_memory_must_not_wait_for_more(budget: MemoryBudget):
     with claim(budget) as held:
         await held.reserve_media(1)
         for reserve in (held.reserve_media, held.reserve_body):
@@ -115,7 +115,7 @@ async def test_first_come_first_served(budget: MemoryBudget):
     assert served == [0, 1, 2, 3, 4]
 
 
-async def test_a_bounded_number_of_small_ones_passes_a_large_one(budget: MemoryBudget):
+async def test_a_bounded_number_of_small_claims_passes_a_large_one(budget: MemoryBudget):
     share = budget.shares["bodies"]
     with claim(budget) as running, claim(budget) as large:
         await running.reserve_body(1000)
@@ -134,7 +134,7 @@ async def test_a_bounded_number_of_small_ones_passes_a_large_one(budget: MemoryB
             await last
 
 
-async def test_a_cancelled_wait_leaves_the_queue_to_the_others(budget: MemoryBudget):
+async def test_a_cancelled_wait_does_not_block_the_queue(budget: MemoryBudget):
     share = budget.shares["bodies"]
     with claim(budget) as running, claim(budget) as gone, claim(budget) as next_one:
         await running.reserve_body(2000)
@@ -148,7 +148,7 @@ async def test_a_cancelled_wait_leaves_the_queue_to_the_others(budget: MemoryBud
         assert share.used_bytes == BODIES
 
 
-async def test_a_wait_that_is_cancelled_while_it_is_served_gives_it_back(budget: MemoryBudget):
+async def test_a_wait_cancelled_while_it_is_served_releases_its_memory(budget: MemoryBudget):
     share = budget.shares["bodies"]
     with claim(budget) as running, claim(budget) as gone:
         await running.reserve_body(BODIES)

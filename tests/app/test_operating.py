@@ -1,4 +1,4 @@
-"""What `docs/operating.md` tells operators to type works: backup, restore, rotation, revocation."""
+"""The commands of docs/operating.md work: backup, restore, rotation, revocation."""
 
 import asyncio
 import re
@@ -42,19 +42,19 @@ async def status_of(gateway: Gateway, headers: dict[str, str]) -> int:
 
 
 async def until_refused(gateway: Gateway, headers: dict[str, str]) -> None:
-    """What another process did is seen within a second."""
+    """The change of another process takes effect within a second."""
     async with asyncio.timeout(WAIT_SECONDS):
-        while await status_of(gateway, headers) != 401:  # noqa: ASYNC110 - it has no event here
+        while await status_of(gateway, headers) != 401:  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.05)
 
 
-async def test_what_was_backed_up_is_there_after_a_restore(
+async def test_restore_brings_back_what_was_backed_up(
     tmp_path: Path, data: Path, sections: dict[str, str]
 ) -> None:
     async with running_gateway(data, **GENEROUS) as gateway:
         headers = await gateway.headers()
         await run_shell(sections["Backup"], tmp_path, data)
-        assert await gateway.headers("bob") != headers  # after the backup, so lost by the restore
+        assert await gateway.headers("bob") != headers  # after the backup, so the restore removes it
     (data / "gateway.db").write_bytes(b"broken")
     shutil.rmtree(data / "keys")
     (data / "keys").mkdir(mode=0o700)
@@ -69,7 +69,7 @@ async def test_what_was_backed_up_is_there_after_a_restore(
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 
-async def test_keys_are_rotated_unnoticed_and_a_leaked_one_ends_its_tokens(
+async def test_rotation_keeps_tokens_valid_and_removing_a_leaked_key_does_not(
     tmp_path: Path, data: Path, sections: dict[str, str]
 ) -> None:
     quiet, leaked = sections["Rotating keys"].split("NEW=", 1)
@@ -86,7 +86,7 @@ async def test_keys_are_rotated_unnoticed_and_a_leaked_one_ends_its_tokens(
         assert await status_of(gateway, renewed) == 200
 
 
-async def test_stolen_phone_is_shut_out(tmp_path: Path, data: Path, sections: dict[str, str]) -> None:
+async def test_stolen_phone_loses_access(tmp_path: Path, data: Path, sections: dict[str, str]) -> None:
     block = sections["A stolen phone, a leaked token"]
     async with running_gateway(data, **GENEROUS) as gateway:
         headers = await gateway.headers()
@@ -95,4 +95,4 @@ async def test_stolen_phone_is_shut_out(tmp_path: Path, data: Path, sections: di
         await until_refused(gateway, headers)
         await run_shell(f"gateway user enable{let_in}", tmp_path, data)
         await gateway.services.account_changes.refresh_now()
-        assert await status_of(gateway, headers) == 401  # it was revoked all the same
+        assert await status_of(gateway, headers) == 401  # it was revoked too

@@ -1,4 +1,4 @@
-"""The quick starts do what they say: curl's and Python's are run, Swift's and Kotlin's are parsed."""
+"""The quick starts work: those for curl and Python are run, those for Swift and Kotlin are parsed."""
 
 import asyncio
 import shutil
@@ -46,7 +46,7 @@ async def run_block(script: str, gateway: Gateway) -> str:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-async def test_every_command_of_curls_quick_start_works(start_gateway: StartGateway) -> None:
+async def test_every_command_of_the_curl_quick_start_works(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(**GENEROUS)
     script = "\n".join(Document(QUICKSTART / "curl.md").blocks("sh"))
     printed = await run_block(script, gateway)
@@ -57,7 +57,7 @@ async def test_every_command_of_curls_quick_start_works(start_gateway: StartGate
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_examples_of_the_readme_work(start_gateway: StartGateway, tmp_path: Path) -> None:
-    """With another port, and the model that is there."""
+    """With another port and the available model."""
     gateway = await start_gateway(**GENEROUS)
     _, using_it, *_ = Document(ROOT / "README.md").blocks("sh")
     (example,) = Document(ROOT / "README.md").blocks("python")
@@ -80,7 +80,7 @@ def python_blocks() -> list[str]:
 
 @pytest.fixture
 def quickstart(python_blocks: list[str]) -> SimpleNamespace:
-    """The client's names, as if it were a module."""
+    """The names that the client defines, like a module."""
     names: dict[str, Any] = {"__name__": "quickstart"}
     exec(compile(python_blocks[0], "docs/quickstart/python.md", "exec"), names)
     return SimpleNamespace(**names)
@@ -91,7 +91,7 @@ MakeClient = Callable[..., Any]
 
 @pytest.fixture
 def make_client(quickstart: SimpleNamespace) -> Iterator[MakeClient]:
-    """Clients of a gateway that note what they save, and how long they would have slept."""
+    """Clients of a gateway that record what they save, and how long they would have slept."""
     clients = []
 
     def make(gateway: Gateway, refresh_token: str) -> Any:
@@ -108,7 +108,7 @@ def make_client(quickstart: SimpleNamespace) -> Iterator[MakeClient]:
         client._http.close()
 
 
-async def test_whole_of_pythons_quick_start_works(
+async def test_python_quick_start_works(
     start_gateway: StartGateway, python_blocks: list[str], tmp_path: Path
 ) -> None:
     gateway = await start_gateway(**GENEROUS)
@@ -151,7 +151,7 @@ async def test_python_client_waits_for_retry_after(
     assert all(50 <= seconds <= 60 for seconds in client.slept)
 
 
-async def test_python_client_tells_the_user_what_waiting_does_not_mend(
+async def test_python_client_reports_errors_that_retries_do_not_solve(
     start_gateway: StartGateway, make_client: MakeClient
 ) -> None:
     gateway = await start_gateway(limits={"daily_tokens": 1})
@@ -163,7 +163,7 @@ async def test_python_client_tells_the_user_what_waiting_does_not_mend(
     assert client.slept == []
 
 
-async def test_python_client_tries_again_after_a_lost_connection(
+async def test_python_client_retries_after_a_lost_connection(
     start_gateway: StartGateway, make_client: MakeClient
 ) -> None:
     gateway = await start_gateway(**GENEROUS)
@@ -185,7 +185,7 @@ async def test_python_client_tries_again_after_a_lost_connection(
 
 
 @pytest.mark.parametrize("language", GRAMMARS)
-def test_code_of_phones_is_whole_and_parses(language: str) -> None:
+def test_code_for_phones_is_complete_and_parses(language: str) -> None:
     blocks = Document(QUICKSTART / f"{language}.md").blocks(language)
     parser = Parser(Language(GRAMMARS[language]))
     for block in blocks:

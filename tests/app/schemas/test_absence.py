@@ -1,4 +1,4 @@
-"""Fields that may be left out, in requests, in responses and in what is declared about them."""
+"""Fields that may be absent, in requests, in responses and in their declaration."""
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -17,12 +17,12 @@ class Response(BaseModel):
     limit: Omittable[int] = None
 
 
-def test_field_that_is_left_out_is_none() -> None:
+def test_absent_field_is_none() -> None:
     assert Request.model_validate({"name": "a"}).limit is None
 
 
 @pytest.mark.parametrize("body", [{"name": "a", "limit": None}, {"name": None, "limit": 1}])
-def test_null_is_refused_by_the_name_of_its_field(body: dict[str, object]) -> None:
+def test_error_of_null_names_its_field(body: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as caught:
         Request.model_validate(body)
     field = next(name for name, value in body.items() if value is None)
@@ -32,7 +32,7 @@ def test_null_is_refused_by_the_name_of_its_field(body: dict[str, object]) -> No
 
 
 @pytest.mark.parametrize("limit", [0, "60", 1.5])
-def test_wrong_value_is_refused_by_the_name_of_its_field_alone(limit: object) -> None:
+def test_error_of_an_invalid_value_names_only_its_field(limit: object) -> None:
     with pytest.raises(ValidationError) as caught:
         Request.model_validate({"name": "a", "limit": limit})
     assert [error["loc"] for error in caught.value.errors()] == [("limit",)]
