@@ -1,7 +1,7 @@
-"""The model side of the gateway: it knows messages, pixels, samples and devices.
+"""The model side of the gateway: messages, pixels and samples in, text out, on the devices of this machine.
 
-It knows nothing of HTTP, users, Redis, SQL or the environment. Names re-exported here are the only
-ones that `app` may use.
+It does not import HTTP, users, Redis, SQL or the environment. `app` imports only the names that are
+re-exported here.
 """
 
 from inference.backend import Backend, DeltaStream

@@ -1,11 +1,11 @@
-"""The one factory of backends. Imports late, so that the gateway runs without torch."""
+"""The factory of backends. It imports them late, so that the gateway runs without torch."""
 
 from inference.backend import Backend
 from inference.config import BackendConfig, EngineConfig
 
 
 def check_engine(config: EngineConfig) -> None:
-    """Looks at the devices and at the model's files without loading it. Needs torch.
+    """Checks the devices and the model's files without loading the model. Needs torch.
 
     Raises `InvalidConfiguration` or `InvalidCheckpoint`.
     """
@@ -17,14 +17,14 @@ def check_engine(config: EngineConfig) -> None:
 
 
 def check_speech_recognition_model(path_or_hub_name: str) -> None:
-    """Looks at its files without loading it. Needs torch. Raises `InvalidCheckpoint`."""
+    """Checks the model's files without loading it. Needs torch. Raises `InvalidCheckpoint`."""
     from inference.loading.recogniser import check_recogniser
 
     check_recogniser(path_or_hub_name)
 
 
 def build_backend(config: BackendConfig) -> Backend:
-    """Returns an unstarted backend."""
+    """Returns a backend that is not started."""
     match config.kind:
         case "scripted":
             from inference.backends.scripted import ScriptedBackend

@@ -1,4 +1,4 @@
-"""What a backend is built from: plain values, already validated by the gateway's settings."""
+"""The configuration of a backend: plain values, which the gateway's settings have validated."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,13 +9,13 @@ EMBEDDED_MODEL = Path(__file__).parent / "embedded"
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """The in-process pool. `model` is a directory or a hub name; one worker per device ("auto": all).
+    """The in-process backend. `model` is a directory or a hub name; each device has one worker.
 
-    `quantize_head` says whether "int8" means the output head and the embedding too.
-    `speech_recognition_model` is a Whisper checkpoint, for models without an audio tower.
-    `kv_cache_tokens` is the cache's size; None takes what the running requests may need, as far as
-    free memory allows. `chunk_tokens` bounds a step's prefill, and so what it delays running streams.
-    `shared_system_prompts` are no secret: users may find out, by timing, that others use them too.
+    `quantize_head`: "int8" includes the output head and the embedding. `speech_recognition_model` is a
+    Whisper checkpoint for models without an audio tower. `kv_cache_tokens` is the size of the cache; None
+    means what the running requests may need, as far as free memory allows. `chunk_tokens` limits the
+    prefill of a step, and so the delay of running streams. `shared_system_prompts` are public: users can
+    find out by timing that others use them too.
     """
 
     model: str = str(EMBEDDED_MODEL)
@@ -34,9 +34,9 @@ class EngineConfig:
 
 @dataclass(frozen=True, slots=True)
 class ScriptedConfig:
-    """A deterministic backend: `reply` is cut into words, one Delta each.
+    """A deterministic backend: `reply` is split into words, one Delta each.
 
-    `step_seconds` is waited before each word; 0 says all of them without a pause.
+    It waits `step_seconds` before each word; with 0 it does not pause.
     """
 
     reply: str = "one two three four five six seven eight"

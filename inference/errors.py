@@ -1,6 +1,6 @@
-"""What can go wrong below the gateway. `app/http/error_handlers.py` turns these into answers.
+"""The errors of `inference`. The gateway turns them into responses of its own.
 
-Messages are for operators' logs; none of them reaches a client.
+Their messages are for the operator's log and are not part of a response.
 """
 
 
@@ -13,7 +13,7 @@ class PromptTooLong(InferenceError):
 
     def __init__(self, prompt_tokens: int, max_tokens: int, context_length: int) -> None:
         super().__init__(
-            f"prompt of {prompt_tokens} tokens, answer of {max_tokens}, context of {context_length}"
+            f"prompt of {prompt_tokens} tokens, response of {max_tokens}, context of {context_length}"
         )
         self.prompt_tokens = prompt_tokens
         self.max_tokens = max_tokens
@@ -21,7 +21,7 @@ class PromptTooLong(InferenceError):
 
 
 class PromptRefused(InferenceError):
-    """The checkpoint's chat template makes no prompt of these messages. `reason` is the template's."""
+    """The checkpoint's chat template refuses these messages. `reason` is the template's own text."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the chat template refuses the messages: {reason}")
@@ -29,7 +29,7 @@ class PromptRefused(InferenceError):
 
 
 class UnsupportedModality(InferenceError):
-    """The loaded checkpoint has no tower for this kind of part."""
+    """The loaded checkpoint has no tower for this kind of media."""
 
     def __init__(self, modality: str) -> None:
         super().__init__(f"the loaded checkpoint does not take {modality}")
@@ -37,20 +37,20 @@ class UnsupportedModality(InferenceError):
 
 
 class QueueFull(InferenceError):
-    """The backend's bounded waiting queue has no place left."""
+    """The backend's bounded queue is full."""
 
 
 class BackendUnavailable(InferenceError):
-    """No healthy worker is there to serve the request, or the backend is shutting down."""
+    """No worker is healthy, or the backend is shutting down."""
 
 
 class GenerationFailed(InferenceError):
-    """This one request failed while it was executed; the others go on."""
+    """This request failed while it was executed. Other requests go on."""
 
 
 class InvalidConfiguration(InferenceError):
-    """A setting asks for what this machine does not have. The message is one sentence saying what to do."""
+    """A setting needs what this machine does not have. The message is one sentence that says what to do."""
 
 
 class InvalidCheckpoint(InferenceError):
-    """A model directory cannot be served. The message is one sentence saying what to do."""
+    """A model directory cannot be served. The message is one sentence that says what to do."""

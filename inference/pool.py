@@ -20,8 +20,8 @@ from inference.worker import Steppable, Worker
 
 logger = logging.getLogger(__name__)
 
-AFFINITY_SLACK = 2  # requests by which a user's own worker may be busier than the idlest one
-RESTART_PAUSE_SECONDS = 1.0  # after a failed restart; doubles up to the next
+AFFINITY_SLACK = 2  # requests by which a user's own worker may have more than the idlest one
+RESTART_PAUSE_SECONDS = 1.0  # after a failed restart; doubles each time, up to the next
 MAX_RESTART_PAUSE_SECONDS = 60.0
 
 
@@ -48,7 +48,7 @@ class Pool:
         self._is_open = False
 
     async def start(self) -> ModelCard:
-        """Loads on all devices at once. Raises what loading raises, and then leaves nothing behind."""
+        """Loads on all devices at once. Raises what loading raises, after all threads have ended."""
         self._workers = [self._make_worker(index) for index in range(len(self._devices))]
         loads = [asyncio.ensure_future(worker.start()) for worker in self._workers]
         try:
@@ -118,7 +118,7 @@ class Pool:
         return ticket
 
     def _choose_worker(self, request: GenerationRequest) -> Worker | None:
-        """The user's own worker, where the beginnings of the prompts may be cached, or the idlest one."""
+        """The user's own worker, which may have cached the prompt's prefix, or the idlest worker."""
         healthy = [worker for worker in self._workers if worker.is_healthy]
         if not healthy:
             return None
@@ -143,7 +143,7 @@ class Pool:
         ticket.worker.abort(ticket.key)
 
     def _finish(self, ticket: Ticket, finish_reason: FinishReason) -> None:
-        """Ends a ticket that no worker holds."""
+        """Ends a ticket that has no worker."""
         self._settle(ticket, Delta(finish_reason=finish_reason, usage=Usage(0, 0)))
 
     def _settle(self, ticket: Ticket, event: Event) -> None:

@@ -1,18 +1,18 @@
-"""Work that stops between its pieces, so that others are not kept waiting: generators with a result.
+"""Work in pieces, with pauses in which the caller can do something else: generators with a result.
 
-A piece is told in floating-point operations when it is done. Whoever drives the generator decides when
-the next one is, always in one thread; a generator that is dropped there leaves nothing behind.
+After each piece a generator yields the piece's floating-point operations. The caller decides when the next
+piece runs, always in the same thread. It may drop the generator at any time: no state is left.
 """
 
 from collections.abc import Generator
 from typing import TypeVar
 
 T = TypeVar("T")
-Stepwise = Generator[float, None, T]  # yields the operations since it last did
+Stepwise = Generator[float, None, T]  # yields the operations since its last yield
 
 
 def finish(work: Stepwise[T]) -> T:
-    """Does all the rest at once."""
+    """Runs all remaining pieces and returns the result."""
     while True:
         try:
             next(work)

@@ -1,29 +1,29 @@
-"""What a backend did for one generation, and when: for traces, so plain numbers and no text.
+"""What a backend did for one generation, and when: plain numbers for traces, no text and no spans.
 
-Knows nothing of spans. Whoever wants to know puts one into the request; without it nothing is noted.
+A caller that needs it puts one into the request.
 """
 
 from dataclasses import dataclass, field
 
-MAX_CHUNKS = 64  # noted; a longer prefill only counts the rest
+MAX_CHUNKS = 64  # that are recorded; later ones are only counted
 
 
 @dataclass(slots=True)
 class Timeline:
-    """Times are `time.monotonic()` seconds; None has not happened.
+    """Times are in `time.monotonic()` seconds, or None before they happen.
 
-    Written by the backend alone, from a thread of its own; read once the generation has ended.
+    The backend writes it from a thread of its own. It may be read after the generation has ended.
     """
 
     worker: str = ""
-    begun_at: float | None = None  # it left the queue
+    begun_at: float | None = None  # when it left the queue
     first_token_at: float | None = None
     last_token_at: float | None = None
-    cached_tokens: int = 0  # of the prompt, found in the cache
+    cached_tokens: int = 0  # tokens of the prompt that the cache had
     prefill_steps: int = 0  # until the first token
-    decode_steps: int = 0  # after it; what preemption made to be computed again counts too
+    decode_steps: int = 0  # after it, with those that a preemption repeats
     longest_step_seconds: float = 0.0  # between two tokens
-    preemptions: int = 0  # how often it gave its cache up for others
+    preemptions: int = 0  # how often its blocks went to other requests
     chunks: list[tuple[float, int]] = field(default_factory=list)  # end and tokens of prefill steps
 
     def begin(self, now: float, cached_tokens: int = 0) -> None:
@@ -31,7 +31,7 @@ class Timeline:
         self.cached_tokens = cached_tokens
 
     def note_step(self, now: float, tokens: int, has_token: bool) -> None:
-        """A step that computed `tokens` of the sequence, and ended with a new token or without one."""
+        """Records a step that computed `tokens` of the sequence, with or without a new token at its end."""
         if self.first_token_at is None:
             self.prefill_steps += 1
             if len(self.chunks) < MAX_CHUNKS:

@@ -1,6 +1,6 @@
-"""What a request and its answer are made of: plain frozen dataclasses, no torch.
+"""Requests for the model, and the pieces of its responses: plain frozen dataclasses, no torch.
 
-Knows nothing of HTTP (the gateway builds these) and nothing of token ids (the engine does).
+The gateway builds requests from HTTP bodies, and the engine turns them into token ids: neither appears here.
 """
 
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from inference.timeline import Timeline
 
-AUDIO_SAMPLE_RATE = 16_000  # Hz; every Audio that reaches a backend has it
+AUDIO_SAMPLE_RATE = 16_000  # Hz, of every Audio that reaches a backend
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "deadline", "aborted", "error"]
 Priority = Literal["interactive", "batch"]
-PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")  # who is served first stands first
+PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")  # in the order in which they are served
 Task = Literal["chat", "transcribe"]
 
 
@@ -51,10 +51,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How to draw tokens. `temperature=0` is greedy; `top_k=0` and `top_p=1` switch those filters off.
+    """How tokens are drawn. `temperature=0` is greedy; `top_k=0` and `top_p=1` turn those filters off.
 
-    `frequency_penalty` subtracts its value times the number of times that a token was already
-    generated, as OpenAI defines it. `stop` strings end the text and are not part of it.
+    `frequency_penalty` is subtracted from a token's logit once for each time that it was already
+    generated, as in OpenAI's API. `stop` strings end the text and are not part of it.
     """
 
     max_tokens: int = 512
@@ -68,11 +68,11 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One generation. `deadline` is `time.monotonic()` seconds.
+    """One generation. `deadline` is in `time.monotonic()` seconds.
 
-    `task="transcribe"` asks for the words of the one Audio part and nothing else; the backend
-    chooses the prompt or the speech-recognition model. `fairness_key` names whose turn it is. Into
-    `timeline`, where there is one, the backend writes what it did when.
+    `task="transcribe"` requests a transcript of the one Audio part; the backend chooses the prompt or the
+    speech-recognition model. Requests with different values of `fairness_key` take turns. The backend
+    records its steps in `timeline`, if there is one.
     """
 
     request_id: str
@@ -88,7 +88,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the model counts them. Media count with the positions that they occupy."""
+    """Tokens as the model counts them. Media count as many tokens as they occupy positions."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -97,12 +97,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer.
+    """A piece of a response.
 
-    The first Delta of a generation has no text and says that the engine has begun it. `reasoning` is
-    what stood inside `<think>`. `usage` counts what was used so far, so that a generation whose client
-    leaves is counted too; the first and the last Delta always have it. The last one has a
-    `finish_reason`.
+    The first Delta of a generation has no text and reports that the engine has begun it. `reasoning` is the
+    text inside `<think>`. `usage` counts what was used so far, so that a generation is counted even when
+    its client disconnects; the first and the last Delta always have it. The last one has a `finish_reason`.
     """
 
     text: str = ""

@@ -1,6 +1,6 @@
-"""One device's thread: it loads the model there, then steps the engine while there is work.
+"""The thread of one device: it loads the model there, then steps the engine while there is work.
 
-Knows threads and hand-over; requests and their callers are the pool's.
+Requests and their callers belong to the pool; this module passes commands and outcomes between threads.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Steppable(Protocol):
 
 
 class WorkerListener(Protocol):
-    """Called in the event loop's thread, in the order in which things happened."""
+    """Called in the event loop's thread, in the order of events."""
 
     def on_outcomes(self, worker: "Worker", outcomes: list[Outcome]) -> None: ...
     def on_death(self, worker: "Worker") -> None: ...
@@ -48,7 +48,7 @@ class WorkerListener(Protocol):
 class Worker:
     """Created, started, stopped and joined by the pool, in the event loop's thread.
 
-    A worker whose thread has ended is not started again; the pool makes another one.
+    A worker whose thread has ended is not started again; the pool creates another one.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Worker:
         self.name = name
         self.device = device
         self.is_healthy = False
-        self.blocks_used = 0  # written by the thread before it reports the step that changed it
+        self.blocks_used = 0  # written by the thread, before it reports the step's outcomes
         self.blocks_total = 0
         self._make_engine = make_engine
         self._listener = listener
@@ -68,7 +68,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=f"inference-{name}", daemon=True)
 
     async def start(self) -> ModelCard:
-        """Loads the model in the thread. Raises what loading raises; the thread has ended then."""
+        """Loads the model in the thread. Raises what loading raises, after the thread has ended."""
         self._thread.start()
         return await asyncio.shield(self._loaded)
 
@@ -95,23 +95,23 @@ class Worker:
             error = caught
             if self.is_healthy:
                 logger.critical("worker %s on %s died", self.name, self.device, exc_info=caught)
-            traceback.clear_frames(caught.__traceback__)  # they hold the engine and its memory
+            traceback.clear_frames(caught.__traceback__)  # frames hold the engine and its memory
             if self.is_healthy:
-                caught.__traceback__ = None  # so do the functions of frames, until a collection of garbage
+                caught.__traceback__ = None  # so do the frames' functions, until garbage is collected
         self._post(self._note_end, error)
 
     def _load_and_serve(self) -> None:
         engine = self._make_engine()
         self.blocks_total = engine.blocks_total
         self._post(self._note_loaded, engine.model_card)
-        while self._obey(engine):
+        while self._run_commands(engine):
             outcomes = engine.step()
             self.blocks_used = engine.blocks_used
             if outcomes:
                 self._post(self._listener.on_outcomes, self, outcomes)
 
-    def _obey(self, engine: Steppable) -> bool:
-        """Carries out what was asked since the last step; waits while idle. False: the thread shall end."""
+    def _run_commands(self, engine: Steppable) -> bool:
+        """Runs all commands since the last step; waits while idle. Returns False to end the thread."""
         try:
             while True:
                 command = self._inbox.get(block=not engine.has_work)
@@ -122,7 +122,7 @@ class Worker:
             return True
 
     def _post(self, callback: Callable[..., None], *arguments: object) -> None:
-        """Hands over to the event loop. Once that is closed nobody is left to tell."""
+        """Calls back in the event loop's thread. Does nothing if the loop is closed."""
         try:
             self._loop.call_soon_threadsafe(callback, *arguments)
         except RuntimeError:
@@ -140,9 +140,11 @@ class Worker:
         self.blocks_used = 0
         self._ended.set_result(None)
         if not self._loaded.done():
-            if not isinstance(error, Exception):  # a future must not carry what ends the event loop
+            if not isinstance(
+                error, Exception
+            ):  # a future must not carry an exception that ends the event loop
                 error = BackendUnavailable("the worker died")
             self._loaded.set_exception(error)
-            self._loaded.exception()  # seen, also when nobody waits for it any more
+            self._loaded.exception()  # marks it as retrieved, since `start` may have been cancelled
         elif was_healthy and error is not None:
             self._listener.on_death(self)

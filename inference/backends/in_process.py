@@ -1,4 +1,4 @@
-"""The backend that runs the model itself, on threads of this process."""
+"""The backend that runs the model in this process, one thread per device."""
 
 import gc
 import time
@@ -30,8 +30,8 @@ LoadRecogniser = Callable[[str, str], SpeechModel]  # model, device
 class InProcessBackend:
     """See `Backend`. Loads and runs one replica of the model on each device.
 
-    Where the model cannot hear, a speech-recognition model on the first device, if there is one,
-    turns recordings into words for it.
+    If the model has no audio tower and a speech-recognition model is configured, that one runs on the first
+    device and transcribes recordings for it.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class InProcessBackend:
         return self._model_card
 
     async def start(self) -> None:
-        """The speech-recognition model first: the cache takes what memory is left.
+        """Loads the speech-recognition model first, because the model's cache takes the remaining memory.
 
-        Leaves nothing behind when it fails, as a pool does.
+        If loading fails, all threads have ended when it raises.
         """
         if self._speech is not None:
             await self._speech.start()
@@ -88,7 +88,7 @@ class InProcessBackend:
             return self._pool.generate(request)
         if request.task == "transcribe":
             return self._speech.transcribe(request)
-        return self._speech.answer(request, self._pool)
+        return self._speech.generate(request, self._pool)
 
     def status(self) -> BackendStatus:
         status = self._pool.status()
@@ -101,7 +101,7 @@ class InProcessBackend:
         return tuple(load for load in loads if load is not None)
 
     async def aclose(self, drain_seconds: float) -> None:
-        """What is being heard goes on to the model, which is therefore closed last."""
+        """Closes the model last, because requests continue there after their recordings are transcribed."""
         self._is_closing = True
         started_at = time.monotonic()
         if self._speech is not None:
@@ -127,8 +127,9 @@ class InProcessBackend:
 
 
 def _freeze_objects() -> None:
-    """Spares later collections of garbage what the start has made, hundreds of thousands of objects: each
-    took 0.2 to 0.4 s, in which a GPU makes thousands of tokens that nobody hands out.
+    """Excludes the hundreds of thousands of objects of the start from later garbage collections.
+
+    Each collection took 0.2 to 0.4 s, in which a GPU computes thousands of tokens that are not sent.
     """
     gc.collect()
     gc.freeze()
@@ -147,6 +148,6 @@ def _too_large(device: str) -> InvalidCheckpoint:
 
 
 async def _refuse() -> AsyncGenerator[Delta, None]:
-    """Not when it is made but when it is asked, as every answer does."""
+    """Raises at the first `anext`, as every generation does."""
     raise BackendUnavailable("the backend is closing")
     yield Delta()  # type: ignore[unreachable] # it makes this a generator

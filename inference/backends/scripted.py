@@ -1,7 +1,7 @@
-"""A deterministic backend with no model: for tests of everything above the seam, and benchmarks.
+"""A deterministic backend without a model, for benchmarks and for tests of the gateway.
 
-It echoes what reached it when the configured reply contains `{prompt}`, so a test can see that text,
-pixels and samples arrived.
+Where the configured reply contains `{prompt}`, it echoes a description of the request, so that a test can see
+that text, pixels and samples arrived.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ TOKENS_PER_AUDIO_SECOND = 25
 
 
 class ScriptedBackend:
-    """Says its reply word by word. Counts a word of text as one token."""
+    """Emits its reply word by word. One word of text counts as one token."""
 
     def __init__(self, config: ScriptedConfig) -> None:
         self._config = config
@@ -77,28 +77,28 @@ class ScriptedBackend:
             yield Delta(usage=Usage(prompt_tokens, 0))
             words = self._config.reply.replace("{prompt}", describe(request)).split(" ")
             finish_reason: FinishReason = "stop"
-            said = 0
+            emitted = 0
             for word in words:
                 if self._config.step_seconds:
                     remaining = max(0.0, request.deadline - time.monotonic())
                     await asyncio.sleep(min(self._config.step_seconds, remaining))
-                if ending := self._ending(request, word, said):
+                if ending := self._ending(request, word, emitted):
                     finish_reason = ending
                     break
-                said += 1
+                emitted += 1
                 if timeline is not None:
-                    timeline.note_step(time.monotonic(), prompt_tokens if said == 1 else 1, has_token=True)
-                yield Delta(word if said == 1 else f" {word}", usage=Usage(prompt_tokens, said))
-            yield Delta(finish_reason=finish_reason, usage=Usage(prompt_tokens, said))
+                    timeline.note_step(time.monotonic(), prompt_tokens if emitted == 1 else 1, has_token=True)
+                yield Delta(word if emitted == 1 else f" {word}", usage=Usage(prompt_tokens, emitted))
+            yield Delta(finish_reason=finish_reason, usage=Usage(prompt_tokens, emitted))
         finally:
             self._running -= 1
             self._slots.release()
             self._note_idle()
 
-    def _ending(self, request: GenerationRequest, word: str, said: int) -> FinishReason | None:
-        """Why `word` is not said, if it is not."""
+    def _ending(self, request: GenerationRequest, word: str, emitted: int) -> FinishReason | None:
+        """Returns the finish reason if `word` must not be emitted."""
         now = time.monotonic()
-        if said == request.sampling_params.max_tokens:
+        if emitted == request.sampling_params.max_tokens:
             return "length"
         if now >= request.deadline:
             return "deadline"
@@ -146,7 +146,7 @@ def count_prompt_tokens(request: GenerationRequest) -> int:
 
 
 def describe(request: GenerationRequest) -> str:
-    """What reached the model, in words: `user: hello image(480x640)`."""
+    """Returns a description of the request's parts: `user: hello image(480x640)`."""
     words: list[str] = [request.task]
     for message in request.messages:
         words.append(f"{message.role}:")

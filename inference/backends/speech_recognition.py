@@ -1,4 +1,4 @@
-"""Recordings become words before a model that cannot hear sees them. No tensors: the pool has those."""
+"""Transcribes recordings for a model without an audio tower. Imports no torch."""
 
 import asyncio
 import time
@@ -12,22 +12,21 @@ from inference.pool import Pool
 from inference.status import BackendStatus
 from inference.types import Audio, Delta, GenerationRequest, Message, Part, SamplingParams, Text, Usage
 
-MAX_TRANSCRIPT_TOKENS = 2048  # of a recording inside a chat; one that is asked for has its own bound
+MAX_TRANSCRIPT_TOKENS = 2048  # of a recording inside a chat; a transcription request has its own limit
 
 
 class SpeechRecognition:
-    """Created, started and closed by a backend, whose event loop's thread it stays in.
+    """Created, started and closed by a backend, and used in the event loop's thread alone.
 
-    A recording's words are remembered as long as the recording itself is: `/speech` asks for them
-    twice, and nobody else has that object.
+    The transcript of a recording is cached as long as the Audio object exists: `/speech` needs it twice.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._transcripts: WeakKeyDictionary[Audio, str] = WeakKeyDictionary()
-        self._listeners = 0  # requests that are not yet handed to the model
-        self._all_heard = asyncio.Event()
-        self._all_heard.set()
+        self._transcribing = 0  # requests that the model's pool does not have yet
+        self._all_transcribed = asyncio.Event()
+        self._all_transcribed.set()
 
     async def start(self) -> None:
         await self._pool.start()
@@ -36,15 +35,15 @@ class SpeechRecognition:
         return self._pool.status()
 
     async def aclose(self, drain_seconds: float) -> None:
-        """Closes the pool once all that is to be answered is heard: a request may have several recordings."""
+        """Closes the pool after all recordings of all requests are transcribed, or `drain_seconds`."""
         started_at = time.monotonic()
         with suppress(TimeoutError):
             async with asyncio.timeout(drain_seconds):
-                await self._all_heard.wait()
+                await self._all_transcribed.wait()
         await self._pool.aclose(max(0.0, drain_seconds - (time.monotonic() - started_at)))
 
     async def transcribe(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
-        """The words of the request's only recording, as `Backend.generate` would say them."""
+        """Yields the transcript of the request's only recording. See `Backend.generate`."""
         recordings = _recordings(request)
         if len(recordings) != 1:
             raise UnsupportedModality("anything but one recording")
@@ -56,42 +55,44 @@ class SpeechRecognition:
                     self._transcripts[recordings[0]] = "".join(words)
                 yield delta
 
-    async def answer(self, request: GenerationRequest, pool: Pool) -> AsyncGenerator[Delta, None]:
-        """Transcribes what is still unknown, and lets `pool` answer with words in the recordings' places."""
-        self._listeners += 1
-        self._all_heard.clear()
+    async def generate(self, request: GenerationRequest, pool: Pool) -> AsyncGenerator[Delta, None]:
+        """Replaces each recording with its transcript, then generates in `pool`. See `Backend.generate`."""
+        self._transcribing += 1
+        self._all_transcribed.clear()
         try:
-            heard, cut_off = await self._hear(request)
+            transcription, cut_off = await self._transcribe_all(request)
         finally:
-            self._listeners -= 1
-            if not self._listeners:
-                self._all_heard.set()  # `aclose` goes on after the next await, when `pool` has the request
+            self._transcribing -= 1
+            if not self._transcribing:
+                self._all_transcribed.set()  # `aclose` goes on after the next await: `pool` has it by then
         if cut_off is not None:
-            yield Delta(usage=heard)
-            yield replace(cut_off, usage=heard)
+            yield Delta(usage=transcription)
+            yield replace(cut_off, usage=transcription)
             return
-        async with aclosing(pool.generate(self._write_out(request))) as deltas:
+        async with aclosing(pool.generate(self._to_text(request))) as deltas:
             async for delta in deltas:
-                yield delta if delta.usage is None else replace(delta, usage=_add(heard, delta.usage))
+                yield delta if delta.usage is None else replace(delta, usage=_add(transcription, delta.usage))
 
-    async def _hear(self, request: GenerationRequest) -> tuple[Usage, Delta | None]:
-        """Returns what it took, and how it ended if its time was over or the backend was closing."""
-        heard = Usage(0, 0)
+    async def _transcribe_all(self, request: GenerationRequest) -> tuple[Usage, Delta | None]:
+        """Returns the usage, and the last Delta if a deadline or a closing backend ended a transcription."""
+        usage = Usage(0, 0)
         for recording in _recordings(request):
             if recording in self._transcripts:
                 continue
             async with aclosing(self.transcribe(_to_transcribe(request, recording))) as deltas:
                 last = [delta async for delta in deltas][-1]
-            heard = _add(heard, last.usage or Usage(0, 0))
+            usage = _add(usage, last.usage or Usage(0, 0))
             if recording not in self._transcripts:
-                return heard, last
-        return heard, None
+                return usage, last
+        return usage, None
 
-    def _write_out(self, request: GenerationRequest) -> GenerationRequest:
-        messages = [replace(each, parts=tuple(map(self._to_words, each.parts))) for each in request.messages]
+    def _to_text(self, request: GenerationRequest) -> GenerationRequest:
+        messages = [
+            replace(each, parts=tuple(map(self._transcript_of, each.parts))) for each in request.messages
+        ]
         return replace(request, messages=tuple(messages))
 
-    def _to_words(self, part: Part) -> Part:
+    def _transcript_of(self, part: Part) -> Part:
         return Text(self._transcripts[part]) if isinstance(part, Audio) else part
 
 

@@ -1,7 +1,7 @@
-"""Requests whose prompts are not encoded yet. One is under way at a time, a piece a call.
+"""Requests whose prompts are not encoded yet. One is encoded at a time, one piece per call.
 
-Classes and users take turns as in the scheduler, so one user's burst of pictures keeps nobody waiting
-for more than the one that is under way. Used by the engine's thread alone.
+Priority classes and users take turns as in the scheduler, so a user's burst of pictures delays other users
+by one picture at most. Used by the engine's thread alone.
 """
 
 import logging
@@ -22,7 +22,7 @@ Begin = Callable[[GenerationRequest], Stepwise[EncodedPrompt]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrival:
-    """`key` is the engine's caller's own."""
+    """`key` is the one that was given to `Engine.add`."""
 
     key: int
     request: GenerationRequest
@@ -30,8 +30,8 @@ class Arrival:
 
 
 class Arrivals:
-    """Owned by the engine. `begin` starts to encode a request's prompt; it is called once more for a
-    request that ran out of memory, after `release_memory`.
+    """Owned by the engine. `begin` starts to encode a request's prompt. If memory runs out,
+    `release_memory` is called, then `begin` once more.
     """
 
     def __init__(self, begin: Begin, release_memory: Callable[[], None]) -> None:
@@ -39,7 +39,7 @@ class Arrivals:
         self._release_memory = release_memory
         self._arrivals: dict[int, Arrival] = {}
         self._queues = {priority: FairQueue[Arrival]() for priority in PRIORITIES}
-        self._under_way: tuple[Arrival, Stepwise[EncodedPrompt]] | None = None
+        self._current: tuple[Arrival, Stepwise[EncodedPrompt]] | None = None
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -49,12 +49,12 @@ class Arrivals:
         self._queues[request.priority].push(arrival)
 
     def remove(self, key: int) -> bool:
-        """Returns whether it was here. What was encoded of it is dropped."""
+        """Returns whether the request was here. Its encoded part is dropped."""
         arrival = self._arrivals.pop(key, None)
         if arrival is None:
             return False
-        if self._under_way is not None and self._under_way[0] is arrival:
-            self._under_way = None
+        if self._current is not None and self._current[0] is arrival:
+            self._current = None
         else:
             self._queues[arrival.request.priority].remove(arrival)
         return True
@@ -64,38 +64,38 @@ class Arrivals:
 
     @torch.inference_mode()
     def advance(self) -> tuple[Arrival, float | EncodedPrompt | Exception]:
-        """Does one piece; there must be an arrival.
+        """Does one piece of work; there must be an arrival.
 
-        Returns whose it was, with its floating-point operations, or with the prompt or the error that
-        it ended with.
+        Returns the arrival with the floating-point operations of the piece or, after its last piece, with
+        the prompt or the error.
         """
         arrival = self._next()
         try:
-            if self._under_way is None:
-                self._under_way = arrival, _encode(arrival.request, self._begin, self._release_memory)
-            return arrival, next(self._under_way[1])
+            if self._current is None:
+                self._current = arrival, _encode(arrival.request, self._begin, self._release_memory)
+            return arrival, next(self._current[1])
         except StopIteration as end:
             prompt: EncodedPrompt = end.value
             result: EncodedPrompt | Exception = prompt
         except Exception as error:
             result = error
-        self._under_way = None
+        self._current = None
         del self._arrivals[arrival.key]
         return arrival, result
 
     def _next(self) -> Arrival:
-        if self._under_way is not None:
-            return self._under_way[0]
+        if self._current is not None:
+            return self._current[0]
         return next(queue for queue in self._queues.values() if len(queue)).pop()
 
 
 def _encode(
     request: GenerationRequest, begin: Begin, release_memory: Callable[[], None]
 ) -> Stepwise[EncodedPrompt]:
-    """Not a method: a generator under way would keep `Arrivals` and the model alive, in a cycle."""
+    """A function, not a method: the generator would hold `Arrivals` and the model, in a cycle."""
     try:
         return (yield from begin(request))
     except (MemoryError, torch.OutOfMemoryError) as error:
         logger.warning("%s while a prompt was encoded; it is tried once more", type(error).__name__)
-    release_memory()  # only here: the error held what the tower had
+    release_memory()  # here, since the error held the tower's tensors
     return (yield from begin(request))

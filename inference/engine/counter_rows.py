@@ -1,4 +1,4 @@
-"""Which row of the device's table of token counts belongs to which sequence, for frequency penalties."""
+"""The rows of the device's table of token counts, one per sequence with a frequency penalty."""
 
 import weakref
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class CounterRow:
 
 
 class CounterRows:
-    """Owned by a runner. There are as many rows as sequences in a step; who was in none for longest gives
-    its row up, and gets one back with its tokens counted anew."""
+    """Owned by a runner. There are as many rows as a step has sequences. A sequence that needs a row gets the
+    one that was unused for longest, and its tokens are counted again."""
 
     def __init__(self, counts: Tensor) -> None:
         self.counts = counts  # (rows, vocab) int32
@@ -27,13 +27,13 @@ class CounterRows:
         self._uses = 0
 
     def use(self, sequence: Sequence) -> int:
-        """Returns the sequence's row, which the step that is launched next counts its token in."""
+        """Returns the sequence's row, in which the next step to be launched counts its token."""
         index = self._indices.get(sequence)
         if index is None:
             index = self._take(sequence)
         row = self._rows[index]
         generated = sequence.output_tokens + sequence.num_in_flight
-        if row.counted != generated:  # it is new, or a step was repeated
+        if row.counted != generated:  # the row is new, or a step was repeated
             self._recount(sequence, index)
         row.counted = generated + 1
         self._uses += 1

@@ -1,5 +1,7 @@
-"""Draws tokens from logits in memory, row by row, without torch: its parallel reductions and its sort
-cost more than a whole decoder step there, most of all when other threads want the cores.
+"""Draws tokens from logits in the CPU's memory, row by row, with numpy.
+
+torch's parallel reductions and its sort cost more than a whole decoder step there, most of all when other
+threads use the cores.
 """
 
 import numpy as np
@@ -8,18 +10,18 @@ from numpy.typing import NDArray
 Logits = NDArray[np.float32]
 
 STRETCH = 128  # tokens
-CANDIDATES = 512  # how many likely tokens are looked at before the whole vocabulary is sorted
+CANDIDATES = 512  # likely tokens that are sorted before the whole vocabulary is
 
 
 def likeliest(logits: Logits) -> tuple[list[int], list[bool]]:
-    """(rows, vocab) -> one token id per row, and whether its logit is a number. A NaN is likeliest."""
+    """(rows, vocab) -> one token id per row, and whether its logit is finite. A NaN counts as the highest."""
     tokens = logits.argmax(axis=-1)
     highest = logits[np.arange(len(tokens)), tokens]
     return tokens.tolist(), np.isfinite(highest).tolist()
 
 
 def draw_token(logits: Logits, uniform: float, temperature: float, top_p: float, top_k: int) -> int:
-    """Inverts the distribution function of one row (vocab,) at `uniform` in [0, 1)."""
+    """Inverts the distribution function of one row (vocab,) at `uniform`, which is in [0, 1)."""
     weights = np.exp((logits - logits.max()) * np.float32(1 / temperature))
     if top_p < 1 or top_k:
         weights[weights < lightest_kept(weights, top_p, top_k)] = 0
@@ -27,7 +29,7 @@ def draw_token(logits: Logits, uniform: float, temperature: float, top_p: float,
 
 
 def lightest_kept(weights: Logits, top_p: float, top_k: int) -> float:
-    """Returns the weight of the last of the fewest that make up `top_p` of the `top_k` heaviest.
+    """Returns the smallest weight that is kept: of the `top_k` heaviest, as few as make up `top_p`.
 
     Equal weights are kept or dropped together.
     """
@@ -46,7 +48,7 @@ def lightest_kept(weights: Logits, top_p: float, top_k: int) -> float:
 
 
 def _invert(weights: Logits, uniform: float) -> int:
-    """Sums stretches first and looks into one alone: a running sum over all is the slowest step."""
+    """Sums stretches first and searches in one of them: a running sum over all weights is slow."""
     stretches = np.add.reduceat(weights, np.arange(0, len(weights), STRETCH)).cumsum(dtype=np.float64)
     target = uniform * stretches[-1]
     stretch = int(stretches.searchsorted(target, side="right"))

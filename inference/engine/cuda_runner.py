@@ -1,7 +1,7 @@
-"""Computes steps on an NVIDIA GPU: CUDA graphs by bucket, and tokens drawn without a look from the host.
+"""Computes steps on an NVIDIA GPU, with CUDA graphs by bucket. Tokens are drawn without the host.
 
-Decode steps of up to 64 sequences are one graph. Prefills up to the largest bucket are one for the
-layers and one for the head; longer ones are launched one kernel at a time.
+A decode step of up to 64 sequences is one graph. A prefill up to the largest bucket is one graph for the
+layers and one for the head. The kernels of longer prefills are launched one by one.
 """
 
 import logging
@@ -45,12 +45,15 @@ class _Graphs:
 
     decode: dict[int, torch.cuda.CUDAGraph]
     prefill: dict[int, torch.cuda.CUDAGraph]
-    head: dict[int, torch.cuda.CUDAGraph]  # behind a short prefill
+    head: dict[int, torch.cuda.CUDAGraph]  # after a short prefill
     long_head: dict[int, torch.cuda.CUDAGraph]
 
 
 class CudaRunner(ModelRunner):
-    """See `StepExecutor`. Made where `missing_support` finds nothing missing; compiles and captures then."""
+    """See `StepExecutor`. For decoders and devices that `missing_support` accepts.
+
+    Compiles the kernels and captures the graphs when it is created.
+    """
 
     max_ahead_sequences = DECODE_ROWS
     max_step_tokens = LONGEST_STEP
@@ -90,7 +93,7 @@ class CudaRunner(ModelRunner):
         self._drawn = [
             torch.zeros(max(sequences, 1), dtype=torch.int32, pin_memory=True) for _ in range(STAGINGS)
         ]
-        # Weak, since an engine without work would keep the last prompts and their pictures.
+        # Weak: an idle engine must not hold the last prompts and their pictures.
         self._drawn_rows: WeakKeyDictionary[Sequence, int] = WeakKeyDictionary()
         self._graphs = self._capture()
 
@@ -120,14 +123,14 @@ class CudaRunner(ModelRunner):
         return self._pending_step(chunks, sampled, drawn)
 
     def replay_decode(self, rows: int) -> None:
-        """The last decode step of that bucket once more, for benchmarks."""
+        """Repeats the last decode step of that bucket, for benchmarks."""
         self._graphs.decode[rows].replay()
 
     def clear(self, blocks: list[int]) -> None:
-        """Nothing: the kernels read no slot beyond a context."""
+        """Does nothing: the kernels read no slot after a context's end."""
 
     def note_token(self, sequence: Sequence, token_id: int) -> None:
-        """Nothing: the device has counted it."""
+        """Does nothing: the device counts tokens itself."""
 
     def _prefill(self, chunks: list[Chunk]) -> None:
         count = sum(chunk.end - chunk.start for chunk in chunks)
@@ -178,7 +181,7 @@ class CudaRunner(ModelRunner):
         return self._drawn[0]
 
     def _tiles(self, rows: int, sequences: int) -> int:
-        """Tiles of queries that suffice for so many rows of so many sequences."""
+        """Returns how many tiles of queries suffice for `rows` rows of `sequences` sequences."""
         return rows // self._tile_tokens + sequences
 
     def _prefill_step(self, rows: int, tiles: int, *, is_short: bool) -> PrefillStep:
@@ -196,7 +199,7 @@ class CudaRunner(ModelRunner):
 
     @torch.inference_mode()
     def _capture(self) -> _Graphs:
-        """Block tables and lengths are zeros here, so the first runs write nothing into the cache."""
+        """Block tables and lengths are zeros here, so these runs write nothing into the cache."""
         decoder, buffers, inputs = self._own_decoder, self._buffers, self._inputs
         inputs.part("slots").fill_(-1)
         largest = _bucket(DECODE_BUCKETS, min(self._max_sequences, DECODE_ROWS))
@@ -242,5 +245,5 @@ class CudaRunner(ModelRunner):
 
 
 def _bucket(buckets: tuple[int, ...], count: int) -> int:
-    """The smallest that holds so many."""
+    """Returns the smallest bucket that holds `count`."""
     return next(bucket for bucket in buckets if bucket >= count)

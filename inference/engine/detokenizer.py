@@ -1,7 +1,7 @@
-"""Token ids to text, one id at a time, for byte-level tokenizers. Knows nothing of tags or stop strings.
+"""Token ids to text, one id at a time, for byte-level tokenizers. Tags and stop strings come later.
 
-Works on bytes, not on decoded strings: a character comes out when its last byte does, and asking
-twice is never needed.
+It works on bytes, not on decoded strings: a character is returned with the token of its last byte, and no
+token is decoded twice.
 """
 
 import codecs
@@ -22,9 +22,9 @@ def byte_alphabet() -> dict[str, int]:
 
 
 def make_token_bytes(vocabulary: Vocabulary, shown: frozenset[str]) -> TokenBytes:
-    """Returns a cached look-up from a token id to the bytes that it stands for.
+    """Returns a cached look-up from a token id to its bytes.
 
-    Special tokens and unknown ids stand for nothing, except the special tokens named in `shown`.
+    Special tokens and unknown ids have none, except for the special tokens named in `shown`.
     """
     alphabet = byte_alphabet()
     special_ids = frozenset(vocabulary.all_special_ids)
@@ -48,12 +48,12 @@ def make_token_bytes(vocabulary: Vocabulary, shown: frozenset[str]) -> TokenByte
 
 
 class Detokenizer:
-    """One per sequence. Bytes that can never become a character turn into U+FFFD."""
+    """One per sequence. Bytes that are not valid UTF-8 become U+FFFD."""
 
     def __init__(self, token_bytes: TokenBytes) -> None:
         self._token_bytes = token_bytes
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
     def push(self, token_id: int) -> str:
-        """Returns the characters that this token completes. What never completes is never shown."""
+        """Returns the characters that this token completes. Incomplete ones at the end are dropped."""
         return self._decode(self._token_bytes(token_id))

@@ -1,6 +1,6 @@
-"""The step loop of one device: encode what arrived, schedule, compute, sample, hand out text.
+"""The step loop of one device: encode new prompts, schedule, compute, sample, emit text.
 
-Created, stepped and dropped by one thread, which also calls `add` and `abort`. No asyncio, no locks.
+One thread creates, steps and drops the engine, and calls `add` and `abort`. No asyncio, no locks.
 """
 
 import logging
@@ -11,6 +11,7 @@ from functools import partial
 import torch
 
 from inference.config import EngineConfig
+from inference.engine.admission import admit
 from inference.engine.arrivals import Arrivals
 from inference.engine.detokenizer import make_token_bytes
 from inference.engine.kv_cache import BlockAllocator
@@ -18,20 +19,21 @@ from inference.engine.language_model import LanguageModel
 from inference.engine.outcome import Outcome
 from inference.engine.pending_step import PendingStep
 from inference.engine.reasoning import TAGS, THINK
+from inference.engine.recovery import Result, clear_blocks, forget_frames, recover, run_chunks
 from inference.engine.sampler import NOT_FINITE
 from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.sequence import Sequence
+from inference.engine.shared_prompts import SharedPrompts
 from inference.engine.step_executor import MakeExecutor, make_executor
 from inference.engine.text_stream import TextStream
-from inference.errors import GenerationFailed, InferenceError, PromptRefused, PromptTooLong, QueueFull
+from inference.errors import GenerationFailed, InferenceError
 from inference.model_card import ModelCard
 from inference.models.prompt import EncodedPrompt
-from inference.stepwise import finish
-from inference.types import Delta, FinishReason, GenerationRequest, Message, Text, Usage
+from inference.types import Delta, FinishReason, GenerationRequest, Usage
 
 logger = logging.getLogger(__name__)
 
-CPU_TOWER_COST = 4.0  # the decoder's operations, in int8, that take as long as one of a tower's, in floats
+CPU_TOWER_COST = 4.0  # operations of the decoder, in int8, that take as long as one of a tower, in floats
 
 
 class Engine:
@@ -63,12 +65,12 @@ class Engine:
         self._pending: PendingStep | None = None
         self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
         self._context_length = min(model.context_length, num_blocks * block_size)
-        self._shared_prefixes = {text: self._encode_shared(text) for text in config.shared_system_prompts}
-        # Knows not the engine, which shall be freed when it is dropped.
-        admit = partial(_admit, self._scheduler, self._context_length, config.max_waiting_prompt_tokens)
+        self._shared_prompts = SharedPrompts(model, config.shared_system_prompts)
+        # Holds no reference to the engine, so that the engine is freed when its worker drops it.
+        admitted = partial(admit, self._scheduler, self._context_length, config.max_waiting_prompt_tokens)
         self._arrivals = Arrivals(
             lambda request: model.encode_stepwise(
-                request.messages, request.enable_thinking, request.task, partial(admit, request)
+                request.messages, request.enable_thinking, request.task, partial(admitted, request)
             ),
             self._executor.release_memory,
         )
@@ -93,20 +95,20 @@ class Engine:
         return self._allocator.num_blocks
 
     def add(self, key: int, request: GenerationRequest) -> None:
-        """`key` is the caller's own and unique; request ids are a client's and need not be."""
+        """`key` is chosen by the caller and unique. Request ids come from clients and need not be unique."""
         self._arrivals.add(key, request)
 
     def abort(self, key: int) -> None:
-        """Ends a request now. Does nothing when it has ended already."""
+        """Ends a request at once. Does nothing if it has ended already."""
         self._end(key, "aborted")
 
     def step(self) -> list[Outcome]:
         """Does one step and returns what happened since the last one.
 
-        Where the device works on by itself, the step that is launched here is the next call's to
-        finish, and while nothing but decoding goes on, one follows another without a pause.
+        On a device that computes asynchronously, the next call finishes the step that this call launches.
+        While all sequences decode, the following step is launched before that, so the device has no pause.
 
-        Raises only when the device is lost; what a single request causes becomes its own error.
+        Raises only when the device is lost. An error of a single request is an outcome of that request.
         """
         self._end_overdue()
         if self._pending is not None:
@@ -128,25 +130,25 @@ class Engine:
                 self._outcomes.append((chunk.sequence.key, Delta(usage=chunk.sequence.usage)))
         if not chunks:
             return
-        self._clear_blocks()
+        clear_blocks(self._executor, self._allocator.take_allocated())
         if not self._executor.max_ahead_sequences:
-            self._settle(chunks, self._run(chunks))
+            self._settle(chunks, run_chunks(self._executor, chunks))
             return
         try:
             self._pending = self._launch(chunks)
             return
         except Exception as error:
             caught = error
-        self._settle(chunks, self._recover(chunks, caught))
+        self._settle(chunks, recover(self._executor, chunks, caught))
 
     # Arrival
 
     def _encode_arrivals(self) -> float:
         """Encodes about one step's worth, so that neither a burst of arrivals nor a picture stalls streams.
 
-        A prompt that is refused ends it, too: it cost as much as one that is not.
-        Returns the tokens whose prefill would have taken as long as the towers took: at most half a
-        chunk and a piece while others have work, so that prefills go on.
+        A prompt that is refused ends the loop, too: it costs as much as any other. Returns the cost of the
+        towers, in tokens whose prefill takes as long: at most half a chunk and one piece while other
+        requests have work, so that prefills go on.
         """
         most = self._chunk_tokens
         most_of_towers = most / 2 if self._scheduler.has_work else most
@@ -173,23 +175,8 @@ class Engine:
     def _make_sequence(self, key: int, request: GenerationRequest, prompt: EncodedPrompt) -> Sequence:
         is_reasoning = prompt.generation_prompt.rstrip().endswith(THINK)
         stream = TextStream(self._token_bytes, request.sampling_params.stop, is_reasoning)
-        shared_tokens = self._count_shared_tokens(request, prompt)
+        shared_tokens = self._shared_prompts.count_tokens(request, prompt)
         return Sequence(key, request, prompt, stream, self._config.block_size, shared_tokens)
-
-    def _encode_shared(self, text: str) -> tuple[int, ...]:
-        with torch.inference_mode():
-            message = Message("system", (Text(text),))
-            return finish(
-                self._model.encode_stepwise((message,), False, "chat", lambda prompt_tokens: None)
-            ).token_ids
-
-    def _count_shared_tokens(self, request: GenerationRequest, prompt: EncodedPrompt) -> int:
-        """Returns how many leading tokens come from a system prompt that the operator calls public."""
-        match request.messages:
-            case (Message("system", (Text(text),)), *_) if text in self._shared_prefixes:
-                pairs = zip(self._shared_prefixes[text], prompt.token_ids, strict=False)
-                return next((index for index, (a, b) in enumerate(pairs) if a != b), len(prompt.token_ids))
-        return 0
 
     # Computing
 
@@ -205,15 +192,15 @@ class Engine:
         chunks = self._scheduler.schedule_ahead()
         if not chunks:
             return None
-        self._clear_blocks()
+        clear_blocks(self._executor, self._allocator.take_allocated())
         try:
             return self._launch(chunks)
-        except Exception as error:  # it is launched once more when the tokens are known
+        except Exception as error:  # the step is launched again when the tokens are known
             logger.warning("a step cannot be launched ahead: %s", type(error).__name__)
             return None
 
     def _finish_step(self, pending: PendingStep) -> None:
-        results: list[int | Exception | None]
+        results: list[Result]
         try:
             results = [*pending.wait()]
         except Exception as error:
@@ -222,13 +209,13 @@ class Engine:
             chunk.sequence.num_in_flight -= chunk.is_sampled
         self._settle(pending.chunks, results)
 
-    def _settle(self, chunks: list[Chunk], results: list[int | Exception | None]) -> None:
+    def _settle(self, chunks: list[Chunk], results: list[Result]) -> None:
         errors = [result for result in results if isinstance(result, Exception)]
         if len(errors) == len(chunks):
             self._executor.probe()
         for chunk, result in zip(chunks, results, strict=True):
             if self._sequences.get(chunk.sequence.key) is not chunk.sequence:
-                continue  # it has ended while the step was computed
+                continue  # it ended while the step was computed
             if isinstance(result, Exception):
                 self._fail(chunk.sequence.key, result)
                 continue
@@ -237,42 +224,10 @@ class Engine:
             except Exception as error:
                 self._fail(chunk.sequence.key, error)
 
-    def _clear_blocks(self) -> None:
-        allocated = self._allocator.take_allocated()
-        if not allocated:
-            return
-        try:
-            self._executor.clear(allocated)
-        except (MemoryError, torch.OutOfMemoryError):
-            self._executor.release_memory()
-            self._executor.clear(allocated)
-
-    def _run(self, chunks: list[Chunk], is_retry: bool = False) -> list[int | Exception | None]:
-        """Returns a token, None or an error per chunk. A batch that fails is halved until it is one."""
-        try:
-            return [*self._executor.run(chunks)]
-        except Exception as error:
-            caught = error
-        return self._recover(chunks, caught, is_retry)
-
-    def _recover(
-        self, chunks: list[Chunk], error: Exception, is_retry: bool = False
-    ) -> list[int | Exception | None]:
-        """Runs chunks that failed together by halves; one alone once more where memory ran out."""
-        is_out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if len(chunks) == 1 and (is_retry or not is_out_of_memory):
-            return [error]
-        forget_frames(error)  # they hold the tensors of what failed
-        self._executor.release_memory()
-        if len(chunks) == 1:
-            return self._run(chunks, is_retry=True)
-        half = len(chunks) // 2
-        return self._run(chunks[:half]) + self._run(chunks[half:])
-
     def _advance(self, chunk: Chunk, token_id: int | None) -> None:
         sequence = chunk.sequence
         if token_id == NOT_FINITE:
-            self._scheduler.distrust(sequence)
+            self._scheduler.invalidate_blocks(sequence)
             raise GenerationFailed("the logits are not finite")
         self._scheduler.advance(chunk)
         timeline = sequence.request.timeline
@@ -287,7 +242,7 @@ class Engine:
         if sequence.sampling_params.frequency_penalty:
             self._executor.note_token(sequence, token_id)
         text_stream = sequence.text_stream
-        self._say(sequence, *text_stream.push(token_id))
+        self._emit(sequence, *text_stream.push(token_id))
         if text_stream.is_stopped:
             self._end(sequence.key, "stop")
         elif sequence.output_tokens >= sequence.sampling_params.max_tokens:
@@ -309,12 +264,12 @@ class Engine:
             if sequence is None:
                 return
             self._scheduler.remove(sequence)
-            self._say(sequence, *sequence.text_stream.flush(is_cut_off=finish_reason != "stop"))
+            self._emit(sequence, *sequence.text_stream.flush(is_cut_off=finish_reason != "stop"))
             usage = sequence.usage
         self._outcomes.append((key, Delta(finish_reason=finish_reason, usage=usage)))
 
     def _fail(self, key: int, error: Exception) -> None:
-        """Ends one request with an error; the others do not notice."""
+        """Ends one request with an error. The others go on."""
         sequence = self._sequences.pop(key, None)
         if sequence is not None:
             self._scheduler.remove(sequence)
@@ -324,36 +279,11 @@ class Engine:
             error = GenerationFailed(f"{type(error).__name__} while it was executed")
         self._outcomes.append((key, error.with_traceback(None)))  # frames would keep the prompt alive
 
-    def _say(self, sequence: Sequence, text: str, reasoning: str) -> None:
+    def _emit(self, sequence: Sequence, text: str, reasoning: str) -> None:
         if text or reasoning:
             self._outcomes.append((sequence.key, Delta(text, reasoning, None, sequence.usage)))
 
 
-def _admit(
-    scheduler: Scheduler,
-    context_length: int,
-    max_waiting_prompt_tokens: int,
-    request: GenerationRequest,
-    prompt_tokens: int,
-) -> None:
-    """Refuses a prompt, `PromptTooLong` or `QueueFull`, before its pictures and recordings cost anything."""
-    if prompt_tokens + request.sampling_params.max_tokens > context_length:
-        raise PromptTooLong(prompt_tokens, request.sampling_params.max_tokens, context_length)
-    if not prompt_tokens:
-        raise PromptRefused("it writes nothing for them")
-    waiting_tokens = scheduler.waiting_prompt_tokens
-    if scheduler.has_backlog and waiting_tokens + prompt_tokens > max_waiting_prompt_tokens:
-        raise QueueFull(f"{waiting_tokens} prompt tokens are waiting")
-
-
-def forget_frames(error: BaseException) -> None:
-    """Frees what the frames hold, prompt and tensors: they hold the error as well, so nothing else would."""
-    link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__context__
-
-
 def tower_cost(device: torch.device) -> float:
-    """Returns how many of the decoder's operations take as long as one of a tower's."""
+    """Returns how many operations of the decoder take as long as one of a tower."""
     return CPU_TOWER_COST if device.type == "cpu" else 1.0

@@ -1,4 +1,4 @@
-"""Whose turn it is: round-robin over users, first come first served within one user's requests."""
+"""A queue with turns: round-robin over users, first in first out among the requests of one user."""
 
 from collections import OrderedDict, deque
 from typing import Generic, Protocol, TypeVar
@@ -6,18 +6,18 @@ from typing import Generic, Protocol, TypeVar
 from inference.types import GenerationRequest
 
 
-class Waiting(Protocol):
+class Queueable(Protocol):
     @property
     def request(self) -> GenerationRequest: ...
     @property
     def prompt_tokens(self) -> int: ...
 
 
-T = TypeVar("T", bound=Waiting)
+T = TypeVar("T", bound=Queueable)
 
 
 class FairQueue(Generic[T]):
-    """Those who wait in one priority class. The first user in `_users` is next."""
+    """The queue of one priority class. The first user in `_users` is next."""
 
     def __init__(self) -> None:
         self._users: OrderedDict[str, deque[T]] = OrderedDict()
@@ -27,12 +27,12 @@ class FairQueue(Generic[T]):
         return sum(len(waiting) for waiting in self._users.values())
 
     def push(self, item: T) -> None:
-        """A user who was not waiting comes after all who are."""
+        """A user who has nothing in the queue comes after all users who have."""
         self._users.setdefault(item.request.fairness_key, deque()).append(item)
         self.prompt_tokens += item.prompt_tokens
 
     def push_front(self, item: T) -> None:
-        """For one that was preempted, which has had its turn already."""
+        """For a preempted sequence: its user is next."""
         fairness_key = item.request.fairness_key
         self._users.setdefault(fairness_key, deque()).appendleft(item)
         self._users.move_to_end(fairness_key, last=False)
@@ -44,7 +44,7 @@ class FairQueue(Generic[T]):
         return None
 
     def pop(self) -> T:
-        """Takes what `peek` returned, and passes the turn on."""
+        """Removes and returns the item that `peek` returned. The next user is next."""
         fairness_key, waiting = next(iter(self._users.items()))
         item = waiting.popleft()
         self._users.move_to_end(fairness_key)
@@ -53,7 +53,7 @@ class FairQueue(Generic[T]):
         return item
 
     def remove(self, item: T) -> None:
-        """Raises ValueError when it does not wait here."""
+        """Raises ValueError if it is not in the queue."""
         fairness_key = item.request.fairness_key
         self._users.get(fairness_key, deque()).remove(item)
         self._forget_if_empty(fairness_key)

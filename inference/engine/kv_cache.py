@@ -1,6 +1,6 @@
-"""Who holds which block of the key/value cache, and which blocks can be used again.
+"""The allocator of the key/value cache's blocks, with a prefix cache of blocks that can be used again.
 
-Knows block numbers and content hashes; the tensors live in `model_runner.py`. Used by one thread.
+It works on block numbers and content hashes; `model_runner.py` owns the tensors. Used by one thread.
 """
 
 from array import array
@@ -15,13 +15,13 @@ SHARED_SALT = b""
 
 
 class OutOfBlocks(Exception):
-    """Fewer blocks are free than were asked for. The scheduler preempts or waits."""
+    """Fewer blocks are free than requested. The scheduler preempts or waits."""
 
 
 class BlockAllocator:
-    """Reference-counted blocks. A released block keeps its content until it is needed elsewhere.
+    """Reference-counted blocks. A released block keeps its content until it is allocated again.
 
-    `_free` is in the order of reuse: blocks without content first, then the least recently used.
+    `_free` is in the order of reuse: blocks without published content first, then the least recently used.
     """
 
     def __init__(self, num_blocks: int) -> None:
@@ -41,7 +41,7 @@ class BlockAllocator:
         return self.num_blocks - len(self._free)
 
     def allocate(self, count: int) -> list[int]:
-        """Returns `count` blocks for new content. Raises `OutOfBlocks`, then takes none."""
+        """Returns `count` blocks for new content, or raises `OutOfBlocks` and takes none."""
         if count > len(self._free):
             raise OutOfBlocks
         blocks = [self._take_free() for _ in range(count)]
@@ -49,12 +49,12 @@ class BlockAllocator:
         return blocks
 
     def take_allocated(self) -> list[int]:
-        """Returns the blocks allocated since the last call, whose old content is still there."""
+        """Returns the blocks allocated since the last call. Their old content is still in them."""
         allocated, self._allocated = self._allocated, []
         return allocated
 
     def acquire_cached(self, hashes: Iterable[bytes]) -> list[int]:
-        """Returns blocks holding the longest known beginning of `hashes`, one reference taken on each."""
+        """Returns the blocks of the longest cached prefix of `hashes`, and takes a reference on each."""
         blocks = []
         for content_hash in hashes:
             block = self._blocks.get(content_hash)
@@ -67,14 +67,14 @@ class BlockAllocator:
         return blocks
 
     def publish(self, block: int, content_hash: bytes) -> None:
-        """Says that a held block is full and final. The first block with some content is the one found."""
+        """Makes a full block available to others. Of blocks with the same content the first one is found."""
         assert self._references[block] > 0
         if self._hashes[block] is None and content_hash not in self._blocks:
             self._hashes[block] = content_hash
             self._blocks[content_hash] = block
 
     def release(self, blocks: Sequence[int]) -> None:
-        """Gives one reference on each back. The end of a prefix is reused before its beginning."""
+        """Releases one reference on each. The end of a prefix is reused before its beginning."""
         for block in reversed(blocks):
             assert self._references[block] > 0
             self._references[block] -= 1
@@ -84,7 +84,7 @@ class BlockAllocator:
                     self._free.move_to_end(block, last=False)
 
     def forget(self, block: int) -> None:
-        """From now on its content is not found."""
+        """Removes the block from the prefix cache."""
         content_hash = self._hashes[block]
         if content_hash is not None:
             del self._blocks[content_hash]
@@ -102,16 +102,16 @@ def blocks_for(tokens: int, block_size: int) -> int:
 
 
 def user_salt(fairness_key: str) -> bytes:
-    """Blocks of different users never match, so nobody can time what another one asked."""
+    """Blocks of different users never match, so that no user can find out by timing what another one sent."""
     return blake2b(fairness_key.encode(), digest_size=HASH_BYTES).digest()
 
 
 def block_hash(
     parent: bytes, salt: bytes, token_ids: Sequence[int], start: int, media: tuple[MediaSpan, ...]
 ) -> bytes:
-    """Names a block's content: all before it, whose it is, its tokens, and the media that they stand for.
+    """Identifies a block's content: all blocks before it, its user, its tokens and their media.
 
-    `start` is the block's first position in the prompt, where `media` positions count from.
+    `start` is the block's first position in the prompt. `media` have positions in the prompt, too.
     """
     digest = blake2b(parent, digest_size=HASH_BYTES, salt=salt)
     digest.update(array("q", token_ids).tobytes())

@@ -1,6 +1,6 @@
 """Runs the decoder on a step's chunks: builds its tensors, owns the cache's tensors, samples.
 
-Knows tensors and sequences; who runs when is the scheduler's business. Used by the engine's thread.
+The scheduler decides which chunks. Used by the engine's thread.
 """
 
 import numpy as np
@@ -34,10 +34,7 @@ class ModelRunner:
 
     @torch.inference_mode()
     def run(self, chunks: list[Chunk]) -> list[int | None]:
-        """Computes the chunks and returns the next token of each that is sampled, None for the others.
-
-        Running it again with the same chunks writes the same into the cache and draws the same tokens.
-        """
+        """See `StepExecutor`. Run again, the same chunks write the same keys and draw the same tokens."""
         batch = self._build_batch(chunks)
         token_ids: list[int] = []
         for chunk in chunks:
@@ -62,19 +59,17 @@ class ModelRunner:
 
     @torch.inference_mode()
     def clear(self, blocks: list[int]) -> None:
-        """Zeroes what others left in blocks: behind a context it is multiplied by 0, and 0 * NaN is NaN."""
+        """Zeroes the old content: after a context's end it is multiplied by 0, and 0 * NaN is NaN."""
         self._kv_caches.index_fill_(2, torch.tensor(blocks, device=self._device), 0)
 
     def note_token(self, sequence: Sequence, token_id: int) -> None:
-        """Tells the sampler that a drawn token was taken, for its frequency penalty."""
+        """Counts a token for the sampler's frequency penalty."""
         count_token(sequence, token_id, self._decoder.config.vocab_size, self._device)
 
     def release_memory(self) -> None:
-        """Gives cached device memory back, before what ran out of it is tried again."""
         release_memory(self._device)
 
     def probe(self) -> None:
-        """Raises when the device itself does not work any more."""
         probe(self._device)
 
     def _embed(self, chunks: list[Chunk], token_ids: Tensor) -> Tensor:
@@ -123,7 +118,7 @@ class ModelRunner:
 
 
 def multimodal_positions(chunks: list[Chunk]) -> Tensor:
-    """(3, tokens): as the prompt has them, counted on from its `next_position` behind it."""
+    """(3, tokens): the prompt's positions; generated tokens count on from its `next_position`."""
     pieces = []
     for sequence, start, end in chunks:
         known = sequence.prompt.positions

@@ -1,6 +1,6 @@
-"""Splits `<think>…</think><answer>…</answer>` while it streams. Knows text, not tokens.
+"""Splits `<think>…</think><answer>…</answer>` while it streams. It works on text, not on tokens.
 
-No tag is ever shown, whole or in part: a tail that may become a tag is held back until it is decided.
+No part of a tag is ever emitted: a tail that may become a tag is held back until the next text decides.
 """
 
 import re
@@ -10,11 +10,11 @@ THINK: Final = "<think>"
 TAGS: Final = (THINK, "</think>", "<answer>", "</answer>")
 
 _TAG = re.compile("|".join(TAGS))
-_MIN_STARTED_TAG = 2  # a lone "<" is text; "<t" at a cut-off end is the beginning of a tag
+_MIN_STARTED_TAG = 2  # characters: a single "<" is text, "<t" where the output is cut off begins a tag
 
 
 def held_back(text: str, markers: tuple[str, ...]) -> int:
-    """Returns the length of the longest end of `text` that begins one of `markers` and is not all of it."""
+    """Returns the length of the longest end of `text` that is an incomplete beginning of one of `markers`."""
     longest = 0
     for marker in markers:
         for length in range(min(len(marker) - 1, len(text)), longest, -1):
@@ -25,7 +25,7 @@ def held_back(text: str, markers: tuple[str, ...]) -> int:
 
 
 class ReasoningSplitter:
-    """One per sequence. White space right after a tag belongs to the layout and is dropped."""
+    """One per sequence. White space directly after a tag is layout, and is dropped."""
 
     def __init__(self, is_reasoning: bool = False) -> None:
         self.is_reasoning = is_reasoning
@@ -33,7 +33,7 @@ class ReasoningSplitter:
         self._is_after_tag = False
 
     def push(self, piece: str) -> tuple[str, str]:
-        """Returns (text, reasoning) that are certain now."""
+        """Returns the (text, reasoning) that can be emitted now."""
         buffer = self._held + piece
         if "<" not in buffer:
             self._held = ""
@@ -52,7 +52,7 @@ class ReasoningSplitter:
         return text + shown[0], reasoning + shown[1]
 
     def flush(self, is_cut_off: bool) -> tuple[str, str]:
-        """Returns what was held back. A tag that was cut off in its middle is dropped."""
+        """Returns the text that was held back. The beginning of a tag that was cut off is dropped."""
         held, self._held = self._held, ""
         if is_cut_off and len(held) >= _MIN_STARTED_TAG:
             return "", ""

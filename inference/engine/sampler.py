@@ -1,8 +1,8 @@
 """Draws the next token of each sequence from its row of logits.
 
-Every row is treated by itself, with one random number of its own, so what else is in the batch
-changes nothing. `draw`, `drop_unlikely` and `penalise_frequency` are the hot operations on a device;
-`cpu_sampler.py` has what replaces them in memory.
+Each row is sampled alone, with one random number of its own, so the rest of the batch does not change the
+result. `draw`, `drop_unlikely` and `penalise_frequency` are the hot operations on a device; on the CPU
+`cpu_sampler.py` replaces them.
 """
 
 import math
@@ -13,12 +13,12 @@ from torch import Tensor
 from inference.engine import cpu_sampler
 from inference.engine.sequence import Sequence
 
-MIN_TEMPERATURE = 1e-4  # below, dividing logits by it overflows; it is greedy by then
+MIN_TEMPERATURE = 1e-4  # below it sampling is greedy: dividing logits by less overflows
 NOT_FINITE = -1
 
 
 def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
-    """Returns one token id per row, or NOT_FINITE where the logits are not numbers.
+    """Returns one token id per row, or NOT_FINITE where the highest logit is not finite.
 
     logits: (rows, vocab), overwritten where a frequency penalty applies.
     """
@@ -34,7 +34,7 @@ def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
 
 @torch.inference_mode()
 def count_token(sequence: Sequence, token_id: int, vocab_size: int, device: torch.device) -> None:
-    """Keeps the counts that a frequency penalty needs. vocab_size: columns of the logits."""
+    """Updates the counts that a frequency penalty needs. vocab_size: columns of the logits."""
     if sequence.token_counts is None:
         sequence.token_counts = torch.zeros(vocab_size, device=device)
     sequence.token_counts[token_id] += 1
@@ -69,7 +69,7 @@ def draw(logits: Tensor, uniforms: Tensor) -> Tensor:
 
 
 def drop_unlikely(logits: Tensor, top_p: Tensor, top_k: Tensor) -> Tensor:
-    """Keeps the fewest that make up `top_p` of the `top_k` likeliest; equal ones are treated alike.
+    """Keeps as few of the `top_k` likeliest as make up `top_p`. Equal logits are kept or dropped together.
 
     logits: (rows, vocab) -> the same with -inf, top_p and top_k: (rows, 1).
     """

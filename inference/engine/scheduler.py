@@ -1,6 +1,6 @@
-"""Decides what each step computes: who is admitted, who is preempted, how prefills share the step.
+"""Decides what each step computes: which sequences are admitted or preempted, how prefills share the step.
 
-Knows lengths and blocks, not tensors or text. Used by the engine's thread alone.
+It works on lengths and blocks, not on tensors or text. Used by the engine's thread alone.
 """
 
 from typing import NamedTuple
@@ -27,9 +27,9 @@ class Chunk(NamedTuple):
 class Scheduler:
     """Continuous batching. A sequence is admitted with all blocks that its tokens need so far.
 
-    So only decoding asks for more, one block at a time; when none is left, the youngest sequence of the
-    lowest class gives all of its own up and is computed again later. The oldest always goes on, so
-    everybody ends.
+    So only decoding allocates more, one block at a time. When none is left, the youngest sequence of the
+    lowest priority class is preempted: it releases all of its blocks and is computed again later. The
+    oldest sequence is never preempted, so every sequence ends.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Scheduler:
         chunk_tokens: int,
         idle_chunk_tokens: int = 0,
     ) -> None:
-        """`idle_chunk_tokens` may be prefilled at a time, where they are more, while nobody decodes."""
+        """A step prefills `chunk_tokens` at most, or `idle_chunk_tokens`, if more, while none decodes."""
         self._allocator = allocator
         self._block_size = block_size
         self._max_running = max_running
@@ -48,8 +48,8 @@ class Scheduler:
         self._idle_chunk_tokens = max(chunk_tokens, idle_chunk_tokens)
         self._queues = {priority: FairQueue[Sequence]() for priority in PRIORITIES}
         self.running: list[Sequence] = []  # in order of admission
-        self._left_somebody_waiting = False
-        self._may_admit = False  # somebody came or left since the last step was decided
+        self._left_waiting = False
+        self._may_admit = False  # a sequence was added or removed since the last step was scheduled
 
     @property
     def has_work(self) -> bool:
@@ -61,8 +61,8 @@ class Scheduler:
 
     @property
     def has_backlog(self) -> bool:
-        """Whether somebody was left waiting by the last step, and somebody is."""
-        return self._left_somebody_waiting and self._has_waiting
+        """Whether sequences were waiting after the last step was scheduled, and still are."""
+        return self._left_waiting and self._has_waiting
 
     @property
     def _has_waiting(self) -> bool:
@@ -73,7 +73,7 @@ class Scheduler:
         self._queue(sequence).push(sequence)
 
     def remove(self, sequence: Sequence) -> None:
-        """Takes out a sequence that ended, wherever it is, and frees its blocks."""
+        """Removes a sequence that ended, running or waiting, and frees its blocks."""
         self._may_admit = True
         if sequence in self.running:
             self.running.remove(sequence)
@@ -81,21 +81,21 @@ class Scheduler:
         else:
             self._queue(sequence).remove(sequence)
 
-    def distrust(self, sequence: Sequence) -> None:
-        """Lets nobody find the blocks of a running sequence any more: one of them may be computed wrong."""
+    def invalidate_blocks(self, sequence: Sequence) -> None:
+        """Removes a running sequence's blocks from the prefix cache: their content may be wrong."""
         for block in sequence.block_table.tolist():
             self._allocator.forget(block)
 
     def schedule(self, spent_tokens: int = 0) -> list[Chunk]:
         """Returns this step's work: one token of every decoding sequence, then chunks of prefills.
 
-        `spent_tokens` of what a step may prefill are spent already, on towers. Up to half counts, and
-        only while somebody waits for a token.
+        `spent_tokens` of the prefill budget are spent already, on towers. They count while a sequence
+        decodes, and up to half of the budget.
         """
         self._preempt_for_decodes()
         self._admit()
         self._may_admit = False
-        self._left_somebody_waiting = self._has_waiting
+        self._left_waiting = self._has_waiting
         decodes = [sequence for sequence in self.running if sequence.num_remaining == 1]
         prefills = [sequence for sequence in self.running if sequence.num_remaining > 1]
         chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]
@@ -108,11 +108,10 @@ class Scheduler:
         return chunks
 
     def schedule_ahead(self) -> list[Chunk]:
-        """Returns the step after the one in flight, before the tokens of that are known.
+        """Returns the step after the one in flight, before the tokens of that one are known.
 
-        Only where nothing but decoding can come of it: nobody prefills, nobody can be admitted and
-        blocks suffice. Else empty. A sequence may turn out to have ended; its part of the step is for
-        nothing then.
+        Empty unless the step can only decode: no sequence prefills, none can be admitted, and there are
+        enough free blocks. If a sequence turns out to have ended, its part of the step is discarded.
         """
         if self._has_waiting and self._may_admit:
             return []
@@ -133,7 +132,7 @@ class Scheduler:
         return [Chunk(sequence, length, length + 1) for sequence, length in lengths.items()]
 
     def advance(self, chunk: Chunk) -> None:
-        """Notes that a chunk's keys and values are in the cache; full blocks can be found from now on."""
+        """Notes that a chunk's keys and values are in the cache, and publishes blocks that became full."""
         sequence = chunk.sequence
         sequence.num_computed = chunk.end
         full = chunk.end // self._block_size
@@ -148,9 +147,10 @@ class Scheduler:
         return self._queues[sequence.request.priority]
 
     def _preempt_for_decodes(self) -> None:
-        """Gives each decoding sequence the block that it needs.
+        """Allocates the block that each decoding sequence needs next.
 
-        Who is preempted for one cannot come back in the same step: it needs all that it gave up.
+        A sequence that is preempted for it cannot be admitted again in the same step: it needs all the
+        blocks that it released.
         """
         for sequence in tuple(self.running):
             if len(sequence.token_ids) <= sequence.num_blocks * self._block_size:
@@ -184,7 +184,7 @@ class Scheduler:
                 self.running.append(queue.pop())
 
     def _reserve(self, sequence: Sequence) -> bool:
-        """Takes the blocks of all its tokens, known prefixes first; keeps one free for each that runs."""
+        """Allocates blocks for all its tokens, cached prefixes first. One stays free per running sequence."""
         tokens = len(sequence.token_ids)
         # The last token is always computed: its logits are needed.
         cached = self._allocator.acquire_cached(sequence.block_hashes((tokens - 1) // self._block_size))
@@ -199,7 +199,7 @@ class Scheduler:
 
 
 def _divide(budget: int, prefills: list[Sequence]) -> list[Chunk]:
-    """Half of a step's tokens go to the oldest prefill, so none starves; the rest to the shortest first."""
+    """Half of the budget goes to the oldest prefill, so that none starves; the rest to the shortest first."""
     grants = dict.fromkeys(prefills, 0)
     grants[prefills[0]] = min(prefills[0].num_remaining, -(-budget // 2))
     budget -= grants[prefills[0]]

@@ -1,4 +1,4 @@
-"""One request inside the engine: its tokens so far, its blocks, and how far the cache is filled."""
+"""One request inside the engine: its tokens so far, its blocks, and how much of them is computed."""
 
 import secrets
 from hashlib import blake2b
@@ -12,14 +12,14 @@ from inference.engine.text_stream import TextStream
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, Usage
 
-UNIFORM_BITS = 23  # of a float32's mantissa, so that `uniform * total < total` always holds
+UNIFORM_BITS = 23  # bits of a float32's mantissa, so that `uniform * total < total` always holds
 
 
 class Sequence:
-    """Made by the engine once the prompt is encoded; belongs to the engine's thread.
+    """Created by the engine when the prompt is encoded; used by the engine's thread alone.
 
-    `token_ids` are the prompt's, then the sampled ones. Keys and values of the first `num_computed`
-    lie in the cache. Preemption sets `num_computed` back and keeps the tokens.
+    `token_ids` are the prompt's, then the sampled ones. The cache holds the keys and values of the first
+    `num_computed`. Preemption resets `num_computed` and keeps the tokens.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Sequence:
         self.prompt_tokens = len(prompt.token_ids)
         self.next_position = prompt.next_position
         self.num_computed = 0
-        self.num_published = 0  # leading blocks whose content the allocator knows
+        self.num_published = 0  # leading blocks that are in the prefix cache
         self.num_blocks = 0
-        self.num_in_flight = 0  # tokens that launched steps have drawn or will draw, not known yet
+        self.num_in_flight = 0  # tokens of launched steps, not known yet
         self.has_begun = False
-        self.token_counts: Tensor | None = None  # (vocab,) float32, kept for a frequency penalty alone
+        self.token_counts: Tensor | None = None  # (vocab,) float32; None without a frequency penalty
         self._block_size = block_size
         max_tokens = self.prompt_tokens + request.sampling_params.max_tokens
         self._block_table = np.zeros(blocks_for(max_tokens, block_size), dtype=np.int64)
@@ -64,7 +64,7 @@ class Sequence:
 
     @property
     def num_remaining(self) -> int:
-        """Tokens still to be computed before the next one can be sampled; 1 while decoding."""
+        """Tokens to compute before the next one can be sampled; 1 while decoding."""
         return len(self.token_ids) - self.num_computed
 
     @property
@@ -81,13 +81,13 @@ class Sequence:
         self.num_blocks = end
 
     def take_blocks(self) -> list[int]:
-        """Returns the held blocks and forgets them, with all that was computed."""
+        """Returns the blocks and removes them from the sequence, which must be computed again."""
         blocks: list[int] = self.block_table.tolist()
         self.num_blocks = self.num_computed = self.num_published = 0
         return blocks
 
     def block_hashes(self, count: int) -> list[bytes]:
-        """Returns the names of the first `count` blocks, all of which must be full of tokens."""
+        """Returns the content hashes of the first `count` blocks, which must be full of tokens."""
         size = self._block_size
         assert count * size <= len(self.token_ids)
         for index in range(len(self._block_hashes), count):
@@ -101,8 +101,8 @@ class Sequence:
     def draw_uniform(self) -> float:
         """Returns the number in [0, 1) that decides the next token.
 
-        It depends on the seed and on how many tokens there are, and on nothing else: not on the batch,
-        nor on a preemption or a repeated step.
+        It depends on the seed and on the number of tokens alone. A preemption or a repeated step does not
+        change it.
         """
         count = (self.output_tokens + self.num_in_flight).to_bytes(8, "big")
         digest = blake2b(self._seed + b":" + count, digest_size=4).digest()

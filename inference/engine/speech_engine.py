@@ -1,6 +1,6 @@
-"""Recordings to words on one device: in order of arrival, one window's encoding or one token a step.
+"""Transcribes recordings on one device, in order of arrival. A step encodes a window or decodes a token.
 
-Driven by a worker like the engine itself: created, stepped and dropped by one thread.
+A worker's one thread creates, steps and drops it, like the engine.
 """
 
 import logging
@@ -51,7 +51,7 @@ class SpeechModel(Protocol):
 
 
 class _Transcription:
-    """One recording on its way. `windows` are still to be heard, `window` is being decoded."""
+    """One recording being transcribed. `_windows` are not begun yet, `_window` is being decoded."""
 
     def __init__(
         self, key: int, request: GenerationRequest, model: Recogniser, token_bytes: TokenBytes
@@ -67,14 +67,14 @@ class _Transcription:
         self._window: WindowState | None = None
         self._language: int | None = None  # found in the first window
         self._detokenizer = Detokenizer(token_bytes)
-        self._has_spoken = False
+        self._has_text = False
 
     @property
     def usage(self) -> Usage:
         return Usage(self.prompt_tokens, self.output_tokens)
 
     def step(self) -> tuple[str, FinishReason | None]:
-        """Returns the text that this step makes certain, and how the transcription ended, if it did."""
+        """Returns the text that can be emitted after this step, and the finish reason if it was the last."""
         if self._window is None:
             self._window = self._model.encode_window(self._windows.pop(0), self._language)
             return "", None
@@ -85,15 +85,15 @@ class _Transcription:
             return "", None if self._windows else "stop"
         self.output_tokens += 1
         text = self._detokenizer.push(token_id)
-        if not self._has_spoken:  # every window begins with a space, the first one's stands before nothing
+        if not self._has_text:  # every window begins with a space, which the first one does not need
             text = text.lstrip()
-            self._has_spoken = bool(text)
+            self._has_text = bool(text)
         is_full = self.output_tokens >= self.request.sampling_params.max_tokens
         return text, "length" if is_full else None
 
 
 class SpeechEngine:
-    """See `Steppable`. Its "blocks" are recordings being decoded: one at most."""
+    """See `Steppable`. Its "blocks" are recordings that are being decoded: one at most."""
 
     blocks_total = 1
 
@@ -127,7 +127,7 @@ class SpeechEngine:
         self._end(key, "aborted")
 
     def step(self) -> list[Outcome]:
-        """Raises only when the device is lost; what a single recording causes becomes its own error."""
+        """Raises only when the device is lost. An error of one recording is an outcome of its request."""
         self._end_overdue()
         if self._current is None and self._waiting:
             self._begin(next(iter(self._waiting)))

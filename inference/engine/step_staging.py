@@ -1,4 +1,4 @@
-"""Writes what a step needs into pinned memory, and copies it to the device in one piece."""
+"""Writes the inputs of a step into pinned memory, and copies them to the device in one piece."""
 
 from collections.abc import Collection, Mapping
 
@@ -19,7 +19,7 @@ FLOATS = ("uniforms", "temperatures", "top_p", "penalties")
 
 
 class StepStaging:
-    """One of two that take turns: while the device copies from one, the host fills the other."""
+    """One of two that are used in turn: while the device copies from one, the host fills the other."""
 
     def __init__(self, inputs: StepInputs, counter_rows: CounterRows) -> None:
         self._inputs = inputs
@@ -32,8 +32,8 @@ class StepStaging:
         self._copied: torch.cuda.Event | None = None
 
     def write_decode(self, chunks: list[Chunk], rows: int, drawn_rows: Mapping[Sequence, int]) -> None:
-        """One token of each sequence, in a bucket of `rows`. An id that is not known yet is given as the
-        row that `drawn_rows` says it was drawn in by the step before."""
+        """One token of each sequence, in a bucket of `rows`. An id that is not known yet is written as
+        -1 - row, with the row from `drawn_rows` in which the previous step draws it."""
         self._wait()
         ids, positions, lengths = [], [], []
         for sequence, start, end in chunks:
@@ -68,7 +68,7 @@ class StepStaging:
         self._copy("prefill_ids", self._write_tables(chunks))
 
     def write_picked(self, sequences: list[Sequence], picked: list[int], rows: int) -> None:
-        """Which rows of a prefill step are sampled, and how."""
+        """The rows of a prefill step that are sampled, and their sampling parameters."""
         self._wait()
         self._put("picked", picked + [0] * (rows - len(picked)))
         self._write_sampling(sequences, rows)
@@ -100,7 +100,7 @@ class StepStaging:
     def _write_tiles(
         self, chunks: list[Chunk], sizes: NDArray[np.int64], tiles: int, tile_tokens: int
     ) -> None:
-        """The tiles that see most keys come first, so that none of them is left for the end."""
+        """The tiles with most keys come first, so that none of them starts last."""
         rows = np.concatenate([[0], sizes.cumsum()])
         found = [
             (index, rows[index] + start, min(tile_tokens, end - begin - start), begin + start)
@@ -114,7 +114,7 @@ class StepStaging:
         self._fill("tile_counts", 0, len(found), tiles)
 
     def _write_tables(self, chunks: list[Chunk]) -> int:
-        """Returns where the last one ends."""
+        """Returns the end of the last table."""
         width = max(chunk.sequence.num_blocks for chunk in chunks)
         self._put("table_stride", [width])
         at = self._offsets["tables"]
@@ -134,12 +134,12 @@ class StepStaging:
         self._numbers[offset + start : offset + end] = value
 
     def _wait(self) -> None:
-        """Until the device has copied what was written before."""
+        """Waits until the device has copied the previous inputs."""
         if self._copied is not None:
             self._copied.synchronize()
 
     def _copy(self, first: str, end: int) -> None:
-        """Everything from the part `first` to `end`, on the current stream."""
+        """Copies from the part `first` to `end`, on the current stream."""
         start = self._offsets[first]
         self._inputs.numbers[start:end].copy_(self._memory[start:end], non_blocking=True)
         if self._inputs.numbers.is_cuda:
@@ -149,7 +149,7 @@ class StepStaging:
 
 
 def _position(sequence: Sequence, place: int) -> tuple[int, int, int]:
-    """Of one token, on the axes of time, height and width."""
+    """The position of one token on the axes of time, height and width."""
     known = sequence.prompt.positions
     if known is not None and place < sequence.prompt_tokens:
         time, height, width = known[:, place].tolist()

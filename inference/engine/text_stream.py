@@ -1,11 +1,11 @@
-"""From sampled token ids to what the caller sees: characters, then reasoning apart, then stop strings."""
+"""Sampled token ids to the caller's text: decodes characters, separates reasoning, checks stop strings."""
 
 from inference.engine.detokenizer import Detokenizer, TokenBytes
 from inference.engine.reasoning import ReasoningSplitter, held_back
 
 
 class StopChecker:
-    """Ends the text before the first stop string, also when it spans tokens."""
+    """Ends the text before the first stop string, which may span several tokens."""
 
     def __init__(self, stop: tuple[str, ...]) -> None:
         self._stop = tuple(marker for marker in stop if marker)
@@ -13,7 +13,7 @@ class StopChecker:
         self.is_stopped = False
 
     def push(self, piece: str) -> str:
-        """Returns the text that no stop string can take back any more."""
+        """Returns the text that cannot be part of a stop string any more."""
         if self.is_stopped or not self._stop:
             return "" if self.is_stopped else piece
         buffer = self._held + piece
@@ -32,7 +32,7 @@ class StopChecker:
 
 
 class TextStream:
-    """One per sequence; counts the tokens that were sampled while the model was reasoning."""
+    """One per sequence. Counts the tokens that are sampled while the model is reasoning."""
 
     def __init__(self, token_bytes: TokenBytes, stop: tuple[str, ...], is_reasoning: bool) -> None:
         self._detokenizer = Detokenizer(token_bytes)
@@ -42,7 +42,7 @@ class TextStream:
         self.is_stopped = False
 
     def push(self, token_id: int) -> tuple[str, str]:
-        """Returns (text, reasoning) that this token makes certain."""
+        """Returns the (text, reasoning) that can be emitted after this token."""
         if self._splitter.is_reasoning:
             self.reasoning_tokens += 1
         piece = self._detokenizer.push(token_id)
@@ -56,7 +56,7 @@ class TextStream:
         return text, reasoning
 
     def flush(self, is_cut_off: bool) -> tuple[str, str]:
-        """Returns the held-back rest at the end; `is_cut_off` says that the model was not done."""
+        """Returns the text held back at the end. `is_cut_off`: the model did not end the text itself."""
         if self.is_stopped:
             return "", ""
         text, reasoning = self._splitter.flush(is_cut_off)

@@ -1,6 +1,6 @@
-"""Encodes one picture before anybody asks, so that the first one takes no longer than the second.
+"""Encodes one picture before the first request, so that the first request takes no longer than the second.
 
-The first use of a tower on a GPU loads kernels, and its library chooses how to compute each shape.
+The first use of a tower on a GPU loads kernels, and its library chooses an algorithm for each shape.
 """
 
 import logging
@@ -20,7 +20,7 @@ SCREENSHOT = (2400, 1080)  # a phone's: height, width
 
 
 def warm_up(model: LanguageModel, device: torch.device) -> None:
-    """For a GPU; anything else needs none. Runs in the worker's thread."""
+    """Does nothing on other devices than GPUs. Runs in the worker's thread."""
     if not is_gpu(device) or "image" not in model.modalities:
         return
     started = time.monotonic()

@@ -1,9 +1,8 @@
 """Activations as two int8 digits: x = step * (128 * high + low), 15 bits and a sign.
 
-Tensor cores multiply each digit by int8 weights as they are stored and add in exact integers, so a
-product is as accurate as with 16-bit activations. One digit alone is not: where a few channels are much
-larger than the others, the small ones round to nothing. This module is the plain reference of what
-`inference/kernels/cuda` rounds and multiplies.
+Tensor cores multiply each digit by int8 weights as stored and add in exact integers, so a product is as
+accurate as with 16-bit activations. One digit is not enough: where a few channels are much larger than the
+others, the small ones round to zero. This module is the plain reference for `inference/kernels/cuda`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-LARGEST = 127 * 128  # the largest number that two digits stand for
+LARGEST = 127 * 128  # the largest number that two digits represent
 BASE = 128
 SMALLEST_PEAK = 1e-30  # of a group; a group of zeros has none
 
@@ -25,7 +24,7 @@ class Digits:
     group: int
 
     def join(self) -> Tensor:
-        """Returns the numbers that the digits stand for, (rows, width) float64."""
+        """Returns the numbers that the digits represent, (rows, width) float64."""
         high, low = self.values.double()
         columns = self.steps.double().T.repeat_interleave(self.group, dim=1)
         joined: Tensor = (BASE * high + low) * columns
@@ -33,7 +32,7 @@ class Digits:
 
 
 def round_to_digits(rows: Tensor, group: int | None = None) -> Digits:
-    """rows (n, width) -> their digits; one step for each row where `group` is None."""
+    """rows (n, width) -> their digits; one step for each row if `group` is None."""
     count, width = rows.shape
     group = group or width
     grouped = rows.float().view(count, width // group, group)

@@ -1,9 +1,9 @@
 """Matrix multiplication by bitsandbytes' LLM.int8() weights: W = CB * SCB / 127, row by row.
 
-Where the CPU multiplies int8 exactly, activations are rounded to int8 as well, row by row, as
-bitsandbytes does (Dettmers et al. 2022, "LLM.int8()", without its split of outliers). Sums of
-integers do not depend on their order, so a row's result is the same in any batch, and a product
-reads a quarter of the bytes (docs/decisions/0011-int8-products-on-the-cpu.md).
+If the CPU multiplies int8 exactly, activations are rounded to int8 too, row by row, as in bitsandbytes
+(Dettmers et al. 2022, "LLM.int8()", without its separate outliers). Sums of integers do not depend on their
+order, so a row's result is the same in any batch, and a product reads a quarter of the bytes
+(docs/decisions/0011-int8-products-on-the-cpu.md).
 """
 
 import functools
@@ -33,15 +33,15 @@ def int8_linear(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None = N
 
 
 def rounds_activations(rows: Tensor) -> bool:
-    is_wide = rows.shape[1] > 1  # a column alone has no layout that torch multiplies
+    is_wide = rows.shape[1] > 1  # torch does not multiply a single column
     return is_wide and rows.device.type == "cpu" and rows.dtype == torch.float32 and has_exact_int8()
 
 
 @functools.cache
 def has_exact_int8() -> bool:
-    """Whether this CPU has instructions that sum products of int8 in 32 bits, and may use them.
+    """Whether this CPU has instructions that sum products of int8 in 32 bits, and torch uses them.
 
-    Without them torch has only a slow loop, and oneDNN adds products in 16 bits, which large ones overflow.
+    Without them torch has only a slow loop, and oneDNN adds products in 16 bits, where large ones overflow.
     """
     if not (has_onednn() and has_vnni()):
         return False
@@ -50,11 +50,11 @@ def has_exact_int8() -> bool:
 
 
 def _multiply_rounded(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
-    # A step is what a level stands for; (n, 1).
+    # The size of a level, (n, 1).
     steps = rows.abs().amax(dim=-1, keepdim=True).clamp_min_(SMALLEST_PEAK).mul_(1 / INT8_MAX)
     levels = rows.div(steps).round_().char()
     count = rows.shape[0]
-    padding = -count % ROW_STEP if count > EXACT_ROWS else 0  # a compiled kernel is kept for each number
+    padding = -count % ROW_STEP if count > EXACT_ROWS else 0  # torch keeps a compiled kernel for each count
     if padding:
         levels = functional.pad(levels, (0, 0, 0, padding))
     products = int8_product(levels, cb.t())[:count]  # (n, out) int32
@@ -63,9 +63,9 @@ def _multiply_rounded(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | No
 
 
 def _multiply_floats(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
-    """The reference: 16-bit floats hold the numbers of int8 exactly, so the scale can follow the product."""
+    """The reference. 16-bit floats represent int8 exactly, so the scale can be applied after the product."""
     weight = cb.to(rows.dtype)
-    if rows.dtype == torch.float16:  # 127 times larger, products would overflow it
+    if rows.dtype == torch.float16:  # products are 127 times larger, and would overflow
         weight.mul_(FLOAT16_SCALE)
         scale = scale / FLOAT16_SCALE
     product = linear(rows, weight).float() * scale

@@ -1,8 +1,8 @@
 """Matrix multiplication by weights in 16 or 32 bits.
 
-On x86 CPUs a row's result in 32 bits does not depend, to the last bit, on how many rows are computed
-with it: an answer is the same alone and in a batch. oneDNN's products are like that from two rows on;
-those of MKL, which torch would take, are not (docs/decisions/0010-exact-products-on-the-cpu.md).
+On x86 CPUs a row's result in 32 bits does not depend, to the last bit, on how many rows are computed with it:
+a response is the same alone and in a batch. This is true of oneDNN's products from two rows on, but not of
+MKL's, which torch uses by default (docs/decisions/0010-exact-products-on-the-cpu.md).
 """
 
 import torch
@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from inference.kernels.onednn import has_onednn, linear_product
 
-FEWEST_ROWS = 4  # one alone is multiplied by another kernel; two take longer than four
-EXACT_ROWS = 16  # as many as a decoding batch has
+FEWEST_ROWS = 4  # a single row uses another kernel; two take longer than four
+EXACT_ROWS = 16  # the size of a decoding batch
 ROW_STEP = 32
 
 
@@ -29,20 +29,20 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def pad_rows(rows: Tensor) -> Tensor:
-    """Appends zeros, (n, in) -> (n or more, in), so that several products need not do it each."""
+    """Appends zeros, (n, in) -> (n or more, in), once for several products."""
     padding = row_count(rows.shape[0]) - rows.shape[0]
     return functional.pad(rows, (0, 0, 0, padding)) if padding and is_exact(rows) else rows
 
 
 def is_exact(rows: Tensor) -> bool:
-    """Says whether a row's products do not depend on the other rows."""
+    """Whether a row's products do not depend on the other rows."""
     return rows.device.type == "cpu" and rows.dtype == torch.float32 and has_onednn()
 
 
 def row_count(count: int) -> int:
-    """Returns how many rows are computed in place of `count`.
+    """Returns how many rows are computed instead of `count`.
 
-    oneDNN compiles and keeps a kernel for every number of rows that it meets: 0.6 MB each, 1,024 of
-    them. Chunks of a prompt have any length, so theirs are rounded up.
+    oneDNN compiles a kernel for every number of rows and keeps 1,024 of them, 0.6 MB each. Chunks of a prompt
+    have any length, so their numbers are rounded up.
     """
     return max(count, FEWEST_ROWS) if count <= EXACT_ROWS else -(-count // ROW_STEP) * ROW_STEP

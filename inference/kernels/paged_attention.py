@@ -1,7 +1,7 @@
 """Attention over a paged cache, in plain PyTorch: the reference for faster kernels.
 
-On the CPU a token's result does not depend, to the last bit, on the other sequences of the step, on
-how its prompt was cut into chunks or on whether it was prefilled or decoded
+On the CPU a token's result does not depend, to the last bit, on the other sequences of the step, on how its
+prompt was cut into chunks, or on whether it was prefilled or decoded
 (docs/decisions/0010-exact-products-on-the-cpu.md).
 """
 
@@ -15,11 +15,11 @@ from torch.nn import functional
 
 from inference.kernels.forward_batch import ForwardBatch, KVCache, zeros_block
 
-ROW_TILE = 4  # query rows; MKL takes other kernels for odd numbers of them
+ROW_TILE = 4  # query rows; MKL uses other kernels for odd numbers of them
 WIDE_ROW_TILE = 8  # and for fewer than eight where heads are wider than 64
 WIDE_HEAD = 65
-KEY_TILE = 128  # keys summed by one product; of longer sums MKL changes the order with the number of rows
-KEY_STEP = 32  # keys are padded to; vectors and unrolled loops are no longer
+KEY_TILE = 128  # keys summed by one product; in longer sums MKL's order depends on the number of rows
+KEY_STEP = 32  # keys are padded to a multiple; vectors and unrolled loops are no longer
 LARGEST_SCORES = 1 << 24  # numbers in memory at once
 
 
@@ -33,7 +33,7 @@ class AttentionGroup:
 
 
 def plan_attention(batch: ForwardBatch, cache: KVCache) -> list[AttentionGroup]:
-    """Once per step. Sequences with one new token share a group, the others have one each."""
+    """Called once per step. Sequences with one new token share a group, the others have one each."""
     if batch.is_decode:
         return [_group(slice(None), 1, batch.block_tables, batch.context_lengths, cache)]
     starts = batch.query_starts.tolist()

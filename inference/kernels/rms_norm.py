@@ -1,7 +1,7 @@
-"""Root-mean-square normalisation, alone and with what follows it in a GLM-4 block: the residual's sum.
+"""Root-mean-square normalisation, alone and with the addition to the residual that follows in a GLM-4 block.
 
-`functional.rms_norm` is the reference. On the CPU torch builds it of ten operations, and with a few
-rows an operation costs what it costs to call it.
+`functional.rms_norm` is the reference. On the CPU torch runs ten operations for it, and with a few rows each
+costs as much as its call.
 """
 
 import functools
@@ -13,19 +13,19 @@ from torch.nn import functional
 
 def rms_norm(rows: Tensor, weight: Tensor, eps: float) -> Tensor:
     """rows (n, width), weight (width,) -> (n, width)."""
-    if not _is_cheaper_by_hand(rows):
+    if not _has_fast_path(rows):
         return functional.rms_norm(rows, weight.shape, weight, eps)
     return (rows * _inverse_root_mean_square(rows, eps)).mul_(weight)
 
 
 def add_rms_norm(residual: Tensor, rows: Tensor, weight: Tensor, eps: float) -> Tensor:
     """residual and rows (n, width), weight (width,) -> residual + rms_norm(rows)."""
-    if not _is_cheaper_by_hand(rows):
+    if not _has_fast_path(rows):
         return residual + functional.rms_norm(rows, weight.shape, weight, eps)
     return torch.addcmul(residual, rows * _inverse_root_mean_square(rows, eps), weight)
 
 
-def _is_cheaper_by_hand(rows: Tensor) -> bool:
+def _has_fast_path(rows: Tensor) -> bool:
     return rows.device.type == "cpu" and rows.dtype == torch.float32
 
 
@@ -37,6 +37,6 @@ def _inverse_root_mean_square(rows: Tensor, eps: float) -> Tensor:
 
 @functools.cache
 def _number(value: float) -> Tensor:
-    """Made once: making it costs as much as adding it."""
+    """Cached: creating the tensor costs as much as adding it."""
     with torch.inference_mode(False):
         return torch.tensor(value, dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Rotary positions, GLM-4's way: neighbouring pairs of each head's first dimensions are turned."""
+"""Rotary positions as in GLM-4: adjacent pairs of each head's first dimensions are rotated."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ def rotary_factors(
 ) -> Tensor:
     """positions (tokens,) or (3, tokens), frequencies (pairs,) -> (tokens, 1, pairs) complex64.
 
-    With three axes, `mrope_section` says how many pairs in a row follow time, height and width.
+    With three axes, `mrope_section` is the number of consecutive pairs for time, height and width.
     """
     angles = positions[..., None].float() * frequencies  # (tokens, pairs) or (3, tokens, pairs)
     if mrope_section is not None and angles.dim() == 3:
@@ -19,7 +19,7 @@ def rotary_factors(
 
 
 def rotate_(heads: Tensor, factors: Tensor) -> None:
-    """Turns heads (tokens, heads, head_dim) in place; dimensions beyond the factors' stay."""
+    """Rotates heads (tokens, heads, head_dim) in place; dimensions without a factor stay."""
     turned = heads[..., : 2 * factors.shape[-1]]
     pairs = torch.view_as_complex(turned.float().view(*turned.shape[:-1], -1, 2))
     turned.copy_(torch.view_as_real(pairs * factors).flatten(-2))

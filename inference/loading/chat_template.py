@@ -1,7 +1,7 @@
-"""A checkpoint's chat template: messages to the text that its model was trained on.
+"""A checkpoint's chat template: messages to the text format that its model was trained on.
 
-Parts of messages go in as markers and come out as markers, so that a template can neither alter nor
-be fooled by what a person wrote.
+The template receives markers in place of the messages' texts, and its output contains the markers. So it
+cannot change what a person wrote, and no text can imitate the template's own.
 """
 
 import re
@@ -22,7 +22,7 @@ MARKER = re.compile("\ue000([0-9]+)\ue001")  # private-use characters around an 
 
 @dataclass(frozen=True, slots=True)
 class WrittenText:
-    """A person's text, or, with `is_reply`, what the model said earlier."""
+    """A person's text, or, with `is_reply`, an earlier response of the model."""
 
     text: str
     is_reply: bool
@@ -30,7 +30,7 @@ class WrittenText:
 
 class ChatTemplate:
     def __init__(self, source: str, special_tokens: dict[str, str]) -> None:
-        """Raises jinja2.TemplateError when `source` is not a template."""
+        """Raises jinja2.TemplateError if `source` is not a template."""
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols], autoescape=False
         )
@@ -40,9 +40,9 @@ class ChatTemplate:
         self._special_tokens = special_tokens
 
     def render(self, messages: tuple[Message, ...], enable_thinking: bool) -> list[str | WrittenText]:
-        """Returns the template's own text, which is trusted, and between it what the messages say.
+        """Returns the template's own text, which is trusted, as strings, and the messages' as `WrittenText`.
 
-        Raises `PromptRefused` where the template raises an exception of its own.
+        Raises `PromptRefused` if the template raises an exception of its own.
         """
         written: list[WrittenText] = []
         try:
@@ -80,7 +80,7 @@ def load_chat_template(checkpoint: Checkpoint) -> ChatTemplate:
 
 
 def _describe(message: Message, written: list[WrittenText]) -> dict[str, object]:
-    """Texts alone are one string, as text models' templates expect; with media they are a list."""
+    """Text parts alone become one string, as templates of text models expect; with media, a list."""
     is_reply = message.role == "assistant"
     parts = [_describe_part(part, is_reply, written) for part in message.parts]
     texts = [part["text"] for part in parts if part["type"] == "text"]

@@ -1,7 +1,7 @@
 """A model directory: its JSON files and the tensors of its safetensors files, read one by one.
 
-Everything that is wrong with it becomes an `InvalidCheckpoint` of one sentence. Knows names and
-shapes, not what they mean.
+Everything that is wrong with it becomes an `InvalidCheckpoint` of one sentence. The modules above know
+what the files and tensors mean.
 """
 
 import json
@@ -23,7 +23,7 @@ JSON = dict[str, object]
 
 
 class Checkpoint:
-    """Opened by `load_model` and dropped with the last tensor read. One thread."""
+    """Opened by `load_model`, and dropped after the last tensor is read. For one thread."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self.directory = directory
@@ -46,7 +46,7 @@ class Checkpoint:
         return name in self._places
 
     def read(self, name: str) -> Tensor:
-        """Returns a tensor in CPU memory, in the type in which it is stored."""
+        """Returns a tensor in CPU memory, in its stored type."""
         if name not in self._places:
             raise InvalidCheckpoint(
                 f"The checkpoint {self.name} lacks the weights {name}; get all of its files again."
@@ -59,11 +59,11 @@ class Checkpoint:
         return tensor
 
     def skip(self, name: str) -> None:
-        """Marks a tensor as known, though it is not needed."""
+        """Marks a tensor as known but not needed."""
         self._unread.discard(name)
 
     def read_text(self, file_name: str) -> str | None:
-        """Returns None where there is no such file."""
+        """Returns None if there is no such file."""
         try:
             return (self.directory / file_name).read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -72,7 +72,7 @@ class Checkpoint:
             raise self._damaged(file_name) from error
 
     def read_json(self, file_name: str) -> JSON:
-        """Returns an empty object where there is no such file."""
+        """Returns an empty object if there is no such file."""
         text = self.read_text(file_name)
         if text is None:
             return {}
@@ -123,7 +123,7 @@ class Checkpoint:
 
 
 def open_checkpoint(path_or_hub_name: str) -> Checkpoint:
-    """Opens a directory, or downloads what a hub name stands for."""
+    """Opens a directory, or downloads the model of a hub name."""
     if is_on_hub(path_or_hub_name):
         return Checkpoint(_download(path_or_hub_name), path_or_hub_name)
     directory = Path(path_or_hub_name)
@@ -135,12 +135,12 @@ def open_checkpoint(path_or_hub_name: str) -> Checkpoint:
 
 
 def is_on_hub(path_or_hub_name: str) -> bool:
-    """Whether it is a hub's name and nothing in this file system."""
+    """Whether it has the form of a hub name and no file or directory has that name."""
     return not Path(path_or_hub_name).exists() and HUB_NAME.fullmatch(path_or_hub_name) is not None
 
 
 def _download(hub_name: str) -> Path:
-    from huggingface_hub import snapshot_download  # late: half a second that a directory need not pay
+    from huggingface_hub import snapshot_download  # late: takes half a second
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
@@ -152,7 +152,7 @@ def _download(hub_name: str) -> Path:
 
 
 def require_float(tensor: Tensor, name: str) -> None:
-    """Refuses what is not in 16- or 32-bit floats."""
+    """Raises `InvalidCheckpoint` for other types than 16- and 32-bit floats."""
     if tensor.dtype not in (torch.float16, torch.bfloat16, torch.float32):
         raise InvalidCheckpoint(
             f"The weights {name} are stored as {tensor.dtype}; convert them to 16- or 32-bit floats."

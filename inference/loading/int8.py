@@ -20,8 +20,8 @@ class Int8Weight:
 
 
 def quantize(weight: Tensor) -> Int8Weight:
-    """weight (out, in), on the device that shall do it. Through 16 bits, as bitsandbytes does."""
-    from bitsandbytes.functional import int8_vectorwise_quant  # late: seconds, and most starts need none
+    """weight (out, in). Quantises on the weight's device, from 16 bits as bitsandbytes does."""
+    from bitsandbytes.functional import int8_vectorwise_quant  # late: takes seconds, and few starts need it
 
     cb, scb, _ = int8_vectorwise_quant(weight.to(torch.float16).contiguous())
     return Int8Weight(cb, scb.float().flatten())
@@ -32,7 +32,7 @@ def is_int8(checkpoint: Checkpoint, module_name: str) -> bool:
 
 
 def read_int8(checkpoint: Checkpoint, module_name: str) -> Int8Weight:
-    """Reads what `Linear8bitLt` saved, without ever holding it in 16 bits."""
+    """Reads what `Linear8bitLt` saved, without unpacking it to 16 bits."""
     cb = checkpoint.read(f"{module_name}.weight")
     scb = checkpoint.read(f"{module_name}.SCB").flatten()
     format_name = f"{module_name}.weight_format"

@@ -1,4 +1,4 @@
-"""A model in memory, and how messages become its prompts."""
+"""A model in memory, which turns messages into prompts."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,7 +24,7 @@ TRANSCRIBE = "Write down what is said in this recording."
 class LoadedModel:
     """Made by `load_model`, owned by one worker: only its thread encodes prompts.
 
-    `placeholders` are the token ids in whose places media stand, by modality.
+    `placeholders` are the token ids that media replace, by modality.
     """
 
     name: str
@@ -62,18 +62,18 @@ class LoadedModel:
         task: Task,
         admit: Callable[[int], None],
     ) -> Stepwise[EncodedPrompt]:
-        """A piece is about a layer of a tower; a text is one piece.
+        """A piece of work is about a layer of a tower; a text is one piece.
 
-        `admit` is called with the prompt's tokens before any tower works, and may raise. Raises
+        Calls `admit` with the number of prompt tokens before it runs any tower; `admit` may raise. Raises
         `UnsupportedModality`.
         """
         if task == "transcribe":
-            messages = _ask_for_transcript(messages)
+            messages = _transcript_messages(messages)
         media = [part for message in messages for part in message.parts if not isinstance(part, Text)]
         for part in media:
             if _modality(part) not in self.modalities:
                 raise UnsupportedModality(_modality(part))
-        # One placeholder per picture or recording: only the template can write one.
+        # There is one placeholder per picture or recording: only the template can write them.
         rendered = self.chat_template.render(messages, enable_thinking)
         token_ids, starts = self._place_media(self.tokenizer.encode_rendered(rendered), media)
         admit(len(token_ids))
@@ -87,7 +87,7 @@ class LoadedModel:
         return EncodedPrompt(tuple(token_ids), tuple(spans), positions, end)
 
     def _place_media(self, token_ids: list[int], media: list[Image | Audio]) -> tuple[list[int], list[int]]:
-        """Repeats each placeholder as often as its part has rows; returns the ids and where parts start."""
+        """Repeats each placeholder once per row of its media; returns the ids and where each media starts."""
         placed: list[int] = []
         starts: list[int] = []
         waiting = iter(media)
@@ -114,14 +114,14 @@ class LoadedModel:
 
 
 def hash_media(part: Image | Audio) -> bytes:
-    """32 bytes that two different pictures or recordings do not share."""
+    """Returns 32 bytes that differ for different pictures or recordings."""
     array = part.pixels if isinstance(part, Image) else part.samples
     digest = hashlib.sha256(f"{_modality(part)} {array.dtype} {array.shape} ".encode())
     digest.update(array.tobytes())
     return digest.digest()
 
 
-def _ask_for_transcript(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def _transcript_messages(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     recordings = [part for message in messages for part in message.parts if isinstance(part, Audio)]
     return (Message("user", (*recordings, Text(TRANSCRIBE))),)
 

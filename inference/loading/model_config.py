@@ -1,4 +1,4 @@
-"""What the config.json of every language model says: its architecture, its decoder, its last tokens.
+"""The parts of config.json that all language models have: architecture, decoder, end tokens.
 
 Field names are transformers'. What cannot be served is refused here, by name.
 """
@@ -29,13 +29,13 @@ def _strings(value: object) -> object:
 
 
 class ArchitectureConfig(ConfigFile):
-    """What every config.json has: the names that transformers gives its classes."""
+    """The names of the classes that transformers would load."""
 
     architectures: Annotated[tuple[str, ...], BeforeValidator(_strings)] = ()
 
 
 class EndConfig(ConfigFile):
-    """The tokens that end a response, in generation_config.json or config.json."""
+    """The tokens that end a response. They are in generation_config.json or config.json."""
 
     eos_token_id: TokenIds = frozenset()
 

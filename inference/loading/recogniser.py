@@ -1,4 +1,4 @@
-"""A Whisper checkpoint becomes a speech recogniser in memory."""
+"""Loads a Whisper checkpoint as a speech recogniser."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class LoadedRecogniser:
 
 
 def check_recogniser(path_or_hub_name: str) -> None:
-    """Opens all files of a model directory, and reads them but for the weights. Asks no hub.
+    """Opens all files of a model directory, and reads all but the weights. Hub names are not checked.
 
     Raises `InvalidCheckpoint`.
     """

@@ -1,4 +1,4 @@
-"""Which architectures are served, and how a checkpoint of each becomes a model in memory."""
+"""The architectures that are served, and how a checkpoint of each is loaded."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ PREPROCESSOR = "preprocessor_config.json"
 FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj")}
 HEAD = ("embed_tokens", "lm_head")
 
-ShouldQuantize = Callable[[str], bool]  # asked with the path of one of the decoder's modules
+ShouldQuantize = Callable[[str], bool]  # of the path of one of the decoder's modules
 Load = Callable[[Checkpoint, torch.device, ShouldQuantize], LoadedModel]
 
 
@@ -41,8 +41,8 @@ def load_model(
 ) -> LoadedModel:
     """Loads a model directory or a hub name. `quantization` is "int8" or "none".
 
-    Saved int8 stays int8, but for CPUs that are slower by it, where it is unpacked unless "int8" is
-    asked for. Without `quantize_head` the output head and the embedding stay floats.
+    Weights that were saved in int8 stay int8, except on CPUs that are slower with them, where only "int8"
+    keeps them. Without `quantize_head` the output head and the embedding stay floats.
 
     Raises `InvalidCheckpoint`.
     """
@@ -55,7 +55,7 @@ def load_model(
 
 
 def check_model(path_or_hub_name: str) -> None:
-    """Opens all files of a model directory, and reads them but for the weights. Asks no hub.
+    """Opens all files of a model directory, and reads all but the weights. Hub names are not checked.
 
     Raises `InvalidCheckpoint`.
     """
@@ -134,7 +134,7 @@ ARCHITECTURES: dict[str, Load] = {
 def _weight_loader(
     checkpoint: Checkpoint, norm: str, device: torch.device, should_quantize: ShouldQuantize
 ) -> WeightLoader:
-    """Computes in 32 bits on the CPU, else in the type that the norms, never quantised, are stored in."""
+    """Computes in 32 bits on the CPU, else in the stored type of the norms, which are never quantised."""
     tensor = checkpoint.read(norm)
     require_float(tensor, norm)
     dtype = computing_dtype(device, tensor.dtype)
@@ -152,7 +152,7 @@ def _load_decoder(loader: WeightLoader, config: DecoderConfig, prefix: str, embe
 
 
 def _decoder_sources(prefix: str, embedding: str, head: str) -> Sources:
-    """transformers' names: everything under `prefix`, and q, k and v apart."""
+    """transformers' names: everything is under `prefix`, and q, k and v are separate."""
 
     def sources(path: str) -> tuple[str, ...]:
         if path == "embed_tokens":
@@ -179,7 +179,8 @@ def _placeholder(checkpoint: Checkpoint, tokenizer: TextTokenizer, modality: str
 def _check_placeholder(
     checkpoint: Checkpoint, template: ChatTemplate, tokenizer: TextTokenizer, modality: str, token_id: int
 ) -> None:
-    """Or every picture or recording would fail, and only then. A template may refuse to be asked so."""
+    """Finds at the start what would fail with every picture or recording. A template that refuses the test
+    messages passes."""
     image = Image(np.zeros((1, 1, 3), np.uint8))
     part: Part = image if modality == "image" else Audio(np.zeros(1, np.float32))
     try:

@@ -1,7 +1,7 @@
-"""The tokenizer of a checkpoint: what a template writes is trusted, what a person writes is not.
+"""The tokenizer of a checkpoint: text of the template is trusted, text of a person is not.
 
-A person who types `<|assistant|>` or `<|image|>` gets these characters, never the token. Built on
-`tokenizers` alone: importing transformers would double the time to start.
+If a person types `<|assistant|>` or `<|image|>`, these characters are encoded, never the token. It uses
+`tokenizers` alone: importing transformers would double the start time.
 """
 
 import json
@@ -20,28 +20,28 @@ class TextTokenizer:
     """Made by `load_model`. Immutable; any thread."""
 
     def __init__(self, description: JSON) -> None:
-        """`description` is what stands in a tokenizer.json. Raises ValueError where it is not valid."""
+        """`description` is the content of a tokenizer.json. Raises ValueError if it is not valid."""
         value = description.get("added_tokens")
         added = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
         self._trusted = Tokenizer.from_str(json.dumps(description))
         self._reply = Tokenizer.from_str(json.dumps(description))
-        self._reply.encode_special_tokens = True  # "as text", in the library's words
+        self._reply.encode_special_tokens = True  # the library's name for encoding them as text
         all_special = [{**each, "special": True} for each in added]
         self._plain = Tokenizer.from_str(json.dumps({**description, "added_tokens": all_special}))
         self._plain.encode_special_tokens = True
         self.all_special_ids = [int(each["id"]) for each in added if each.get("special")]
 
     def encode_template(self, text: str) -> list[int]:
-        """Special tokens in `text` become tokens."""
+        """Encodes special tokens in `text` as tokens."""
         return self._trusted.encode(text, add_special_tokens=False).ids
 
     def encode_text(self, text: str, is_reply: bool = False) -> list[int]:
-        """Special tokens stay text. In the model's own earlier reply its tags, such as <think>, do not."""
+        """Encodes special tokens as text, but tags such as <think> in the model's own reply as tokens."""
         tokenizer = self._reply if is_reply else self._plain
         return tokenizer.encode(text, add_special_tokens=False).ids
 
     def encode_rendered(self, pieces: Iterable[str | WrittenText]) -> list[int]:
-        """What `ChatTemplate.render` returns: the template's own text is trusted, what a person wrote not."""
+        """Encodes what `ChatTemplate.render` returns."""
         token_ids: list[int] = []
         for piece in pieces:
             if isinstance(piece, str):
@@ -51,7 +51,7 @@ class TextTokenizer:
         return token_ids
 
     def convert_ids_to_tokens(self, ids: int) -> str | None:
-        """Returns the token in the vocabulary's own spelling, None for an id that it does not have."""
+        """Returns the token as the vocabulary spells it, or None for an id that it does not have."""
         return self._trusted.id_to_token(ids)
 
     def token_id(self, token: str) -> int | None:

@@ -1,7 +1,7 @@
-"""Puts a checkpoint's tensors into modules that were built without storage.
+"""Loads a checkpoint's tensors into modules that were built without storage.
 
-Reads, converts and places one layer at a time, so that a model needs its own size and one layer
-more. The decoder's own layer kinds may become int8 or CPU-packed; all other modules keep floats.
+It reads, converts and places one layer at a time, so loading needs the memory of the model and one layer
+more. The decoder's own layers may become int8 or CPU-packed; all other modules keep floats.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from inference.loading.device_copy import DeviceCopy
 from inference.loading.int8 import Int8Weight, is_int8, quantize, read_int8
 from inference.models.layers import Embedding, Int8Embedding, Int8Linear, Linear, PackedLinear
 
-# A module's path -> the checkpoint's names for it: several where they are fused row by row.
+# A module's path -> its names in the checkpoint; several are fused row by row.
 Sources = Callable[[str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class WeightLoader:
-    """`dtype` is what floats are computed in. `should_quantize` is asked by a module's path."""
+    """`dtype` is the type in which floats are computed. `should_quantize` takes a module's path."""
 
     checkpoint: Checkpoint
     device: torch.device
@@ -33,7 +33,7 @@ class WeightLoader:
     to_device: DeviceCopy
 
     def load(self, root: nn.Module, sources: Sources) -> None:
-        """Replaces every parameter of `root`. Raises `InvalidCheckpoint` on the first that does not fit."""
+        """Replaces every parameter of `root`. Raises `InvalidCheckpoint` at the first that does not fit."""
         for path, module in list(root.named_modules()):
             names = sources(path)
             if isinstance(module, Linear):
@@ -64,7 +64,7 @@ class WeightLoader:
         return linear
 
     def _stays_int8(self, names: tuple[str, ...]) -> bool:
-        """A CPU that does not multiply int8 exactly is many times faster with packed floats."""
+        """CPUs that do not multiply int8 exactly are many times faster with packed floats."""
         is_fast = self.device.type != "cpu" or has_exact_int8()
         return is_fast and any(is_int8(self.checkpoint, name) for name in names)
 
@@ -89,7 +89,7 @@ class WeightLoader:
 
     def _read_float(self, name: str) -> Tensor:
         module_name = name.removesuffix(".weight")
-        if is_int8(self.checkpoint, module_name):  # a tower that was quantised along with the decoder
+        if is_int8(self.checkpoint, module_name):  # of a tower that was quantised together with the decoder
             quantized = self._read_quantized(module_name)
             return dequantize(quantized.cb, quantized.scb, self.dtype)
         tensor = self.checkpoint.read(name)
@@ -113,7 +113,7 @@ class WeightLoader:
 
 
 def refuse_foreign_weights(checkpoint: Checkpoint) -> None:
-    """Called once everything is loaded: what is left would be a part of the model that nobody runs."""
+    """Raises `InvalidCheckpoint` if tensors are left over after loading: parts of another model."""
     if checkpoint.unread:
         example = min(checkpoint.unread)
         raise InvalidCheckpoint(

@@ -14,22 +14,22 @@ from inference.types import AUDIO_SAMPLE_RATE
 
 FFT_SIZE = 400  # samples; 25 ms
 HOP_SIZE = 160  # samples; 10 ms
-DYNAMIC_RANGE = 8.0  # decades below the loudest point; what is quieter is noise
+DYNAMIC_RANGE = 8.0  # decades below the loudest point; below them is noise
 SILENCE = 1e-10
 PIECE_FRAMES = 1000
-FRAME_OPERATIONS = 200_000  # of a tower, that take as long: it is bound by memory
+FRAME_OPERATIONS = 200_000  # operations of a tower that take as long as a frame, which is bound by memory
 
 
 def log_mel(samples: NDArray[np.float32], num_mels: int, frame_multiple: int) -> Tensor:
     """samples (T,) at 16 kHz -> (num_mels, frames) float32, about in [-1, 1], one frame each 10 ms.
 
-    Silence is appended until the frames are a multiple of `frame_multiple`, at least once that many.
+    Silence is appended until the number of frames is a multiple of `frame_multiple`, and not 0.
     """
     return finish(log_mel_stepwise(samples, num_mels, frame_multiple))
 
 
 def log_mel_stepwise(samples: NDArray[np.float32], num_mels: int, frame_multiple: int) -> Stepwise[Tensor]:
-    """As `log_mel`; a piece is ten seconds."""
+    """Like `log_mel`; a piece is ten seconds."""
     step = HOP_SIZE * frame_multiple
     wave = torch.from_numpy(np.ascontiguousarray(samples))
     padding = step if not len(wave) else -len(wave) % step

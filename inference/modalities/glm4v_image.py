@@ -1,4 +1,4 @@
-"""Pictures as Glm4v's tower was trained on them. Pure functions, equal to transformers' processor."""
+"""Prepares pictures for Glm4v's tower. Pure functions, equal to transformers' processor."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-LARGEST_ASPECT_RATIO = 200  # beyond it the processor refuses; here the picture is squeezed
+LARGEST_ASPECT_RATIO = 200  # transformers refuses longer pictures; here they are squeezed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ def glm4v_patches(
 ) -> Tensor:
     """pixels (H, W, 3) -> (patches, 3 * temporal_patch_size * patch_size ** 2) float32 on `device`.
 
-    An accelerator does all of it, the resizing too, which it does in floats and rounds.
-    Patches that merge into one token follow each other; within a patch: channel, time, row, column.
+    On an accelerator everything runs there, the resizing in floats with rounding.
+    Patches that merge into one token are adjacent; the order within a patch is channel, time, row, column.
     """
     uploaded = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
     picture = uploaded.permute(2, 0, 1)[None]  # (1, 3, H, W)
@@ -73,13 +73,13 @@ def glm4v_patches(
     patch, merge = config.patch_size, config.merge_size
     rows, columns = height // config.cell_size, width // config.cell_size
     patches = normalised.view(3, rows, merge, patch, columns, merge, patch).permute(1, 4, 2, 5, 0, 3, 6)
-    # (rows, columns, merge, merge, 3, time, patch, patch): a still picture is the same at every time
+    # (rows, columns, merge, merge, 3, time, patch, patch): a picture is the same at every time
     still = patches.unsqueeze(5).expand(-1, -1, -1, -1, -1, config.temporal_patch_size, -1, -1)
     return still.reshape(rows * columns * merge**2, -1)
 
 
 def _resize(picture: Tensor, height: int, width: int) -> Tensor:
-    """(1, 3, H, W) uint8 -> (1, 3, height, width), whole levels."""
+    """(1, 3, H, W) uint8 -> (1, 3, height, width), whole numbers."""
     if picture.device.type == "cpu":
         return functional.interpolate(picture, (height, width), mode="bicubic", antialias=True)
     resized = functional.interpolate(picture.float(), (height, width), mode="bicubic", antialias=True)

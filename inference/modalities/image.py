@@ -1,4 +1,4 @@
-"""Decoded pictures to what a vision tower takes. Pure functions; knows nothing of towers or tokens."""
+"""Resizes and normalises decoded pictures for a vision tower. Pure functions."""
 
 import math
 
@@ -12,14 +12,14 @@ from torch.nn import functional
 def fit_grid(height: int, width: int, cell_size: int, max_cells: int) -> tuple[int, int]:
     """Returns how many (rows, columns) of square cells a picture is resized to.
 
-    As many as its size asks for, at most `max_cells`, and the aspect ratio as nearly as cells allow.
-    The whole picture fills the whole grid, so a relative coordinate means the same before and after.
+    As many cells as the picture's size needs, at most `max_cells`, in about the same aspect ratio. The
+    picture fills the whole grid, so relative coordinates do not change.
     """
     rows, columns = height / cell_size, width / cell_size
     shrink = min(1.0, math.sqrt(max_cells / (rows * columns)))
     grid_rows = max(1, round(rows * shrink))
     grid_columns = max(1, round(columns * shrink))
-    if grid_rows * grid_columns > max_cells:  # rounding up, or a very long side
+    if grid_rows * grid_columns > max_cells:  # after rounding up, or with a very long side
         if grid_rows > grid_columns:
             grid_rows = max_cells // grid_columns
         else:
@@ -28,7 +28,7 @@ def fit_grid(height: int, width: int, cell_size: int, max_cells: int) -> tuple[i
 
 
 def fit_size(height: int, width: int, cell_size: int, max_cells: int) -> tuple[int, int]:
-    """Returns the (height, width) in pixels of `fit_grid`'s cells."""
+    """Returns the (height, width) of `fit_grid`'s cells in pixels."""
     rows, columns = fit_grid(height, width, cell_size, max_cells)
     return rows * cell_size, columns * cell_size
 

@@ -1,4 +1,4 @@
-"""Long recordings in pieces that a speech-recognition model takes. Pure functions."""
+"""Cuts long recordings into pieces for a speech-recognition model. Pure functions."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,13 +7,13 @@ from inference.types import AUDIO_SAMPLE_RATE
 
 SEARCHED_PART = 6  # the last sixth of a piece is searched for a pause
 FRAME = AUDIO_SAMPLE_RATE // 50  # samples; 20 ms
-PAUSE_FRAMES = 10  # a pause is this long
+PAUSE_FRAMES = 10  # length of a pause
 
 
 def cut_at_pauses(samples: NDArray[np.float32], longest: int) -> list[NDArray[np.float32]]:
     """samples (T,) -> pieces of at most `longest` samples, each cut where it is quietest near its end.
 
-    At least one piece, which is empty when there are no samples.
+    There is at least one piece; it is empty if there are no samples.
     """
     pieces = []
     while len(samples) > longest:
@@ -24,7 +24,7 @@ def cut_at_pauses(samples: NDArray[np.float32], longest: int) -> list[NDArray[np
 
 
 def _quietest(samples: NDArray[np.float32], start: int) -> int:
-    """Returns the middle of the quietest 0.2 s behind `start`; the end where there is not as much."""
+    """Returns the middle of the quietest 0.2 s after `start`, or the end if fewer samples follow."""
     searched = samples[start:]
     frames = len(searched) // FRAME
     if frames < PAUSE_FRAMES:

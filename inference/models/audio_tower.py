@@ -11,13 +11,13 @@ from inference.stepwise import Stepwise, finish
 
 AUDIO_WIDTH = 512
 CONVOLUTION_STRIDE = 4  # frames; two convolutions of stride 2
-WINDOW = 512  # positions that attend to each other, 20 s: costs grow with length, not with its square
+WINDOW = 512  # positions that attend to each other, 20 s, so that costs grow linearly with length
 LONGEST_WAVE = 500.0  # positions
 
 
 @dataclass(frozen=True, slots=True)
 class AudioConfig:
-    """`hidden_size` * `stack_size` is 512: that many neighbouring positions make one feature."""
+    """`hidden_size` * `stack_size` is 512: `stack_size` adjacent positions make one feature."""
 
     num_mels: int
     hidden_size: int
@@ -48,7 +48,7 @@ class AudioTower(nn.Module):
         return finish(self.encode_stepwise(spectrograms))
 
     def encode_stepwise(self, spectrograms: Tensor) -> Stepwise[Tensor]:
-        """As `forward`; a piece is a layer on a window."""
+        """Like `forward`; a piece is a layer on a window."""
         positions = yield from self._encode_positions(spectrograms)
         return positions.reshape(len(positions), -1, AUDIO_WIDTH)
 

@@ -1,4 +1,4 @@
-"""The decoder's shape, read from a checkpoint's config.json by `inference/loading/registry.py`."""
+"""The decoder's shape, which `inference/loading/model_config.py` reads from a checkpoint's config.json."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class DecoderConfig:
 
     @property
     def flops_per_token(self) -> float:
-        """Floating-point operations of the layers' matrices: no attention to others, no output head."""
+        """Floating-point operations of the layers' matrices, without attention scores and the output head."""
         heads = self.num_attention_heads + self.num_key_value_heads  # q and o; k and v
         attention = 2 * heads * self.head_dim * self.hidden_size
         mlp = 3 * self.hidden_size * self.intermediate_size

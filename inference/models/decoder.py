@@ -1,7 +1,7 @@
 """The GLM-4 decoder: our own forward over a paged cache, several sequences in one step.
 
-Module names follow transformers' Glm4Model, with q, k and v fused into one projection. Knows rows
-and caches, not token sampling or requests. Stateless between steps: any thread may own one.
+Module names follow transformers' Glm4Model, with q, k and v fused into one projection. It works on rows
+and caches, not on requests. It has no state between steps, and any thread may own one.
 """
 
 import torch
@@ -31,7 +31,7 @@ class Attention(nn.Module):
     def forward(
         self, hidden: Tensor, factors: Tensor, slots: Tensor, groups: list[AttentionGroup], cache: KVCache
     ) -> Tensor:
-        """hidden may have more rows than there are tokens."""
+        """`hidden` may have more rows than the step has tokens."""
         tokens = slots.shape[0]
         # (tokens, q + k + v, head_dim)
         heads = self.qkv_proj(hidden).view(hidden.shape[0], -1, self.head_dim)[:tokens]
@@ -74,7 +74,7 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Built by `inference/loading`, owned by one worker's engine."""
+    """Loaded by `inference/loading`, owned by one worker's engine."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Decoder(nn.Module):
         return self.norm(hidden)[:count]  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
     def pad(self, hidden: Tensor) -> Tensor:
-        """Appends the rows of zeros that products of floats want, so that each need not do it."""
+        """Appends the rows of zeros that products of floats need, once for all of them."""
         is_int8 = isinstance(self.get_submodule("layers.0.self_attn.qkv_proj"), Int8Linear)
         return hidden if is_int8 and rounds_activations(hidden) else pad_rows(hidden)
 
@@ -114,7 +114,7 @@ class Decoder(nn.Module):
 
 
 def rotary_frequencies(config: DecoderConfig) -> Tensor:
-    """(pairs,) float32, on the CPU even while modules are built without storage."""
+    """(pairs,) float32, on the CPU even inside `build_on_meta`."""
     width = int(config.head_dim * config.partial_rotary_factor)
     exponents = torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width
     frequencies: Tensor = 1.0 / (config.rope_theta**exponents)

@@ -1,7 +1,7 @@
-"""Early fusion: pictures and recordings become rows of the decoder's own input.
+"""Early fusion: pictures and recordings become rows of the decoder's input.
 
-Owns the towers and the two projections; text comes in through the decoder's embedding. Knows arrays
-and rows, not messages or placeholders.
+It owns the towers and the two projections; text enters through the decoder's embedding. It works on arrays
+and rows, not on messages or placeholders.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from inference.types import Audio, Image
 
 
 class Fusion(nn.Module):
-    """A checkpoint without one of the towers has None there, and its modality is not served."""
+    """A `MediaEncoder`. A tower that the checkpoint lacks is None, and its modality is not served."""
 
     def __init__(self, hidden_size: int, vision: VisionConfig | None, audio: AudioConfig | None) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Fusion(nn.Module):
         return ImageFit(config.max_tokens * config.cell_size**2, size)
 
     def count_tokens(self, media: Image | Audio) -> int:
-        """Known before anything is computed."""
+        """Computes nothing but sizes."""
         match media:
             case Image(pixels):
                 rows, columns = self._image_cells(pixels.shape[0], pixels.shape[1])

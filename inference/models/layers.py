@@ -1,7 +1,7 @@
 """The decoder's building blocks, for weights in floats, packed for the CPU, or in int8.
 
-`inference/loading/weights.py` puts the right kind in place; a decoder is built with `Linear` and
-`Embedding` everywhere.
+A decoder is built with `Linear` and `Embedding`; `inference/loading/weights.py` replaces them with the kind
+that the weights need.
 """
 
 import torch
@@ -25,7 +25,7 @@ class Linear(nn.Module):
 
 
 class PackedLinear(nn.Module):
-    """In oneDNN's layout, which only this machine's CPU understands; never saved."""
+    """In oneDNN's layout, which depends on this machine's CPU; never saved."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Embedding(nn.Module):
 
 
 class Int8Embedding(nn.Module):
-    """Rows in int8, given out in `dtype`."""
+    """Rows in int8; `forward` returns them in `dtype`."""
 
     def __init__(self, cb: Tensor, scb: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
@@ -81,5 +81,5 @@ class RMSNorm(nn.Module):
         return rms_norm(rows, self.weight, self.eps)
 
     def add(self, residual: Tensor, rows: Tensor) -> Tensor:
-        """Returns `residual` and the normalised rows together."""
+        """Returns the sum of `residual` and the normalised rows."""
         return add_rms_norm(residual, rows, self.weight, self.eps)

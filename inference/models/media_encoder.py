@@ -1,4 +1,4 @@
-"""What turns pictures and recordings into rows of the decoder's input, whatever the architecture."""
+"""The interface of what turns pictures and recordings into rows of the decoder's input."""
 
 from typing import Protocol
 
@@ -19,17 +19,17 @@ class MediaEncoder(Protocol):
 
     @property
     def image_fit(self) -> ImageFit | None:
-        """None where it takes no pictures. Does not hold the weights, so they can be freed."""
+        """None if it takes no pictures. Must not hold the weights, so that they can be freed."""
         ...
 
     def count_tokens(self, media: Image | Audio) -> int:
-        """Known before anything is computed."""
+        """Computes nothing but sizes."""
         ...
 
     def grid(self, media: Image | Audio) -> tuple[int, int] | None:
-        """Rows and columns of tokens, where rotary positions follow them; None: as in a text."""
+        """Rows and columns of tokens, for rotary positions in two dimensions; None: as in a text."""
         ...
 
     def encode_stepwise(self, media: Image | Audio) -> Stepwise[Tensor]:
-        """Results in (count_tokens, hidden). A piece is about a layer of a tower."""
+        """Returns (count_tokens, hidden) in the end. A piece is about a layer of a tower."""
         ...

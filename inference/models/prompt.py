@@ -1,4 +1,4 @@
-"""A prompt as the engine sees it: token ids, with media features standing in for some of them."""
+"""An encoded prompt: token ids, and the media features that replace some of them."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MediaSpan:
-    """One picture or recording inside a prompt, occupying `length` placeholder tokens.
+    """One picture or recording inside a prompt, which occupies `length` placeholder tokens.
 
-    `content_hash` covers the media and how they were prepared: equal hashes mean equal features.
+    `content_hash` covers the media and their preparation: equal hashes mean equal features.
     """
 
     start: int
@@ -21,11 +21,11 @@ class MediaSpan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedPrompt:
-    """Made by `LoadedModel.encode_prompt`; immutable, so a replayed request may reuse it.
+    """Made by `LoadedModel.encode_prompt`. Immutable, so that a replayed request may reuse it.
 
-    `media` is sorted by `start` and its spans do not overlap. `positions` is None where rotary
-    positions are 0, 1, 2, …; else generated token number k has position `next_position` + k in all
-    three axes. `generation_prompt` is what the template wrote behind all that the messages say.
+    `media` is sorted by `start` and its spans do not overlap. `positions` is None if rotary positions are
+    0, 1, 2, …; else generated token number k has position `next_position` + k on all three axes.
+    `generation_prompt` is the text that the template wrote after the last message.
     """
 
     token_ids: tuple[int, ...]
@@ -43,8 +43,8 @@ class EncodedPrompt:
 def multimodal_positions(length: int, grids: list[tuple[int, int, int]]) -> Tensor:
     """Returns (3, length): time, height and width of every token, as Glm4v counts them.
 
-    `grids` are the (start, rows, columns) of pictures. In a picture time stands still; what follows
-    it goes on behind its longer side.
+    `grids` are the (start, rows, columns) of pictures. All tokens of a picture have the same time; the tokens
+    after it continue after its longer side.
     """
     pieces: list[Tensor] = []
     token = position = 0

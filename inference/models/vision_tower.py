@@ -17,7 +17,7 @@ FIRST_CHANNELS = 32  # of the stem; doubled at each convolution, up to the tower
 
 @dataclass(frozen=True, slots=True)
 class VisionConfig:
-    """`hidden_size` * `merge_size` ** 2 is 768: neighbouring patches side by side make one feature."""
+    """`hidden_size` * `merge_size` ** 2 is 768: a square of adjacent patches makes one feature."""
 
     hidden_size: int
     num_layers: int
@@ -34,8 +34,10 @@ class VisionConfig:
 
 
 class VisionTower(nn.Module):
-    """Convolutions of stride 2 make patches (Xiao et al. 2021, "Early convolutions help transformers see
-    better": letters of a few pixels are read with a tenth of the training), transformer blocks follow.
+    """Convolutions of stride 2 make patches, and transformer blocks follow.
+
+    As in Xiao et al. 2021, "Early convolutions help transformers see better": a tenth of the training is
+    enough to read letters of a few pixels.
     """
 
     def __init__(self, config: VisionConfig) -> None:
@@ -56,7 +58,7 @@ class VisionTower(nn.Module):
         return finish(self.encode_stepwise(pictures))
 
     def encode_stepwise(self, pictures: Tensor) -> Stepwise[Tensor]:
-        """As `forward`; a piece is a convolution or a layer."""
+        """Like `forward`; a piece is a convolution or a layer."""
         features = pictures
         for number, convolution in enumerate(self.stem):
             assert isinstance(convolution, nn.Conv2d)
@@ -75,16 +77,16 @@ class VisionTower(nn.Module):
 
 
 def stem_channels(config: VisionConfig) -> list[int]:
-    """Channels before the first and after each convolution; as many as halve a patch to one place."""
+    """Channels before the first convolution and after each; together they reduce a patch to one position."""
     count = config.patch_size.bit_length() - 1
     inner = [min(FIRST_CHANNELS << number, config.hidden_size) for number in range(count - 1)]
     return [3, *inner, config.hidden_size]
 
 
 def position_features(rows: int, columns: int, width: int, device: torch.device) -> Tensor:
-    """(rows, columns, width): where a patch lies as a share of height and of width.
+    """(rows, columns, width): the position of each patch, as a fraction of the picture's height and width.
 
-    Shares, not counts, because that is how an answer names the place to tap.
+    Fractions, because responses give the position of a tap in the same way.
     """
     downward, rightward = (
         wave_features(

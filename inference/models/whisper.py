@@ -27,13 +27,13 @@ class WhisperTokens:
     no_timestamps: int
     languages: tuple[int, ...]
     transcribe: int | None
-    suppressed: tuple[int, ...]  # never said
-    suppressed_first: tuple[int, ...]  # likewise, as the first token
+    suppressed: tuple[int, ...]  # never generated
+    suppressed_first: tuple[int, ...]  # never generated as the first token
 
 
 @dataclass(slots=True, eq=False)
 class WindowState:
-    """One window being decoded. `language` is None where the model knows one only."""
+    """One window being decoded. `language` is None if the model knows only one."""
 
     states: Tensor  # (1, positions, hidden), from the encoder
     language: int | None
@@ -61,21 +61,21 @@ class Whisper:
 
     @torch.inference_mode()
     def encode_window(self, samples: NDArray[np.float32], language: int | None = None) -> WindowState:
-        """Encodes a window, samples (at most window_samples,), and finds its language unless it is given."""
+        """Encodes samples (at most window_samples,), and detects their language unless it is given."""
         module = self._module
         features = log_mel(samples, module.num_mels, module.positions * FRAMES_PER_POSITION)
         states = module.encode(features[None].to(module.weight.device, module.weight.dtype))
         tokens = self._tokens
         prefix = [tokens.start]
         if tokens.languages:
-            language = language if language is not None else self._find_language(states)
+            language = language if language is not None else self._detect_language(states)
             prefix += [language] if tokens.transcribe is None else [language, tokens.transcribe]
         prefix.append(tokens.no_timestamps)
         return WindowState(states, language, prefix, module.new_cache(), len(prefix))
 
     @torch.inference_mode()
     def next_token(self, window: WindowState) -> int | None:
-        """Decodes one token of the window; None: nothing more is said in it."""
+        """Decodes one token of the window. Returns None at its end."""
         if window.prefix_length + len(window.token_ids) >= self._module.max_tokens:
             return None
         logits = self._decode(window.states, window.next_ids, window.cache)
@@ -83,7 +83,7 @@ class Whisper:
         if not window.token_ids:
             suppressed += self._tokens.suppressed_first
         logits[list(suppressed)] = -torch.inf
-        logits[self._tokens.no_timestamps :] = -torch.inf  # the times come last in every vocabulary
+        logits[self._tokens.no_timestamps :] = -torch.inf  # timestamps come last in every vocabulary
         token_id = int(logits.argmax())
         if token_id in self._tokens.ends:
             return None
@@ -95,7 +95,7 @@ class Whisper:
         """Raises when the device itself does not work any more."""
         probe(self._module.weight.device)
 
-    def _find_language(self, states: Tensor) -> int:
+    def _detect_language(self, states: Tensor) -> int:
         logits = self._decode(states, [self._tokens.start], self._module.new_cache())
         languages = torch.tensor(self._tokens.languages, device=logits.device)
         return int(languages[logits[languages].argmax()])

@@ -1,7 +1,7 @@
-"""Attention of one new token a sequence over its block table: rotary, cache write and all in one.
+"""Attention of one new token per sequence over its block table, with rotary positions and the cache write.
 
-The context is cut into pieces, a program each, which `combine` joins (flash-decoding). The plain
-references are `inference/kernels/rotary.py` and `paged_attention.py`.
+The context is cut into pieces, one program each, which `combine` joins (flash-decoding). The plain references
+are `inference/kernels/rotary.py` and `paged_attention.py`.
 """
 
 import math
@@ -22,7 +22,7 @@ LOG2_E = 1.4426950408889634
 
 @triton.jit
 def rotate(heads, cosine, sine, ROWS: tl.constexpr, D: tl.constexpr):
-    """GLM-4's rotary: neighbours are pairs. (ROWS, D); cosine is 1 and sine 0 for pairs that stay."""
+    """GLM-4's rotary positions, on adjacent pairs. (ROWS, D); cosine is 1 and sine 0 for pairs that stay."""
     first, second = tl.split(tl.reshape(heads, (ROWS, D // 2, 2)))
     turned = tl.join(first * cosine - second * sine, first * sine + second * cosine)
     return tl.reshape(turned, (ROWS, D))
@@ -40,12 +40,12 @@ def decode_attention_kernel(
     PAIRS: tl.constexpr, BLOCK: tl.constexpr, KEYS: tl.constexpr, PIECES: tl.constexpr, STAGES: tl.constexpr,
     OVERLAPS: tl.constexpr,
 ):  # fmt: skip
-    """A program is a sequence, a KV head and a piece; the G query heads of that KV head make one tile.
+    """One program per sequence, KV head and piece; the G query heads of the KV head make one tile.
 
-    qkv: (SPLITS, rows, q + k + v) partial sums. cache: (2 KV_HEADS, blocks, BLOCK, D), keys' heads
-    first; the piece with the new token writes it. `lengths` count the new token; 0: no sequence.
-    table_stride: where the number lies. part: (sequences, KV_HEADS, PIECES, G_2, D), part_sums the
-    same without D: of each row the largest score and the sum.
+    qkv: (SPLITS, rows, q + k + v) partial sums. cache: (2 KV_HEADS, blocks, BLOCK, D), keys' heads first;
+    the piece with the new token writes it. `lengths` include the new token; 0: no sequence. table_stride:
+    a pointer to the number. part: (sequences, KV_HEADS, PIECES, G_2, D); part_sums: the same without D, of
+    each row the largest score and the sum.
     """
     sequence = tl.program_id(0)
     kv_head = tl.program_id(1)
@@ -75,7 +75,7 @@ def decode_attention_kernel(
         is_turned = (pairs < PAIRS)[None, :]
         cosine = tl.load(cosines + sequence * PAIRS + pairs[None, :], mask=is_turned, other=1.0)
         sine = tl.load(sines + sequence * PAIRS + pairs[None, :], mask=is_turned, other=0.0)
-        if end == length:  # the new token falls into this piece
+        if end == length:  # the new token is in this piece
             place = length - 1
             slot = (tl.load(table + place // BLOCK) * BLOCK + place % BLOCK) * D
             k_at = (
@@ -94,7 +94,7 @@ def decode_attention_kernel(
             tl.store(key_head + slot + rd[None, :], key.to(cache.dtype.element_ty))
             tl.store(value_head + slot + rd[None, :], value.to(cache.dtype.element_ty))
         query = rotate(query, cosine, sine, G_2, D).to(cache.dtype.element_ty)
-        tl.debug_barrier()  # what this program wrote, it reads below
+        tl.debug_barrier()  # this program reads below what it wrote
         largest = tl.full((G_2,), -1e30, tl.float32)
         total = tl.zeros((G_2,), tl.float32)
         result = tl.zeros((G_2, D), tl.float32)
@@ -125,7 +125,7 @@ def combine_kernel(
     G: tl.constexpr, G_2: tl.constexpr, KV_HEADS: tl.constexpr, D: tl.constexpr, KEYS: tl.constexpr,
     PIECES: tl.constexpr, HEADS: tl.constexpr, HAS_DIGITS: tl.constexpr, OVERLAPS: tl.constexpr,
 ):  # fmt: skip
-    """A program joins the pieces of HEADS heads of one row. Digits have a step for each head."""
+    """One program joins the pieces of HEADS heads of one row. Digits have a step for each head."""
     row = tl.program_id(0)
     head = tl.program_id(1) * HEADS + tl.arange(0, HEADS)
     if OVERLAPS:
@@ -155,18 +155,18 @@ def combine_kernel(
 
 
 def query_tile(group: int) -> int:
-    """Rows of a tile that holds a KV head's query heads."""
+    """Returns the rows of a tile for the query heads of one KV head."""
     return max(MIN_TILE_ROWS, int(triton.next_power_of_2(group)))
 
 
 def count_pieces(sequences: int, kv_heads: int, programs: int) -> int:
-    """Pieces of each context, so that about so many programs are at work."""
+    """Returns the pieces per context that make about `programs` programs."""
     wanted = -(-programs // (kv_heads * sequences))
     return max(2, min(MAX_PIECES, int(triton.next_power_of_2(wanted))))
 
 
 def part_size(rows: int, heads: int, kv_heads: int, programs: int, buckets: tuple[int, ...]) -> int:
-    """Numbers in `part_sums` over 2 that suffice for every bucket."""
+    """Returns half the size of `part_sums` that suffices for every bucket."""
     tile = query_tile(heads // kv_heads)
     return max(
         bucket * kv_heads * count_pieces(bucket, kv_heads, programs) * tile
@@ -194,9 +194,9 @@ def decode_attention(
     programs: int,
     overlaps: bool = False,
 ) -> list[KernelLaunch]:
-    """qkv: (splits, all rows of out, q + k + v), unturned; the first `rows` rows are sequences.
+    """qkv: (splits, all rows of out, q + k + v), before the rotation; the first `rows` rows are sequences.
 
-    cache: one layer's, as `ForwardBatch` describes it.
+    cache: one layer's `KVCache`.
     """
     kv_heads, block_size, width = cache.shape[0] // 2, cache.shape[2], cache.shape[3]
     group = heads // kv_heads

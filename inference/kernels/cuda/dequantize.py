@@ -1,4 +1,4 @@
-"""int8 weights to 16 bits, for products of so many rows that cuBLAS pays for reading them twice.
+"""int8 weights to 16 bits, for products of so many rows that cuBLAS makes up for reading them twice.
 
 The plain reference is `inference.kernels.int8_linear.dequantize`.
 """
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from inference.kernels.cuda.launch import KernelLaunch
 
-WIDEST = 4096  # columns a program
+WIDEST = 4096  # columns per program
 
 
 @triton.jit

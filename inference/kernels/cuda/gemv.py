@@ -1,7 +1,7 @@
-"""Products of one or two rows of digits by int8 weights on the ordinary cores, through `dp4a`.
+"""Products of one or two rows of digits by int8 weights, on CUDA cores with `dp4a`.
 
-One row leaves tensor cores idle and waiting: here whole rows of W are on their way to registers before
-the predecessor has ended. The plain reference is `inference/kernels/digits.py`.
+With one row, tensor cores mostly wait. Here the loads of whole rows of W start before the previous kernel has
+ended. The plain reference is `inference/kernels/digits.py`.
 """
 
 import torch
@@ -15,12 +15,12 @@ from inference.kernels.cuda.rounding import store_digits
 from inference.kernels.cuda.tiles import GemvTile
 from inference.kernels.digits import Digits
 
-OUT_GROUP = 4  # columns of the digits that gate_up hands on that share a step
+OUT_GROUP = 4  # columns of gate_up's output digits that share a step
 
 
 @triton.jit
 def dp4a(a, b, c):
-    """int32s of four int8: c + the sum of their products."""
+    """a and b are int32s of four int8. Returns c + the sum of their products."""
     return tl.inline_asm_elementwise(
         "dp4a.s32.s32 $0, $1, $2, $3;", "=r,r,r,r", [a, b, c], dtype=tl.int32, is_pure=True, pack=1
     )
@@ -28,7 +28,7 @@ def dp4a(a, b, c):
 
 @triton.jit
 def digits_product(w_tile, x, low, x_steps, zero, known, IS_FULL: tl.constexpr, IS_GROUPED: tl.constexpr):
-    """The products of four columns each of W's rows and one row of x, (BN, BJ) fp32."""
+    """The products of W's rows and one row of x, over four columns each, (BN, BJ) fp32."""
     if IS_FULL:
         product = dp4a(w_tile, tl.load(x), zero) * 128
         product = dp4a(w_tile, tl.load(x + low), product).to(tl.float32)
@@ -49,10 +49,10 @@ def gemv_kernel(
     GROUP: tl.constexpr, SILU: tl.constexpr, HAS_BIAS: tl.constexpr, OUT_DIGITS: tl.constexpr,
     OVERLAPS: tl.constexpr,
 ):  # fmt: skip
-    """y (rows, N) = the first ROWS rows of x @ W.T; BN whole rows of W a program, up to four reads of BK.
+    """y (rows, N) = the first ROWS rows of x @ W.T. A program has BN whole rows of W, up to four reads of BK.
 
-    x: (2, rows, K) int8 and w: (N, K) int8, both seen as int32. x_steps: (K / GROUP, rows), but
-    (rows, K / 4) for a GROUP of 4. OUT_DIGITS: y in digits, a step for 4 columns, y_steps (rows, N / 4).
+    x: (2, rows, K) int8 and w: (N, K) int8, both viewed as int32. x_steps: (K / GROUP, rows), but
+    (rows, K / 4) for a GROUP of 4. OUT_DIGITS: y in digits, one step for 4 columns, y_steps (rows, N / 4).
     """
     J: tl.constexpr = K // 4
     BJ: tl.constexpr = BK // 4
@@ -142,9 +142,9 @@ def gemv(
     has_silu: bool = False,
     overlaps: bool = False,
 ) -> KernelLaunch:
-    """The first `rows` rows of x and y, which are (rows, out), or with `has_silu` half as wide.
+    """Computes the first `rows` rows of y, which are `out` wide, or half as wide with `has_silu`.
 
-    Steps of a group of 4 lie as (rows, width / 4), those of wider groups as `Digits` has them.
+    Steps of a group of 4 are (rows, width / 4), those of wider groups as in `Digits`.
     """
     target = y.values if isinstance(y, Digits) else y
     out, width = cb.shape
@@ -158,7 +158,7 @@ def gemv(
             x.steps,
             as_words(cb),
             scale,
-            bias if bias is not None else scale,  # any pointer, where none is read
+            bias if bias is not None else scale,  # any pointer, since it is not read
             target,
             y.steps if isinstance(y, Digits) else scale,
             x.values.shape[1],
@@ -182,5 +182,5 @@ def gemv(
 
 
 def as_words(values: Tensor) -> Tensor:
-    """Four int8 of a row as one int32, in place."""
+    """Views four int8 of a row as one int32."""
     return values.view(torch.int32)

@@ -1,7 +1,8 @@
-"""One launch of a Triton kernel, with everything that it needs: a step of the decoder is a list of them.
+"""One launch of a Triton kernel, with all its arguments. A step of the decoder is a list of launches.
 
-Buffers of a step never move, so a list is made once, run for a capture into a CUDA graph, and compiled
-for chips that are not there.
+The buffers of a step are fixed, so a list is made once. It runs during a capture into a CUDA graph, and it
+can be compiled for chips that this machine does not have. This module is the adapter to Triton's inside;
+`tests/inference/kernels/cuda/test_compile.py` fails where another version changes it.
 """
 
 from collections.abc import Mapping
@@ -30,8 +31,8 @@ ALIGNMENT = 16
 class KernelLaunch:
     """`kernel` is a `triton.jit` function; its parameters are `arguments`, in order, and `constants`.
 
-    `overlaps`: the kernel may start before the one ahead of it has ended (programmatic dependent
-    launch, from sm_90 on); it then has a constant OVERLAPS.
+    `overlaps`: the kernel may start before the previous one has ended (programmatic dependent launch, from
+    sm_90 on); it must have a constant OVERLAPS.
     """
 
     kernel: Any  # triton.runtime.JITFunction, which is untyped
@@ -57,11 +58,11 @@ class KernelLaunch:
         )
 
     def load(self) -> None:
-        """Loads the compiled kernel onto the current device, with what launches it from Python."""
-        self.compile_here().run  # noqa: B018 - a property that does it
+        """Loads the compiled kernel onto the current device, with its launcher for Python."""
+        self.compile_here().run  # noqa: B018 - the property loads it
 
     def compile_here(self) -> Any:
-        """Compiles for the current device without a launch. Returns Triton's CompiledKernel, or a promise."""
+        """Compiles for the current device without a launch. Returns Triton's CompiledKernel, or a future."""
         return self.kernel.warmup(
             *self.arguments,
             grid=self.grid,
@@ -72,12 +73,12 @@ class KernelLaunch:
         )
 
     def key(self) -> tuple[object, ...]:
-        """Equal for launches that need the same compiled kernel."""
+        """Returns equal keys for launches that need the same compiled kernel."""
         kinds = tuple(self._kind(argument) for argument in self.arguments)
         return self.name, kinds, tuple(self.constants.items()), self.num_warps, self.num_stages, self.overlaps
 
     def compile(self, capability: int) -> Any:
-        """Compiles for a chip, as 90 for sm_90, which need not be there. Returns Triton's CompiledKernel."""
+        """Compiles for any chip, as 90 for sm_90, without a device. Returns Triton's CompiledKernel."""
         names = self.kernel.arg_names
         signature = dict.fromkeys(names, "constexpr")
         constants: dict[str, object] = dict(self.constants)
@@ -100,7 +101,7 @@ class KernelLaunch:
 
     @staticmethod
     def _kind(argument: Tensor | int | float) -> str:
-        """The type in a signature, as Triton specialises it at a launch."""
+        """Returns the type in a signature, as Triton specialises it at a launch."""
         if isinstance(argument, Tensor):
             return POINTER_TYPES[argument.dtype]
         if isinstance(argument, float):

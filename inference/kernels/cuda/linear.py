@@ -1,8 +1,8 @@
 """Products by int8 weights on tensor cores, for 3 rows or more.
 
-W = CB * scale[:, None] with CB (out, in) int8, row-major, as bitsandbytes stores it. Rows come as two
-int8 digits (`inference/kernels/digits.py`, where the plain reference is) or in 16 bits; then W is
-widened in registers. Rows of every buffer are padded to the tile's height, so nothing masks them.
+W = CB * scale[:, None] with CB (out, in) int8, row-major, as bitsandbytes stores it. Rows are two int8 digits
+(`inference/kernels/digits.py` is the plain reference), or 16 bits, for which W is widened in registers. The
+rows of every buffer are padded to the tile's height, so they need no mask.
 """
 
 import triton
@@ -15,7 +15,7 @@ from inference.kernels.cuda.rounding import prefetch, store_digits
 from inference.kernels.cuda.tiles import Tile
 from inference.kernels.digits import Digits
 
-LINE = 128  # bytes that one prefetch asks for
+LINE = 128  # bytes of one prefetch
 
 
 @triton.jit
@@ -26,13 +26,13 @@ def linear_kernel(
     GROUP: tl.constexpr, SWAP: tl.constexpr, SILU: tl.constexpr, HAS_BIAS: tl.constexpr,
     PREFETCH: tl.constexpr, OVERLAPS: tl.constexpr,
 ):  # fmt: skip
-    """y (SPLITS, rows, N) = x (rows, K) @ W.T; each split sums a part of K, and the reader adds them.
+    """y (SPLITS, rows, N) = x (rows, K) @ W.T. Each split sums a part of K, and the next kernel adds them.
 
     HAS_DIGITS: x is (2, rows, K) int8 with x_steps (K / GROUP, rows); else it is in 16 bits.
     SWAP: W is the left operand (64 of its rows for wgmma, x as 8 to 256 columns).
     SILU: W is (2 N, K), gate rows then up rows; y = silu(gate) * up, in digits if y is int8, one step
-    for BN columns. UNROLL: tiles of BK a turn of the loop. The successor may start only when this
-    program's loop has ended: earlier, its programs crowd onto the multiprocessors that have room.
+    for BN columns. UNROLL: tiles of BK per iteration. The next kernel may start only after this program's
+    loop: earlier, its programs would crowd onto the multiprocessors that have room.
     """
     row_tile = tl.program_id(0)
     column_tile = tl.program_id(1)
@@ -165,10 +165,10 @@ def linear(
     has_silu: bool = False,
     overlaps: bool = False,
 ) -> KernelLaunch:
-    """`rows` are the first ones of x and y that are computed, padded to the tile's height.
+    """Computes the first `rows` rows of y, padded to the tile's height.
 
-    y: (splits, all rows, out), or with `has_silu` (all rows, out / 2), where digits have a step for
-    each `tile.columns` columns.
+    y: (splits, all rows, out), or (all rows, out / 2) with `has_silu`; digits then have one step for
+    `tile.columns` columns.
     """
     values = x.values if isinstance(x, Digits) else x
     target = y.values if isinstance(y, Digits) else y
@@ -183,7 +183,7 @@ def linear(
         (-(-rows // tile.rows), out // tile.columns, tile.splits),
         (
             values,
-            x.steps if isinstance(x, Digits) else scale,  # any pointer, where none is read
+            x.steps if isinstance(x, Digits) else scale,  # any pointer, since it is not read
             cb,
             scale,
             bias if bias is not None else scale,
@@ -215,6 +215,6 @@ def linear(
 
 
 def prefetch_bytes(tile: Tile, width: int) -> int:
-    """A power of two of whole lines, within a split's part of a row."""
+    """Returns a power of two of whole lines, within a split's part of a row."""
     most = min(tile.prefetch, width)
     return 1 << (most.bit_length() - 1) if most >= LINE else 0

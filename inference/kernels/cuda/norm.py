@@ -1,4 +1,4 @@
-"""Root-mean-square norms with what stands around them: the embedding, the residual's sum, the digits.
+"""Root-mean-square norms, fused with the embedding, the addition to the residual and the rounding to digits.
 
 The plain references are `inference/kernels/rms_norm.py`, `rotary.py` and `digits.py`.
 """
@@ -11,12 +11,12 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 from inference.kernels.cuda.launch import KernelLaunch
 from inference.kernels.digits import Digits
 
-WIDE = 2048  # columns from which a row is worth more warps
+WIDE = 2048  # columns from which a row gets more warps
 
 
 @triton.jit
 def store_row(x, x_steps, values, row, rows, columns, known, WIDTH: tl.constexpr, HAS_DIGITS: tl.constexpr):
-    """Stores a row in digits, with one step, or in 16 bits. Columns beyond WIDTH are zeros."""
+    """Stores a row in digits, with one step, or in 16 bits. Columns after WIDTH are zeros."""
     target = x + row.to(tl.int64) * WIDTH + columns
     if HAS_DIGITS:
         step = tl.maximum(tl.max(tl.abs(values), axis=0), 1e-30) * (1 / 16256)
@@ -36,10 +36,10 @@ def begin_kernel(
     WIDTH: tl.constexpr, WIDTH_2: tl.constexpr, PAIRS: tl.constexpr, EMBEDS: tl.constexpr,
     HAS_SCALE: tl.constexpr, HAS_DIGITS: tl.constexpr, OVERLAPS: tl.constexpr,
 ):  # fmt: skip
-    """A step's first kernel, a program a row: embedding, the first norm, the row's rotary factors.
+    """A step's first kernel, one program per row: the embedding, the first norm, the row's rotary factors.
 
-    An id below 0 stands for a token that the step before has drawn: row -1 - id of `drawn`. EMBEDS:
-    else the residual is given. positions (3, position_rows), axes (PAIRS,): which of them turns a pair.
+    An id below 0 means a token that the previous step has drawn, in row -1 - id of `drawn`. Without EMBEDS
+    the residual is an input. positions (3, position_rows); axes (PAIRS,): the axis of each pair.
     """
     row = tl.program_id(0)
     columns = tl.arange(0, WIDTH_2)
@@ -56,7 +56,7 @@ def begin_kernel(
         token = tl.load(ids + row)
         if token < 0:
             token = tl.load(drawn - 1 - token)
-        token = tl.maximum(token, 0).to(tl.int64)  # a row without a number has drawn none, and ends
+        token = tl.maximum(token, 0).to(tl.int64)  # a row without finite logits has drawn no token, and ends
         hidden = tl.load(table + token * WIDTH + columns, mask=known, other=0).to(tl.float32)
         if HAS_SCALE:
             hidden *= tl.load(table_scale + token)
@@ -78,7 +78,7 @@ def add_norm_kernel(
     SPLITS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_2: tl.constexpr, HAS_DIGITS: tl.constexpr,
     OVERLAPS: tl.constexpr,
 ):  # fmt: skip
-    """A program a row: residual += norm(sum of y's splits) * gain_after; x = norm(residual) * gain_next."""
+    """One program per row. residual += norm(sum of splits) * gain_after; x = norm(residual) * gain_next."""
     row = tl.program_id(0)
     columns = tl.arange(0, WIDTH_2)
     known = columns < WIDTH
@@ -105,7 +105,7 @@ def gather_norm_kernel(
     residual, picked, gain, x, x_steps, rows, eps,
     WIDTH: tl.constexpr, WIDTH_2: tl.constexpr, HAS_DIGITS: tl.constexpr,
 ):  # fmt: skip
-    """A program a row of x: x = norm(residual[picked]) * gain."""
+    """One program per row of x. x = norm(residual[picked]) * gain."""
     row = tl.program_id(0)
     columns = tl.arange(0, WIDTH_2)
     known = columns < WIDTH
@@ -118,7 +118,7 @@ def gather_norm_kernel(
 
 @triton.jit
 def round_kernel(values, x, x_steps, rows, WIDTH: tl.constexpr, WIDTH_2: tl.constexpr):
-    """A program a row: its digits, with one step."""
+    """One program per row, which gets one step."""
     row = tl.program_id(0)
     columns = tl.arange(0, WIDTH_2)
     known = columns < WIDTH
@@ -142,7 +142,7 @@ def _warps(width: int) -> int:
 
 
 def _parts(x: Digits | Tensor, stand_in: Tensor) -> tuple[Tensor, Tensor]:
-    """The values and the steps of x; without steps any pointer stands in."""
+    """The values and the steps of x, or `stand_in`, which is not read, for the steps."""
     return (x.values, x.steps) if isinstance(x, Digits) else (x, stand_in)
 
 
@@ -164,9 +164,9 @@ def begin(
     eps: float,
     overlaps: bool = False,
 ) -> KernelLaunch:
-    """The first `rows` rows of all, and of positions (3, position_rows).
+    """Computes the first `rows` rows. positions: (3, position_rows).
 
-    `table`: the embedding and, where it is int8, its scale; None: no embedding.
+    `table`: the embedding and, if it is int8, its scale; None: no embedding.
     """
     values, steps = _parts(x, cosines)
     weights, scale = table if table is not None else (gain, None)
@@ -219,7 +219,7 @@ def add_norm(
     eps: float,
     overlaps: bool = False,
 ) -> KernelLaunch:
-    """y: (splits, all rows of x, width), the first `rows` of which are added."""
+    """y: (splits, all rows of x, width), of which the first `rows` are used."""
     values, steps = _parts(x, gain_next)
     width = residual.shape[-1]
     return KernelLaunch(

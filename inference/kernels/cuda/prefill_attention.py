@@ -1,5 +1,5 @@
-"""Attention of many new tokens over block tables: prompts, chunks behind a cached prefix, and decodes
-beside them, in one launch. First `rotary_cache` turns queries and keys and writes the cache.
+"""Attention of many new tokens over block tables, in one launch: prompts, chunks after a cached prefix, and
+decodes. Before it, `rotary_cache` rotates queries and keys and writes the cache.
 
 The plain references are `inference/kernels/rotary.py` and `paged_attention.py`.
 """
@@ -22,7 +22,7 @@ def rotary_cache_kernel(
     qkv, cosines, sines, cache, head_stride, slots, query,
     HEADS: tl.constexpr, KV_HEADS: tl.constexpr, ALL_2: tl.constexpr, D: tl.constexpr, PAIRS: tl.constexpr,
 ):  # fmt: skip
-    """A program a row. qkv (rows, q + k + v) -> query (rows, HEADS, D), turned, and the cache.
+    """One program per row. qkv (rows, q + k + v) -> query (rows, HEADS, D), rotated, and the cache.
 
     slots (rows,): block * block_size + offset; below 0 nothing is written.
     """
@@ -49,7 +49,7 @@ def attend_tile(
     query, largest, total, result, first, end, last_seen, table, key_head, value_head, scale,
     D: tl.constexpr, BLOCK: tl.constexpr, KEYS: tl.constexpr, IS_MASKED: tl.constexpr,
 ):  # fmt: skip
-    """Goes on with one tile of keys, from `first`."""
+    """Adds one tile of keys, from `first`."""
     rd = tl.arange(0, D)
     place = first + tl.arange(0, KEYS)
     if IS_MASKED:
@@ -81,9 +81,9 @@ def prefill_attention_kernel(
     TOKENS: tl.constexpr, G: tl.constexpr, G_2: tl.constexpr, KV_HEADS: tl.constexpr, D: tl.constexpr,
     BLOCK: tl.constexpr, KEYS: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """A program is a tile of up to TOKENS queries of one sequence and a KV head with its G query heads.
+    """One program per KV head with its G query heads, and tile of up to TOKENS queries of one sequence.
 
-    table_stride: where the number lies. out (rows, heads * D).
+    table_stride: a pointer to the number. out (rows, heads * D).
     """
     tile = tl.program_id(1)
     kv_head = tl.program_id(0)
@@ -147,7 +147,7 @@ def rotary_cache(
 
 
 def tile_tokens(heads: int, kv_heads: int, tile_rows: int) -> int:
-    """Tokens of a tile that has about `tile_rows` rows, a row for each query head of a KV head."""
+    """Returns the tokens of a tile of about `tile_rows` rows. A token has one per query head of a KV head."""
     return max(
         1, tile_rows // _group_rows(heads // kv_heads), MIN_TILE_ROWS // _group_rows(heads // kv_heads)
     )

@@ -1,4 +1,4 @@
-"""What several kernels share: storing numbers as two int8 digits, asking for lines of memory early."""
+"""Shared parts of kernels: stores numbers as two int8 digits, prefetches lines of memory."""
 
 import triton
 import triton.language as tl
@@ -6,7 +6,7 @@ import triton.language as tl
 
 @triton.jit
 def store_digits(target, step_target, values, peak, digit_stride, BY_ROW: tl.constexpr):
-    """Stores values as two digits, with the step that `peak`, their largest magnitude, needs.
+    """Stores values as two digits, with the step that `peak`, their largest magnitude, determines.
 
     BY_ROW: values are (rows, n) and peak is (rows,); else (n,) and a number.
     """
@@ -22,7 +22,7 @@ def store_digits(target, step_target, values, peak, digit_stride, BY_ROW: tl.con
 
 @triton.jit
 def prefetch(pointers):
-    """Asks for the lines at `pointers` into the L2 cache."""
+    """Prefetches the lines at `pointers` into the L2 cache."""
     tl.inline_asm_elementwise(
         "prefetch.global.L2 [$1]; mov.u32 $0, 0;",
         "=r,l",

@@ -1,9 +1,9 @@
-"""Draws the next token of each row on the device, without a look from the host.
+"""Draws the next token of each row on the device, without the host.
 
-Two kernels: `peaks` subtracts frequency penalties and finds the likeliest token of each piece of a row;
-`draw` takes it, or inverts the distribution function at the row's number. What is kept by top_p and
-top_k, and which token a number stands for, is as in `inference/engine/cpu_sampler.py`, the plain
-reference: thresholds are found by bisection over the weights' bits instead of a sort.
+There are two kernels: `peaks` subtracts frequency penalties and finds the likeliest token of each piece of a
+row; `draw` takes it, or inverts the distribution function at the row's number. The plain reference is
+`inference/engine/cpu_sampler.py`: it keeps the same tokens and draws the same one. Here a bisection over the
+weights' bits finds thresholds instead of a sort.
 """
 
 import triton
@@ -22,7 +22,7 @@ def peaks_kernel(
     logits, penalties, counters, counts, best, best_at,
     VOCAB: tl.constexpr, PIECE: tl.constexpr, OVERLAPS: tl.constexpr,
 ):  # fmt: skip
-    """A program a row and a piece. logits are overwritten where a penalty applies."""
+    """One program per row and piece. logits are overwritten where a penalty applies."""
     row = tl.program_id(0)
     piece = tl.program_id(1)
     column = piece * PIECE + tl.arange(0, PIECE)
@@ -46,7 +46,7 @@ def peaks_kernel(
 
 @triton.jit
 def count_and_sum(weights, VOCAB: tl.constexpr, BLOCK: tl.constexpr, bits):
-    """Of the weights above the one that `bits` stand for: how many, and their sum."""
+    """Returns the number and the sum of the weights above the float with these `bits`."""
     many = tl.zeros((BLOCK,), tl.int32)
     total = tl.zeros((BLOCK,), tl.float32)
     lane = tl.arange(0, BLOCK)
@@ -64,7 +64,7 @@ def draw_kernel(
     VOCAB: tl.constexpr, PIECES: tl.constexpr, PIECES_2: tl.constexpr, BLOCK: tl.constexpr,
     OVERLAPS: tl.constexpr,
 ):  # fmt: skip
-    """A program a row. The logits of a row that is drawn are overwritten by weights."""
+    """One program per row. Weights overwrite the logits of a row that is drawn at random."""
     row = tl.program_id(0)
     pieces = tl.arange(0, PIECES_2)
     if OVERLAPS:
@@ -89,7 +89,7 @@ def draw_kernel(
         tl.debug_barrier()
         top_k = tl.load(all_top_k + row)
         top_p = tl.load(all_top_p + row)
-        # The bits of a float that is not negative are in its order: 0 up to those of 1.0, the largest weight.
+        # The bits of non-negative floats have the order of the floats: from 0 up to 1.0, the largest weight.
         lightest = 0
         if top_k > 0:
             low = -1  # too many lie above
@@ -162,10 +162,10 @@ def draw(
     rows: int,
     overlaps: bool = False,
 ) -> list[KernelLaunch]:
-    """logits (all rows, vocab) float32, of which the first `rows` are drawn from -> tokens (all rows,) int32.
+    """Draws from the first `rows` rows of logits (all rows, vocab) float32 -> tokens (all rows,) int32.
 
-    counts: (counters, vocab) int32; that of a row with a penalty takes the drawn token up. best and
-    best_at: (all rows * pieces,) for what one kernel tells the other.
+    counts: (counters, vocab) int32, in which tokens of rows with a penalty are counted. best and best_at:
+    (all rows * pieces,), from one kernel to the other.
     """
     vocab = logits.shape[1]
     pieces = count_pieces(vocab)

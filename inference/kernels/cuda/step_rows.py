@@ -1,4 +1,4 @@
-"""What the host tells the kernels about the rows of a step. Imports no Triton."""
+"""Descriptions of a step's rows, from the host to the kernels. Imports no Triton."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryTiles:
-    """Which rows of a step make a tile of queries: consecutive tokens of one sequence.
+    """The rows of each tile of queries: consecutive tokens of one sequence.
 
-    All (tiles,) int32; tiles beyond the last have a count of 0.
+    All (tiles,) int32; tiles after the last have a count of 0.
     """
 
     sequences: Tensor  # row of the block tables
@@ -20,7 +20,7 @@ class QueryTiles:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SamplingRows:
-    """What decides each row's token, all (rows,). A temperature of 0 is greedy."""
+    """The sampling parameters of each row, all (rows,). A temperature of 0 is greedy."""
 
     uniforms: Tensor  # float32 in [0, 1)
     temperatures: Tensor  # float32

@@ -1,6 +1,6 @@
-"""Which tiles each product of a decoder is computed in, by chip and number of rows. No search at a start.
+"""The tiles of each product of a decoder, by chip and number of rows, so that no start searches for them.
 
-Found by sweeps in the 9B's shape on an H200 (docs/performance.md). Chips that are not in the table get
+They come from sweeps in the 9B's shape on an H200 (docs/performance.md). Chips that are not in the table get
 tiles that fit the 99 KB of shared memory of an Ada or Ampere card. Imports no Triton.
 """
 
@@ -18,7 +18,7 @@ HOPPER = 90
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """Of `linear`: rows x columns of the result, `depth` of the sum at a time, in `splits` partial sums."""
+    """For `linear`: rows x columns of the result; `depth` columns are summed at a time, in `splits` parts."""
 
     rows: int
     columns: int
@@ -28,12 +28,12 @@ class Tile:
     warps: int = 4
     swap: bool = False
     unroll: int = 1
-    prefetch: int = 512  # bytes of each row of W, before the predecessor has ended
+    prefetch: int = 512  # bytes of each row of W, before the previous kernel has ended
 
 
 @dataclass(frozen=True, slots=True)
 class GemvTile:
-    """Of `gemv`: whole rows of W a program, `depth` columns a read."""
+    """For `gemv`: `columns` whole rows of W per program, `depth` columns per read."""
 
     columns: int
     depth: int
@@ -42,9 +42,9 @@ class GemvTile:
 
 @dataclass(frozen=True, slots=True)
 class DecodeTiles:
-    """Of one bucket. `down_digits`: the input of down comes as digits, else in 16 bits.
+    """For one bucket. `down_digits`: the input of down is digits, else 16 bits.
 
-    `attention_keys` are read at a time, by about `attention_programs` programs in all.
+    Attention reads `attention_keys` at a time, in about `attention_programs` programs.
     """
 
     qkv: Tile | GemvTile
@@ -59,7 +59,7 @@ class DecodeTiles:
 
 @dataclass(frozen=True, slots=True)
 class PrefillTiles:
-    """Of `linear` for many rows; `wide` where there are enough tiles of it to fill the chip."""
+    """For `linear` with many rows; `wide` if its tiles are enough to fill the chip."""
 
     wide: Tile
     narrow: Tile
@@ -72,12 +72,12 @@ class PrefillTiles:
 
 
 def rows_tile(rows: int) -> int:
-    """The height of a tile for so many rows in a decode step."""
+    """Returns the height of a tile for `rows` rows in a decode step."""
     return next(height for height in (16, 32, 64) if height >= rows)
 
 
 def decode_tiles(capability: int, rows: int) -> DecodeTiles:
-    """For a bucket of DECODE_BUCKETS; `capability` is 90 for sm_90."""
+    """For one of DECODE_BUCKETS; `capability` is 90 for sm_90."""
     height = rows_tile(rows)
     square = Tile(height, 64, 128, splits=4, stages=4, swap=True)
     gate_up = Tile(height, 64, 128, stages=4, swap=True)
@@ -156,10 +156,10 @@ def fit(
     has_silu: bool = False,
     most_splits: int = MAX_SPLITS,
 ) -> Tile | GemvTile:
-    """The tile for a product of this shape, or one like it that suits the shape.
+    """Returns the tile, or one like it that suits a product of this shape.
 
-    `out` columns (those of the result, with `has_silu`) and `width` to sum over; `group` of the sum's
-    columns share a step. `most_splits`: partial sums that the reader of the result can add.
+    The product has `out` columns (those of the result, with `has_silu`) and sums over `width` columns, of
+    which `group` share a step. `most_splits`: the partial sums that the next kernel can add.
     """
     if isinstance(tile, GemvTile):
         if suits_gemv(tile, out, width, group, has_silu=has_silu):
@@ -170,7 +170,7 @@ def fit(
     unroll = tile.unroll if width % (depth * tile.unroll) == 0 else 1
     splits = max(1, min(tile.splits, most_splits, width // (depth * unroll)))
     while splits > 1 and (splits - 1) * -(-width // (splits * depth * unroll)) * depth * unroll >= width:
-        splits -= 1  # each has something to sum
+        splits -= 1  # no split may be empty
     return replace(tile, columns=columns, depth=depth, unroll=unroll, splits=splits)
 
 

@@ -1,1 +1,1 @@
-"""The decoder's step as launches of kernels over buffers that never move. Needs Triton and a CUDA device."""
+"""The decoder's step as launches of kernels over fixed buffers. Needs Triton and a CUDA device."""

@@ -1,6 +1,6 @@
-"""The tensors that the steps of a decoder work on, allocated once: a CUDA graph knows only addresses.
+"""The tensors that the steps of a decoder work on, allocated once, since CUDA graphs hold their addresses.
 
-Buckets share them: one step runs at a time. Without a device ("meta") they serve to compile kernels.
+All buckets share them: one step runs at a time. On the device "meta" they serve to compile kernels.
 """
 
 import torch
@@ -26,7 +26,7 @@ def make_digits(rows: int, width: int, group: int, device: torch.device) -> Digi
 
 
 class DecodeBuffers:
-    """Of a decode step, of up to DECODE_ROWS rows, and of the head and the draw of every step."""
+    """For a decode step of up to DECODE_ROWS rows, and for the head and the draw of every step."""
 
     def __init__(self, decoder: Decoder, device: torch.device, counters: int) -> None:
         config, rows, dtype = decoder.config, DECODE_ROWS, decoder.norm.weight.dtype
@@ -56,8 +56,8 @@ class DecodeBuffers:
 
 
 class PrefillBuffers:
-    """Of a step of many tokens. With `has_digits` products take digits; else 16 bits, and weights are
-    widened one matrix at a time into `scratch`."""
+    """For a step of many tokens. With `has_digits` products take digits; else they take 16 bits, and weights
+    are widened one matrix at a time into `scratch`."""
 
     def __init__(self, decoder: Decoder, device: torch.device, rows: int, *, has_digits: bool) -> None:
         config, dtype = decoder.config, decoder.norm.weight.dtype
@@ -94,7 +94,7 @@ def rotary_buffers(rows: int, decoder: Decoder, device: torch.device) -> tuple[T
 
 
 def rotary_axes(config: DecoderConfig, device: torch.device) -> Tensor:
-    """(pairs,) int32: whether a pair follows time, height or width. Plain positions are the same in all."""
+    """(pairs,) int32: the axis of each pair, of time, height and width. Plain positions equal on all axes."""
     section = config.mrope_section
     pairs = int(config.head_dim * config.partial_rotary_factor) // 2
     axes = [axis for axis, count in enumerate(section) for _ in range(count)] if section else [0] * pairs

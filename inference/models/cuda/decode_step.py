@@ -1,7 +1,7 @@
 """The launches of one decode step: every sequence has one new token, and gets the next one.
 
-Nine kernels a layer; everything between two products lies in one. What they compute is what
-`inference.models.decoder.Decoder` does.
+A layer has nine kernels; everything between two products is one kernel. They compute the same as
+`inference.models.decoder.Decoder`.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from inference.models.layers import Int8Embedding, Int8Linear
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodeStep:
-    """Of one bucket of `rows` sequences on a chip of some compute capability, as 90 for sm_90."""
+    """For one bucket of `rows` sequences. `capability` is the chip's compute capability, as 90 for sm_90."""
 
     decoder: Decoder
     buffers: DecodeBuffers
@@ -118,7 +118,7 @@ class DecodeStep:
         return [qkv_launch, *attention, o_launch, middle, gate_up_launch, down_launch, end]
 
     def _inner(self, gate_up: Int8Linear, down: Int8Linear) -> Digits | Tensor:
-        """What gate_up hands on to down: digits, by fours where both are by `gemv`, or 16 bits."""
+        """The buffer from gate_up to down: digits, in groups of four if `gemv` computes both, or 16 bits."""
         buffers, tiles = self.buffers, decode_tiles(self.capability, self.rows)
         is_gemv = isinstance(self._fit(gate_up, buffers.x, tiles.gate_up, has_silu=True), GemvTile)
         if is_gemv and isinstance(self._fit(down, buffers.few_inner, tiles.down), GemvTile):
@@ -128,7 +128,7 @@ class DecodeStep:
     def _product(
         self, module: Int8Linear, x: Digits | Tensor, tile: Tile | GemvTile
     ) -> tuple[KernelLaunch, int]:
-        """Into `y`, as partial sums; returns how many as well."""
+        """A product into `y`, as partial sums; also returns how many."""
         fitted = self._fit(module, x, tile)
         splits = fitted.splits if isinstance(fitted, Tile) else 1
         return self._launch(module, x, self.buffers.y, fitted), splits

@@ -11,20 +11,17 @@ import triton
 from inference.kernels.cuda.launch import KernelLaunch
 from inference.models.cuda.head import Launch
 
-COMPILE_THREADS = 16  # at most; each waits for the assembler, a process of its own, half of the time
+COMPILE_THREADS = 16  # at most; each waits for the assembler, another process, half of the time
 
 # Entering a capture synchronises the device, which would break the capture of another worker's thread.
 _capturing = threading.Lock()
-# Triton imports what launches a kernel as an extension module, all of them under one name: two threads at a
-# time have got each other's.
+# Triton imports the launcher of each kernel as an extension module, all under one name. Two threads at a time
+# have received each other's.
 _loading = threading.Lock()
 
 
 def compile_kernels(launches: Iterable[Launch]) -> int:
-    """Compiles what the launches need, each kernel once, several at a time, and loads it.
-
-    Returns how many.
-    """
+    """Compiles and loads the kernels of the launches, each once, several at a time. Returns how many."""
     kernels = {launch.key(): launch for launch in launches if isinstance(launch, KernelLaunch)}
     threads = min(COMPILE_THREADS, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool, triton.AsyncCompileMode(pool):
@@ -37,9 +34,9 @@ def compile_kernels(launches: Iterable[Launch]) -> int:
 
 
 def capture(launches: Sequence[Launch], stream: torch.cuda.Stream) -> torch.cuda.CUDAGraph:
-    """Runs the launches once, then captures them on `stream`, which is not the default one.
+    """Runs the launches once, then captures them on `stream`, which must not be the default one.
 
-    The buffers they work on hold whatever a step may hold. Replay on the stream of the caller.
+    The buffers must hold values that a step may hold. The graph replays on the caller's stream.
     """
     with _capturing:
         run(launches)

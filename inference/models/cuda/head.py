@@ -20,7 +20,7 @@ Launch = Callable[[], None]
 
 
 def head_input(decoder: Decoder, buffers: DecodeBuffers) -> Digits | Tensor:
-    """Where the final norm's rows go: digits for a head in int8, 16 bits for another."""
+    """The buffer for the final norm's rows: digits for a head in int8, else 16 bits."""
     head: nn.Module = decoder.lm_head
     return buffers.x if isinstance(head, Int8Linear) else buffers.x_16
 
@@ -34,7 +34,7 @@ def head_launches(
     *,
     overlaps: bool,
 ) -> list[Launch]:
-    """From the normalised rows to the drawn tokens."""
+    """The launches from the normalised rows to the drawn tokens."""
     head: nn.Module = decoder.lm_head
     x = head_input(decoder, buffers)
     product: Launch
@@ -75,7 +75,7 @@ def picked_head_launches(
     rows: int,
     capability: int,
 ) -> list[Launch]:
-    """Behind a prefill step: of `residual`'s rows those that `inputs` picks, `rows` of them."""
+    """After a prefill step: for the `rows` rows of `residual` that `inputs` picks."""
     norm = gather_norm(
         residual,
         inputs.part("picked"),

@@ -1,7 +1,6 @@
-"""What the host tells a step, in one piece of int32 that one copy brings to the device.
+"""The inputs of a step from the host, in one piece of int32 that is copied to the device at once.
 
-Laid out so that what a decode step needs lies together, at the end; block tables come last, as wide as
-the step needs them.
+The parts that a decode step needs are together, at the end. Block tables are last, as wide as the step needs.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ ALIGNMENT = 64  # int32 numbers: every part begins at a multiple of 256 bytes
 
 @dataclass(frozen=True, slots=True)
 class InputLayout:
-    """Where each part begins, in numbers. `rows` and `tiles` are those of the largest prefill step."""
+    """The parts and their offsets, in numbers. `rows` and `tiles` are those of the largest prefill step."""
 
     rows: int
     tiles: int
@@ -26,7 +25,7 @@ class InputLayout:
 
     @property
     def parts(self) -> dict[str, int]:
-        """Names and sizes, in order; a prefill step needs all, a decode step those from `ids` on."""
+        """Names and sizes, in order. A prefill step needs all parts, a decode step those from `ids` on."""
         decode = DECODE_ROWS
         return {
             "prefill_ids": self.rows,
@@ -63,7 +62,7 @@ class InputLayout:
 
 
 class StepInputs:
-    """The device's copy, and its parts as the kernels take them."""
+    """The inputs on the device, with the parts that the kernels take."""
 
     def __init__(self, layout: InputLayout, device: torch.device) -> None:
         self.layout = layout

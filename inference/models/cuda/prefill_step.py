@@ -1,8 +1,8 @@
-"""The launches of a step with many new tokens, of one sequence or of several, decodes among them.
+"""The launches of a step with many new tokens, of one or several sequences, which may include decodes.
 
-Up to some hundred tokens, products take digits and int8 weights as they are; above, weights are widened
-one matrix at a time, which cuBLAS makes up for. The first launch expects the embedded tokens in
-`residual`; `inference.models.cuda.head` goes on from there.
+Up to some hundred tokens, products take digits and int8 weights as stored. Above that, weights are widened
+one matrix at a time, and cuBLAS is fast enough to make up for it. The first launch expects the embedded
+tokens in `residual`; `inference.models.cuda.head` has the launches after the last.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from inference.models.layers import Int8Linear
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrefillStep:
-    """Of `rows` rows and `tiles` tiles of queries. `has_digits` says how products are computed."""
+    """For `rows` rows and `tiles` tiles of queries. `has_digits`: products take digits."""
 
     decoder: Decoder
     buffers: PrefillBuffers
@@ -135,13 +135,13 @@ class PrefillStep:
         ]
 
     def _from_norm(self, module: Int8Linear, y: Tensor) -> list[Launch]:
-        """A product of what the last norm wrote."""
+        """A product of the last norm's output."""
         if self.has_digits:
             return [self._linear(module, self.buffers.x, y)]
         return self._widened(module, self.buffers.x_16, y)
 
     def _product(self, module: Int8Linear, x: Tensor, digits: str, y: Tensor) -> list[Launch]:
-        """A product of x in 16 bits, through the buffer named `digits` where it takes digits."""
+        """A product of x, which is in 16 bits; if it takes digits, they are in the buffer named `digits`."""
         if not self.has_digits:
             return self._widened(module, x, y)
         rounded: Digits = getattr(self.buffers, digits)
@@ -182,6 +182,6 @@ class PrefillStep:
 
 
 def tokens_per_tile(config: DecoderConfig, capability: int) -> int:
-    """Queries of one sequence that a tile of the attention takes at most."""
+    """Returns how many queries of one sequence a tile of the attention takes at most."""
     tile_rows = prefill_tiles(capability).attention_queries
     return tile_tokens(config.num_attention_heads, config.num_key_value_heads, tile_rows)

@@ -1,4 +1,4 @@
-"""The decoder's modules as `inference/loading/weights.py` has put them in place."""
+"""The type of the decoder's products, after `inference/loading/weights.py` has loaded them."""
 
 from torch import nn
 
@@ -6,6 +6,6 @@ from inference.models.layers import Int8Linear
 
 
 def int8(module: nn.Module) -> Int8Linear:
-    """For a product that `missing_support` has found to be one."""
+    """For the products that `missing_support` has checked."""
     assert isinstance(module, Int8Linear)
     return module

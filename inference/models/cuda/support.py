@@ -1,4 +1,4 @@
-"""Whether a decoder can run on the kernels of `inference/kernels/cuda`. Imports no Triton itself."""
+"""Checks whether a decoder can run on the kernels of `inference/kernels/cuda`. Imports no Triton."""
 
 from importlib.util import find_spec
 
@@ -17,7 +17,7 @@ MAX_INDEX = 2**31 - 1  # kernels count weights in 32 bits
 
 
 def missing_support(decoder: object, device: torch.device) -> str | None:
-    """Returns what stands against it, for a log, or None."""
+    """Returns the reason against it, for a log, or None."""
     if not isinstance(decoder, Decoder):
         return "the decoder is not one of ours"
     if device.type != "cuda":
@@ -30,7 +30,7 @@ def missing_support(decoder: object, device: torch.device) -> str | None:
 
 
 def unsupported_shape(decoder: Decoder) -> str | None:
-    """Likewise, of the decoder's weights and sizes alone."""
+    """Like `missing_support`, for the decoder's weights and sizes alone."""
     config = decoder.config
     width = config.num_attention_heads * config.head_dim
     fused = width + 2 * config.num_key_value_heads * config.head_dim
