@@ -25,13 +25,13 @@ RunAll = Callable[..., dict[int, list[Event]]]
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_torch_thread() -> None:
-    """Tests run beside each other: threads that wait for each other's turn took twenty times as long."""
+    """Tests run in parallel processes, in which several threads took twenty times as long."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
-    """Where a test computes: the CPU, then the first CUDA device where there is one."""
+    """The device of a test: the CPU, then the first CUDA device if there is one."""
     device: str = request.param
     if device.startswith("cuda"):
         require_cuda(1)
@@ -46,7 +46,7 @@ def cuda_devices(request: pytest.FixtureRequest) -> tuple[str, ...]:
 
 
 def require_cuda(count: int) -> None:
-    """Skips where there are fewer devices; products in 32 bits are in 32 bits, not in TF32, from now on."""
+    """Skips if there are fewer devices. Sets products in 32 bits to 32 bits instead of TF32."""
     if torch.cuda.device_count() < count:
         pytest.skip(f"needs {count} CUDA devices")
     torch.backends.cuda.matmul.fp32_precision = "ieee"
@@ -55,7 +55,7 @@ def require_cuda(count: int) -> None:
 
 @pytest.fixture
 def no_garbage_collection() -> Iterator[None]:
-    """What is free in the end was in no cycle."""
+    """Objects that are freed without it were in no reference cycle."""
     gc.disable()
     yield
     gc.enable()
@@ -63,7 +63,7 @@ def no_garbage_collection() -> Iterator[None]:
 
 @pytest.fixture
 def no_log_records() -> Iterator[None]:
-    """pytest keeps every record, with its traceback and all that the frames hold."""
+    """pytest keeps every log record, with its traceback and all objects of the frames."""
     logging.disable()
     yield
     logging.disable(logging.NOTSET)
@@ -86,7 +86,7 @@ def make_request() -> MakeRequest:
 
 @pytest.fixture
 def make_model() -> MakeModel:
-    """ "echo" says the prompt's text again; "digest" draws from wide distributions over all bytes."""
+    """ "echo" repeats the prompt's text; "digest" draws from wide distributions over all bytes."""
 
     def make(kind: Literal["echo", "digest"] = "echo") -> FakeModel:
         return FakeModel(EchoDecoder() if kind == "echo" else DigestDecoder())
@@ -96,7 +96,7 @@ def make_model() -> MakeModel:
 
 @pytest.fixture
 def make_engine(device: str) -> MakeEngine:
-    """An engine with small blocks; keyword arguments are EngineConfig's. The clock stands still."""
+    """An engine with small blocks; keyword arguments are EngineConfig's. The clock does not advance."""
 
     def make(
         model: FakeModel | None = None, clock: Callable[[], float] = lambda: 0.0, **config: object
@@ -115,14 +115,14 @@ def run_all() -> RunAll:
     def run(
         engine: Engine, requests: list[GenerationRequest], max_steps: int = 5000
     ) -> dict[int, list[Event]]:
-        answers: dict[int, list[Event]] = {}
+        responses: dict[int, list[Event]] = {}
         for key, request in enumerate(requests):
             engine.add(key, request)
         for _ in range(max_steps):
             if not engine.has_work:
-                return answers
+                return responses
             for key, event in engine.step():
-                answers.setdefault(key, []).append(event)
+                responses.setdefault(key, []).append(event)
         raise AssertionError("the engine does not come to an end")
 
     return run

@@ -35,7 +35,7 @@ def make_sequence(
     positions: Tensor | None = None,
     **sampling: object,
 ) -> Sequence:
-    """A request with a random prompt that computed nothing yet, without blocks."""
+    """A request with a random prompt, not computed yet, without blocks."""
     ids = torch.randint(0, vocab_size, (tokens,)).tolist()
     params = SamplingParams(**({"temperature": 0.0, "max_tokens": 64} | sampling))
     stream = TextStream(lambda token_id: b"", (), is_reasoning=False)
@@ -44,7 +44,7 @@ def make_sequence(
 
 
 def give_blocks(sequences: list[Sequence], num_blocks: int) -> None:
-    """Scattered ones, for the tokens so far and some more."""
+    """Allocates scattered blocks, for the tokens so far and some more."""
     free = torch.randperm(num_blocks).tolist()
     for sequence in sequences:
         wanted = blocks_for(len(sequence.token_ids) + 8, sequence.block_size)
@@ -122,7 +122,7 @@ class Steps:
 
 
 def reference_logits(decoder: Decoder, chunks: list[Chunk], cache: Tensor) -> Tensor:
-    """What the decoder's own forward says after each chunk; writes `cache`, of the decoder's type."""
+    """Like `prefill`, by the decoder's own forward; writes `cache`, which has the decoder's type."""
     device, size = cache.device, chunks[0].sequence.block_size
     ids = [token for sequence, start, end in chunks for token in sequence.token_ids[start:end]]
     places = [np.arange(start, end) for _, start, end in chunks]

@@ -1,7 +1,7 @@
 """A model without weights for tests of the engine: exact in integers, and only through its cache.
 
 It reads every earlier token from the cache tensors, so a wrong slot, block or position changes the
-answer. Bytes are tokens.
+response. Bytes are tokens.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ class FakeTokenizer:
 
 
 class FakeDecoder:
-    """Hidden rows are [token value, 0]; `before_forward` and `before_logits` are where tests interfere."""
+    """Hidden rows are [token value, 0]; Tests interfere in `before_forward` and `before_logits`."""
 
     def __init__(self) -> None:
         self.config = CONFIG
@@ -85,7 +85,7 @@ class FakeDecoder:
         for index, length in enumerate(batch.context_lengths.tolist()):
             places = np.arange(length)
             slots = block_tables[index][places // block_size] * block_size + places % block_size
-            assert (positions[slots] == places).all(), "a position was not where it belongs"
+            assert (positions[slots] == places).all(), "a position is in the wrong slot"
             context = tokens[slots].astype(np.int64)
             next_values += self.next_values(context, starts[index + 1] - starts[index])
         return torch.tensor([[float(value), 0.0] for value in next_values], device=hidden.device)
@@ -99,15 +99,15 @@ class FakeDecoder:
 
 
 class EchoDecoder(FakeDecoder):
-    """Repeats what stands before the separator, then ends."""
+    """Repeats the tokens before the separator, then ends."""
 
     def next_values(self, context: Integers, count: int) -> list[int]:
         tokens = context.tolist()
         if SEPARATOR not in tokens:
             return [EOS] * count
         separator = tokens.index(SEPARATOR)
-        said = range(len(tokens) - count - separator, len(tokens) - separator)
-        return [tokens[place] if 0 <= place < separator else EOS for place in said]
+        places = range(len(tokens) - count - separator, len(tokens) - separator)
+        return [tokens[place] if 0 <= place < separator else EOS for place in places]
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         self.before_logits(hidden_rows)
@@ -142,9 +142,9 @@ class FakeModel:
         self.decoder = decoder or EchoDecoder()
         self.tokenizer = FakeTokenizer()
         self.encoded = 0
-        self.separators = 1  # behind the texts
+        self.separators = 1  # after the texts
         self.tower_pieces: tuple[float, ...] = ()  # operations of each piece of a picture; < 0: an error
-        self.before_tower: Callable[[], None] = lambda: None  # where tests interfere
+        self.before_tower: Callable[[], None] = lambda: None  # for tests to interfere
         self.towers_at_work = 0
 
     def _tower(self) -> Iterator[float]:
@@ -165,7 +165,7 @@ class FakeModel:
         task: Task,
         admit: Callable[[int], None],
     ) -> Stepwise[EncodedPrompt]:
-        """All texts behind each other, then the separator, then perhaps an opened <think>."""
+        """All texts in order, then the separator, then with thinking an opened <think>."""
         self.encoded += 1
         token_ids: list[int] = []
         pictures: list[tuple[int, NDArray[np.uint8]]] = []

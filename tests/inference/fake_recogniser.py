@@ -16,7 +16,7 @@ LANGUAGE = 7
 
 
 def speak(words: str) -> Audio:
-    """A recording of the words: one byte a sample, behind a space as Whisper would say it."""
+    """A recording of the words: one byte per sample, after a space as Whisper would write it."""
     return Audio(np.frombuffer(f" {words}".encode(), dtype=np.uint8).astype(np.float32))
 
 
@@ -35,10 +35,10 @@ class FakeRecogniser:
 
     def next_token(self, window: WindowState) -> int | None:
         self.before_step()
-        said = len(window.token_ids)
-        if said == len(window.states):
+        emitted = len(window.token_ids)
+        if emitted == len(window.states):
             return None
-        window.token_ids.append(int(window.states[said]))
+        window.token_ids.append(int(window.states[emitted]))
         return window.token_ids[-1]
 
     def probe(self) -> None:
@@ -46,7 +46,7 @@ class FakeRecogniser:
 
 
 class LoadedFakeRecogniser:
-    name = "ears"
+    name = "recogniser"
     created = 0
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The real engine on CUDA devices through the backend: one replica each, both busy, and every way to end."""
+"""The real engine on CUDA devices through the backend: one replica per device, and every way to end."""
 
 import asyncio
 import gc
@@ -29,11 +29,11 @@ ALLOCATOR_BYTES = 8 << 20  # less than a cache, more than rounding up
 
 
 class WorkerKilled(BaseException):
-    """Not an Exception, so that nothing inside the engine survives it."""
+    """Not an Exception, so that the engine does not catch it."""
 
 
 class Gate:
-    """Holds the decoders' prefills until it is opened. Each then meets the next fault, if any."""
+    """Blocks the decoders' prefills until it is opened. Each prefill then meets the next fault, if any."""
 
     def __init__(self) -> None:
         self.is_open = threading.Event()
@@ -85,7 +85,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
         write_glm4v(directory, torch.bfloat16, **KERNEL_SIZES)
     else:
         write_glm4v(directory)
-    edit_json(directory / "generation_config.json", eos_token_id=[1_000_000])  # nothing ends by chance
+    edit_json(directory / "generation_config.json", eos_token_id=[1_000_000])  # no response ends by chance
     return directory
 
 
@@ -116,10 +116,10 @@ async def collect(backend: InProcessBackend, request) -> list[Delta]:
 
 
 def agree(found: list[str], expected: list[str], checkpoint: Path) -> bool:
-    """To the letter by the decoder's own forward, in 32 bits.
+    """Exactly with the decoder's own forward, in 32 bits.
 
-    In 16 bits a row's sums depend on the bucket, and random weights make much of it: there a quarter of
-    all texts is the same before a letter that differs.
+    In 16 bits a row's sums depend on the bucket, and random weights amplify it: there a quarter of all texts
+    is equal before the first letter that differs.
     """
     if "kernels" not in checkpoint.name:
         return found == expected
@@ -136,7 +136,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-def said(deltas: list[Delta]) -> str:
+def text_of(deltas: list[Delta]) -> str:
     return "".join(delta.text for delta in deltas)
 
 
@@ -153,7 +153,7 @@ def with_picture(number: int) -> tuple[Message, ...]:
     return (Message("user", (Image(pixels), Text(f"what is in picture {number}?"))),)
 
 
-async def test_every_device_is_busy_and_answers_as_one_alone(
+async def test_every_device_is_busy_and_responds_as_one_alone(
     open_backend, make_request, gate, cuda_devices, checkpoint
 ) -> None:
     requests = [
@@ -161,20 +161,20 @@ async def test_every_device_is_busy_and_answers_as_one_alone(
         for number in range(USERS)
     ]
     async with open_backend(("cuda:0",), max_running_requests=1) as alone:
-        expected = [said(await collect(alone, request)) for request in requests]
+        expected = [text_of(await collect(alone, request)) for request in requests]
     async with open_backend(cuda_devices) as backend:
         gate.is_open.clear()
         tasks = [asyncio.create_task(collect(backend, request)) for request in requests]
         await until(lambda: sum(loads(backend)) == USERS)
         assert min(loads(backend)) >= USERS // len(cuda_devices) // 2
         gate.is_open.set()
-        answers = await asyncio.gather(*tasks)
-        assert agree([said(answer) for answer in answers], expected, checkpoint)
+        responses = await asyncio.gather(*tasks)
+        assert agree([text_of(response) for response in responses], expected, checkpoint)
         assert len(set(expected)) > USERS / 2
         assert is_idle(backend)
 
 
-async def test_the_cache_lies_on_the_workers_own_device(open_backend, cuda_devices) -> None:
+async def test_the_cache_is_on_the_workers_own_device(open_backend, cuda_devices) -> None:
     gc.collect()
     before = [torch.cuda.memory_allocated(device) for device in cuda_devices]
     async with open_backend(cuda_devices):
@@ -184,14 +184,14 @@ async def test_the_cache_lies_on_the_workers_own_device(open_backend, cuda_devic
         assert max(grown) - min(grown) < ALLOCATOR_BYTES
 
 
-async def test_collections_of_garbage_pass_over_what_the_start_has_made(open_backend, cuda_devices) -> None:
+async def test_garbage_collections_skip_the_objects_of_the_start(open_backend, cuda_devices) -> None:
     gc.unfreeze()
     async with open_backend(cuda_devices):
         assert gc.get_freeze_count() > 100_000
     gc.unfreeze()
 
 
-async def test_every_device_says_how_full_and_how_busy_it_is(open_backend, cuda_devices) -> None:
+async def test_every_device_reports_its_memory_and_utilization(open_backend, cuda_devices) -> None:
     async with open_backend(cuda_devices) as backend:
         measured = backend.device_loads()
         assert tuple(load.device for load in measured) == cuda_devices
@@ -200,37 +200,37 @@ async def test_every_device_says_how_full_and_how_busy_it_is(open_backend, cuda_
             assert load.utilization is None or 0 <= load.utilization <= 1
 
 
-async def test_a_left_answer_frees_its_blocks(open_backend, make_request, cuda_devices) -> None:
+async def test_an_abandoned_response_frees_its_blocks(open_backend, make_request, cuda_devices) -> None:
     async with open_backend(cuda_devices) as backend:
         for number in range(8):
-            answer = backend.generate(make_request(fairness_key=str(number), max_tokens=500))
-            while not (await anext(answer)).text:
+            response = backend.generate(make_request(fairness_key=str(number), max_tokens=500))
+            while not (await anext(response)).text:
                 pass
-            await answer.aclose()
+            await response.aclose()
         assert is_idle(backend)
 
 
-async def test_a_deadline_ends_an_answer_while_it_is_spoken(open_backend, make_request, cuda_devices) -> None:
+async def test_a_deadline_ends_a_response_while_it_streams(open_backend, make_request, cuda_devices) -> None:
     async with open_backend(cuda_devices) as backend:
         await collect(backend, make_request(max_tokens=2))
         requests = [
             make_request(fairness_key=str(number), max_tokens=900, deadline=time.monotonic() + 0.05)
             for number in range(4)
         ]
-        answers = await asyncio.gather(*(collect(backend, request) for request in requests))
-        assert {answer[-1].finish_reason for answer in answers} == {"deadline"}
+        responses = await asyncio.gather(*(collect(backend, request) for request in requests))
+        assert {response[-1].finish_reason for response in responses} == {"deadline"}
         assert is_idle(backend)
 
 
-async def test_a_killed_worker_comes_back_with_as_much_memory_and_replays(
+async def test_a_killed_worker_is_restarted_with_as_much_memory_and_replays(
     open_backend, make_request, gate, cuda_devices, checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("inference.worker"), "disabled", True)  # pytest keeps its records
+    monkeypatch.setattr(logging.getLogger("inference.worker"), "disabled", True)  # pytest keeps log records
     async with open_backend(cuda_devices) as backend:
         requests = [
             make_request(f"question {number}", fairness_key=str(number), max_tokens=8) for number in range(16)
         ]
-        expected = [said(await collect(backend, request)) for request in requests]
+        expected = [text_of(await collect(backend, request)) for request in requests]
         allocated = [torch.cuda.memory_allocated(device) for device in cuda_devices]
         blocks = [worker.kv_total for worker in backend.status().workers]
         gate.is_open.clear()
@@ -238,7 +238,7 @@ async def test_a_killed_worker_comes_back_with_as_much_memory_and_replays(
         await until(lambda: sum(loads(backend)) == 16)
         gate.faults = iter([kill])
         gate.is_open.set()
-        assert agree([said(answer) for answer in await asyncio.gather(*tasks)], expected, checkpoint)
+        assert agree([text_of(response) for response in await asyncio.gather(*tasks)], expected, checkpoint)
         await until(lambda: all(worker.healthy for worker in backend.status().workers))
         assert [worker.kv_total for worker in backend.status().workers] == blocks
         for device, bytes_before in zip(cuda_devices, allocated, strict=True):
@@ -250,20 +250,20 @@ async def test_a_failure_on_the_device_fails_its_request_alone(
     open_backend, make_request, gate, cuda_devices
 ) -> None:
     async with open_backend(cuda_devices) as backend:
-        expected = said(await collect(backend, make_request("hello")))
+        expected = text_of(await collect(backend, make_request("hello")))
         gate.faults = iter([fail])
         with pytest.raises(GenerationFailed):
             await collect(backend, make_request("hello"))
-        assert said(await collect(backend, make_request("hello"))) == expected
+        assert text_of(await collect(backend, make_request("hello"))) == expected
         assert is_idle(backend)
 
 
-async def test_memory_that_ran_out_once_costs_nobody_anything(
+async def test_no_request_fails_when_memory_runs_out_once(
     open_backend, make_request, gate, cuda_devices
 ) -> None:
     async with open_backend(cuda_devices) as backend:
-        expected = said(await collect(backend, make_request("hello")))
+        expected = text_of(await collect(backend, make_request("hello")))
         gate.faults = iter([run_out_of_memory])
-        assert said(await collect(backend, make_request("hello"))) == expected
+        assert text_of(await collect(backend, make_request("hello"))) == expected
         assert next(gate.faults, None) is None
         assert is_idle(backend)

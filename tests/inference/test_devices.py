@@ -1,4 +1,4 @@
-"""What the names of devices mean."""
+"""The names of devices."""
 
 import pytest
 
@@ -15,13 +15,13 @@ def test_auto_means_every_gpu_or_the_cpu(monkeypatch, cuda_devices: int, expecte
     assert resolve_devices(("auto",)) == expected
 
 
-def test_devices_are_taken_as_they_are_named(monkeypatch) -> None:
+def test_devices_are_used_as_named(monkeypatch) -> None:
     monkeypatch.setattr(module.torch.cuda, "device_count", lambda: 2)
     assert resolve_devices(("cuda:1", "cuda", "cpu")) == ("cuda:1", "cuda:0", "cpu")
 
 
 @pytest.mark.parametrize("devices", [("cuda:0",), ("cuda",), ("gpu",), ("cpu", "mps"), ("",), ()])
-def test_a_device_that_is_not_there_is_said_so(monkeypatch, devices: tuple[str, ...]) -> None:
+def test_a_device_that_does_not_exist_is_refused(monkeypatch, devices: tuple[str, ...]) -> None:
     monkeypatch.setattr(module.torch.cuda, "device_count", lambda: 0)
     with pytest.raises(
         InvalidConfiguration, match=r"There is no device '.*' for the model here; name cpu, or auto"

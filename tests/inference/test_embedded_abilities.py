@@ -1,8 +1,8 @@
-"""What the embedded model was trained for, on held-out questions: real meaning in, real meaning out.
+"""The embedded model's abilities on held-out questions.
 
-Shares, not single answers: near ties fall differently on other processors. The full figures are in
-`inference/embedded/README.md`, made by `python -m training.evaluate`. One label in five is a word that
-no picture of the training shows.
+The tests check shares of correct answers: near ties are decided differently on other processors. The full
+figures are in `inference/embedded/README.md`, made by `python -m training.evaluate`. One label in five is a
+word that no picture of the training shows.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ def with_media(items: Sequence[Item], change: Callable[[Image | Audio], Image | 
 
 
 def titles() -> list[Item]:
-    """Of words that the model was shown, in other fonts."""
+    """Words that the model was trained on, in other fonts."""
     kinds, known = ("read.title", "read.at"), {*all_labels("en"), *all_labels("zh")}
     items = held_out_items(60, SEED, ["labels read"])
     return [item for item in items if item.turn.kind in kinds and item.turn.answer in known][:16]
@@ -94,7 +94,7 @@ def test_it_is_right_in_a_batch_and_alone_and_in_floats(
     [("identity and out of depth", 40, 92), ("other text", 40, 90), ("other pictures", 40, 70)],
 )
 def test_it_answers_other_questions(group: str, count: int, least: float) -> None:
-    """Who it is and what is beyond it; sums, times and the gateway; what a screen and its icons are."""
+    """Its identity and its limits; sums, times and the gateway; screens and their icons."""
     assert ask(held_out_items(count, SEED, [group])) >= least
 
 
@@ -108,7 +108,7 @@ def test_it_is_right_after_a_thought(group: str, count: int, least: float) -> No
 
 
 def test_it_reads_labels_and_reads_nothing_where_the_picture_is_spoilt() -> None:
-    """A wrong resize, swapped axes or a mirrored picture would be noticed here."""
+    """Detects a wrong resize, swapped axes or a mirrored picture."""
     items = titles()
     right = ask(items)
     assert right >= 80
@@ -118,7 +118,7 @@ def test_it_reads_labels_and_reads_nothing_where_the_picture_is_spoilt() -> None
 
 
 def test_it_taps_what_is_named_and_misses_what_is_shown_elsewhere() -> None:
-    """A picture that does not fill the model's grid, as a wrong resize would have it."""
+    """A picture that does not fill the model's grid, as after a wrong resize."""
     items = held_out_items(32, SEED, ["taps"])
     assert ask(items) >= 84
 
@@ -139,12 +139,12 @@ def test_it_names_colours_and_is_misled_by_swapped_channels() -> None:
     assert ask(with_pixels(items, lambda pixels: pixels[..., ::-1])) <= 20
 
 
-def test_it_writes_down_what_is_said() -> None:
+def test_it_transcribes_recordings() -> None:
     assert ask(held_out_items(24, SEED, ["english transcripts"])) <= 15
     assert ask(held_out_items(24, SEED, ["chinese transcripts"])) <= 15
 
 
-def test_it_hears_commands_and_nothing_right_at_a_wrong_rate() -> None:
+def test_it_obeys_spoken_commands_and_fails_at_a_wrong_sample_rate() -> None:
     items = held_out_items(24, SEED, ["spoken commands"])
 
     def slowed(media: Image | Audio) -> Audio:

@@ -1,4 +1,4 @@
-"""What a machine without a GPU does not load."""
+"""Modules that a machine without a GPU does not load."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Requests, workers and the event loop together: who is served where, and what a death leaves behind."""
+"""Requests, workers and the event loop together: the choice of a worker, and the death of one."""
 
 import asyncio
 import random
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.anyio
 
 
 class WorkerKilled(BaseException):
-    """Not an Exception, so that nothing inside the engine survives it."""
+    """Not an Exception, so that the engine does not catch it."""
 
 
 class Gate:
-    """Holds every forward step but the `free_steps` until it is opened; may kill the worker instead."""
+    """Blocks every forward step after the `free_steps` until it is opened; may kill the worker instead."""
 
     def __init__(self) -> None:
         self.is_open = threading.Event()
@@ -57,7 +57,7 @@ def gate() -> Gate:
 
 @pytest.fixture
 def may_load() -> threading.Event:
-    """No worker is loaded while a test has cleared it."""
+    """No worker loads while it is cleared."""
     event = threading.Event()
     event.set()
     return event
@@ -65,7 +65,7 @@ def may_load() -> threading.Event:
 
 @pytest.fixture
 def open_pool(make_model, gate: Gate, may_load: threading.Event):
-    """Opens a pool over fake models, all of which pass the gate."""
+    """Opens a pool with fake models, whose steps all pass the gate."""
 
     @asynccontextmanager
     async def open_it(
@@ -106,7 +106,7 @@ def is_beginning(delta: Delta) -> bool:
     return not (delta.text or delta.reasoning or delta.finish_reason)
 
 
-def said(deltas: list[Delta]) -> str:
+def text_of(deltas: list[Delta]) -> str:
     return "".join(delta.text for delta in deltas)
 
 
@@ -145,7 +145,7 @@ async def test_the_event_loop_runs_while_the_device_is_busy(open_pool, make_requ
         assert not task.done()
         assert pool.status().is_ready
         gate.is_open.set()
-        assert said(await task) == "hello"
+        assert text_of(await task) == "hello"
 
 
 async def test_a_full_queue_refuses_and_frees_its_places_again(open_pool, make_request, gate) -> None:
@@ -157,10 +157,10 @@ async def test_a_full_queue_refuses_and_frees_its_places_again(open_pool, make_r
             await collect(pool, make_request())
         gate.is_open.set()
         await asyncio.gather(*tasks)
-        assert said(await collect(pool, make_request())) == "hello"
+        assert text_of(await collect(pool, make_request())) == "hello"
 
 
-async def test_a_killed_worker_is_replaced_and_what_had_not_spoken_is_replayed(
+async def test_a_killed_worker_is_replaced_and_requests_without_text_are_replayed(
     open_pool, make_request, gate
 ) -> None:
     async with open_pool() as pool:
@@ -169,14 +169,14 @@ async def test_a_killed_worker_is_replaced_and_what_had_not_spoken_is_replayed(
         await until(lambda: pool.status().waiting == 16)
         gate.kills = 1
         gate.is_open.set()
-        answers = await asyncio.gather(*tasks)
-        assert [said(answer) for answer in answers] == [f"answer {index}" for index in range(16)]
-        assert all(is_beginning(answer[0]) for answer in answers)
-        assert all(sum(map(is_beginning, answer)) == 1 for answer in answers)
+        responses = await asyncio.gather(*tasks)
+        assert [text_of(response) for response in responses] == [f"answer {index}" for index in range(16)]
+        assert all(is_beginning(response[0]) for response in responses)
+        assert all(sum(map(is_beginning, response)) == 1 for response in responses)
         assert pool.status().workers[0].healthy
 
 
-async def test_what_waits_for_a_worker_to_come_back_is_counted(
+async def test_requests_that_wait_for_a_new_worker_are_counted(
     open_pool, make_request, gate, may_load
 ) -> None:
     async with open_pool() as pool:
@@ -189,7 +189,7 @@ async def test_what_waits_for_a_worker_to_come_back_is_counted(
         await until(lambda: not pool.status().is_ready)
         status = pool.status()
         may_load.set()
-        assert [said(answer) for answer in await asyncio.gather(*tasks)] == ["hello"] * 3
+        assert [text_of(response) for response in await asyncio.gather(*tasks)] == ["hello"] * 3
         assert (status.running, status.waiting) == (0, 3)
 
 
@@ -197,7 +197,7 @@ async def test_a_dead_worker_holds_no_blocks(open_pool, make_request, gate, may_
     gate.free_steps = 1
     gate.is_open.clear()
     async with open_pool() as pool:
-        task = asyncio.create_task(collect(pool, make_request("<answer")))  # says nothing for a while
+        task = asyncio.create_task(collect(pool, make_request("<answer")))  # has no text for a while
         await until(lambda: pool.status().workers[0].kv_used > 0)
         may_load.clear()
         gate.kills = 1
@@ -205,14 +205,14 @@ async def test_a_dead_worker_holds_no_blocks(open_pool, make_request, gate, may_
         await until(lambda: not pool.status().is_ready)
         kv_used = pool.status().workers[0].kv_used
         may_load.set()
-        assert said(await task) == "<answer"
+        assert text_of(await task) == "<answer"
         assert kv_used == 0
 
 
-async def test_what_is_replayed_waits_again(open_pool, make_request, gate) -> None:
+async def test_a_replayed_request_waits_again(open_pool, make_request, gate) -> None:
     gate.free_steps = 1
     async with open_pool(max_waiting_requests=1, before_load=lambda device: gate.is_open.clear()) as pool:
-        begun = asyncio.create_task(collect(pool, make_request("<answer")))  # says nothing for a while
+        begun = asyncio.create_task(collect(pool, make_request("<answer")))  # has no text for a while
         await until(lambda: pool.status().running == 1)
         gate.kills = 1
         gate.is_open.set()
@@ -222,28 +222,28 @@ async def test_what_is_replayed_waits_again(open_pool, make_request, gate) -> No
         with pytest.raises(QueueFull):
             await collect(pool, make_request())
         gate.is_open.set()
-        answer = await begun
-        assert said(answer) == "<answer"
-        assert sum(map(is_beginning, answer)) == 1
+        response = await begun
+        assert text_of(response) == "<answer"
+        assert sum(map(is_beginning, response)) == 1
 
 
-async def test_a_killed_worker_fails_what_had_spoken(open_pool, make_request, gate) -> None:
+async def test_a_killed_worker_fails_requests_with_text(open_pool, make_request, gate) -> None:
     gate.is_open.clear()
     gate.free_steps = 3
     async with open_pool() as pool:
-        answer = pool.generate(make_request("a long answer"))
-        deltas = [await anext(answer), await anext(answer)]
-        assert said(deltas)
+        response = pool.generate(make_request("a long answer"))
+        deltas = [await anext(response), await anext(response)]
+        assert text_of(deltas)
         await until(lambda: not gate.free_steps)
         gate.kills = 1
         gate.is_open.set()
         with pytest.raises(GenerationFailed):
-            deltas += [delta async for delta in answer]
+            deltas += [delta async for delta in response]
         await until(lambda: pool.status().is_ready)
-        assert said(await collect(pool, make_request())) == "hello"
+        assert text_of(await collect(pool, make_request())) == "hello"
 
 
-async def test_a_request_that_kills_worker_after_worker_is_given_up(open_pool, make_request, gate) -> None:
+async def test_a_request_that_kills_two_workers_fails(open_pool, make_request, gate) -> None:
     async with open_pool() as pool:
         gate.kills = 2
         with pytest.raises(GenerationFailed):
@@ -262,14 +262,14 @@ async def test_other_workers_take_over_from_a_dead_one(open_pool, make_request, 
     async with open_pool(("a", "b"), before_load=before_load) as pool:
         may_load.clear()
         gate.kills = 1
-        assert said(await collect(pool, make_request("still here"))) == "still here"
+        assert text_of(await collect(pool, make_request("still here"))) == "still here"
         assert sorted(worker.healthy for worker in pool.status().workers) == [False, True]
         may_load.set()
         await until(lambda: all(worker.healthy for worker in pool.status().workers))
         assert len(loads) == 3
 
 
-async def test_a_request_whose_worker_cannot_come_back_is_told(open_pool, make_request, gate) -> None:
+async def test_a_request_whose_worker_cannot_be_restarted_fails(open_pool, make_request, gate) -> None:
     loads = iter([None, MemoryError, MemoryError])
 
     def before_load(device: str) -> None:
@@ -281,41 +281,41 @@ async def test_a_request_whose_worker_cannot_come_back_is_told(open_pool, make_r
         with pytest.raises(BackendUnavailable):
             await collect(pool, make_request())
         await until(lambda: pool.status().is_ready)
-        assert said(await collect(pool, make_request())) == "hello"
+        assert text_of(await collect(pool, make_request())) == "hello"
 
 
-async def test_a_deadline_passes_while_no_worker_is_there(open_pool, make_request, gate, may_load) -> None:
+async def test_a_deadline_passes_while_no_worker_is_healthy(open_pool, make_request, gate, may_load) -> None:
     async with open_pool() as pool:
         may_load.clear()
         gate.kills = 1
-        answer = await collect(pool, make_request(deadline=time.monotonic() + 0.05))
-        assert [delta.finish_reason for delta in answer] == [None, "deadline"]
+        response = await collect(pool, make_request(deadline=time.monotonic() + 0.05))
+        assert [delta.finish_reason for delta in response] == [None, "deadline"]
         assert pool.status().waiting == 0
         may_load.set()
 
 
-async def test_leaving_while_no_worker_is_there_leaves_nothing(
+async def test_disconnecting_while_no_worker_is_healthy_frees_everything(
     open_pool, make_request, gate, may_load
 ) -> None:
     async with open_pool() as pool:
         may_load.clear()
         gate.kills = 1
-        asking = asyncio.create_task(collect(pool, make_request()))
+        generating = asyncio.create_task(collect(pool, make_request()))
         await until(lambda: pool.status().waiting == 1 and not pool.status().is_ready)
-        asking.cancel()
+        generating.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asking
+            await generating
         assert pool.status().waiting == 0
         may_load.set()
         await until(lambda: pool.status().is_ready)
-        assert gate.steps == 1, "what nobody waits for was replayed"
+        assert gate.steps == 1, "an abandoned request was replayed"
 
 
-async def test_an_abort_that_meets_a_dying_worker_leaves_nothing(open_pool, make_request, gate) -> None:
+async def test_an_abort_at_a_dying_worker_frees_everything(open_pool, make_request, gate) -> None:
     async with open_pool() as pool:
         gate.is_open.clear()
-        answer = pool.generate(make_request())
-        first = asyncio.ensure_future(anext(answer))
+        response = pool.generate(make_request())
+        first = asyncio.ensure_future(anext(response))
         await gate.wait_entered()
         gate.kills = 1
         first.cancel()
@@ -323,7 +323,7 @@ async def test_an_abort_that_meets_a_dying_worker_leaves_nothing(open_pool, make
         with pytest.raises(asyncio.CancelledError):
             await first
         await until(lambda: pool.status().is_ready)
-        assert gate.steps == 1, "what nobody waits for was replayed"
+        assert gate.steps == 1, "an abandoned request was replayed"
         assert pool.status().waiting + pool.status().running == 0
 
 
@@ -337,12 +337,12 @@ async def test_a_model_that_cannot_be_loaded_ends_the_start_and_every_thread(ope
             pass
 
 
-async def test_closing_aborts_what_runs_after_the_drain(open_pool, make_request) -> None:
+async def test_closing_aborts_running_requests_after_the_drain(open_pool, make_request) -> None:
     async with open_pool() as pool:
-        answer = pool.generate(make_request("x" * 200, max_tokens=250))
-        await anext(answer)
+        response = pool.generate(make_request("x" * 200, max_tokens=250))
+        await anext(response)
         closing = asyncio.create_task(pool.aclose(0))
-        deltas = [delta async for delta in answer]
+        deltas = [delta async for delta in response]
         assert deltas[-1].finish_reason == "aborted"
         assert deltas[-1].usage is not None
         await closing
@@ -350,12 +350,12 @@ async def test_closing_aborts_what_runs_after_the_drain(open_pool, make_request)
             await collect(pool, make_request())
 
 
-async def test_closing_lets_what_runs_finish(open_pool, make_request) -> None:
+async def test_closing_lets_running_requests_finish(open_pool, make_request) -> None:
     async with open_pool() as pool:
-        answer = pool.generate(make_request("finish me"))
-        await anext(answer)
+        response = pool.generate(make_request("finish me"))
+        await anext(response)
         closing = asyncio.create_task(pool.aclose(30))
-        assert [delta async for delta in answer][-1].finish_reason == "stop"
+        assert [delta async for delta in response][-1].finish_reason == "stop"
         await closing
 
 
@@ -378,7 +378,7 @@ async def test_a_cancelled_start_leaves_no_thread(make_model) -> None:
     await pool.aclose(0)
 
 
-async def test_a_thousand_requests_left_at_random_leave_nothing(open_pool, make_request) -> None:
+async def test_after_a_thousand_abandoned_requests_everything_is_free(open_pool, make_request) -> None:
     chance = random.Random(0)
 
     async def ask_and_leave(pool: Pool) -> str:
@@ -389,17 +389,17 @@ async def test_a_thousand_requests_left_at_random_leave_nothing(open_pool, make_
             deadline=time.monotonic() + chance.choice([0.001, 0.05, 60]),
         )
         patience = chance.choice([0, 1, 2, 10, 1000])
-        answer = pool.generate(request)
+        response = pool.generate(request)
         try:
-            async for delta in answer:
+            async for delta in response:
                 if patience == 0 or delta.finish_reason is not None:
                     return delta.finish_reason or "left"
                 patience -= 1
         except QueueFull:
             return "refused"
         finally:
-            await answer.aclose()
-        raise AssertionError("an answer ended without a reason")
+            await response.aclose()
+        raise AssertionError("a response ended without a reason")
 
     async with open_pool(("a", "b"), max_running_requests=8) as pool:
         outcomes = set()

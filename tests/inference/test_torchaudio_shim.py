@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_transformers_models_import_after_torchaudio() -> None:
-    """In a process of its own, because importing happens once."""
+    """In another process, because modules are imported once."""
     program = (
         "from inference.torchaudio_shim import import_torchaudio\n"
         "assert import_torchaudio() is import_torchaudio()\n"

@@ -1,4 +1,4 @@
-"""What a worker's thread leaves behind; requests and restarts are tested through the pool."""
+"""The end of a worker's thread. The pool's tests cover requests and restarts."""
 
 import asyncio
 import weakref
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 class WorkerKilled(BaseException):
-    """Not an Exception, so that nothing inside the engine survives it."""
+    """Not an Exception, so that the engine does not catch it."""
 
 
 class Listener:
@@ -33,8 +33,10 @@ class Listener:
 
 
 @pytest.mark.usefixtures("no_garbage_collection", "no_log_records")
-async def test_a_dead_worker_has_freed_its_model_when_it_says_so(tmp_path: Path, make_request) -> None:
-    """The next one loads then, and a device has no room for two."""
+async def test_a_dead_worker_has_freed_its_model_when_it_reports_its_death(
+    tmp_path: Path, make_request
+) -> None:
+    """The next worker loads then, and a device has no memory for two."""
     write_glm4(tmp_path)
     decoders: list[weakref.ref[Decoder]] = []
 

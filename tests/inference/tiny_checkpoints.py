@@ -151,7 +151,7 @@ def one_by_one(sequences: list[list[int]]) -> list[Step]:
 
 
 def in_chunks(sequences: list[list[int]], size: int) -> list[Step]:
-    """All sequences together, `size` tokens of each a step; with 1, everything is decoded."""
+    """All sequences together, `size` tokens of each per step; with 1, everything is decoded."""
     longest = max(map(len, sequences))
     return [
         [(i, start, min(start + size, len(each))) for i, each in enumerate(sequences) if start < len(each)]
@@ -160,7 +160,7 @@ def in_chunks(sequences: list[list[int]], size: int) -> list[Step]:
 
 
 def at_random(sequences: list[list[int]], seed: int) -> list[Step]:
-    """Prefills and decodes mixed as a busy scheduler would."""
+    """Prefills and decodes mixed, as by a busy scheduler."""
     chance = random.Random(seed)
     done = [0] * len(sequences)
     steps: list[Step] = []
@@ -176,9 +176,9 @@ def at_random(sequences: list[list[int]], seed: int) -> list[Step]:
 
 
 class Driver:
-    """Owns a cache on the decoder's device, full of NaN but for the blocks in use and the one of zeros.
+    """Owns a cache on the decoder's device, filled with NaN except for the blocks in use and the zero block.
 
-    So reading where nothing was written shows.
+    So a read of anything that was not written is detected.
     """
 
     def __init__(self, decoder: Decoder, num_blocks: int = 128) -> None:

@@ -1,4 +1,4 @@
-"""What every backend promises in `inference/backend.py`, on each of them."""
+"""The contract of `inference/backend.py`, tested on every backend."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ MakeBackend = Callable[..., Backend]
 
 @pytest.fixture(params=["scripted", "in_process"])
 async def make_backend(request: pytest.FixtureRequest, make_model) -> AsyncIterator[MakeBackend]:
-    """Makes started backends that answer the text REPLY with itself; closes them after the test."""
+    """Makes started backends that respond to REPLY with the same text; closes them after the test."""
     backends: list[Backend] = []
 
     async def make(max_running: int = 16, max_waiting: int = 64) -> Backend:
@@ -66,7 +66,7 @@ def load_of(backend: Backend) -> tuple[int, int, int]:
     return status.running, status.waiting, sum(worker.kv_used for worker in status.workers)
 
 
-async def test_an_answer_begins_empty_and_ends_with_reason_and_usage(
+async def test_a_response_begins_empty_and_ends_with_reason_and_usage(
     make_backend, make_reply_request
 ) -> None:
     backend = await make_backend()
@@ -80,9 +80,7 @@ async def test_an_answer_begins_empty_and_ends_with_reason_and_usage(
     assert not any(map(is_beginning, deltas[1:]))
 
 
-async def test_a_timeline_says_when_it_began_and_how_many_steps_it_took(
-    make_backend, make_reply_request
-) -> None:
+async def test_a_timeline_has_the_begin_and_the_number_of_steps(make_backend, make_reply_request) -> None:
     backend, timeline, asked_at = await make_backend(), Timeline(), time.monotonic()
     deltas = await collect(backend, make_reply_request(timeline=timeline))
     times = (asked_at, timeline.begun_at, timeline.first_token_at, timeline.last_token_at, time.monotonic())
@@ -93,7 +91,7 @@ async def test_a_timeline_says_when_it_began_and_how_many_steps_it_took(
     assert texts - 1 <= timeline.decode_steps <= deltas[-1].usage.completion_tokens
 
 
-async def test_an_answer_says_from_the_beginning_what_it_has_used(make_backend, make_reply_request) -> None:
+async def test_a_response_reports_usage_from_the_beginning(make_backend, make_reply_request) -> None:
     backend = await make_backend()
     deltas = await collect(backend, make_reply_request())
     used = [delta.usage for delta in deltas if delta.usage]
@@ -103,7 +101,7 @@ async def test_an_answer_says_from_the_beginning_what_it_has_used(make_backend, 
     assert 0 < used[-2].completion_tokens <= used[-1].completion_tokens
 
 
-async def test_max_tokens_ends_an_answer_with_length(make_backend, make_reply_request) -> None:
+async def test_max_tokens_ends_a_response_with_length(make_backend, make_reply_request) -> None:
     backend = await make_backend()
     deltas = await collect(backend, make_reply_request(max_tokens=3))
     assert deltas[-1].finish_reason == "length"
@@ -114,14 +112,14 @@ async def test_max_tokens_ends_an_answer_with_length(make_backend, make_reply_re
     assert REPLY.startswith(text)
 
 
-async def test_many_answers_at_once_do_not_mix(make_backend, make_reply_request) -> None:
+async def test_concurrent_responses_do_not_mix(make_backend, make_reply_request) -> None:
     backend = await make_backend(max_running=4)
-    answers = await asyncio.gather(*(collect(backend, make_reply_request()) for _ in range(12)))
-    assert {"".join(delta.text for delta in answer) for answer in answers} == {REPLY}
+    responses = await asyncio.gather(*(collect(backend, make_reply_request()) for _ in range(12)))
+    assert {"".join(delta.text for delta in response) for response in responses} == {REPLY}
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_the_model_card_is_told_after_the_start(make_backend) -> None:
+async def test_the_model_card_is_valid_after_the_start(make_backend) -> None:
     backend = await make_backend()
     assert backend.model_card.name
     assert backend.model_card.context_length > 0
@@ -134,7 +132,7 @@ async def test_a_started_backend_is_ready_and_idle(make_backend) -> None:
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_a_picture_is_taken(make_backend, make_reply_request) -> None:
+async def test_a_picture_is_accepted(make_backend, make_reply_request) -> None:
     backend = await make_backend()
     pixels = np.zeros((4, 4, 3), dtype=np.uint8)
     messages = (Message("user", (Image(pixels), Text("what is it?"))),)
@@ -154,16 +152,16 @@ async def test_a_prompt_that_does_not_fit_is_refused_before_the_first_delta(
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_closing_the_answer_leaves_nothing_of_the_request(make_backend, make_reply_request) -> None:
+async def test_closing_the_response_frees_the_request(make_backend, make_reply_request) -> None:
     backend = await make_backend()
-    answer = backend.generate(make_reply_request())
-    assert is_beginning(await anext(answer))
+    response = backend.generate(make_reply_request())
+    assert is_beginning(await anext(response))
     assert load_of(backend)[0] == 1
-    await answer.aclose()
+    await response.aclose()
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_a_cancelled_caller_leaves_nothing_of_the_request(make_backend, make_reply_request) -> None:
+async def test_a_cancelled_caller_frees_the_request(make_backend, make_reply_request) -> None:
     backend = await make_backend(max_running=1)
     running = backend.generate(make_reply_request())
     await anext(running)
@@ -176,13 +174,13 @@ async def test_a_cancelled_caller_leaves_nothing_of_the_request(make_backend, ma
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_an_answer_that_was_never_asked_for_costs_nothing(make_backend, make_reply_request) -> None:
+async def test_a_stream_that_is_never_read_costs_nothing(make_backend, make_reply_request) -> None:
     backend = await make_backend()
     await backend.generate(make_reply_request()).aclose()
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_a_passed_deadline_ends_the_answer(make_backend, make_reply_request) -> None:
+async def test_a_passed_deadline_ends_the_response(make_backend, make_reply_request) -> None:
     backend = await make_backend()
     deltas = await collect(backend, make_reply_request(deadline=time.monotonic() - 1))
     assert is_beginning(deltas[0])
@@ -195,16 +193,16 @@ async def test_a_full_queue_refuses(make_backend, make_reply_request) -> None:
     backend = await make_backend(max_running=1, max_waiting=1)
     running = backend.generate(make_reply_request())
     await anext(running)
-    answers = [asyncio.create_task(collect(backend, make_reply_request())) for _ in range(8)]
-    await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+    responses = [asyncio.create_task(collect(backend, make_reply_request())) for _ in range(8)]
+    await asyncio.wait(responses, return_when=asyncio.FIRST_COMPLETED)
     await running.aclose()
-    outcomes = await asyncio.gather(*answers, return_exceptions=True)
+    outcomes = await asyncio.gather(*responses, return_exceptions=True)
     assert any(isinstance(outcome, QueueFull) for outcome in outcomes)
     assert all(isinstance(outcome, QueueFull | list) for outcome in outcomes)
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_nothing_is_served_before_the_start_nor_after_the_end(make_backend, make_reply_request) -> None:
+async def test_nothing_is_served_before_the_start_or_after_closing(make_backend, make_reply_request) -> None:
     backend = await make_backend()
     await backend.aclose(0)
     assert not backend.status().is_ready
@@ -212,11 +210,11 @@ async def test_nothing_is_served_before_the_start_nor_after_the_end(make_backend
         await anext(backend.generate(make_reply_request()))
 
 
-async def test_closing_lets_a_running_answer_finish(make_backend, make_reply_request) -> None:
+async def test_closing_lets_a_running_response_finish(make_backend, make_reply_request) -> None:
     backend = await make_backend()
-    answer = backend.generate(make_reply_request())
-    await anext(answer)
+    response = backend.generate(make_reply_request())
+    await anext(response)
     closing = asyncio.create_task(backend.aclose(30))
-    deltas = [delta async for delta in answer]
+    deltas = [delta async for delta in response]
     assert deltas[-1].finish_reason == "stop"
     await closing

@@ -1,4 +1,4 @@
-"""What is the in-process backend's own: how it is built."""
+"""How the in-process backend is built."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def backend_of(make_model):
-    """An unstarted backend; the list collects what the loader was asked for."""
+    """A backend that is not started. The list collects the loader's arguments."""
     asked: list[tuple[str, str, str, bool]] = []
 
     def load(*arguments):
@@ -35,7 +35,7 @@ async def test_every_device_loads_the_configured_model_once(backend_of) -> None:
     assert asked == [("some/model", "cpu", "int8", False)] * 2
     assert [worker.device for worker in backend.status().workers] == ["cpu", "cpu"]
     assert all(worker.kv_total == 64 for worker in backend.status().workers)
-    assert backend.device_loads() == ()  # processors are no accelerators
+    assert backend.device_loads() == ()  # a CPU is not an accelerator
     await backend.aclose(0)
 
 
@@ -65,7 +65,7 @@ async def test_an_unstarted_backend_has_no_model_and_serves_nothing(backend_of, 
     await backend.aclose(0)
 
 
-async def test_a_model_that_does_not_fit_is_told_in_a_sentence(no_log_records) -> None:
+async def test_a_model_that_does_not_fit_is_refused_in_a_sentence(no_log_records) -> None:
     def load(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 

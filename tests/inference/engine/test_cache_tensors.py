@@ -12,7 +12,7 @@ from inference.errors import InvalidCheckpoint, InvalidConfiguration
 from ..fake_model import EchoDecoder
 
 
-def test_the_cache_is_as_large_as_what_may_run_needs_or_as_was_set() -> None:
+def test_the_cache_has_the_wanted_size_or_the_one_that_was_set() -> None:
     cpu = torch.device("cpu")
     assert count_blocks(EchoDecoder(), cpu, 16, wanted_tokens=1000, given_tokens=None) == 63
     assert count_blocks(EchoDecoder(), cpu, 16, wanted_tokens=1000, given_tokens=100) == 7

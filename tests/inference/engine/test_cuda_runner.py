@@ -1,4 +1,4 @@
-"""The engine over CUDA graphs: what a response is does not depend on how the engine gets there."""
+"""The engine with CUDA graphs: a response does not depend on how the engine computes it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,14 +34,14 @@ CONFIGS = {
     "in large blocks": {"block_size": 64},
     "more than a bucket": {"max_running_requests": 100},
 }
-# Of tokens before the first that differs: sums in another order decide between two tokens, and more often
-# on which side of a number the sum of many tokens' chances falls.
+# The share of tokens before the first that differs. Sums in another order can decide between two tokens, and
+# more often on which side of a number the sum of many tokens' probabilities is.
 AGREEMENT = 0.8
 RANDOM_AGREEMENT = 0.5
 
 
 class RandomModel:
-    """A decoder of random weights behind bytes as tokens; every step's tokens are noted."""
+    """A decoder with random weights and bytes as tokens. It records every step's tokens."""
 
     name = "random"
     created = 0
@@ -70,7 +70,7 @@ def model() -> RandomModel:
 
 
 @pytest.fixture
-def answer(model: RandomModel, monkeypatch: pytest.MonkeyPatch):
+def response(model: RandomModel, monkeypatch: pytest.MonkeyPatch):
     """Runs requests to their ends; returns each one's tokens."""
 
     def run(requests: list[GenerationRequest], **config: object) -> list[list[int]]:
@@ -109,15 +109,15 @@ def agreement(found: list[list[int]], expected: list[list[int]]) -> float:
 
 @pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_a_response_is_the_same_in_any_company(
-    answer, make_request, config: dict[str, int], sampling: dict[str, float], record_property
+def test_a_response_is_the_same_in_any_batch(
+    response, make_request, config: dict[str, int], sampling: dict[str, float], record_property
 ) -> None:
     count = 90 if "max_running_requests" in config else 24
     prompts = [f"{number} " + "prompt " * (number * 7 % 60) for number in range(count)]
     prompts[1] = "long " * 260
     requests = [make_request(prompt, max_tokens=24, fairness_key=prompt, **sampling) for prompt in prompts]
-    alone = answer(requests, max_running_requests=2)
-    found = answer(requests, **config)
+    alone = response(requests, max_running_requests=2)
+    found = response(requests, **config)
     share = agreement(found, alone)
     record_property("agreement", share)
     print(f"agreement {share:.3f}")
@@ -126,11 +126,11 @@ def test_a_response_is_the_same_in_any_company(
     assert len({tuple(tokens) for tokens in alone}) > count / 2
 
 
-def test_a_known_prefix_changes_nothing(model, answer, make_request) -> None:
-    """Both requests share a user and a beginning; the second finds the blocks of the first."""
+def test_a_cached_prefix_changes_nothing(model, response, make_request) -> None:
+    """Both requests have the same user and prefix; the second finds the blocks of the first."""
     texts = [
         "the same beginning, longer than some blocks of the cache, and then " + end for end in ("a", "bcd")
     ]
     requests = [make_request(text, max_tokens=24) for text in texts]
-    alone = [answer([request])[0] for request in requests]
-    assert agreement(answer(requests, max_running_requests=1), alone) >= AGREEMENT
+    alone = [response([request])[0] for request in requests]
+    assert agreement(response(requests, max_running_requests=1), alone) >= AGREEMENT

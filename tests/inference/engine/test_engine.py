@@ -1,4 +1,4 @@
-"""Answers of the whole engine over a fake model: exact in any company, and every way to end."""
+"""Responses of the whole engine with a fake model: exact in any batch, and every way to end."""
 
 import random
 import weakref
@@ -43,10 +43,10 @@ def last_of(events: list[Delta | InferenceError]) -> Delta:
     return events[-1]
 
 
-def step_to_the_end(engine, answers: dict[int, list[Delta | InferenceError]]) -> None:
+def step_to_the_end(engine, responses: dict[int, list[Delta | InferenceError]]) -> None:
     while engine.has_work:
         for key, event in engine.step():
-            answers[key].append(event)
+            responses[key].append(event)
 
 
 class Clock:
@@ -57,7 +57,9 @@ class Clock:
         return self.now
 
 
-def test_an_answer_begins_empty_says_its_text_and_ends_with_usage(make_engine, make_request, run_all) -> None:
+def test_a_response_has_an_empty_delta_then_text_and_ends_with_usage(
+    make_engine, make_request, run_all
+) -> None:
     engine = make_engine()
     events = run_all(engine, [make_request("héllo")])[0]
     assert events[0] == Delta(usage=Usage(7, 0))
@@ -89,26 +91,26 @@ def test_a_person_who_writes_a_tag_opens_no_reasoning(make_engine, make_request,
     assert not any(event.reasoning for event in events)
 
 
-def test_reasoning_that_the_template_opened_is_told_apart(make_engine, make_request, run_all) -> None:
+def test_reasoning_that_the_template_opened_is_separated(make_engine, make_request, run_all) -> None:
     events = run_all(make_engine(), [make_request("thinking", enable_thinking=True, max_tokens=4)])[0]
     assert text_of(events) == ""
     assert all(isinstance(event, Delta) for event in events)
     assert last_of(events).usage == Usage(10, 4, 4)
 
 
-def test_a_pictures_features_reach_the_answer(make_engine, make_model, make_request, run_all) -> None:
-    def ask(value: int, chunk_tokens: int = 64) -> str:
+def test_a_pictures_features_reach_the_response(make_engine, make_model, make_request, run_all) -> None:
+    def response_to(value: int, chunk_tokens: int = 64) -> str:
         messages = (
             Message("user", (Text("abc"), Image(np.full((2, 2, 3), value, np.uint8)), Text("d" * 20))),
         )
         engine = make_engine(make_model("digest"), chunk_tokens=chunk_tokens)
         return text_of(run_all(engine, [make_request(messages=messages)])[0])
 
-    assert ask(1) != ask(2)
-    assert ask(1) == ask(1, chunk_tokens=2)
+    assert response_to(1) != response_to(2)
+    assert response_to(1) == response_to(1, chunk_tokens=2)
 
 
-# The same answer whatever the engine does meanwhile
+# The same response in any batch, schedule or preemption
 
 CONFIGS = {
     "in one batch": {},
@@ -128,7 +130,7 @@ SAMPLINGS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_an_answer_is_the_same_in_any_company(
+def test_a_response_is_the_same_in_any_batch(
     make_engine, make_model, make_request, run_all, config: dict[str, int], sampling: dict[str, float]
 ) -> None:
     requests = [make_request(prompt, max_tokens=60, **sampling) for prompt in PROMPTS]
@@ -137,7 +139,7 @@ def test_an_answer_is_the_same_in_any_company(
     together = run_all(engine, requests)
     assert [text_of(together[key]) for key in range(len(requests))] == alone
     assert engine.blocks_used == 0
-    again = run_all(engine, requests)  # with all prefixes known
+    again = run_all(engine, requests)  # with all prefixes cached
     assert [text_of(again[key]) for key in range(len(requests))] == alone
 
 
@@ -149,7 +151,7 @@ def test_preemption_really_happens_in_a_small_cache(make_engine, make_model, mak
     assert small.decoder.computed_tokens > large.decoder.computed_tokens
 
 
-def test_the_same_user_is_spared_a_known_prefix(make_engine, make_model, make_request, run_all) -> None:
+def test_a_cached_prefix_is_reused_for_the_same_user(make_engine, make_model, make_request, run_all) -> None:
     model = make_model()
     engine = make_engine(model)
     prompt = "the same long question " * 4
@@ -165,7 +167,7 @@ def test_the_same_user_is_spared_a_known_prefix(make_engine, make_model, make_re
     assert computed_for("bob") == whole
 
 
-def test_a_public_system_prompt_is_known_to_all_users_and_nothing_behind_it(
+def test_a_public_system_prompt_is_cached_for_all_users_and_nothing_after_it(
     make_engine, make_model, make_request, run_all
 ) -> None:
     system = "you are a helpful assistant of our houses"
@@ -200,10 +202,10 @@ def test_a_prompt_that_could_never_fit_into_the_cache_is_refused(make_engine, ma
     assert isinstance(error, PromptTooLong)
 
 
-def test_a_prompt_that_just_fits_is_answered(make_engine, make_request, run_all) -> None:
+def test_a_prompt_that_just_fits_is_served(make_engine, make_request, run_all) -> None:
     engine = make_engine(kv_cache_tokens=40)
-    answers = run_all(engine, [make_request("hello", max_tokens=34)])
-    assert text_of(answers[0]) == "hello"
+    responses = run_all(engine, [make_request("hello", max_tokens=34)])
+    assert text_of(responses[0]) == "hello"
 
 
 def test_a_prompt_of_no_tokens_is_refused(make_engine, make_model, make_request, run_all) -> None:
@@ -218,14 +220,16 @@ def test_one_prompt_may_be_larger_than_all_that_may_wait(make_engine, make_reque
     assert text_of(run_all(engine, [make_request("x" * 100)])[0]) == "x" * 64
 
 
-def test_who_runs_in_the_next_step_does_not_wait(make_engine, make_request, run_all) -> None:
+def test_prompts_that_run_in_the_next_step_do_not_count_as_waiting(
+    make_engine, make_request, run_all
+) -> None:
     engine = make_engine(max_waiting_prompt_tokens=250, chunk_tokens=512)
-    answers = run_all(engine, [make_request("x" * 100) for _ in range(5)])
-    assert [text_of(events) for events in answers.values()] == ["x" * 64] * 5
+    responses = run_all(engine, [make_request("x" * 100) for _ in range(5)])
+    assert [text_of(events) for events in responses.values()] == ["x" * 64] * 5
 
 
 def test_a_burst_of_refused_prompts_is_not_refused_in_one_step(make_engine, make_model, make_request) -> None:
-    """Each has been tokenised, which takes as long as for one that is not refused."""
+    """Each has been tokenised, which takes as long as for a prompt that is served."""
     model = make_model()
     engine = make_engine(model)
     for key in range(5):
@@ -240,15 +244,15 @@ def test_a_burst_of_refused_prompts_is_not_refused_in_one_step(make_engine, make
 
 def test_more_waiting_prompt_tokens_than_allowed_are_refused(make_engine, make_request, run_all) -> None:
     engine = make_engine(max_running_requests=1, max_waiting_prompt_tokens=250)
-    answers = run_all(engine, [make_request("x" * 100) for _ in range(5)])
-    assert sum(isinstance(events[-1], QueueFull) for events in answers.values()) > 0
-    assert text_of(answers[0]) == "x" * 64
+    responses = run_all(engine, [make_request("x" * 100) for _ in range(5)])
+    assert sum(isinstance(events[-1], QueueFull) for events in responses.values()) > 0
+    assert text_of(responses[0]) == "x" * 64
 
 
-def test_a_prompt_too_many_is_refused_before_any_tower_works(
+def test_a_prompt_too_many_is_refused_before_any_tower_runs(
     make_engine, make_model, make_request, run_all
 ) -> None:
-    """`make_request`s with a picture are refused for the text that waits."""
+    """Requests with a picture are refused because of the text that waits."""
     model = make_model()
     engine = make_engine(model, max_running_requests=1, max_waiting_prompt_tokens=120)
     pictured = (Message("user", (Text("y" * 100), Image(np.zeros((2, 2, 3), np.uint8)))),)
@@ -258,16 +262,16 @@ def test_a_prompt_too_many_is_refused_before_any_tower_works(
         raise AssertionError("a tower worked for a request that is refused")
 
     model.before_tower = work
-    answers = run_all(engine, requests)
-    assert isinstance(answers[2][-1], QueueFull)
-    assert text_of(answers[0]) == text_of(answers[1]) == "x" * 64
+    responses = run_all(engine, requests)
+    assert isinstance(responses[2][-1], QueueFull)
+    assert text_of(responses[0]) == text_of(responses[1]) == "x" * 64
 
 
 def test_an_unsupported_part_is_refused_and_others_go_on(make_engine, make_request, run_all) -> None:
     recording = (Message("user", (Audio(np.zeros(4, np.float32)),)),)
-    answers = run_all(make_engine(), [make_request(messages=recording), make_request("hi")])
-    assert isinstance(answers[0][-1], UnsupportedModality)
-    assert text_of(answers[1]) == "hi"
+    responses = run_all(make_engine(), [make_request(messages=recording), make_request("hi")])
+    assert isinstance(responses[0][-1], UnsupportedModality)
+    assert text_of(responses[1]) == "hi"
 
 
 # Deadlines and aborts
@@ -289,18 +293,18 @@ def test_a_request_can_end_at_every_stage(make_engine, make_request, ending: str
     engine = make_engine(clock=clock, chunk_tokens=16, max_running_requests=1 if steps == 1 else 2)
     engine.add(0, make_request("first", max_tokens=60))
     engine.add(1, make_request("y" * 100, deadline=5.0))
-    answers = {0: [], 1: []}
+    responses = {0: [], 1: []}
     for _ in range(steps):
         for key, event in engine.step():
-            answers[key].append(event)
-    assert all(event.finish_reason is None for event in answers[1])
+            responses[key].append(event)
+    assert all(event.finish_reason is None for event in responses[1])
     if ending == "aborted":
         engine.abort(1)
     else:
         clock.now = 5.0
-    step_to_the_end(engine, answers)
-    assert last_of(answers[1]).finish_reason == ending
-    assert text_of(answers[0]) == "first"
+    step_to_the_end(engine, responses)
+    assert last_of(responses[1]).finish_reason == ending
+    assert text_of(responses[0]) == "first"
     assert engine.blocks_used == 0
 
 
@@ -314,30 +318,30 @@ def test_a_request_can_end_while_it_is_preempted(
     youngest = len(requests) - 1
     requests[youngest] = replace(requests[youngest], deadline=5.0)
     engine = make_engine(make_model("digest"), clock, kv_cache_tokens=280)
-    answers: dict[int, list[Delta | InferenceError]] = {key: [] for key in range(len(requests))}
+    responses: dict[int, list[Delta | InferenceError]] = {key: [] for key in range(len(requests))}
     for key, request in enumerate(requests):
         engine.add(key, request)
     while engine.has_work and not any(request.timeline.preemptions for request in requests):
         for key, event in engine.step():
-            answers[key].append(event)
+            responses[key].append(event)
     assert requests[youngest].timeline.preemptions
     if ending == "aborted":
         engine.abort(youngest)
     else:
         clock.now = 5.0
-    step_to_the_end(engine, answers)
-    assert last_of(answers[youngest]).finish_reason == ending
-    assert alone[youngest].startswith(text_of(answers[youngest]))
-    assert [text_of(answers[key]) for key in range(youngest)] == alone[:youngest]
+    step_to_the_end(engine, responses)
+    assert last_of(responses[youngest]).finish_reason == ending
+    assert alone[youngest].startswith(text_of(responses[youngest]))
+    assert [text_of(responses[key]) for key in range(youngest)] == alone[:youngest]
     assert engine.blocks_used == 0
-    assert list(run_all(engine, requests[:1])) == [0], "it came back"
+    assert list(run_all(engine, requests[:1])) == [0], "it was admitted again"
 
 
 PICTURE = (Message("user", (Image(np.ones((2, 2, 3), dtype=np.uint8)), Text("look"))),)
 
 
 def piece_of(tokens: float, model, device: str) -> float:
-    """Operations that take as long as the prefill of so many tokens."""
+    """Operations that take as long as the prefill of `tokens` tokens."""
     return tokens * model.decoder.config.flops_per_token / tower_cost(torch.device(device))
 
 
@@ -350,16 +354,16 @@ def test_a_picture_is_encoded_between_the_tokens_of_running_streams(
     engine.add(0, make_request("abcdefghijklmnop"))
     engine.step()
     engine.add(1, make_request(messages=PICTURE))
-    said = {0: "", 1: ""}
-    while not said[1]:
-        before = len(said[0])
+    emitted = {0: "", 1: ""}
+    while not emitted[1]:
+        before = len(emitted[0])
         for key, event in engine.step():
-            said[key] += event.text
-        assert len(said[0]) == before + 1, "a step in which the stream stands still"
-    assert len(said[0]) == 6 + 1, "two pieces a step, half a chunk, then the prefill"
+            emitted[key] += event.text
+        assert len(emitted[0]) == before + 1, "a step without a token of the stream"
+    assert len(emitted[0]) == 6 + 1, "two pieces a step, half a chunk, then the prefill"
 
 
-def test_what_a_picture_took_of_a_step_is_not_prefilled_for_others(
+def test_a_pictures_work_reduces_the_prefill_of_others(
     make_engine, make_model, make_request, device: str
 ) -> None:
     model = make_model()
@@ -377,7 +381,7 @@ def test_what_a_picture_took_of_a_step_is_not_prefilled_for_others(
 
 
 def first_words(engine, count: int) -> list[int]:
-    """Which requests began to speak, in order."""
+    """The requests in the order of their first text."""
     order: list[int] = []
     while len(order) < count:
         for key, event in engine.step():
@@ -387,7 +391,7 @@ def first_words(engine, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize(("pictures", "steps"), [(0, 7), (12, 20)])
-def test_pictures_do_not_starve_what_came_before_them(
+def test_pictures_do_not_starve_earlier_requests(
     make_engine, make_model, make_request, device: str, pictures: int, steps: int
 ) -> None:
     model = make_model("digest")
@@ -435,20 +439,20 @@ def test_a_request_can_end_while_its_picture_is_encoded(
         clock.now = 5.0
     elif ending == "aborted":
         engine.abort(0)
-    answers = {0: [], 1: []}
+    responses = {0: [], 1: []}
     while engine.has_work:
         for key, event in engine.step():
-            answers[key].append(event)
+            responses[key].append(event)
         assert model.towers_at_work == 0
     if ending == "error":
-        assert [type(event) for event in answers[0]] == [GenerationFailed]
+        assert [type(event) for event in responses[0]] == [GenerationFailed]
     else:
-        assert answers[0] == [Delta(finish_reason=ending, usage=Usage(0, 0))]
-    assert text_of(answers[1]) == "hello"
+        assert responses[0] == [Delta(finish_reason=ending, usage=Usage(0, 0))]
+    assert text_of(responses[1]) == "hello"
     assert engine.blocks_used == 0
 
 
-def test_who_waits_behind_a_picture_can_leave_without_disturbing_it(
+def test_a_request_that_waits_for_a_picture_can_end_without_disturbing_it(
     make_engine, make_model, make_request, device: str
 ) -> None:
     model = make_model()
@@ -459,15 +463,15 @@ def test_who_waits_behind_a_picture_can_leave_without_disturbing_it(
     engine.step()
     engine.abort(1)
     engine.add(2, make_request("there"))
-    answers = {0: [], 1: [], 2: []}
-    step_to_the_end(engine, answers)
-    assert last_of(answers[1]).finish_reason == "aborted"
-    assert last_of(answers[0]).finish_reason == "stop"
-    assert text_of(answers[2]) == "there"
+    responses = {0: [], 1: [], 2: []}
+    step_to_the_end(engine, responses)
+    assert last_of(responses[1]).finish_reason == "aborted"
+    assert last_of(responses[0]).finish_reason == "stop"
+    assert text_of(responses[2]) == "there"
     assert model.encoded == 2
 
 
-def test_aborting_what_has_ended_or_never_was_does_nothing(make_engine, make_request, run_all) -> None:
+def test_aborting_an_ended_or_unknown_request_does_nothing(make_engine, make_request, run_all) -> None:
     engine = make_engine()
     run_all(engine, [make_request()])
     engine.abort(0)
@@ -493,21 +497,21 @@ def test_a_request_that_fails_fails_alone(
     model = make_model()
     setattr(model.decoder, where, fail_on_poison)
     engine = make_engine(model)
-    answers = run_all(engine, [make_request(text) for text in ["one", "two", prompt, "three", "four"]])
-    assert isinstance(answers[2][-1], GenerationFailed)
-    assert [text_of(answers[key]) for key in (0, 1, 3, 4)] == ["one", "two", "three", "four"]
+    responses = run_all(engine, [make_request(text) for text in ["one", "two", prompt, "three", "four"]])
+    assert isinstance(responses[2][-1], GenerationFailed)
+    assert [text_of(responses[key]) for key in (0, 1, 3, 4)] == ["one", "two", "three", "four"]
     assert engine.blocks_used == 0
 
 
-def test_a_failure_while_decoding_keeps_what_was_said_before(
+def test_a_failure_while_decoding_keeps_the_text_before_it(
     make_engine, make_model, make_request, run_all
 ) -> None:
     model = make_model()
     model.decoder.before_logits = fail_on_poison
-    answers = run_all(make_engine(model), [make_request("hello"), make_request(f"well{POISON}")])
-    assert text_of(answers[1]) == "well"
-    assert isinstance(answers[1][-1], GenerationFailed)
-    assert text_of(answers[0]) == "hello"
+    responses = run_all(make_engine(model), [make_request("hello"), make_request(f"well{POISON}")])
+    assert text_of(responses[1]) == "well"
+    assert isinstance(responses[1][-1], GenerationFailed)
+    assert text_of(responses[0]) == "hello"
 
 
 def test_a_forward_step_that_fails_while_decoding_fails_one_request(
@@ -520,24 +524,24 @@ def test_a_forward_step_that_fails_while_decoding_fails_one_request(
             fail_on_poison(hidden)
 
     model.decoder.before_forward = fail_in_decode
-    prompts = ["hello", f"{POISON}, which is said before it is read", "there"]
-    answers = run_all(make_engine(model), [make_request(prompt) for prompt in prompts])
-    assert text_of(answers[1]) == POISON
-    assert isinstance(answers[1][-1], GenerationFailed)
-    assert [text_of(answers[key]) for key in (0, 2)] == ["hello", "there"]
+    prompts = ["hello", f"{POISON}, which is emitted before it is read", "there"]
+    responses = run_all(make_engine(model), [make_request(prompt) for prompt in prompts])
+    assert text_of(responses[1]) == POISON
+    assert isinstance(responses[1][-1], GenerationFailed)
+    assert [text_of(responses[key]) for key in (0, 2)] == ["hello", "there"]
 
 
 def test_a_request_that_cannot_be_sampled_fails_alone(make_engine, make_model, make_request, run_all) -> None:
-    """The penalties of its batch were taken off already; that is computed again."""
+    """The penalties of its batch were subtracted already; the step is computed again."""
     fine = make_request(max_tokens=20, frequency_penalty=0.9)
     alone = run_all(make_engine(make_model("digest")), [fine])[0]
     broken = make_request(temperature="which the gateway would refuse")
-    answers = run_all(make_engine(make_model("digest")), [fine, broken, fine])
-    assert [type(event) for event in answers[1]] == [Delta, GenerationFailed]
-    assert text_of(answers[0]) == text_of(answers[2]) == text_of(alone)
+    responses = run_all(make_engine(make_model("digest")), [fine, broken, fine])
+    assert [type(event) for event in responses[1]] == [Delta, GenerationFailed]
+    assert text_of(responses[0]) == text_of(responses[2]) == text_of(alone)
 
 
-def test_logits_that_are_no_numbers_fail_one_request(make_engine, make_model, make_request, run_all) -> None:
+def test_logits_that_are_not_finite_fail_one_request(make_engine, make_model, make_request, run_all) -> None:
     model = make_model()
     logits = model.decoder.logits
 
@@ -545,21 +549,19 @@ def test_logits_that_are_no_numbers_fail_one_request(make_engine, make_model, ma
         return torch.where(rows[:, :1] == ord(POISON), float("nan"), logits(rows))
 
     model.decoder.logits = poisoned_logits
-    answers = run_all(make_engine(model), [make_request("fine"), make_request(f"well{POISON}")])
-    assert text_of(answers[1]) == "well"
-    assert isinstance(answers[1][-1], GenerationFailed)
-    assert text_of(answers[0]) == "fine"
+    responses = run_all(make_engine(model), [make_request("fine"), make_request(f"well{POISON}")])
+    assert text_of(responses[1]) == "well"
+    assert isinstance(responses[1][-1], GenerationFailed)
+    assert text_of(responses[0]) == "fine"
 
 
 def test_a_prompt_that_cannot_be_encoded_fails_alone(make_engine, make_request, run_all) -> None:
-    answers = run_all(make_engine(), [make_request("unencodable"), make_request("fine")])
-    assert isinstance(answers[0][-1], GenerationFailed)
-    assert text_of(answers[1]) == "fine"
+    responses = run_all(make_engine(), [make_request("unencodable"), make_request("fine")])
+    assert isinstance(responses[0][-1], GenerationFailed)
+    assert text_of(responses[1]) == "fine"
 
 
-def test_running_out_of_memory_once_costs_nobody_anything(
-    make_engine, make_model, make_request, run_all
-) -> None:
+def test_no_request_fails_when_memory_runs_out_once(make_engine, make_model, make_request, run_all) -> None:
     model = make_model()
     failures = iter([True])
 
@@ -581,13 +583,13 @@ def test_a_batch_too_large_for_memory_is_computed_in_parts(
             raise torch.OutOfMemoryError
 
     model.decoder.before_forward = run_out
-    answers = run_all(make_engine(model), [make_request(f"hi {key}") for key in range(8)])
-    assert [text_of(answers[key]) for key in range(8)] == [f"hi {key}" for key in range(8)]
+    responses = run_all(make_engine(model), [make_request(f"hi {key}") for key in range(8)])
+    assert [text_of(responses[key]) for key in range(8)] == [f"hi {key}" for key in range(8)]
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])
 @pytest.mark.parametrize("failures", [1, 2])
-def test_a_tower_that_runs_out_of_memory_gets_one_more_try(
+def test_a_tower_that_runs_out_of_memory_is_tried_once_more(
     make_engine, make_model, make_request, run_all, error: type[Exception], failures: int
 ) -> None:
     model = make_model()
@@ -598,16 +600,16 @@ def test_a_tower_that_runs_out_of_memory_gets_one_more_try(
             raise each
 
     model.before_tower = run_out
-    answers = run_all(make_engine(model), [make_request(messages=PICTURE), make_request("fine")])
+    responses = run_all(make_engine(model), [make_request(messages=PICTURE), make_request("fine")])
     if failures == 1:
-        assert last_of(answers[0]).finish_reason == "stop"
+        assert last_of(responses[0]).finish_reason == "stop"
     else:
-        assert [type(event) for event in answers[0]] == [GenerationFailed]
-    assert text_of(answers[1]) == "fine"
+        assert [type(event) for event in responses[0]] == [GenerationFailed]
+    assert text_of(responses[1]) == "fine"
     assert model.towers_at_work == 0
 
 
-def test_a_device_that_was_lost_while_it_computed_ends_the_engine(make_model, make_request) -> None:
+def test_a_device_that_is_lost_while_it_computes_ends_the_engine(make_model, make_request) -> None:
     engine = Engine(make_model(), torch.device("meta"), EngineConfig(kv_cache_tokens=128))
     engine.add(0, make_request())
     with pytest.raises(RuntimeError, match="meta"):
@@ -615,7 +617,7 @@ def test_a_device_that_was_lost_while_it_computed_ends_the_engine(make_model, ma
 
 
 class OutOfMemoryOnce(TorchFunctionMode):
-    """Where blocks are cleared, no memory is left, the first time."""
+    """Memory runs out the first time that blocks are cleared."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -636,8 +638,8 @@ def test_running_out_of_memory_where_blocks_are_cleared_is_tried_again(
     assert memory.failures == 0
 
 
-def test_a_device_that_was_lost_while_a_picture_was_encoded_ends_the_engine(make_model, make_request) -> None:
-    """ "meta" is a device on which everything that a value is asked of fails."""
+def test_a_device_that_is_lost_while_it_encodes_a_picture_ends_the_engine(make_model, make_request) -> None:
+    """On the device "meta" every read of a value fails."""
     model = make_model()
     model.tower_pieces = (-1,)
     engine = Engine(model, torch.device("meta"), EngineConfig(kv_cache_tokens=128))
@@ -649,7 +651,7 @@ def test_a_device_that_was_lost_while_a_picture_was_encoded_ends_the_engine(make
 @pytest.mark.parametrize("where", ["a tower", "the decoder"])
 @pytest.mark.usefixtures("no_garbage_collection", "no_log_records")
 def test_a_failed_request_is_freed_at_once(make_engine, make_model, make_request, where: str) -> None:
-    """Its tensors may be large, and garbage is collected when Python likes."""
+    """Its tensors may be large, and the time of a garbage collection is not known."""
     model = make_model()
     held: list[weakref.ref[torch.Tensor]] = []
 
@@ -667,19 +669,19 @@ def test_a_failed_request_is_freed_at_once(make_engine, make_model, make_request
         model.decoder.before_forward = fail
     engine = make_engine(model)
     engine.add(0, make_request(messages=PICTURE))
-    answers: dict[int, list[Delta | InferenceError]] = {0: []}
-    step_to_the_end(engine, answers)
-    assert isinstance(answers[0][-1], GenerationFailed)
+    responses: dict[int, list[Delta | InferenceError]] = {0: []}
+    step_to_the_end(engine, responses)
+    assert isinstance(responses[0][-1], GenerationFailed)
     assert [reference() for reference in held] == [None]
 
 
 def test_errors_do_not_keep_the_prompt_alive(make_engine, make_request, run_all) -> None:
-    answers = run_all(make_engine(), [make_request("x" * 600), make_request("unencodable")])
-    assert all(events[-1].__traceback__ is None for events in answers.values())
+    responses = run_all(make_engine(), [make_request("x" * 600), make_request("unencodable")])
+    assert all(events[-1].__traceback__ is None for events in responses.values())
 
 
 @pytest.mark.slow
-def test_a_thousand_random_requests_with_random_ends_leave_nothing(
+def test_after_a_thousand_random_requests_every_block_is_free(
     make_engine, make_model, make_request, device: str
 ) -> None:
     chance = random.Random(0)

@@ -1,4 +1,4 @@
-"""The engine over the real decoder: what transformers says, to the token, in whatever company."""
+"""The engine with the real decoder: the same tokens as transformers, in any batch."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,20 +30,20 @@ NEW_TOKENS = 24
 
 
 def characters(decoder: Decoder) -> TokenModel:
-    """Token ids travel as Chinese characters, so that texts compare token by token."""
+    """Token ids become Chinese characters, so that texts are compared token by token."""
     return TokenModel(decoder, EOS)
 
 
-def texts(answers: dict[int, list[Delta]]) -> list[str]:
-    return ["".join(delta.text for delta in answers[key]) for key in sorted(answers)]
+def texts(responses: dict[int, list[Delta]]) -> list[str]:
+    return ["".join(delta.text for delta in responses[key]) for key in sorted(responses)]
 
 
 def preemptions(requests: list[GenerationRequest]) -> int:
-    """Of requests that were asked for with a `Timeline` each."""
+    """For requests that have a `Timeline` each."""
     return sum(request.timeline.preemptions for request in requests)
 
 
-def test_greedy_answers_equal_those_of_generate_on_fifty_prompts(
+def test_greedy_responses_equal_those_of_generate_on_fifty_prompts(
     tmp_path: Path, make_engine, make_request, run_all, device: str
 ) -> None:
     reference = write_glm4(tmp_path)
@@ -51,7 +51,7 @@ def test_greedy_answers_equal_those_of_generate_on_fifty_prompts(
     prompts = random_sequences(tuple(range(1, 101, 2)), seed=1)
     requests = [make_request(to_text(prompt), max_tokens=NEW_TOKENS) for prompt in prompts]
     ours = texts(run_all(make_engine(model, kv_cache_tokens=2000), requests))
-    for prompt, answer in zip(prompts, ours, strict=True):
+    for prompt, response in zip(prompts, ours, strict=True):
         theirs = reference.generate(
             torch.tensor([prompt]),
             attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
@@ -59,7 +59,7 @@ def test_greedy_answers_equal_those_of_generate_on_fifty_prompts(
             do_sample=False,
             eos_token_id=EOS,
         )
-        assert answer == to_text(theirs[0, len(prompt) :].tolist()).removesuffix(to_text([EOS]))
+        assert response == to_text(theirs[0, len(prompt) :].tolist()).removesuffix(to_text([EOS]))
 
 
 CONFIGS = {
@@ -72,7 +72,7 @@ CONFIGS = {
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("quantization", ["none", "int8"])
-def test_an_answer_is_the_same_in_any_company(
+def test_a_response_is_the_same_in_any_batch(
     tmp_path: Path,
     make_engine,
     make_request,
@@ -81,7 +81,7 @@ def test_an_answer_is_the_same_in_any_company(
     quantization: str,
     device: str,
 ) -> None:
-    """Promised for the CPU; on a CUDA device rounding differs with the batch, too little to show here."""
+    """Guaranteed on the CPU; on a CUDA device rounding depends on the batch, too little to matter here."""
     write_glm4(tmp_path)
     decoder = load_model(str(tmp_path), device, quantization).decoder
     samplings = [{}, {"temperature": 0.9}, {"temperature": 1.1, "top_p": 0.8}, {"frequency_penalty": 0.7}]
@@ -93,18 +93,18 @@ def test_an_answer_is_the_same_in_any_company(
     engine = make_engine(characters(decoder), **({"kv_cache_tokens": 8192} | config))
     assert texts(run_all(engine, requests)) == alone
     assert (preemptions(requests) > 0) == ("kv_cache_tokens" in config)
-    assert texts(run_all(engine, requests)) == alone, "with all prefixes known"
+    assert texts(run_all(engine, requests)) == alone, "with all prefixes cached"
     assert engine.blocks_used == 0
 
 
-def ask(make_request: Callable[..., GenerationRequest], seed: int) -> GenerationRequest:
+def random_request(make_request: Callable[..., GenerationRequest], seed: int) -> GenerationRequest:
     chance = np.random.default_rng(seed)
     pixels = chance.integers(0, 256, (120 + 40 * seed, 160, 3), dtype=np.uint8)
     samples = chance.normal(0, 0.1, 16_000 * (1 + seed)).astype(np.float32)
     messages = (
         Message("user", (Image(pixels), Text("看图，listen: "), Audio(samples), Text("what is it?"))),
     )
-    hot = 6.0  # all tokens are about as likely, so no answer ends early
+    hot = 6.0  # all tokens are about equally likely, so no response ends early
     return make_request(messages=messages, seed=seed, temperature=hot, max_tokens=40, timeline=Timeline())
 
 
@@ -113,23 +113,23 @@ def ask(make_request: Callable[..., GenerationRequest], seed: int) -> Generation
     [{"chunk_tokens": 512}, {"chunk_tokens": 19}, {"kv_cache_tokens": 256}],
     ids=["whole", "chunks", "preempted"],
 )
-def test_pictures_and_recordings_answer_the_same_in_any_company(
+def test_responses_about_media_are_the_same_in_any_batch(
     make_engine, make_request, run_all, config: dict[str, int], device: str
 ) -> None:
     if device != "cpu":
         pytest.skip("it computes in 16 bits there, where rounding shows in the tokens")
     model = load_model(str(EMBEDDED_MODEL), device, "none")
     defaults = {"block_size": 16, "kv_cache_tokens": 8192}
-    requests = [ask(make_request, seed) for seed in range(4)]
+    requests = [random_request(make_request, seed) for seed in range(4)]
     alone = [texts(run_all(make_engine(model, **defaults), [request]))[0] for request in requests]
     assert len(set(alone)) == len(alone)
     engine = make_engine(model, **(defaults | config))
     assert texts(run_all(engine, requests)) == alone
     assert (preemptions(requests) > 0) == ("kv_cache_tokens" in config)
-    assert texts(run_all(engine, requests)) == alone, "with all prefixes known"
+    assert texts(run_all(engine, requests)) == alone, "with all prefixes cached"
 
 
-def test_what_a_failed_request_left_in_the_cache_reaches_nobody(
+def test_cache_content_of_a_failed_request_reaches_no_other_request(
     tmp_path: Path, make_engine, make_request, run_all, device: str
 ) -> None:
     write_glm4(tmp_path)
@@ -144,7 +144,7 @@ def test_what_a_failed_request_left_in_the_cache_reaches_nobody(
     assert texts(run_all(engine, [fine])) == expected
 
 
-def test_a_prompt_whose_beginning_was_computed_wrong_is_computed_again(
+def test_a_prefix_that_was_computed_wrong_is_computed_again(
     tmp_path: Path, make_engine, make_request, run_all, device: str
 ) -> None:
     write_glm4(tmp_path)
@@ -162,19 +162,19 @@ def test_a_prompt_whose_beginning_was_computed_wrong_is_computed_again(
     assert run_all(engine, [request])[0][-1].finish_reason is not None
     timeline = Timeline()
     assert run_all(engine, [replace(request, timeline=timeline)])[0][-1].finish_reason is not None
-    assert timeline.cached_tokens == 144, "what is right can be found again"
+    assert timeline.cached_tokens == 144, "correct blocks are reused"
 
 
 def shown(tokens: list[int], tokenizer: Vocabulary) -> str:
-    """The text of an answer of these tokens; how text is made of tokens is tested elsewhere."""
+    """The text of a response of these tokens; the detokenizer has tests of its own."""
     stream = TextStream(make_token_bytes(tokenizer, shown=frozenset(TAGS)), (), is_reasoning=False)
-    said = [stream.push(token)[0] for token in tokens if token != EOS]
-    return "".join(said) + stream.flush(is_cut_off=EOS not in tokens)[0]
+    texts_of_tokens = [stream.push(token)[0] for token in tokens if token != EOS]
+    return "".join(texts_of_tokens) + stream.flush(is_cut_off=EOS not in tokens)[0]
 
 
 @pytest.fixture(scope="module")
 def glm4v(tmp_path_factory: pytest.TempPathFactory, device: str) -> tuple[LoadedModel, list[str]]:
-    """Ours, and what transformers answers to `message` of 0, 1, 2, ..."""
+    """Our model, and transformers' responses to `message` of 0, 1, 2, ..."""
     directory = tmp_path_factory.mktemp("glm4v")
     reference = write_glm4v(directory)
     model = load_model(str(directory), device, "none")
@@ -193,10 +193,10 @@ def glm4v(tmp_path_factory: pytest.TempPathFactory, device: str) -> tuple[Loaded
     [{}, {"chunk_tokens": 19}, {"kv_cache_tokens": 192, "block_size": 4}],
     ids=["whole", "chunks", "preempted"],
 )
-def test_glm4v_says_what_generate_says_with_pictures_in_any_company(
+def test_glm4v_equals_generate_with_pictures_in_any_batch(
     glm4v: tuple[LoadedModel, list[str]], make_engine, make_request, run_all, config: dict[str, int]
 ) -> None:
-    """Positions have three axes here, and go on behind a picture from its longer side."""
+    """Positions have three axes here, and continue after a picture from its longer side."""
     model, expected = glm4v
     requests = [
         make_request(
@@ -207,5 +207,5 @@ def test_glm4v_says_what_generate_says_with_pictures_in_any_company(
     engine = make_engine(model, **({"block_size": 16, "kv_cache_tokens": 4096} | config))
     assert texts(run_all(engine, requests)) == expected
     assert (preemptions(requests) > 0) == ("kv_cache_tokens" in config)
-    assert len(set(expected)) > len(expected) / 2, "the prompts hardly matter"
-    assert texts(run_all(engine, requests)) == expected, "with all prefixes known"
+    assert len(set(expected)) > len(expected) / 2, "the responses hardly depend on the prompts"
+    assert texts(run_all(engine, requests)) == expected, "with all prefixes cached"

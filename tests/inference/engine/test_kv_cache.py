@@ -1,4 +1,4 @@
-"""Blocks: counted, reused, shared only where their content is the same and their owner may know it."""
+"""Blocks: counted, reused, and shared only for the same content of the same user."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def test_content_is_found_only_from_its_beginning() -> None:
     assert allocator.acquire_cached([b"first", b"second"]) == []
 
 
-def test_a_shared_block_is_free_after_its_last_holder_left() -> None:
+def test_a_shared_block_is_free_after_its_last_release() -> None:
     allocator = BlockAllocator(2)
     blocks = allocator.allocate(1)
     allocator.publish(blocks[0], b"content")
@@ -53,7 +53,7 @@ def test_a_shared_block_is_free_after_its_last_holder_left() -> None:
     assert allocator.num_used == 0
 
 
-def test_blocks_without_content_are_reused_before_known_ones() -> None:
+def test_blocks_without_content_are_reused_before_cached_ones() -> None:
     allocator = BlockAllocator(3)
     known, unknown = allocator.allocate(2)
     allocator.publish(known, b"known")
@@ -86,16 +86,16 @@ def test_the_least_recently_used_content_is_forgotten_first() -> None:
     assert allocator.acquire_cached([b"old"]) == [old]
 
 
-def test_what_stands_before_a_block_is_part_of_its_name() -> None:
+def test_the_tokens_before_a_block_are_part_of_its_hash() -> None:
     assert block_hash(b"", ANN, [1, 2], 0, ()) != block_hash(b"x" * 16, ANN, [1, 2], 0, ())
 
 
-def test_two_users_blocks_never_have_the_same_name() -> None:
+def test_two_users_blocks_never_have_the_same_hash() -> None:
     assert block_hash(b"", ANN, [1, 2], 0, ()) != block_hash(b"", BOB, [1, 2], 0, ())
     assert block_hash(b"", user_salt(""), [1, 2], 0, ()) != block_hash(b"", SHARED_SALT, [1, 2], 0, ())
 
 
-def test_the_picture_behind_placeholders_is_part_of_a_blocks_name() -> None:
+def test_a_placeholders_picture_is_part_of_a_blocks_hash() -> None:
     def name(content_hash: bytes, start: int, block_start: int) -> bytes:
         span = MediaSpan(start, 4, content_hash, torch.empty(4, 1))
         return block_hash(b"", ANN, [9, 9], block_start, (span,))
@@ -107,7 +107,7 @@ def test_the_picture_behind_placeholders_is_part_of_a_blocks_name() -> None:
 
 
 class AllocatorMachine(RuleBasedStateMachine):
-    """Compares the allocator with the plainest bookkeeping: who holds what, and what is in a block."""
+    """Compares the allocator with a simple model: the holders and the content of each block."""
 
     num_blocks = 6
 
@@ -115,7 +115,7 @@ class AllocatorMachine(RuleBasedStateMachine):
         super().__init__()
         self.allocator = BlockAllocator(self.num_blocks)
         self.held: list[list[int]] = []
-        self.contents: dict[int, bytes] = {}  # of held blocks; what the allocator must not overwrite
+        self.contents: dict[int, bytes] = {}  # of blocks in use, which the allocator must not give out
 
     @rule(count=st.integers(0, 7))
     def allocate(self, count: int) -> None:
@@ -127,7 +127,7 @@ class AllocatorMachine(RuleBasedStateMachine):
         blocks = self.allocator.allocate(count)
         assert self.allocator.take_allocated() == blocks
         assert len(set(blocks)) == count
-        assert not taken & set(blocks), "a held block was given away"
+        assert not taken & set(blocks), "a block in use was allocated again"
         for block in blocks:
             self.contents.pop(block, None)
         self.held.append(blocks)

@@ -1,4 +1,4 @@
-"""What the model runner tells the decoder, where no answer would show it."""
+"""The model runner's inputs for the decoder, where no response would show an error."""
 
 from itertools import pairwise
 
@@ -25,12 +25,12 @@ def make_sequence(positions: torch.Tensor | None) -> Sequence:
 
 
 @pytest.mark.parametrize("bounds", [[0, 8], [0, 3, 8], [0, 5, 6, 7, 8], [0, 2, 4, 6, 8]])
-def test_positions_behind_a_picture_go_on_from_its_longer_side(bounds: list[int]) -> None:
+def test_positions_after_a_picture_continue_from_its_longer_side(bounds: list[int]) -> None:
     sequence = make_sequence(POSITIONS)
     pieces = [multimodal_positions([Chunk(sequence, start, end)]) for start, end in pairwise(bounds)]
     assert torch.cat(pieces, dim=1).T.tolist() == POSITIONS.T.tolist() + GENERATED
 
 
-def test_a_text_alone_counts_on_in_all_three_axes() -> None:
+def test_text_positions_are_equal_on_all_three_axes() -> None:
     chunks = [Chunk(make_sequence(None), 3, 8), Chunk(make_sequence(POSITIONS), 7, 8)]
     assert multimodal_positions(chunks).tolist() == [[3, 4, 5, 6, 7, 6]] * 3

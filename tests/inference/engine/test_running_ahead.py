@@ -1,4 +1,4 @@
-"""Steps that are launched before the tokens of the one before are known change no response."""
+"""Steps that are launched before the tokens of the previous one are known change no response."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ SAMPLINGS = {
 
 
 class AheadRunner(ModelRunner):
-    """Computes at once and tells the tokens later: what a device does that works on by itself."""
+    """Computes at once and returns the tokens later, like a device that computes asynchronously."""
 
     max_ahead_sequences = 8
 
@@ -86,8 +86,8 @@ def text_of(events: list[object]) -> str:
     return "".join(event.text for event in events if isinstance(event, Delta))
 
 
-def reasons(answers: dict[int, list[object]]) -> list[object]:
-    return [answers[key][-1].finish_reason for key in sorted(answers)]
+def reasons(responses: dict[int, list[object]]) -> list[object]:
+    return [responses[key][-1].finish_reason for key in sorted(responses)]
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
@@ -106,7 +106,7 @@ def test_a_response_is_that_of_an_engine_that_waits(
     found = run_all(engine, requests)
     assert [text_of(found[key]) for key in sorted(found)] == [text_of(expected[key]) for key in sorted(found)]
     assert reasons(found) == reasons(expected)
-    usages = [[answers[key][-1].usage for key in sorted(answers)] for answers in (found, expected)]
+    usages = [[responses[key][-1].usage for key in sorted(responses)] for responses in (found, expected)]
     assert usages[0] == usages[1]
     assert engine.blocks_used == 0
     assert engine._executor.launched_ahead > 10
@@ -115,13 +115,13 @@ def test_a_response_is_that_of_an_engine_that_waits(
 def test_an_arrival_is_prefilled_while_others_decode(make_ahead_engine, make_model, make_request) -> None:
     engine = make_ahead_engine(make_model("digest"))
     engine.add(0, make_request("first", max_tokens=60))
-    said: dict[int, int] = {0: 0, 1: 0}
+    counted: dict[int, int] = {0: 0, 1: 0}
     for step in range(30):
         if step == 5:
             engine.add(1, make_request("second", max_tokens=60))
         for key, event in engine.step():
-            said[key] = event.usage.completion_tokens
-    assert said[1] > 20
+            counted[key] = event.usage.completion_tokens
+    assert counted[1] > 20
 
 
 def test_an_abort_between_steps_frees_everything(make_ahead_engine, make_model, make_request) -> None:
@@ -157,15 +157,15 @@ def test_a_launch_that_fails_is_tried_chunk_by_chunk(
     make_ahead_engine, make_model, make_request, run_all, no_log_records
 ) -> None:
     engine = make_ahead_engine(make_model("echo"))
-    faults = iter([False] * 3 + [True] * 2 + [False] * 100)  # ahead, and then with the tokens
+    faults = iter([False] * 3 + [True] * 2 + [False] * 100)  # launched ahead, and then again with the tokens
 
     def fail() -> None:
         if next(faults):
             raise ZeroDivisionError
 
     engine._executor.before_launch = fail
-    answers = run_all(engine, [make_request("hello"), make_request("world!")])
-    assert [text_of(answers[key]) for key in range(2)] == ["hello", "world!"]
+    responses = run_all(engine, [make_request("hello"), make_request("world!")])
+    assert [text_of(responses[key]) for key in range(2)] == ["hello", "world!"]
 
 
 def test_a_step_that_the_device_fails_ends_its_requests_alone(

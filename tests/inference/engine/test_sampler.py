@@ -1,4 +1,4 @@
-"""Tokens come out as often as they should, in memory and on a device alike, whoever is beside them."""
+"""Tokens are drawn with their probabilities, on the CPU and on a device alike, in any batch."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ DRAWS = 4000
 
 @pytest.fixture(params=["memory", "device"])
 def draw(request: pytest.FixtureRequest):
-    """`sample` as it is on the CPU, and the same on the path that a CUDA device takes."""
+    """`sample` on the CPU, and on the path for a CUDA device."""
     return sample if request.param == "memory" else sample_on_device
 
 
@@ -59,7 +59,7 @@ def test_top_k_draws_among_the_likeliest_only(draw) -> None:
     assert set(shares(draw, logits, temperature=1.0, top_k=3).nonzero()[0]) == kept
 
 
-def test_top_p_draws_among_the_fewest_that_make_it_up(draw) -> None:
+def test_top_p_draws_among_the_smallest_set_that_reaches_it(draw) -> None:
     logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
     assert shares(draw, logits, temperature=1.0, top_p=0.79) == pytest.approx([5 / 8, 3 / 8, 0, 0], abs=0.03)
     assert shares(draw, logits, temperature=1.0, top_p=0.81).nonzero()[0].tolist() == [0, 1, 2]
@@ -75,7 +75,7 @@ def test_the_likeliest_is_always_kept(draw) -> None:
     assert shares(draw, make_logits(1), temperature=1.0, top_p=1e-6).max() == 1
 
 
-def test_both_ways_draw_the_same_tokens() -> None:
+def test_both_samplers_draw_the_same_tokens() -> None:
     samplings = [
         {},
         {"temperature": 0.9},
@@ -106,7 +106,7 @@ def test_the_same_seed_draws_the_same_and_no_seed_does_not(draw) -> None:
     assert len(unseeded) > 10
 
 
-def test_each_token_of_an_answer_has_its_own_chance() -> None:
+def test_each_token_of_a_response_has_its_own_random_number() -> None:
     sequence = make_sequence(seed=1)
     first = sequence.draw_uniform()
     assert sequence.draw_uniform() == first
@@ -125,7 +125,7 @@ def test_a_frequency_penalty_grows_with_every_use() -> None:
     assert drawn == [0, 0, 1, 0, 2, 1]
 
 
-def test_a_negative_frequency_penalty_favours_what_was_said() -> None:
+def test_a_negative_frequency_penalty_favours_generated_tokens() -> None:
     sequence = make_sequence(frequency_penalty=-0.5)
     count_token(sequence, 1, 3, torch.device("cpu"))
     assert sample(torch.tensor([[0.4, 0.0, 0.0]]), [sequence]) == [1]
@@ -133,7 +133,7 @@ def test_a_negative_frequency_penalty_favours_what_was_said() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_logits_that_are_no_numbers_are_said_so(draw, value: float, temperature: float) -> None:
+def test_logits_that_are_not_finite_are_reported(draw, value: float, temperature: float) -> None:
     logits = make_logits(3)
     logits[1, 7] = value
     tokens = draw(logits, [make_sequence(temperature=temperature) for _ in range(3)])
@@ -148,7 +148,7 @@ def test_forbidden_tokens_are_never_drawn(draw) -> None:
 
 @pytest.mark.parametrize("top_p", [0.1, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("spread", [0.01, 1.0, 5.0], ids=["flat", "plain", "peaked"])
-def test_the_fewest_tokens_are_kept_also_when_they_are_many(spread: float, top_p: float) -> None:
+def test_top_p_can_keep_many_tokens(spread: float, top_p: float) -> None:
     logits = np.random.default_rng(0).normal(0, spread, 4 * CANDIDATES)
     weights = np.exp(logits).astype(np.float32)
     kept = weights >= lightest_kept(weights, top_p, 0)
@@ -163,7 +163,7 @@ def test_equally_likely_tokens_are_kept_together(draw) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 64, 128, 1000])
-def test_the_last_token_can_be_drawn_and_nothing_beyond_it(size: int) -> None:
+def test_the_last_token_can_be_drawn_and_nothing_after_it(size: int) -> None:
     almost_one = 1 - 2.0**-23
     assert draw_token(np.zeros(size, np.float32), almost_one, 1.0, 1.0, 0) == size - 1
     assert draw_token(np.zeros(size, np.float32), almost_one, 1.0, 0.9999, 0) == size - 1

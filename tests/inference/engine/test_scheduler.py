@@ -1,4 +1,4 @@
-"""Who runs when. The scheduler is driven alone, with made-up tokens in place of a model's."""
+"""The order of requests. The scheduler runs alone, with made-up tokens instead of a model's."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Simulation:
         for _ in range(max_steps):
             if not self.scheduler.has_work:
                 return
-            assert self.step(), "nothing is done, although there is work"
+            assert self.step(), "nothing is scheduled, although there is work"
         raise AssertionError("somebody does not finish")
 
 
@@ -86,7 +86,7 @@ def test_a_long_prompt_is_cut_and_delays_decoding_by_no_more_than_a_chunk() -> N
     assert [step[1] for step in steps] == [7, 7, 7, 7, 2]
 
 
-def test_what_the_towers_took_of_a_step_is_not_prefilled_while_somebody_decodes() -> None:
+def test_tower_work_reduces_the_prefill_budget_while_a_sequence_decodes() -> None:
     simulation = Simulation(chunk_tokens=8)
     simulation.add(make_sequence(0, [1], max_tokens=20))
     simulation.step()
@@ -95,7 +95,7 @@ def test_what_the_towers_took_of_a_step_is_not_prefilled_while_somebody_decodes(
     assert lengths(simulation.scheduler.schedule(spent_tokens=50)) == {0: 1, 1: 3}, "half at most"
 
 
-def test_what_the_towers_took_does_not_matter_where_nobody_decodes() -> None:
+def test_tower_work_does_not_reduce_the_prefill_budget_while_no_sequence_decodes() -> None:
     simulation = Simulation(chunk_tokens=8)
     simulation.add(make_sequence(0, [2] * 30))
     assert lengths(simulation.scheduler.schedule(spent_tokens=50)) == {0: 8}
@@ -107,7 +107,7 @@ def test_a_short_prompt_does_not_wait_for_a_long_one() -> None:
     assert lengths(simulation.step()) == {0: 4, 1: 4}
 
 
-def test_a_long_prompt_goes_on_however_many_short_ones_come() -> None:
+def test_a_long_prompt_progresses_while_short_ones_arrive() -> None:
     simulation = Simulation(chunk_tokens=8, num_blocks=200, max_running=8)
     simulation.add(make_sequence(0, [1] * 40, max_tokens=1))
     for key in range(1, 60):
@@ -129,7 +129,7 @@ def test_two_users_of_equal_demand_get_equal_tokens_although_one_came_in_a_burst
     simulation.add(*(make_sequence(key, [key], max_tokens=20, user="ann") for key in range(40)))
     simulation.step()
     simulation.add(*(make_sequence(key, [key], max_tokens=20, user="bob") for key in range(100, 140)))
-    for _ in range(20):  # what ran before the other came is not taken back
+    for _ in range(20):  # steps before the other arrived do not count
         simulation.step()
     tokens: Counter[str] = Counter()
     for _ in range(200):
@@ -146,7 +146,7 @@ def test_interactive_requests_go_before_batch_ones() -> None:
     assert simulation.finished == [1, 0]
 
 
-def test_batch_requests_take_no_blocks_that_an_interactive_one_waits_for() -> None:
+def test_batch_requests_take_no_blocks_that_an_interactive_request_waits_for() -> None:
     simulation = Simulation(num_blocks=6)
     simulation.add(make_sequence(0, [1] * 8, max_tokens=4))
     simulation.step()
@@ -162,7 +162,7 @@ def test_batch_requests_take_no_blocks_that_an_interactive_one_waits_for() -> No
     assert sorted(simulation.finished) == [0, 1, 2]
 
 
-def test_the_youngest_gives_its_blocks_up_when_none_is_left() -> None:
+def test_the_youngest_sequence_is_preempted_when_no_block_is_free() -> None:
     simulation = Simulation(num_blocks=5)
     old, young = make_sequence(0, [1] * 8, max_tokens=8), make_sequence(1, [2] * 4, max_tokens=8)
     simulation.add(old, young)
@@ -176,7 +176,7 @@ def test_the_youngest_gives_its_blocks_up_when_none_is_left() -> None:
     assert simulation.allocator.num_used == 0
 
 
-def test_a_preempted_sequence_comes_back_before_those_that_never_ran() -> None:
+def test_a_preempted_sequence_is_admitted_before_those_that_never_ran() -> None:
     simulation = Simulation(num_blocks=6, max_running=2)
     old, preempted = make_sequence(0, [1] * 8, max_tokens=9), make_sequence(1, [2] * 8, max_tokens=9)
     later = make_sequence(2, [3], max_tokens=1)
@@ -190,7 +190,7 @@ def test_a_preempted_sequence_comes_back_before_those_that_never_ran() -> None:
         simulation.step()
 
 
-def test_batch_requests_give_their_blocks_up_first() -> None:
+def test_batch_requests_are_preempted_first() -> None:
     simulation = Simulation(num_blocks=6)
     batch = make_sequence(0, [1] * 8, max_tokens=10, priority="batch")
     simulation.add(batch)
@@ -200,7 +200,7 @@ def test_batch_requests_give_their_blocks_up_first() -> None:
     assert simulation.finished == [1, 0]
 
 
-def test_the_known_beginning_of_a_prompt_is_not_computed_again() -> None:
+def test_a_cached_prefix_is_not_computed_again() -> None:
     simulation = Simulation()
     prompt = list(range(10))
     simulation.add(make_sequence(0, prompt, user="ann"))
@@ -209,7 +209,7 @@ def test_the_known_beginning_of_a_prompt_is_not_computed_again() -> None:
     assert lengths(simulation.step()) == {1: 2}
 
 
-def test_what_another_user_sent_is_computed_again() -> None:
+def test_a_prefix_of_another_user_is_computed_again() -> None:
     simulation = Simulation()
     prompt = list(range(10))
     simulation.add(make_sequence(0, prompt, user="ann"))
@@ -218,7 +218,7 @@ def test_what_another_user_sent_is_computed_again() -> None:
     assert lengths(simulation.step()) == {1: 10}
 
 
-def test_the_last_token_of_a_wholly_known_prompt_is_computed() -> None:
+def test_the_last_token_of_a_fully_cached_prompt_is_computed() -> None:
     simulation = Simulation()
     simulation.add(make_sequence(0, list(range(8))))
     simulation.run()
@@ -259,7 +259,7 @@ arrivals = st.lists(
     chunk_tokens=st.integers(6, 20),
     removals=st.sets(st.integers(0, 11)),
 )
-def test_everybody_finishes_and_no_block_is_lost_or_shared_by_mistake(
+def test_every_sequence_finishes_and_no_block_is_lost_or_shared_by_mistake(
     arrivals: list[Arrival], spare_blocks: int, max_running: int, chunk_tokens: int, removals: set[int]
 ) -> None:
     largest = max(blocks_for(prompt + max_tokens, BLOCK_SIZE) for prompt, max_tokens, *_ in arrivals)
@@ -294,4 +294,4 @@ def check_step(simulation: Simulation, chunks: list[Chunk]) -> None:
         writers.update(sequence.block_table[sequence.num_published :].tolist())
     published = {block for each in running for block in each.block_table[: each.num_published].tolist()}
     assert all(count == 1 for count in writers.values()), "two sequences write to one block"
-    assert not published & set(writers), "a final block is still written to"
+    assert not published & set(writers), "a published block is still written to"

@@ -1,4 +1,4 @@
-"""What the host writes for a step, number by number; the CPU stands in for the device."""
+"""The host's inputs of a step, number by number, with the CPU as the device."""
 
 import numpy as np
 import pytest
@@ -48,9 +48,7 @@ def part(inputs: StepInputs, name: str, count: int) -> list[int]:
     return inputs.part(name)[:count].tolist()
 
 
-def test_a_decode_knows_its_tokens_or_the_row_that_drew_them(
-    inputs: StepInputs, staging: StepStaging
-) -> None:
+def test_a_decode_writes_its_token_or_the_row_that_drew_it(inputs: StepInputs, staging: StepStaging) -> None:
     known, ahead = make_sequence(5, [7, 3]), make_sequence(8, [1, 2, 9], temperature=0.7, seed=5, top_k=3)
     staging.write_decode([Chunk(known, 4, 5), Chunk(ahead, 8, 9)], 4, {ahead: 6})
     assert part(inputs, "ids", 4) == [104, -7, 0, 0]
@@ -67,7 +65,7 @@ def test_a_decode_knows_its_tokens_or_the_row_that_drew_them(
     assert part(inputs, "prefill_ids", 1) == [-99], "a decode copies nothing of a prefill"
 
 
-def test_the_number_of_a_token_in_flight_is_that_of_its_place() -> None:
+def test_the_random_number_of_a_token_in_flight_depends_on_its_position() -> None:
     sequence = make_sequence(3, [0], seed=1, temperature=1.0)
     first = sequence.draw_uniform()
     sequence.num_in_flight = 1
@@ -77,7 +75,7 @@ def test_the_number_of_a_token_in_flight_is_that_of_its_place() -> None:
     assert sequence.draw_uniform() == ahead != first
 
 
-def test_positions_after_a_picture_go_on_from_its_longer_side(
+def test_positions_after_a_picture_continue_from_its_longer_side(
     inputs: StepInputs, staging: StepStaging
 ) -> None:
     sequence = make_sequence(8, [0, 1, 2], positions=multimodal_positions(8, [(1, 2, 3)]))
@@ -89,7 +87,7 @@ def test_positions_after_a_picture_go_on_from_its_longer_side(
     assert inputs.part("prefill_positions").view(3, -1)[:, :7].tolist() == expected
 
 
-def test_a_prefill_is_cut_into_tiles_that_see_most_first(inputs: StepInputs, staging: StepStaging) -> None:
+def test_tiles_with_most_keys_come_first_in_a_prefill(inputs: StepInputs, staging: StepStaging) -> None:
     prompt, chunk = make_sequence(6, [4, 5]), make_sequence(12, [8, 6, 7])
     staging.write_prefill([Chunk(prompt, 0, 6), Chunk(chunk, 9, 12)], 16, 8, 4)
     assert part(inputs, "prefill_ids", 9) == [100, 101, 102, 103, 104, 105, 109, 110, 111]
@@ -109,7 +107,7 @@ def test_only_the_sampled_rows_are_picked(inputs: StepInputs, staging: StepStagi
     assert inputs.sampling.top_p[:2].tolist() == [1.0, 0.5]
 
 
-def test_counts_follow_a_sequence_and_go_back_with_it(
+def test_token_counts_follow_a_sequence_through_repeated_steps(
     inputs: StepInputs, staging: StepStaging, counter_rows: CounterRows
 ) -> None:
     counts = counter_rows.counts
@@ -124,13 +122,13 @@ def test_counts_follow_a_sequence_and_go_back_with_it(
     staging.write_picked(sequences, [0, 1, 2], 4)
     assert counts[rows[1], 9] == 2, "counted once"
     staging.write_picked(sequences[1:2], [1], 4)
-    assert counts[rows[1], 9] == 2, "a step that is repeated counts anew"
+    assert counts[rows[1], 9] == 2, "a repeated step counts again"
     newcomer = make_sequence(3, [5], frequency_penalty=0.1)
     staging.write_picked([newcomer, *sequences[1:]], [0, 1, 2], 4)
     assert inputs.sampling.counters[:3].tolist() == [rows[0], *rows[1:]], (
-        "who was in no step gives its row up"
+        "a sequence that is in no step loses its row"
     )
     assert counts[rows[0]].sum() == 0
     sequences[0].token_ids.append(8)
     staging.write_picked([sequences[0]], [0], 4)
-    assert counts[inputs.sampling.counters[0], 8] == 1, "and is counted anew when it comes back"
+    assert counts[inputs.sampling.counters[0], 8] == 1, "its tokens are counted again when it returns"

@@ -29,12 +29,12 @@ def stream(
     return [text for text, _ in pieces if text], [reasoning for _, reasoning in pieces if reasoning]
 
 
-def test_byte_alphabet_names_every_byte_once() -> None:
+def test_the_byte_alphabet_has_every_byte_once() -> None:
     assert sorted(byte_alphabet().values()) == list(range(256))
     assert byte_alphabet()["Ġ"] == ord(" ")
 
 
-def test_special_tokens_are_silent_unless_they_are_to_be_shown() -> None:
+def test_special_tokens_have_no_text_unless_they_are_shown() -> None:
     class Tokenizer:
         all_special_ids = [0, 1]  # noqa: RUF012 - as transformers has it
 
@@ -52,30 +52,30 @@ def test_special_tokens_are_silent_unless_they_are_to_be_shown() -> None:
 
 
 @given(st.text())
-def test_characters_come_out_whole_and_at_their_last_byte(text: str) -> None:
+def test_a_character_is_emitted_whole_with_its_last_byte(text: str) -> None:
     detokenizer = Detokenizer(byte_of)
     pieces = [detokenizer.push(byte) for byte in text.encode()]
     assert "".join(pieces) == text
     assert "\ufffd" not in set("".join(pieces)) - set(text)
 
 
-def test_a_character_that_never_ends_is_never_shown() -> None:
+def test_an_incomplete_character_is_never_emitted() -> None:
     text, _ = stream("好".encode() + "好".encode()[:2], is_cut_off=True)
     assert "".join(text) == "好"
 
 
-def test_bytes_that_are_no_character_do_not_hold_the_rest_back() -> None:
+def test_invalid_bytes_do_not_hold_back_later_text() -> None:
     text, _ = stream(b"a\xffb\xc3c")
     assert "".join(text) == "a\ufffdb\ufffdc"
 
 
-def test_reasoning_and_answer_are_told_apart() -> None:
+def test_reasoning_and_answer_are_separated() -> None:
     text, reasoning = stream(b'<think>\nwhy? 1 < 2</think>\n<answer>do("Tap")</answer>')
     assert "".join(text) == 'do("Tap")'
     assert "".join(reasoning) == "why? 1 < 2"
 
 
-def test_a_template_that_opened_the_reasoning_is_understood() -> None:
+def test_reasoning_that_the_template_opened_is_recognised() -> None:
     text, reasoning = stream(b"why</think>because", is_reasoning=True)
     assert ("".join(text), "".join(reasoning)) == ("because", "why")
 
@@ -85,7 +85,7 @@ def test_reasoning_that_never_ends_stays_reasoning() -> None:
     assert ("".join(text), "".join(reasoning)) == ("", "and so on")
 
 
-def test_text_that_only_looks_like_a_tag_is_shown() -> None:
+def test_text_that_only_looks_like_a_tag_is_emitted() -> None:
     text, _ = stream(b"if a <b> and x <thin> then </x>")
     assert "".join(text) == "if a <b> and x <thin> then </x>"
 
@@ -118,7 +118,7 @@ def test_how_the_text_is_cut_into_pieces_changes_nothing(words: list[str], cuts:
         assert "".join(each[which] for each in shown) == "".join(each[which] for each in expected)
 
 
-def test_no_tag_is_ever_shown_even_in_part_while_streaming() -> None:
+def test_no_part_of_a_tag_is_ever_emitted_while_streaming() -> None:
     text, reasoning = stream(b"a<think>b</think>c<answer>d</answer>e")
     assert (text, reasoning) == (["a", "c", "d", "e"], ["b"])
 
@@ -135,7 +135,7 @@ def test_the_earliest_of_several_stop_strings_counts() -> None:
     assert text_stream.flush(is_cut_off=False) == ("", "")
 
 
-def test_a_stop_string_that_does_not_come_is_not_swallowed() -> None:
+def test_the_beginning_of_a_stop_string_is_emitted_if_the_rest_does_not_follow() -> None:
     text, _ = stream(b"one STO", stop=("STOP",))
     assert "".join(text) == "one STO"
 

@@ -1,4 +1,4 @@
-"""What the engine notes of a generation for whoever asked: steps, times, cached tokens, preemptions."""
+"""The engine's record of a generation: steps, times, cached tokens, preemptions."""
 
 from itertools import count
 
@@ -21,7 +21,7 @@ def test_steps_are_counted_and_their_times_are_in_order(make_engine, make_reques
     assert 0 < timeline.longest_step_seconds <= timeline.last_token_at - timeline.first_token_at
 
 
-def test_known_prefix_is_told(make_engine, make_request, run_all) -> None:
+def test_cached_tokens_are_recorded(make_engine, make_request, run_all) -> None:
     engine, prompt = make_engine(), "the same long question " * 4
     cached = []
     for _ in range(2):
@@ -41,7 +41,7 @@ def test_preemptions_are_counted_and_their_work_is_decoding(make_engine, make_re
     assert all(timeline.prefill_steps == 1 for timeline in timelines)
 
 
-def test_long_prefill_notes_a_bounded_number_of_chunks() -> None:
+def test_a_long_prefill_records_a_bounded_number_of_chunks() -> None:
     timeline = Timeline()
     for now in range(MAX_CHUNKS + 10):
         timeline.note_step(float(now), 1, has_token=False)

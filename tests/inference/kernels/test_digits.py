@@ -1,4 +1,4 @@
-"""Two digits: what they stand for is within half a step, and outliers do not cost the others anything."""
+"""Two digits: they are exact within half a step, and outliers do not affect other channels."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def test_a_number_is_within_half_a_step(group: int | None) -> None:
     rows = torch.randn(ROWS, WIDTH, dtype=torch.float64)
     digits = round_to_digits(rows, group)
     steps = digits.steps.double().T.repeat_interleave(group or WIDTH, dim=1)
-    assert ((digits.join() - rows).abs() <= 0.501 * steps).all()  # the division rounds as well
+    assert ((digits.join() - rows).abs() <= 0.501 * steps).all()  # the division rounds, too
     assert digits.values.shape == (2, ROWS, WIDTH)
     assert digits.steps.shape == (WIDTH // (group or WIDTH), ROWS)
 

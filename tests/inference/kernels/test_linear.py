@@ -1,4 +1,4 @@
-"""Rows that do not depend on their neighbours, with every kind of weight."""
+"""Rows that do not depend on other rows, with every kind of weight."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def test_chunks_of_any_length_are_computed_in_few_sizes() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_int8_weights_give_the_product_with_what_they_stand_for(dtype: torch.dtype) -> None:
+def test_int8_weights_give_the_product_of_the_weights_that_they_represent(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     cb, scb = torch.randint(-127, 128, (40, 50), dtype=torch.int8), torch.rand(40)
     steps, bias = torch.randint(-127, 128, (7, 50)).float(), torch.randn(40)
@@ -69,7 +69,7 @@ def test_activations_are_rounded_by_at_most_half_a_step() -> None:
     assert (error <= largest * (1 + 1e-5) * rows.abs().amax(dim=1, keepdim=True)).all()
 
 
-def test_rows_without_numbers_give_none() -> None:
+def test_rows_that_are_not_finite_give_no_finite_products() -> None:
     rows = torch.ones(3, 50)
     rows[0, 3], rows[1, 4] = torch.nan, torch.inf
     products = int8_linear(rows, torch.ones(40, 50, dtype=torch.int8), torch.ones(40))

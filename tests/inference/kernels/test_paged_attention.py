@@ -1,4 +1,4 @@
-"""The reference against torch's own attention, and against itself however the work is cut."""
+"""The reference against torch's own attention, and against itself in any schedule."""
 
 import pytest
 import torch
@@ -80,8 +80,8 @@ class Contexts:
 
 
 @pytest.mark.parametrize("shape", [(6, 2, 32), (8, 1, 128), (3, 3, 16), (40, 2, 8)])
-def test_a_token_attends_the_same_in_any_company_and_chunk(shape: tuple[int, int, int]) -> None:
-    """With forty heads the longest context is too large to be attended to at once."""
+def test_a_token_attends_the_same_in_any_batch_and_chunk(shape: tuple[int, int, int]) -> None:
+    """With forty heads the scores of the longest context are computed in parts."""
     contexts = Contexts(*shape)
     whole = [contexts.attend([(index, 0, length)])[0] for index, length in enumerate(LENGTHS)]
     for place in (0, 1, 127, 128, 129, 255, 256, 299, 384, 511, 699):

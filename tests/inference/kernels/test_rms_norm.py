@@ -1,4 +1,4 @@
-"""The CPU's way against torch's own, and against itself in a batch."""
+"""The CPU's implementation against torch's own, and against itself in a batch."""
 
 import pytest
 import torch

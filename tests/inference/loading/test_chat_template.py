@@ -1,4 +1,4 @@
-"""Messages to a template's text, with what people wrote kept apart from it."""
+"""Messages to a template's text, with people's text separate from it."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ IMAGE = Image(np.zeros((1, 1, 3), dtype=np.uint8))
 AUDIO = Audio(np.zeros(1, dtype=np.float32))
 
 
-def test_texts_come_out_between_the_templates_own_text() -> None:
+def test_message_texts_are_separate_from_the_templates_own_text() -> None:
     messages = (Message("user", (Text("hi"),)), Message("assistant", (Text("there"),)))
     pieces = ChatTemplate(TEMPLATE, {"eos_token": "!"}).render(messages, enable_thinking=False)
     assert pieces == ["[user]", WrittenText("hi", False), "[assistant]", WrittenText("there", True), "!"]
@@ -33,7 +33,7 @@ def test_media_keep_their_place_among_the_parts() -> None:
 
 
 @pytest.mark.parametrize("enable_thinking", [True, False])
-def test_the_template_knows_whether_to_think(enable_thinking: bool) -> None:
+def test_the_template_receives_the_thinking_flag(enable_thinking: bool) -> None:
     template = ChatTemplate("{{ enable_thinking }}{{ add_generation_prompt }}", {})
     assert template.render((), enable_thinking) == [f"{enable_thinking}True"]
 
@@ -45,6 +45,6 @@ def test_a_template_may_refuse() -> None:
     assert caught.value.reason == "only users, not "
 
 
-def test_a_template_cannot_reach_into_the_program() -> None:
+def test_a_template_is_sandboxed() -> None:
     with pytest.raises(SecurityError):
         ChatTemplate("{{ messages.__class__.__mro__ }}", {}).render((), enable_thinking=False)

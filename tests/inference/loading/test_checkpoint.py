@@ -1,4 +1,4 @@
-"""Whatever is wrong with a model directory is said in one sentence, without a traceback's words."""
+"""Everything that is wrong with a model directory is reported in one sentence."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def cut_off(path: Path, size: int) -> None:
 
 
 def shard(directory: Path, file_name: str) -> None:
-    """Turns the one weight file into what an index names."""
+    """Renames the one weight file, and writes an index."""
     (directory / "model.safetensors").rename(directory / "shard.safetensors")
     (directory / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {NORM: file_name}}))
 
@@ -125,7 +125,7 @@ def test_damage_is_one_sentence_that_says_what_to_do(tmp_path: Path, damage: str
 
 
 @pytest.mark.parametrize("image_token_id", [7, None])
-def test_an_image_token_that_the_template_does_not_write_is_said_at_the_start(
+def test_an_image_token_that_the_template_does_not_write_is_refused_at_the_start(
     tmp_path: Path, image_token_id: int | None
 ) -> None:
     write_glm4v(tmp_path)
@@ -141,7 +141,9 @@ def test_a_template_that_wants_another_conversation_is_no_reason_not_to_start(tm
 
 
 @pytest.mark.parametrize("name", ["/nowhere/at/all", "no spaces allowed", "../etc", ""])
-def test_what_is_neither_a_directory_nor_a_hub_name_is_not_asked_for(name: str, tmp_path: Path) -> None:
+def test_a_name_that_is_neither_a_directory_nor_a_hub_name_is_refused_without_a_download(
+    name: str, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidCheckpoint, match="There is no model directory"):
         load_model(name or str(tmp_path / "absent"), "cpu", "none")
 
@@ -155,7 +157,7 @@ def test_a_file_is_not_a_directory(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_model_that_cannot_be_downloaded_is_one_sentence(tmp_path: Path) -> None:
-    """In a process of its own, because the hub's client reads its environment once."""
+    """In another process, because the hub's client reads its environment once."""
     program = (
         "from inference.errors import InvalidCheckpoint\n"
         "from inference.loading.checkpoint import open_checkpoint\n"

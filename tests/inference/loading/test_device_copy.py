@@ -1,4 +1,4 @@
-"""Copies to a device are the tensors themselves, whatever their size."""
+"""Copies to a device equal the tensors, of any size."""
 
 import pytest
 import torch

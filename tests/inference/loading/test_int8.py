@@ -39,7 +39,7 @@ def logits(directory: Path, quantization: str, device: str) -> Tensor:
 
 
 def save_in_int8(directory: Path, modules: tuple[str, ...], device: str) -> None:
-    """Rewrites the weights as transformers saves a model that bitsandbytes has quantised there."""
+    """Rewrites the weights as transformers saves a model that bitsandbytes has quantised."""
     reference = write_glm4(directory)
     saved: dict[str, Tensor | None] = {}
     for name in modules:
@@ -75,7 +75,7 @@ def their_linear(weight: Tensor, device: str) -> bitsandbytes.nn.Linear8bitLt:
 
 
 def test_products_are_those_of_bitsandbytes(device: str) -> None:
-    """The same numbers where ours are rounded as its own are; else its rounding lies between."""
+    """Equal where both round activations; else within the rounding of bitsandbytes."""
     torch.manual_seed(0)
     weight, rows = torch.randn(48, 64), torch.randn(10, 64, device=device).half()
     expected = their_linear(weight, device)(rows).float()
@@ -91,7 +91,7 @@ def test_products_are_those_of_bitsandbytes_where_it_rounds_no_activation(
     torch.manual_seed(0)
     weight = torch.randn(48, 64)
     steps = torch.randint(-127, 128, (10, 64), device=device)
-    steps[:, 0] = 127  # each row's largest, so that a step is a step in int8 too
+    steps[:, 0] = 127  # each row's largest, so that a step equals one in int8
     rows = steps / 64.0
     expected = their_linear(weight, device)(rows.half()).float()
     ours = quantize(weight.to(device))
@@ -101,7 +101,7 @@ def test_products_are_those_of_bitsandbytes_where_it_rounds_no_activation(
 
 
 def test_large_activations_in_16_bits_do_not_overflow(device: str) -> None:
-    """A product with the bare int8 numbers would be beyond float16, though the result is not."""
+    """A product with the bare int8 numbers would overflow float16, though the result does not."""
     rows = torch.full((3, 512), 4.0, dtype=torch.float16, device=device)
     cb = torch.full((8, 512), 127, dtype=torch.int8, device=device)
     found = int8_linear(rows, cb, torch.full((8,), 1 / 127, device=device))

@@ -1,4 +1,4 @@
-"""Messages to prompts: where media stand, what counts, what is refused."""
+"""Messages to prompts: positions of media, tasks, and refusals."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -54,14 +54,14 @@ def test_a_text_prompt_is_the_templates_and_the_persons_tokens(text_model: Loade
     assert prompt.media == ()
 
 
-def test_without_thinking_the_template_closes_it(text_model: LoadedModel) -> None:
+def test_without_thinking_the_template_writes_closed_tags(text_model: LoadedModel) -> None:
     prompt = text_model.encode_prompt(user(Text("hi")), False, "chat")
     expected = text_model.tokenizer.encode_template("<|user|>hi<|assistant|><think></think>")
     assert prompt.token_ids == tuple(expected)
 
 
 @pytest.mark.parametrize("text", ["hi", "<think>", "<|assistant|><think>\n"])
-def test_what_the_template_writes_last_is_not_what_a_person_writes(
+def test_the_generation_prompt_is_the_templates_text_not_a_persons(
     text_model: LoadedModel, text: str
 ) -> None:
     assert text_model.encode_prompt(user(Text(text)), True, "chat").generation_prompt == "<|assistant|>"
@@ -69,7 +69,7 @@ def test_what_the_template_writes_last_is_not_what_a_person_writes(
     assert opened.encode_prompt(user(Text(text)), True, "chat").generation_prompt == ""
 
 
-def test_media_stand_in_the_order_of_the_parts(model: LoadedModel) -> None:
+def test_media_are_in_the_order_of_the_parts(model: LoadedModel) -> None:
     prompt = model.encode_prompt(user(Text("ab"), PICTURE, RECORDING, Text("c"), PICTURE), True, "chat")
     kinds = [model.placeholders["image"], model.placeholders["audio"], model.placeholders["image"]]
     assert [(span.start, span.length) for span in prompt.media] == [(3, 6), (9, 4), (14, 6)]
@@ -94,10 +94,10 @@ def test_a_modality_without_a_tower_is_refused(text_model: LoadedModel, part: Pa
     assert caught.value.modality == modality
 
 
-def test_what_does_not_fit_is_refused_before_any_tower_works(
+def test_a_prompt_that_does_not_fit_is_refused_before_any_tower_runs(
     model: LoadedModel, make_request, run_all
 ) -> None:
-    """Into the cache, which may be smaller than the model's context; the answer has to fit as well."""
+    """It must fit the cache, which may be smaller than the model's context, together with the response."""
     guarded = replace(model, media_encoder=_Unusable(8, VISION, None))
     engine = Engine(guarded, torch.device("cpu"), EngineConfig(kv_cache_tokens=64))
     (error,) = run_all(engine, [make_request(messages=user(Text("a"), PICTURE), max_tokens=60)])[0]
@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_refused_before_any_tower_works(
     assert error.context_length == 64
 
 
-def test_transcribing_asks_for_the_words_of_the_recording_alone(model: LoadedModel) -> None:
+def test_a_transcription_prompt_contains_the_recording_alone(model: LoadedModel) -> None:
     asked = user(Text("please"), RECORDING)
     expected = model.encode_prompt(user(RECORDING, Text(TRANSCRIBE)), False, "chat")
     assert model.encode_prompt(asked, False, "transcribe").token_ids == expected.token_ids
@@ -118,7 +118,7 @@ def test_a_template_that_does_not_place_media_fails_the_request(model: LoadedMod
         careless.encode_prompt(user(Text("a"), PICTURE), False, "chat")
 
 
-def test_hashes_tell_media_apart() -> None:
+def test_different_media_have_different_hashes() -> None:
     pixels = np.zeros((2, 4, 3), dtype=np.uint8)
     samples = np.zeros(8, dtype=np.float32)
     media = [

@@ -125,7 +125,7 @@ def test_a_number_that_is_not_positive_is_named(field: str, value: object) -> No
         ({"mrope_section": "1"}, "has no usable mrope_section"),
     ],
 )
-def test_what_is_not_served_is_said(changes: dict[str, object], sentence: str) -> None:
+def test_what_is_not_served_is_refused_by_name(changes: dict[str, object], sentence: str) -> None:
     assert sentence in refusal(TextConfig, TEXT | changes)
 
 

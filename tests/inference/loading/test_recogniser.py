@@ -1,4 +1,4 @@
-"""What is wrong with a speech-recognition model is one sentence that names it and says what to do."""
+"""An invalid speech-recognition model is reported in one sentence that names it and says what to do."""
 
 import shutil
 from collections.abc import Callable
@@ -23,13 +23,13 @@ def whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(whisper: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whisper, tmp_path / "ears"))
+    return Path(shutil.copytree(whisper, tmp_path / "speech"))
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a chat model": (
         lambda it: edit_json(it / "config.json", architectures=["Glm4ForCausalLM"]),
-        "ears is not a Whisper model; name one",
+        "speech is not a Whisper model; name one",
     ),
     "no architecture": (
         lambda it: edit_json(it / "config.json", architectures=None),
@@ -39,7 +39,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no weights": (lambda it: (it / "model.safetensors").unlink(), "has no model.safetensors"),
     "weights cut off": (
         lambda it: (it / "model.safetensors").write_bytes((it / "model.safetensors").read_bytes()[:-100]),
-        "model.safetensors of the checkpoint ears is damaged or cut off",
+        "model.safetensors of the checkpoint speech is damaged or cut off",
     ),
     "a missing weight": (
         lambda it: edit_weights(it, {"model.encoder.conv1.weight": None}),
@@ -96,7 +96,7 @@ def test_a_real_chat_model_is_refused(tmp_path: Path) -> None:
         load_recogniser(str(tmp_path), "cpu")
 
 
-def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidCheckpoint, match="no model directory"):
         load_recogniser(str(tmp_path / "nothing"), "cpu")
 

@@ -1,4 +1,4 @@
-"""What a person writes is text, whatever it looks like."""
+"""A person's text is encoded as text, even if it looks like tokens."""
 
 from pathlib import Path
 

@@ -15,7 +15,7 @@ def tone(frequency: float, seconds: float = 1.0) -> np.ndarray:
     return np.sin(2 * np.pi * frequency * times).astype(np.float32)
 
 
-def test_a_spectrogram_is_what_torchaudio_makes() -> None:
+def test_a_spectrogram_equals_torchaudios() -> None:
     samples = np.random.default_rng(0).standard_normal(SECOND).astype(np.float32)
     transform = import_torchaudio().transforms.MelSpectrogram(
         SECOND, n_fft=FFT_SIZE, hop_length=HOP_SIZE, n_mels=80, norm="slaney", mel_scale="slaney"
@@ -26,7 +26,7 @@ def test_a_spectrogram_is_what_torchaudio_makes() -> None:
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_a_higher_tone_lies_in_a_higher_band() -> None:
+def test_a_higher_tone_is_in_a_higher_band() -> None:
     low, high = (int(log_mel(tone(f), 80, 16).mean(dim=1).argmax()) for f in (300.0, 3000.0))
     assert low < high
 

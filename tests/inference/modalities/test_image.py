@@ -12,7 +12,7 @@ SIDES = st.integers(1, 10_000)
 
 
 @given(height=SIDES, width=SIDES)
-def test_a_grid_is_never_empty_and_never_beyond_the_limit(height: int, width: int) -> None:
+def test_a_grid_is_never_empty_and_never_above_the_limit(height: int, width: int) -> None:
     rows, columns = fit_grid(height, width, cell_size=32, max_cells=256)
     assert rows >= 1
     assert columns >= 1
@@ -41,7 +41,7 @@ def test_colours_become_channels_and_rows_stay_rows() -> None:
     torch.testing.assert_close(picture, expected)
 
 
-def test_resizing_fills_the_whole_grid_so_that_relative_places_stay() -> None:
+def test_resizing_fills_the_whole_grid_so_that_relative_coordinates_stay() -> None:
     pixels = np.zeros((100, 300, 3), dtype=np.uint8)
     pixels[50:, 150:] = 255  # the lower right quarter
     picture = normalise(resize(pixels, 32, 32)).mean(dim=0)

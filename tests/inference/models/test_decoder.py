@@ -1,4 +1,4 @@
-"""Our decoder against transformers, and against itself under every way of cutting the work up."""
+"""Our decoder against transformers, and against itself in every schedule."""
 
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,7 @@ def test_greedy_tokens_equal_those_of_generate_on_fifty_prompts(tmp_path: Path, 
 
 @pytest.mark.parametrize("kind", ["whole", "decoded", "chunks", "random"])
 @pytest.mark.parametrize("quantization", ["none", "int8"])
-def test_a_row_is_the_same_however_the_work_is_cut(
-    tmp_path: Path, kind: str, quantization: str, device: str
-) -> None:
+def test_a_row_is_the_same_in_any_schedule(tmp_path: Path, kind: str, quantization: str, device: str) -> None:
     """To the last bit on the CPU; a CUDA device's library chooses its kernels by the number of rows."""
     write_glm4(tmp_path)
     decoder = load_model(str(tmp_path), device, quantization).decoder

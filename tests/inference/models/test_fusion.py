@@ -48,10 +48,10 @@ def test_a_recording_has_as_many_rows_as_were_counted(fusion: Fusion, seconds: f
 @pytest.mark.parametrize(
     ("media", "heard", "pieces"), [(picture(60, 90), 0, 3 + 1), (recording(21.0), 3, 2 + 2)]
 )
-def test_work_is_told_in_pieces_of_the_operations_that_they_took(
+def test_pieces_of_work_report_their_operations(
     fusion: Fusion, media: Image | Audio, heard: int, pieces: int
 ) -> None:
-    """Convolutions and layers, of 21 seconds in two windows, behind three pieces of the spectrogram."""
+    """Convolutions and layers, of 21 seconds in two windows, after three pieces of the spectrogram."""
     told, counted = [], []
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         for operations in fusion.encode_stepwise(media):
@@ -93,11 +93,11 @@ def test_swapped_channels_change_a_picture(fusion: Fusion) -> None:
 def test_a_mirrored_picture_is_another_picture(fusion: Fusion) -> None:
     image = picture()
     mirrored = Image(image.pixels[:, ::-1])
-    ours = fusion.encode(image).sort(dim=0).values  # whatever the order of rows
+    ours = fusion.encode(image).sort(dim=0).values  # in any order of rows
     assert not torch.allclose(ours, fusion.encode(mirrored).sort(dim=0).values, atol=1e-3)
 
 
-def test_equal_patches_differ_by_their_place(fusion: Fusion) -> None:
+def test_equal_patches_differ_by_their_position(fusion: Fusion) -> None:
     rows = fusion.encode(Image(np.full((64, 80, 3), 200, dtype=np.uint8)))
     distances = torch.cdist(rows, rows) + torch.eye(len(rows))
     assert distances.min() > 1e-3
@@ -120,8 +120,8 @@ def test_the_same_media_have_the_same_features(fusion: Fusion) -> None:
     assert torch.equal(fusion.encode(recording()), fusion.encode(recording()))
 
 
-def test_what_is_said_late_does_not_change_windows_before(fusion: Fusion) -> None:
-    """Attention of the audio tower is local, so a long recording costs what its length costs."""
+def test_later_speech_does_not_change_earlier_windows(fusion: Fusion) -> None:
+    """Attention of the audio tower is local, so costs are linear in the length of a recording."""
     audio = recording(45.0)
     changed = audio.samples.copy()
     changed[-SECOND:] = 0

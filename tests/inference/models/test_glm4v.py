@@ -41,7 +41,7 @@ NEW_TOKENS = 6
 def checkpoint(
     tmp_path_factory: pytest.TempPathFactory, device: str
 ) -> tuple[Glm4vForConditionalGeneration, LoadedModel]:
-    """The reference, on the CPU, and ours."""
+    """The reference, on the CPU, and our model."""
     directory = tmp_path_factory.mktemp("checkpoint")
     return write_glm4v(directory), load_model(str(directory), device, "none")
 
@@ -60,7 +60,7 @@ def message(number: int) -> tuple[Message, ...]:
 def reference_inputs(
     messages: tuple[Message, ...], prompt: EncodedPrompt, device: torch.device
 ) -> dict[str, Tensor]:
-    """`device` resizes the pictures: in floats or not, a level may come out one higher or lower."""
+    """`device` resizes the pictures: with and without floats, a level may differ by one."""
     images = [part for part in messages[0].parts if isinstance(part, Image)]
     inputs = {"input_ids": torch.tensor([prompt.token_ids])}
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
@@ -121,10 +121,10 @@ def test_greedy_tokens_equal_those_of_generate_on_fifty_prompts(
         expected_tokens = expected[0, len(prompt.token_ids) :].tolist()
         assert greedy(model, prompt, chunk=1000) == greedy(model, prompt, chunk=13) == expected_tokens
         seen.add(tuple(expected_tokens))
-    assert len(seen) > PROMPTS / 2, "the prompts hardly matter"
+    assert len(seen) > PROMPTS / 2, "the responses hardly depend on the prompts"
 
 
-def test_the_tower_pauses_after_each_block_and_says_what_its_own_forward_says(
+def test_the_tower_pauses_after_each_block_and_equals_its_own_forward(
     checkpoint: tuple[Glm4vForConditionalGeneration, LoadedModel],
 ) -> None:
     reference, model = checkpoint
@@ -142,7 +142,7 @@ def test_the_tower_pauses_after_each_block_and_says_what_its_own_forward_says(
         with pytest.raises(StopIteration) as end:
             next(work)
     assert all(operations > 0 for operations in told)
-    is_elsewhere = end.value.value.device.type != "cpu"  # where it adds in another order
+    is_elsewhere = end.value.value.device.type != "cpu"  # where sums have another order
     tolerance = {"rtol": 1e-3, "atol": 1e-4} if is_elsewhere else {}
     torch.testing.assert_close(end.value.value.cpu(), expected, **tolerance)
 
@@ -172,7 +172,7 @@ def test_a_text_alone_needs_no_positions(
 
 @pytest.mark.parametrize("size", [*SIZES, (1080, 2400), (3000, 4000), (8, 900)])
 def test_patches_are_those_of_the_processor(size: tuple[int, int]) -> None:
-    """Up to how Pillow and torch round when they resize: two of 255 levels."""
+    """Within the rounding of Pillow and torch when they resize: two of 255 levels."""
     image = picture(*size)
     smooth = Image(image.pixels // 64 * 16 + 90)
     expected = Glm4vImageProcessorPil()(images=[smooth.pixels], return_tensors="pt")
@@ -183,16 +183,16 @@ def test_patches_are_those_of_the_processor(size: tuple[int, int]) -> None:
 
 
 class WorkerKilled(BaseException):
-    """Not an Exception, so that nothing inside the engine survives it."""
+    """Not an Exception, so that the engine does not catch it."""
 
 
-def test_what_comes_behind_the_resizing_is_done_on_the_towers_device() -> None:
+def test_the_work_after_resizing_is_done_on_the_towers_device() -> None:
     patches = glm4v_patches(picture(1080, 2400).pixels, 1092, 2408, CONFIG, torch.device("meta"))
     assert (patches.device.type, patches.shape) == ("meta", (1092 * 2408 // 14**2, 3 * 2 * 14**2))
 
 
 @pytest.mark.anyio
-async def test_a_worker_killed_in_the_middle_of_a_picture_leaves_nothing(
+async def test_a_worker_killed_in_the_middle_of_a_picture_frees_everything(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL + 1, "inference")  # a captured record would hold the traceback

@@ -29,7 +29,7 @@ RECORDINGS = 50
 def checkpoint(
     tmp_path_factory: pytest.TempPathFactory, device: str
 ) -> tuple[WhisperForConditionalGeneration, Whisper]:
-    """The reference, on the CPU, and ours."""
+    """The reference, on the CPU, and our model."""
     directory = tmp_path_factory.mktemp("whisper")
     return write_whisper(directory), load_recogniser(str(directory), device).model
 
@@ -41,7 +41,7 @@ def recording(number: int) -> NDArray[np.float32]:
     return (wave + chance.normal(0, 0.05, len(wave))).astype(np.float32)
 
 
-def hear(model: Whisper, samples: NDArray[np.float32]) -> list[int]:
+def transcribe(model: Whisper, samples: NDArray[np.float32]) -> list[int]:
     window = model.encode_window(samples)
     while model.next_token(window) is not None:
         pass
@@ -71,30 +71,30 @@ def test_tokens_are_those_of_generate_on_fifty_recordings(
         samples = recording(number)
         features = log_mel(samples, 20, 100)[None]
         expected = reference.generate(features, task="transcribe", do_sample=False)[0].tolist()
-        tokens = hear(model, samples)
+        tokens = transcribe(model, samples)
         assert tokens == [token for token in expected if token != END]
         languages.add(model.encode_window(samples).language)
         assert model.encode_window(samples).language == int(reference.detect_language(features))
         heard.add(tuple(tokens))
     assert len(languages) > 2
-    assert len(heard) > RECORDINGS / 2, "the recordings hardly matter"
+    assert len(heard) > RECORDINGS / 2, "the transcripts hardly depend on the recordings"
 
 
-def test_no_times_are_said(tmp_path: Path, device: str) -> None:
+def test_no_timestamps_are_generated(tmp_path: Path, device: str) -> None:
     write_whisper(tmp_path, suppress_tokens=[])
     model = load_recogniser(str(tmp_path), device).model
-    assert max(max(hear(model, recording(number)), default=0) for number in range(8)) < NO_TIMESTAMPS
+    assert max(max(transcribe(model, recording(number)), default=0) for number in range(8)) < NO_TIMESTAMPS
 
 
 def test_a_window_ends_when_the_decoder_is_full(
     checkpoint: tuple[WhisperForConditionalGeneration, Whisper],
 ) -> None:
     model = checkpoint[1]
-    lengths = {len(hear(model, recording(number))) for number in range(8)}
+    lengths = {len(transcribe(model, recording(number))) for number in range(8)}
     assert max(lengths) <= model.max_tokens - 4
 
 
-def test_a_given_language_is_not_looked_for(
+def test_a_given_language_is_not_detected(
     checkpoint: tuple[WhisperForConditionalGeneration, Whisper],
 ) -> None:
     model = checkpoint[1]
@@ -103,17 +103,17 @@ def test_a_given_language_is_not_looked_for(
     assert model.encode_window(recording(0), other).language == other
 
 
-def test_what_was_heard_before_changes_nothing(
+def test_earlier_recordings_change_nothing(
     checkpoint: tuple[WhisperForConditionalGeneration, Whisper],
 ) -> None:
     model = checkpoint[1]
-    first = hear(model, recording(1))
+    first = transcribe(model, recording(1))
     interrupted = model.encode_window(recording(2))
     model.next_token(interrupted)
-    assert hear(model, recording(1)) == first
+    assert transcribe(model, recording(1)) == first
 
 
-def test_a_model_of_one_language_is_told_none(tmp_path: Path, device: str) -> None:
+def test_a_model_of_one_language_gets_no_language_token(tmp_path: Path, device: str) -> None:
     write_whisper(tmp_path, lang_to_id=None, task_to_id=None, is_multilingual=False)
     window = load_recogniser(str(tmp_path), device).model.encode_window(recording(0))
     assert window.language is None

@@ -48,7 +48,7 @@ class Context:
         return angles.cos(), angles.sin()
 
     def turned(self, heads: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """heads (rows, heads, width) in float64, as GLM-4 turns them."""
+        """heads (rows, heads, width) in float64, rotated as in GLM-4."""
         cosines, sines = (each.double()[:, None] for each in self.factors(positions, len(positions)))
         pairs = heads[..., : 2 * self.pairs].unflatten(-1, (-1, 2))
         first, second = pairs.unbind(-1)
@@ -56,7 +56,7 @@ class Context:
         return torch.cat([turned.flatten(-2), heads[..., 2 * self.pairs :]], -1)
 
     def attend(self, qkv: torch.Tensor, sequence: int, start: int) -> torch.Tensor:
-        """The new rows of one sequence, from place `start` on, (rows, q + k + v) -> (rows, heads * width)."""
+        """The new rows of one sequence from `start` on, (rows, q + k + v) -> (rows, heads * width)."""
         rows = len(qkv)
         positions = torch.arange(start, start + rows, device="cuda")
         heads = qkv.double().view(rows, -1, self.width)

@@ -1,4 +1,4 @@
-"""Every kernel of every bucket compiles for Ampere, Ada and Hopper, whose devices need not be there.
+"""Every kernel of every bucket compiles for Ampere, Ada and Hopper, without such a device.
 
 Shared memory fits the 99 KB of a block on Ada and on Ampere's consumer cards; nothing spills much.
 """
@@ -20,7 +20,7 @@ from ...cuda_steps import LONG_ROWS, Steps
 SHARED_BYTES = {80: 101_376, 89: 101_376, 90: 232_448}
 MAX_SPILL_BYTES = 256  # a thread
 CUOBJDUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-PARTS = 4  # tests for each chip, that processes share
+PARTS = 4  # tests per chip, which run in parallel
 
 
 def all_launches(shape: str, capability: int) -> list[KernelLaunch]:

@@ -87,7 +87,7 @@ def test_a_product_of_digits_equals_that_of_floats(shape: str, rows: int, chip: 
 
 @pytest.mark.parametrize("rows", [1, 2])
 def test_a_gemv_with_steps_for_four_columns(rows: int) -> None:
-    """As gate_up hands its result on to down, where few rows are computed."""
+    """As gate_up writes the input of down, with few rows."""
     out, width, _ = SHAPES["9B down"]
     x, (cb, scale) = make_rows(rows, width), make_weight(out, width)
     digits = padded(x, 2, 4)

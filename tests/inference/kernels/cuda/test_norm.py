@@ -62,14 +62,14 @@ def test_the_residual_and_both_norms(width: int, splits: int, kind: str) -> None
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("has_scale", [True, False])
-def test_the_first_kernel_embeds_turns_and_normalises(width: int, has_scale: bool) -> None:
-    """Some ids are known, the others were drawn by the step before."""
+def test_the_first_kernel_embeds_rotates_and_normalises(width: int, has_scale: bool) -> None:
+    """Some ids are known, the others were drawn by the previous step."""
     vocab_size, pairs = 500, 8
     table = torch.randint(-127, 128, (vocab_size, width), dtype=torch.int8, device="cuda")
     scale = torch.rand(vocab_size, device="cuda") / 50
     floats = (table.float() * scale[:, None]).bfloat16()
     drawn = torch.randint(0, vocab_size, (ROWS,), dtype=torch.int32, device="cuda")
-    drawn[3] = -1  # a row that was not finite; what becomes of it is for nothing
+    drawn[3] = -1  # a row that was not finite; its result does not matter
     ids = torch.randint(0, vocab_size, (ROWS,), dtype=torch.int32, device="cuda")
     known = ids.clone()
     ids[1::2] = -1 - torch.arange(1, ROWS, 2, device="cuda").flip(0).int()

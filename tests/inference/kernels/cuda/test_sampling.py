@@ -30,7 +30,7 @@ def _device() -> None:
 
 
 class Rows:
-    """What decides the draws, and the buffers."""
+    """The sampling parameters, and the buffers."""
 
     def __init__(self, vocab_size: int) -> None:
         def column(value: float, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -73,8 +73,10 @@ def test_greedy_takes_the_first_of_the_likeliest(vocab_size: int) -> None:
 
 @pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
 @pytest.mark.parametrize("vocab_size", VOCABULARIES)
-def test_a_number_stands_for_the_same_token_as_in_memory(vocab_size: int, sampling: dict[str, float]) -> None:
-    """But for numbers at the very border of two tokens, where sums are rounded differently."""
+def test_a_random_number_draws_the_same_token_as_on_the_cpu(
+    vocab_size: int, sampling: dict[str, float]
+) -> None:
+    """Except for random numbers at the boundary of two tokens, where sums are rounded differently."""
     rows = Rows(vocab_size)
     params = {"temperature": 1.0, "top_p": 1.0, "top_k": 0} | sampling
     rows.sampling.temperatures.fill_(params["temperature"])
@@ -89,7 +91,7 @@ def test_a_number_stands_for_the_same_token_as_in_memory(vocab_size: int, sampli
     assert sum(a == b for a, b in zip(found, expected, strict=True)) >= ROWS - 2
 
 
-def test_a_penalty_counts_what_was_drawn() -> None:
+def test_a_penalty_counts_drawn_tokens() -> None:
     rows = Rows(4096)
     rows.sampling.penalties[:2] = torch.tensor([0.5, 2.0], device="cuda")
     rows.sampling.counters[:2] = torch.tensor([1, 0], device="cuda")
@@ -104,7 +106,7 @@ def test_a_penalty_counts_what_was_drawn() -> None:
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-def test_a_row_without_numbers_is_told(value: float) -> None:
+def test_a_row_that_is_not_finite_is_reported(value: float) -> None:
     logits = torch.randn(3, 4096, device="cuda")
     logits[1] = value
     rows = Rows(4096)

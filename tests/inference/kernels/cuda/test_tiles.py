@@ -35,7 +35,7 @@ def test_a_tile_suits_every_shape(capability: int, rows: int, out: int, width: i
         assert tile.depth <= group
         turn = tile.depth * tile.unroll
         part = -(-width // (tile.splits * turn)) * turn
-        assert (tile.splits - 1) * part < width, "a split has nothing to sum"
+        assert (tile.splits - 1) * part < width, "a split is empty"
         assert group == width or group % tile.depth == 0, "a tile of the sum has several steps"
 
 
@@ -46,7 +46,7 @@ def test_a_tile_holds_the_rows_of_its_bucket(rows: int) -> None:
     assert all(tile.rows >= rows for tile in (tiles.qkv, tiles.gate_up) if isinstance(tile, Tile))
 
 
-def test_one_row_of_a_large_model_takes_the_ordinary_cores() -> None:
+def test_one_row_of_a_large_model_uses_cuda_cores() -> None:
     tiles = decode_tiles(90, 1)
     assert isinstance(fit(tiles.qkv, 4608, 4096, 4096), GemvTile)
     assert isinstance(fit(tiles.gate_up, 13_696, 4096, 4096, has_silu=True), GemvTile)

@@ -1,4 +1,4 @@
-"""The kernels' tests need Triton; where it is not installed they are not collected."""
+"""The kernels' tests need Triton. Without it they are not collected."""
 
 from importlib.util import find_spec
 

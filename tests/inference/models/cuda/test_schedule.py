@@ -1,4 +1,4 @@
-"""What a step launches, in which order, over which buffers. Needs no GPU."""
+"""The launches of a step, their order and their buffers. Needs no GPU."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -34,18 +34,18 @@ def test_a_decode_step_is_eight_kernels_a_layer_and_four(steps: Steps, rows: int
 
 
 @pytest.mark.parametrize("rows", DECODE_BUCKETS)
-def test_who_adds_partial_sums_knows_how_many_there_are(steps: Steps, rows: int) -> None:
+def test_kernels_that_add_partial_sums_have_their_number(steps: Steps, rows: int) -> None:
     launches = [each for each in steps.decode_launches(rows) if isinstance(each, KernelLaunch)]
     for launch, reader in pairwise(launches):
         if reader.name in ("add_norm_kernel", "decode_attention_kernel"):
             assert reader.constants["SPLITS"] == launch.constants.get("SPLITS", 1)
     for launch in launches:
         if launch.name == "linear_kernel" and launch.constants["N"] == steps.decoder.config.vocab_size:
-            assert launch.constants["SPLITS"] == 1, "nobody adds the head's"
+            assert launch.constants["SPLITS"] == 1, "no kernel adds the head's"
 
 
 @pytest.mark.parametrize("rows", PREFILL_BUCKETS)
-def test_a_short_prefill_takes_the_weights_as_they_are(steps: Steps, rows: int) -> None:
+def test_a_short_prefill_uses_the_weights_as_stored(steps: Steps, rows: int) -> None:
     found = names(steps.prefill_launches(rows, has_digits=True))
     assert "dequantize_kernel" not in found
     assert found.count("product") == 4 * LAYERS
@@ -60,7 +60,7 @@ def test_launches_overlap_on_hopper_alone() -> None:
         assert found == {overlaps}
 
 
-def test_what_a_decode_needs_lies_together_and_aligned() -> None:
+def test_the_inputs_of_a_decode_are_together_and_aligned() -> None:
     layout = InputLayout(rows=4096, tiles=600, sequences=64, blocks=1600)
     offsets = layout.offsets()
     assert all(offset % ALIGNMENT == 0 for offset in offsets.values())

@@ -1,4 +1,4 @@
-"""Which decoders the kernels take. Needs no GPU."""
+"""The decoders that the kernels support. Needs no GPU."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ UNSUPPORTED = {
 
 
 @pytest.mark.parametrize("changes", UNSUPPORTED.values(), ids=UNSUPPORTED)
-def test_what_stands_against_it_is_named(changes: dict[str, int]) -> None:
+def test_the_reason_against_it_is_named(changes: dict[str, int]) -> None:
     found = unsupported_shape(random_decoder(replace(EMBEDDED, **changes), "meta"))
     expected = next(reason for reason, each in UNSUPPORTED.items() if each is changes)
     assert found is not None
