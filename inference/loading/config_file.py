@@ -64,5 +64,5 @@ def read_config(kind: type[C], value: JSON, checkpoint_name: str, file_name: str
         raise InvalidCheckpoint(f"The checkpoint {checkpoint_name} {first['msg']}.")
     if first["type"] == CONTRADICTION:
         raise InvalidCheckpoint(f"{file} contradicts itself: {first['msg']}.")
-    field = ".".join(map(str, first["loc"]))
+    field = ".".join(part for part in first["loc"] if isinstance(part, str))  # without indexes in lists
     raise InvalidCheckpoint(f"{file} has no usable {field}; take it from the model's source.")

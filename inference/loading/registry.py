@@ -2,37 +2,30 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
-from torch import nn
 
-from inference.devices import computing_dtype
-from inference.errors import InvalidCheckpoint, PromptRefused
-from inference.loading.chat_template import ChatTemplate, load_chat_template
-from inference.loading.checkpoint import Checkpoint, is_on_hub, open_checkpoint, require_float
+from inference.errors import InvalidCheckpoint
+from inference.loading.chat_template import load_chat_template
+from inference.loading.checkpoint import Checkpoint, is_on_hub, open_checkpoint
 from inference.loading.config_file import as_section, read_config
-from inference.loading.device_copy import DeviceCopy
+from inference.loading.decoder_weights import ShouldQuantize, load_decoder, make_weight_loader
 from inference.loading.fusion_config import FusionCheckpointConfig
 from inference.loading.glm4v_config import Glm4vCheckpointConfig, Glm4vPreprocessorConfig
 from inference.loading.loaded_model import LoadedModel
 from inference.loading.model_config import ArchitectureConfig, EndConfig, TextConfig
+from inference.loading.placeholders import check_placeholder, find_placeholder
 from inference.loading.tokenizer import TextTokenizer, load_tokenizer
-from inference.loading.weights import Sources, WeightLoader, refuse_foreign_weights
-from inference.models.config import DecoderConfig
+from inference.loading.weights import refuse_foreign_weights
 from inference.models.decoder import Decoder
 from inference.models.glm4v_vision import Glm4vVision
 from inference.models.media_encoder import MediaEncoder
-from inference.models.on_meta import build_on_meta
 from inference.models.towers import build_fusion, build_glm4v_tower
 from inference.models.transformers_glm4v import rebuild_rotary
-from inference.types import Audio, Image, Message, Part, Text
 
 GENERATION = "generation_config.json"
 PREPROCESSOR = "preprocessor_config.json"
-FUSED = {"qkv_proj": ("q_proj", "k_proj", "v_proj")}
 HEAD = ("embed_tokens", "lm_head")
 
-ShouldQuantize = Callable[[str], bool]  # of the path of one of the decoder's modules
 Load = Callable[[Checkpoint, torch.device, ShouldQuantize], LoadedModel]
 
 
@@ -81,8 +74,8 @@ def _loader_of(checkpoint: Checkpoint) -> Load:
 
 def _load_glm4(checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize) -> LoadedModel:
     config = read_config(TextConfig, checkpoint.config, checkpoint.name)
-    loader = _weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
-    decoder = _load_decoder(loader, config.to_decoder_config(), "model.", "model.embed_tokens")
+    loader = make_weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
+    decoder = load_decoder(loader, config.to_decoder_config(), "model.", "model.embed_tokens")
     return _assemble(checkpoint, checkpoint.name, decoder, None, load_tokenizer(checkpoint), {})
 
 
@@ -92,14 +85,14 @@ def _load_fusion(
     config = read_config(FusionCheckpointConfig, checkpoint.config, checkpoint.name)
     vision = config.vision_config.to_vision_config() if config.vision_config else None
     audio = config.audio_config.to_audio_config() if config.audio_config else None
-    loader = _weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
-    decoder = _load_decoder(loader, config.text_config.to_decoder_config(), "model.", "text_embedding")
+    loader = make_weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
+    decoder = load_decoder(loader, config.text_config.to_decoder_config(), "model.", "text_embedding")
     fusion = build_fusion(config.text_config.hidden_size, vision, audio)
     loader.load(fusion, lambda path: (path,))
     tokenizer = load_tokenizer(checkpoint)
     tokens = {"image": config.image_token, "audio": config.audio_token}
     placeholders = {
-        modality: _placeholder(checkpoint, tokenizer, modality, tokens[modality])
+        modality: find_placeholder(checkpoint, tokenizer, modality, tokens[modality])
         for modality in fusion.modalities
     }
     name = config.model_name or checkpoint.name
@@ -108,10 +101,10 @@ def _load_fusion(
 
 def _load_glm4v(checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize) -> LoadedModel:
     config = read_config(Glm4vCheckpointConfig, checkpoint.config, checkpoint.name)
-    loader = _weight_loader(checkpoint, "model.language_model.norm.weight", device, should_quantize)
+    loader = make_weight_loader(checkpoint, "model.language_model.norm.weight", device, should_quantize)
     prefix = "model.language_model."
     decoder_config = config.text_config.to_decoder_config()
-    decoder = _load_decoder(loader, decoder_config, prefix, f"{prefix}embed_tokens")
+    decoder = load_decoder(loader, decoder_config, prefix, f"{prefix}embed_tokens")
     tower = build_glm4v_tower(as_section(checkpoint.config.get("vision_config")))
     loader.load(tower, lambda path: (f"model.visual.{path}",))
     rebuild_rotary(tower, device)
@@ -131,69 +124,6 @@ ARCHITECTURES: dict[str, Load] = {
 }
 
 
-def _weight_loader(
-    checkpoint: Checkpoint, norm: str, device: torch.device, should_quantize: ShouldQuantize
-) -> WeightLoader:
-    """Computes in 32 bits on the CPU, else in the stored type of the norms, which are never quantised."""
-    tensor = checkpoint.read(norm)
-    require_float(tensor, norm)
-    dtype = computing_dtype(device, tensor.dtype)
-    return WeightLoader(checkpoint, device, dtype, should_quantize, DeviceCopy(device))
-
-
-def _load_decoder(loader: WeightLoader, config: DecoderConfig, prefix: str, embedding: str) -> Decoder:
-    decoder = build_on_meta(lambda: Decoder(config))
-    if config.tie_word_embeddings:
-        loader.checkpoint.skip("lm_head.weight")
-    head = embedding if config.tie_word_embeddings else "lm_head"
-    loader.load(decoder, _decoder_sources(prefix, embedding, head))
-    decoder.frequencies = nn.Buffer(decoder.frequencies.to(loader.device), persistent=False)
-    return decoder.eval()
-
-
-def _decoder_sources(prefix: str, embedding: str, head: str) -> Sources:
-    """transformers' names: everything is under `prefix`, and q, k and v are separate."""
-
-    def sources(path: str) -> tuple[str, ...]:
-        if path == "embed_tokens":
-            return (embedding,)
-        if path == "lm_head":
-            return (head,)
-        parent, _, last = path.rpartition(".")
-        start = f"{prefix}{parent}." if parent else prefix
-        return tuple(start + name for name in FUSED.get(last, (last,)))
-
-    return sources
-
-
-def _placeholder(checkpoint: Checkpoint, tokenizer: TextTokenizer, modality: str, token: str | None) -> int:
-    token_id = tokenizer.token_id(token or "")
-    if token_id is None:
-        raise InvalidCheckpoint(
-            f"The tokenizer of the checkpoint {checkpoint.name} lacks the {modality}_token that config.json "
-            "names; take both from the same model."
-        )
-    return token_id
-
-
-def _check_placeholder(
-    checkpoint: Checkpoint, template: ChatTemplate, tokenizer: TextTokenizer, modality: str, token_id: int
-) -> None:
-    """Finds at the start what would fail with every picture or recording. A template that refuses the test
-    messages passes."""
-    image = Image(np.zeros((1, 1, 3), np.uint8))
-    part: Part = image if modality == "image" else Audio(np.zeros(1, np.float32))
-    try:
-        rendered = template.render((Message("user", (part, Text("a"))),), enable_thinking=False)
-    except PromptRefused:
-        return
-    if tokenizer.encode_rendered(rendered).count(token_id) != 1:
-        raise InvalidCheckpoint(
-            f"The chat template of the checkpoint {checkpoint.name} does not write the {modality} token "
-            f"{token_id} that config.json names; take template, tokenizer and config.json from one model."
-        )
-
-
 def _assemble(
     checkpoint: Checkpoint,
     name: str,
@@ -211,7 +141,7 @@ def _assemble(
         )
     chat_template = load_chat_template(checkpoint)
     for modality, token_id in placeholders.items():
-        _check_placeholder(checkpoint, chat_template, tokenizer, modality, token_id)
+        check_placeholder(checkpoint, chat_template, tokenizer, modality, token_id)
     return LoadedModel(
         name=name,
         created=checkpoint.created,

@@ -219,7 +219,7 @@ def test_token_ids_are_one_or_a_list(value: object, token_ids: set[int]) -> None
 
 @pytest.mark.parametrize("value", ["5", [True], [5.5], {"a": 5}])
 def test_other_token_ids_are_refused(value: object) -> None:
-    assert "has no usable eos_token_id" in refusal(EndConfig, {"eos_token_id": value})
+    assert "has no usable eos_token_id;" in refusal(EndConfig, {"eos_token_id": value})
 
 
 @pytest.mark.parametrize("value", [None, "Glm4ForCausalLM", {}, 4])
