@@ -1,9 +1,17 @@
-"""The names of devices."""
+"""Names, memory and number types of devices."""
 
 import pytest
+import torch
 
 from inference import devices as module
-from inference.devices import resolve_devices, threads_for
+from inference.devices import (
+    computing_dtype,
+    is_gpu,
+    measure_load,
+    measure_memory,
+    resolve_devices,
+    threads_for,
+)
 from inference.errors import InvalidConfiguration
 
 
@@ -32,3 +40,25 @@ def test_a_device_that_does_not_exist_is_refused(monkeypatch, devices: tuple[str
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (8, 4)])
 def test_some_cores_are_left_to_the_event_loop(cores: int, threads: int) -> None:
     assert threads_for(cores) == threads
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("cpu", False), ("cuda", True), ("cuda:1", True), ("meta", False)]
+)
+def test_cuda_devices_are_gpus(name: str, expected: bool) -> None:
+    assert is_gpu(name) == is_gpu(torch.device(name)) == expected
+
+
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16, torch.float32])
+def test_the_cpu_computes_in_32_bits_and_a_gpu_in_the_stored_type(stored: torch.dtype) -> None:
+    assert computing_dtype("cpu", stored) == torch.float32
+    assert computing_dtype("cuda:0", stored) == computing_dtype(torch.device("cuda:0"), stored) == stored
+
+
+def test_the_memory_of_the_cpu_is_the_machines() -> None:
+    memory = measure_memory("cpu")
+    assert 0 < memory.free_bytes <= memory.total_bytes
+
+
+def test_a_cpu_has_no_load_of_an_accelerator() -> None:
+    assert measure_load("0", "cpu") is None
