@@ -21,7 +21,7 @@ from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
 from app.auth.refresh_tokens import RefreshTokens
 from app.auth.signing_keys import load_signing_keys
-from app.auth.token_issuer import TokenIssuer
+from app.auth.token_issuer import NewTokens, TokenIssuer
 from app.auth.token_revocation import revoke_token
 from app.errors import GatewayError
 from app.persistence.database import Database
@@ -67,7 +67,7 @@ class Flood:
     async def _sign_in(self, number: int) -> str:
         async with self.database.session() as db_session:
             user = await create_user(db_session, "benchmark", f"user{number}")
-            issued = await self.issuer.issue(db_session, user, ["chat"], with_refresh=True)
+            issued = await self.issuer.issue(db_session, user, NewTokens(["chat"], with_refresh=True))
         assert issued.refresh_token is not None
         return issued.refresh_token
 
@@ -89,7 +89,7 @@ class Flood:
                 async with self.database.session() as db_session:
                     name = f"revoked{len(self.revocation_waits)}"
                     user = await create_user(db_session, "benchmark", name)
-                    token_id = (await self.issuer.issue(db_session, user, ["chat"])).token_id
+                    token_id = (await self.issuer.issue(db_session, user, NewTokens(["chat"]))).token_id
                     await revoke_token(db_session, token_id)
             except GatewayError:
                 self.refused_revocations += 1

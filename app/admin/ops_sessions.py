@@ -13,7 +13,7 @@ from app.admin.audit import SIGN_IN_LINK
 from app.auth.account_changes import AccountChanges
 from app.auth.principal import Principal
 from app.auth.sign_in_link import SignInLink
-from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.auth.token_issuer import IssuedTokens, NewTokens, TokenIssuer
 from app.persistence.access_tokens import find_access_token
 from app.persistence.database import Database
 from app.persistence.users import find_user_named
@@ -38,10 +38,8 @@ class SignInByLink:
         await asyncio.to_thread(self.link.check, secret)
         async with self.account_changes.transaction() as db_session:
             user = await accounts.get_or_create_user(db_session, SIGN_IN_LINK, OPERATOR)
-            lifetime = min(SESSION_LIFETIME, self.max_lifetime)
-            issued = await tokens.issue_tokens(
-                db_session, SIGN_IN_LINK, self.issuer, user, SCOPES, lifetime=lifetime, note=NOTE
-            )
+            new = NewTokens(SCOPES, min(SESSION_LIFETIME, self.max_lifetime), note=NOTE)
+            issued = await tokens.issue_tokens(db_session, SIGN_IN_LINK, self.issuer, user, new)
             # Last: an earlier failure does not use up the link, and a failure here issues nothing.
             await asyncio.to_thread(self.link.use, secret)
         return issued

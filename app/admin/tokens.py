@@ -4,40 +4,27 @@ Works inside the caller's transaction, which a caller inside a gateway opens wit
 `AccountChanges.transaction()`.
 """
 
-from collections.abc import Iterable
-from datetime import timedelta
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.admin.audit import audit
 from app.admin.notes import check_note
 from app.admin.pages import Page, paginate
 from app.auth import token_revocation
-from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.auth.token_issuer import IssuedTokens, NewTokens, TokenIssuer
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.persistence.access_tokens import list_access_tokens
 from app.persistence.tables import AccessTokenRow, UserRow
 
 
 async def issue_tokens(
-    db_session: AsyncSession,
-    actor: str,
-    issuer: TokenIssuer,
-    user: UserRow,
-    scopes: Iterable[str],
-    *,
-    lifetime: timedelta | None = None,
-    with_refresh: bool = False,
-    note: str = "",
+    db_session: AsyncSession, actor: str, issuer: TokenIssuer, user: UserRow, new: NewTokens
 ) -> IssuedTokens:
     """Raises `Conflict` for a disabled user, and `InvalidRequest` for invalid scopes, lifetimes or notes."""
-    check_note(note)
+    check_note(new.note)
     if user.is_disabled:
         raise Conflict("The user is disabled; enable it first.")
     try:
-        issued = await issuer.issue(
-            db_session, user, scopes, lifetime=lifetime, with_refresh=with_refresh, note=note
-        )
+        issued = await issuer.issue(db_session, user, new)
     except ValueError as error:  # the issuer's message is for operators
         raise InvalidRequest(f"{error}.") from None
     await audit(
@@ -49,7 +36,7 @@ async def issue_tokens(
         scopes=sorted(issued.scopes),
         expires_in=issued.expires_in,
         family_id=issued.family_id,
-        note=note,
+        note=new.note,
     )
     return issued
 

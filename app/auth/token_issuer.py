@@ -5,7 +5,7 @@ Used by the HTTP routes and by the command line. Works inside the caller's trans
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,6 +22,16 @@ from app.settings import AuthSettings
 
 REFRESH_TOKEN_PREFIX: Final = "rt_"  # noqa: S105  (the prefix of a secret, not a secret)
 SECRET_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NewTokens:
+    """What to issue. `lifetime` is the access token's; None takes the settings'."""
+
+    scopes: Collection[str]
+    lifetime: timedelta | None = None
+    with_refresh: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +63,21 @@ class TokenIssuer:
         self._access_tokens = access_tokens
         self._settings = settings
 
-    async def issue(
-        self,
-        db_session: AsyncSession,
-        user: UserRow,
-        scopes: Iterable[str],
-        *,
-        lifetime: timedelta | None = None,
-        with_refresh: bool = False,
-        note: str = "",
-    ) -> IssuedTokens:
-        """Issue tokens for a new sign-in. `lifetime` is the access token's; None takes the settings'.
+    async def issue(self, db_session: AsyncSession, user: UserRow, new: NewTokens) -> IssuedTokens:
+        """Issue tokens for a new sign-in of a user that has been flushed.
 
-        The user must have been flushed. Raises ValueError, with a message for the operator, if a scope is
+        Raises ValueError, with a message for the operator, if a scope is
         unknown or missing, or the lifetime is out of bounds.
         """
-        lifetime = self._settings.access_token_ttl if lifetime is None else lifetime
-        self._check(frozenset(scopes), lifetime)
+        scopes = frozenset(new.scopes)
+        lifetime = self._settings.access_token_ttl if new.lifetime is None else new.lifetime
+        self._check(scopes, lifetime)
         await lock_user(db_session, user.id)  # a revocation of all of the user's tokens waits until this ends
-        family_id = f"fam_{secrets.token_urlsafe(16)}" if with_refresh else None
-        grant = Grant(user.id, frozenset(scopes), family_id, note)
+        family_id = f"fam_{secrets.token_urlsafe(16)}" if new.with_refresh else None
+        grant = Grant(user.id, scopes, family_id, new.note)
         minted = await self.mint(db_session, grant, lifetime)
         refresh_token = None
-        if with_refresh:
+        if new.with_refresh:
             refresh_token = REFRESH_TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
             await self.add_refresh_token(db_session, grant, refresh_token, minted.made_at)
         return IssuedTokens(

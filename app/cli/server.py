@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import typer
@@ -16,11 +17,12 @@ import uvloop
 from app.admin.ops_sessions import is_first_visit
 from app.auth.sign_in_link import SignInLink
 from app.auth.signing_keys import InvalidSigningKeys
+from app.auth.token_issuer import NewTokens
 from app.cli.banner import demo_lines, reachable_urls, start_lines
 from app.cli.command_failed import CALLED_WRONGLY, CommandFailed
 from app.cli.environment import describe_database
 from app.cli.preflight import check_data_directory, explain_os_error, listen
-from app.cli.token_work import NewToken, issue_token
+from app.cli.token_work import issue_token
 from app.errors import DatabaseUnavailable
 from app.lifespan import OutdatedDatabase
 from app.main import create_app
@@ -37,7 +39,7 @@ GARBAGE_THRESHOLD: Final = (
 )
 DEMO_USER: Final = "demo"
 DEMO_SCOPES: Final = ("chat", "vision", "speech")
-DEMO_LIFETIME_SECONDS: Final = 86_400
+DEMO_LIFETIME: Final = timedelta(days=1)
 INFERENCE_PACKAGES: Final = {
     "torch",
     "torchaudio",
@@ -100,8 +102,8 @@ async def _lines_after_start(serving: Serving, listener: socket.socket, database
     settings, lines = serving.settings, []
     urls = reachable_urls(serving.host, listener.getsockname()[1])
     if serving.is_demo:
-        demo = NewToken(DEMO_USER, DEMO_SCOPES, DEMO_LIFETIME_SECONDS, note="gateway serve --demo")
-        lines += demo_lines(urls[0], (await issue_token(settings, demo)).access_token)
+        demo = NewTokens(DEMO_SCOPES, DEMO_LIFETIME, note="gateway serve --demo")
+        lines += demo_lines(urls[0], (await issue_token(settings, DEMO_USER, demo)).access_token)
     sign_in_link = None
     # Logs keep what is printed, and their readers need not be allowed to sign in.
     if sys.stdout.isatty() and await is_first_visit(database):

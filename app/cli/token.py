@@ -1,6 +1,7 @@
 """`gateway token issue | list | revoke`. `issue` prints nothing but the token, for scripts."""
 
 import json
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -27,11 +28,13 @@ def issue(
     note: Annotated[str, typer.Option("--note", help="For operators.")] = "",
 ) -> None:
     """Issue an access token and print it."""
+    from app.auth.token_issuer import NewTokens
     from app.cli.environment import run_command
-    from app.cli.token_work import NewToken, issue_token
+    from app.cli.token_work import issue_token
 
-    new_token = NewToken(user, tuple(scope.replace(",", " ").split()), lifetime, refresh, note)
-    issued = run_command(lambda settings: issue_token(settings, new_token))
+    seconds = None if lifetime is None else timedelta(seconds=lifetime)
+    new = NewTokens(scope.replace(",", " ").split(), seconds, refresh, note)
+    issued = run_command(lambda settings: issue_token(settings, user, new))
     if as_json:
         content = {
             "access_token": issued.access_token,

@@ -1,7 +1,6 @@
 """What the token commands do, once their options are read. Imports what issuing takes, so it comes late."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from app.admin import tokens
 from app.admin.accounts import get_or_create_user, get_user_named
@@ -9,46 +8,25 @@ from app.admin.audit import COMMAND_LINE
 from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
 from app.auth.signing_keys import load_signing_keys
-from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.auth.token_issuer import IssuedTokens, NewTokens, TokenIssuer
 from app.cli.environment import open_database
 from app.persistence.tables import AccessTokenRow
 from app.persistence.users import find_user
 from app.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class NewToken:
-    """`lifetime` is in seconds; None means what the settings say."""
-
-    user_name: str
-    scopes: tuple[str, ...]
-    lifetime: int | None = None
-    with_refresh: bool = False
-    note: str = ""
-
-
-async def issue_token(settings: Settings, new_token: NewToken) -> IssuedTokens:
+async def issue_token(settings: Settings, user_name: str, new: NewTokens) -> IssuedTokens:
     """In development the user is created if there is none."""
-    lifetime = timedelta(seconds=new_token.lifetime) if new_token.lifetime else None
     async with open_database(settings) as database:
         signing_keys = load_signing_keys(settings)
         access_tokens = AccessTokens(signing_keys, AccountChanges(database, signing_keys), settings.auth)
         issuer = TokenIssuer(access_tokens, settings.auth)
         async with database.session() as db_session:
             if settings.env == "development":
-                user = await get_or_create_user(db_session, COMMAND_LINE, new_token.user_name)
+                user = await get_or_create_user(db_session, COMMAND_LINE, user_name)
             else:
-                user = await get_user_named(db_session, new_token.user_name)
-            return await tokens.issue_tokens(
-                db_session,
-                COMMAND_LINE,
-                issuer,
-                user,
-                new_token.scopes,
-                lifetime=lifetime,
-                with_refresh=new_token.with_refresh,
-                note=new_token.note,
-            )
+                user = await get_user_named(db_session, user_name)
+            return await tokens.issue_tokens(db_session, COMMAND_LINE, issuer, user, new)
 
 
 async def list_issued(

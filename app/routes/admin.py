@@ -145,16 +145,7 @@ async def issue_token(
     changes = UserChanges(own_limits=body.own_limits())
     async with account_changes.transaction() as db_session:
         user = await accounts.update_user(db_session, principal.user_id, body.user_id, changes)
-        issued = await tokens.issue_tokens(
-            db_session,
-            principal.user_id,
-            issuer,
-            user,
-            body.scopes,
-            lifetime=body.lifetime,
-            with_refresh=body.with_refresh,
-            note=body.note or "",
-        )
+        issued = await tokens.issue_tokens(db_session, principal.user_id, issuer, user, body.new_tokens())
     response.headers.update(_NO_STORE)
     return IssuedTokensResponse.of(issued)
 

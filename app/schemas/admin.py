@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from app.admin.accounts import NAME_PATTERN
 from app.auth.principal import Scope
-from app.auth.token_issuer import IssuedTokens
+from app.auth.token_issuer import IssuedTokens, NewTokens
 from app.clean_text import CleanText
 from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRow
 from app.persistence.usage import DailyUsage
@@ -131,9 +131,10 @@ class IssueTokenRequest(LimitFields):
     with_refresh: bool = Field(False, description="also issue a refresh token, for POST /auth/token")
     note: Omittable[Note] = None
 
-    @property
-    def lifetime(self) -> datetime.timedelta | None:
-        return None if self.lifetime_seconds is None else datetime.timedelta(seconds=self.lifetime_seconds)
+    def new_tokens(self) -> NewTokens:
+        seconds = self.lifetime_seconds
+        lifetime = None if seconds is None else datetime.timedelta(seconds=seconds)
+        return NewTokens(self.scopes, lifetime, self.with_refresh, self.note or "")
 
 
 class IssuedTokensResponse(BaseModel):

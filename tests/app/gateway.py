@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.server import ServerState
 
-from app.auth.token_issuer import TokenIssuer
+from app.auth.token_issuer import NewTokens, TokenIssuer
 from app.cli.preflight import listen
 from app.http.services import Services
 from app.main import create_app
@@ -51,7 +51,7 @@ class Gateway:
                 user = UserRow(id=f"usr_{name}", name=name)
                 db_session.add(user)
                 await db_session.flush()
-            return (await issuer.issue(db_session, user, scopes.split())).access_token
+            return (await issuer.issue(db_session, user, NewTokens(scopes.split()))).access_token
 
     async def headers(self, name: str = "alice", scopes: str = ALL_SCOPES) -> dict[str, str]:
         key = f"{name} {scopes}"

@@ -15,7 +15,7 @@ import tree_sitter_swift
 from tree_sitter import Language, Node, Parser
 
 from app.auth.access_tokens import AccessTokens
-from app.auth.token_issuer import TokenIssuer
+from app.auth.token_issuer import NewTokens, TokenIssuer
 from app.persistence.tables import UserRow
 from tests.app.conftest import StartGateway
 from tests.app.gateway import ALL_SCOPES, Gateway
@@ -35,7 +35,7 @@ async def refresh_token_of(gateway: Gateway, name: str = "alice") -> str:
         user = UserRow(id=f"usr_{name}", name=name)
         db_session.add(user)
         await db_session.flush()
-        issued = await issuer.issue(db_session, user, ALL_SCOPES.split(), with_refresh=True)
+        issued = await issuer.issue(db_session, user, NewTokens(ALL_SCOPES.split(), with_refresh=True))
     assert issued.refresh_token is not None
     return issued.refresh_token
 

@@ -14,7 +14,7 @@ from app.admin import accounts, tokens
 from app.admin.accounts import UserChanges
 from app.admin.audit import COMMAND_LINE, read_audit_log
 from app.admin.keys import rotate_keys
-from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.auth.token_issuer import IssuedTokens, NewTokens, TokenIssuer
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.persistence.database import Database
 from app.persistence.tables import AccessTokenRow, UserRow
@@ -39,9 +39,8 @@ class Scene:
 async def scene(database: Database, issuer: TokenIssuer, settings: Settings) -> Scene:
     async with database.session() as db_session:
         user = await accounts.create_user(db_session, COMMAND_LINE, "bob")
-        issued = await tokens.issue_tokens(
-            db_session, COMMAND_LINE, issuer, user, ["chat"], with_refresh=True
-        )
+        new = NewTokens(["chat"], with_refresh=True)
+        issued = await tokens.issue_tokens(db_session, COMMAND_LINE, issuer, user, new)
     return Scene(user, issued, issuer, settings)
 
 
@@ -51,7 +50,7 @@ CHANGES: dict[str, Change] = {
         db_session, "usr_root", scene.user.id, UserChanges(is_disabled=True)
     ),
     "token.issue": lambda db_session, scene: tokens.issue_tokens(
-        db_session, "usr_root", scene.issuer, scene.user, ["chat"]
+        db_session, "usr_root", scene.issuer, scene.user, NewTokens(["chat"])
     ),
     "token.revoke": lambda db_session, scene: tokens.revoke_token(
         db_session, "usr_root", scene.issued.token_id
@@ -123,10 +122,13 @@ async def test_entry_holds_no_token(database: Database, scene: Scene) -> None:
         (lambda s, scene: accounts.create_user(s, "usr_root", "b\nb"), InvalidRequest),
         (lambda s, scene: accounts.update_user(s, "usr_root", "usr_x", UserChanges(note="x")), NotFound),
         (lambda s, scene: accounts.get_user_named(s, "nobody"), NotFound),
-        (lambda s, scene: tokens.issue_tokens(s, "usr_root", scene.issuer, scene.user, []), InvalidRequest),
+        (
+            lambda s, scene: tokens.issue_tokens(s, "usr_root", scene.issuer, scene.user, NewTokens([])),
+            InvalidRequest,
+        ),
         (
             lambda s, scene: tokens.issue_tokens(
-                s, "usr_root", scene.issuer, scene.user, ["chat"], lifetime=timedelta(days=91)
+                s, "usr_root", scene.issuer, scene.user, NewTokens(["chat"], timedelta(days=91))
             ),
             InvalidRequest,
         ),

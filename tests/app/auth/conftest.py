@@ -19,7 +19,7 @@ from app.auth.account_changes import AccountChanges
 from app.auth.principal import Principal
 from app.auth.refresh_tokens import RefreshTokens
 from app.auth.signing_keys import SigningKeys
-from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.auth.token_issuer import IssuedTokens, NewTokens, TokenIssuer
 from app.persistence.database import Database
 from app.persistence.tables import Base, UserRow
 from app.settings import AuthSettings
@@ -178,7 +178,7 @@ class Process:
 
     async def sign_in(self, user: UserRow, *, with_refresh: bool = True) -> IssuedTokens:
         async with self.database.session() as db_session:
-            return await self.issuer.issue(db_session, user, ["chat"], with_refresh=with_refresh)
+            return await self.issuer.issue(db_session, user, NewTokens(["chat"], with_refresh=with_refresh))
 
 
 @pytest.fixture

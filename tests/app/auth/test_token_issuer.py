@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from app.auth.token_issuer import NewTokens
 from app.auth.token_revocation import revoke_user
 from app.persistence.database import Database
 from app.persistence.tables import AccessTokenRow, Base, UserRow
@@ -27,7 +28,7 @@ async def test_issued_token_is_recorded(
 ) -> None:
     async with database.session() as db_session:
         issued = await process.issuer.issue(
-            db_session, user, ["vision", "chat"], lifetime=timedelta(hours=1), note="for the demo"
+            db_session, user, NewTokens(["vision", "chat"], timedelta(hours=1), note="for the demo")
         )
     async with database.session(read_only=True) as db_session:
         row = await db_session.get_one(AccessTokenRow, issued.token_id)
@@ -78,7 +79,7 @@ async def test_unknown_or_missing_scope_is_refused(
     async with database.session() as db_session:
         for scopes in ([], ["root"], ["chat", "root"], [""]):
             with pytest.raises(ValueError, match="admin, chat, ops, speech, vision"):
-                await process.issuer.issue(db_session, user, scopes)
+                await process.issuer.issue(db_session, user, NewTokens(scopes))
         assert (await db_session.scalars(select(AccessTokenRow))).all() == []
 
 
@@ -86,7 +87,7 @@ async def test_lifetime_out_of_bounds_is_refused(process: Process, user: UserRow
     async with database.session() as db_session:
         for seconds in (0, -1, 0.5, 90 * 24 * 3600 + 1):
             with pytest.raises(ValueError, match="lifetime"):
-                await process.issuer.issue(db_session, user, ["chat"], lifetime=timedelta(seconds=seconds))
+                await process.issuer.issue(db_session, user, NewTokens(["chat"], timedelta(seconds=seconds)))
 
 
 async def test_token_issued_in_the_second_of_a_revocation_is_valid(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.auth.sign_in_link import FRAGMENT, SignInLink
-from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.auth.token_issuer import IssuedTokens, NewTokens, TokenIssuer
 from app.ops.logging import JSONFormatter
 from app.persistence.tables import UserRow
 
@@ -54,7 +54,7 @@ async def sign_in(gateway: Gateway) -> IssuedTokens:
     issuer = TokenIssuer(gateway.services.access_tokens, gateway.services.settings.auth)
     async with gateway.services.database.session() as db_session:
         user = await db_session.get_one(UserRow, "usr_alice")
-        return await issuer.issue(db_session, user, ["chat"], with_refresh=True)
+        return await issuer.issue(db_session, user, NewTokens(["chat"], with_refresh=True))
 
 
 async def until_logged(caplog: pytest.LogCaptureFixture, requests: int) -> None:

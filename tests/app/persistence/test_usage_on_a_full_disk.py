@@ -1,7 +1,8 @@
 """Usage while the disk is full: kept in memory up to a bound, stored once when there is space again."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,9 @@ from app.persistence.usage_spool import UsageSpool
 from app.persistence.usage_writer import RETRY_SECONDS, UsageWriter
 from testbed.small_disk import SmallDisk
 
+from .conftest import FakeClock
 from .test_usage_spool import ids_in, make_row
-from .test_usage_writer import FakeClock, record_of, stored_in
+from .test_usage_writer import record_of, stored_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
@@ -20,30 +22,8 @@ LOGGER = "app.persistence.usage_writer"
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def make_writer(disk: SmallDisk, clock: FakeClock) -> AsyncIterator[MakeWriter]:
-    """Writers with their file on the disk, to be started one after another; closed at the end."""
-    made: list[UsageWriter] = []
-
-    def make(database: Database, **bounds: int) -> UsageWriter:
-        made.append(UsageWriter(database, disk.path / "usage-spool.jsonl", clock=clock, **bounds))
-        return made[-1]
-
-    yield make
-    for writer in made:
-        await writer.aclose()
-
-
-@pytest.fixture
-async def unavailable() -> AsyncIterator[Database]:
-    """A database without a server."""
-    database = Database("postgresql+asyncpg://gateway:password@127.0.0.1:1/gateway")
-    yield database
-    await database.aclose()
+def spool_path(disk: SmallDisk) -> Path:
+    return disk.path / "usage-spool.jsonl"
 
 
 def record_many(writer: UsageWriter, numbers: range) -> list[str]:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,51 +17,13 @@ from app.persistence.tables import UsageRow
 from app.persistence.usage_writer import RETRY_SECONDS, UsageRecord, UsageWriter
 from testbed.servers import PostgresServer
 
+from .conftest import FakeClock
+
 pytestmark = pytest.mark.anyio
 
 KILLED_PROGRAM = Path(__file__).parent / "recording_process.py"
 
 MakeWriter = Callable[..., UsageWriter]
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def spool_path(tmp_path: Path) -> Path:
-    return tmp_path / "usage-spool.jsonl"
-
-
-@pytest.fixture
-async def make_writer(spool_path: Path, clock: FakeClock) -> AsyncIterator[MakeWriter]:
-    """Writers to be started one after another; closed at the end."""
-    made: list[UsageWriter] = []
-
-    def make(database: Database, **bounds: int) -> UsageWriter:
-        made.append(UsageWriter(database, spool_path, clock=clock, **bounds))
-        return made[-1]
-
-    yield make
-    for writer in made:
-        await writer.aclose()
-
-
-@pytest.fixture
-async def unavailable() -> AsyncIterator[Database]:
-    """A database without a server."""
-    database = Database("postgresql+asyncpg://gateway:password@127.0.0.1:1/gateway")
-    yield database
-    await database.aclose()
 
 
 def contents_of(path: Path) -> bytes:

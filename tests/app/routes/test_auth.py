@@ -12,7 +12,7 @@ from jose import jwt
 
 from app.auth.access_tokens import AccessTokens
 from app.auth.signing_keys import load_signing_keys
-from app.auth.token_issuer import IssuedTokens, TokenIssuer
+from app.auth.token_issuer import IssuedTokens, NewTokens, TokenIssuer
 from app.errors import InvalidToken, TokenRevoked
 from app.persistence.tables import UserRow
 
@@ -32,7 +32,7 @@ async def sign_in(gateway: Gateway, name: str = "alice") -> IssuedTokens:
             user = UserRow(id=f"usr_{name}", name=name)
             db_session.add(user)
             await db_session.flush()
-        return await issuer.issue(db_session, user, ["chat", "vision"], with_refresh=True)
+        return await issuer.issue(db_session, user, NewTokens(["chat", "vision"], with_refresh=True))
 
 
 async def refresh(gateway: Gateway, refresh_token: str | None, **more: Any) -> httpx.Response:
@@ -281,7 +281,7 @@ async def test_access_token_is_revoked_even_if_it_is_not_valid_at_the_moment(
     issuer = TokenIssuer(tokens, services.settings.auth)
     async with services.database.session() as db_session:
         user = await db_session.get_one(UserRow, "usr_jumper")
-        token = (await issuer.issue(db_session, user, ["chat"])).access_token
+        token = (await issuer.issue(db_session, user, NewTokens(["chat"]))).access_token
     with pytest.raises(InvalidToken):
         services.access_tokens.verify(token)
     assert tokens.verify(token).user_id == "usr_jumper"

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from app.auth.token_issuer import TokenIssuer
+from app.auth.token_issuer import NewTokens, TokenIssuer
 from app.auth.token_revocation import revoke_token
 from app.main import create_app
 from app.ops.history import HOUR_SECONDS, SAMPLE_SECONDS, History
@@ -148,7 +148,7 @@ async def _add_users(gateway: Gateway) -> None:
             await db_session.flush()
             for days, note in ((30, "build 214"), (7, "build 213")) if name == "ios-beta" else ():
                 issued = await issuer.issue(
-                    db_session, user, ("chat", "vision", "speech"), lifetime=timedelta(days=days), note=note
+                    db_session, user, NewTokens(("chat", "vision", "speech"), timedelta(days=days), note=note)
                 )
         await revoke_token(db_session, issued.token_id)
     await services.account_changes.refresh_now()
