@@ -35,7 +35,7 @@ def _without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
-# None when absent, with None as the default. A request that has it is a `RequestModel`.
+# `field: Omittable[int] = None`: None if absent, left out of responses. Requests need `RequestModel` for it.
 Omittable = Annotated[
     T | None,
     _NotDeclaredNullable(),
