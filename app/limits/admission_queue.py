@@ -54,7 +54,7 @@ class AdmissionQueue:
 
 
 class Place:
-    """One generation's place; whoever reserved it releases it, once or more."""
+    """One generation's place. The caller that reserved it releases it, once or more."""
 
     __slots__ = ("_is_released", "_queue")
 

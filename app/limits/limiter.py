@@ -10,8 +10,8 @@ SLOT_RETRY_SECONDS: Final = 1  # when a running request ends is unknown; trying 
 class Admission(Protocol):
     """One admitted request: an entry in the window and a running slot, later some tokens.
 
-    Whoever admitted it calls `release` or `give_back` at the end, whatever happened. The first call counts;
-    later ones do nothing.
+    The caller of `admit` calls `release` or `give_back` at the end, even after an error. The first call
+    counts; later ones do nothing.
     """
 
     @property
@@ -41,7 +41,7 @@ class Limiter(Protocol):
 
     @property
     def is_degraded(self) -> bool:
-        """Whether Redis is unavailable, so that limits hold for this process alone or nobody is admitted."""
+        """Whether Redis is unavailable: limits hold for this process only, or all requests are refused."""
         ...
 
     async def admit(self, user_id: str, limits: UserLimits) -> Admission:

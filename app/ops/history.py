@@ -28,7 +28,7 @@ MAX_SAMPLES: Final = int(HOUR_SECONDS / SAMPLE_SECONDS)
 class Sample:
     """What happened in the `seconds` before `at` (Unix seconds), and how things stood then.
 
-    `measures` are of the last half minute: of a few answers alone they would jump about.
+    `measures` are of the last half minute: over few responses they would jump.
     """
 
     at: float
@@ -42,8 +42,8 @@ class Sample:
 class History:
     """Started and closed by `app/lifespan.py`; used on the event loop's thread alone.
 
-    `instance` tells a page that the process, and with it the history, is another one. Whoever passes an
-    answer on adds its tokens to `output_tokens` as they come.
+    `instance` tells a page that the process, and so the history, has changed. A caller that
+    streams a generation adds its tokens to `output_tokens` as they arrive.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class History:
         self._clock = clock or steady_clock()
         self.instance = secrets.token_hex(4)
         self.output_tokens = 0
-        self.loads: tuple[DeviceLoad, ...] = ()  # as last sampled: drivers take a while to answer
+        self.loads: tuple[DeviceLoad, ...] = ()  # as last sampled: drivers respond slowly
         self.users = UsersOfHour(self._clock)
         self._backend = backend
         self._sleep = sleep

@@ -1,6 +1,6 @@
 """Log lines for machines: one JSON object per record, on standard error.
 
-Knows how lines look, not what is logged. An exception is told by its type and its frames, since its
+Defines the format of lines, not what is logged. An exception is logged by its type and frames, since its
 message may quote what a client sent; only our own errors, whose messages are ours, keep theirs.
 """
 

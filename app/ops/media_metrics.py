@@ -1,4 +1,4 @@
-"""What Prometheus is told about files that were decoded, and about the processes that do it."""
+"""Metrics of decoded files and of the processes that decode them."""
 
 from collections.abc import Iterable
 from dataclasses import asdict

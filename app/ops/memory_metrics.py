@@ -1,4 +1,4 @@
-"""What Prometheus is told about the budget of memory, read at scrape time."""
+"""Metrics of the memory budget, read at scrape time."""
 
 from collections.abc import Iterable
 

@@ -100,7 +100,7 @@ class _GenerationMetrics:
         self._duration = cache(
             histogram(
                 "gen_ai_server_request_duration_seconds",
-                "From the request's arrival to the end of its answer; error_type is empty on success",
+                "From the request's arrival to the end of its response; error_type is empty on success",
                 (*_GENERATION_LABELS, "error_type"),
                 buckets=REQUEST_DURATION_BUCKETS,
             ).labels
@@ -108,7 +108,7 @@ class _GenerationMetrics:
         self._ttft = cache(
             histogram(
                 "gen_ai_server_time_to_first_token_seconds",
-                "From the request's arrival to the first piece of its answer",
+                "From the request's arrival to the first piece of its response",
                 _GENERATION_LABELS,
                 buckets=TTFT_BUCKETS,
             ).labels
@@ -166,7 +166,7 @@ class _StateCollector(Collector):
         yield from self._devices()
         yield from self._usage()
         degraded = GaugeMetricFamily(
-            "gateway_limiter_degraded", "1 while Redis is away and limits hold per process or refuse"
+            "gateway_limiter_degraded", "1 while Redis is unavailable and limits hold per process or refuse"
         )
         degraded.add_metric((), float(self._limiter.is_degraded))
         yield degraded

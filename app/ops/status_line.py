@@ -1,6 +1,6 @@
-"""How the gateway is doing, in plain words for somebody who passes by: a level, a title, a sentence.
+"""The state of the gateway in one line: a level, a title, a sentence.
 
-Looks at the last five minutes and at how the parts are now; knows no page.
+Looks at the last five minutes and at how the parts are now. Does not depend on the page.
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def status_line(
                 return line
     if traffic.requests or status.running or status.waiting:
         return StatusLine("good", "All is well", _summary(traffic))
-    return StatusLine("idle", "No requests", "Nobody asked for anything in the last 5 minutes.")
+    return StatusLine("idle", "No requests", "No requests in the last 5 minutes.")
 
 
 def _troubles(
@@ -60,7 +60,7 @@ def _troubles(
     if readiness.model == "unavailable":
         yield StatusLine("bad", "Down", "The model is not available: every request is refused.")
     if readiness.limiter == "unavailable":
-        yield StatusLine("bad", "Down", "Redis is away: every request is refused.")
+        yield StatusLine("bad", "Down", "Redis is unavailable: every request is refused.")
     if (level := success_level(measures, thresholds)) in ("warning", "bad"):
         yield StatusLine(level, "Failing", _failures(traffic, measures))
     if readiness.model == "degraded":
@@ -70,21 +70,23 @@ def _troubles(
         yield StatusLine("warning", "A worker is down" if down == 1 else "Workers are down", sentence)
     if (level := ttft_level(measures, thresholds)) in ("warning", "bad"):
         seconds = _seconds(measures.ttft_p95)
-        yield StatusLine(level, "Slow", f"Answers begin late, up to {seconds} after they are asked for.")
+        yield StatusLine(level, "Slow", f"Responses start late, up to {seconds} after the request.")
     if (level := speed_level(measures, thresholds)) in ("warning", "bad"):
         speed = f"{measures.tokens_per_second_each:.1f}"
-        yield StatusLine(level, "Slow", f"Answers are written slowly: {speed} tokens a second each.")
+        yield StatusLine(level, "Slow", f"Responses are slow: {speed} tokens a second each.")
     if readiness.database == "degraded":
-        sentence = "The database is away: tokens keep working, and usage is written later."
+        sentence = "The database is unavailable: tokens keep working, and usage is written later."
         yield StatusLine("warning", "Degraded", sentence)
     if readiness.usage == "degraded":
-        sentence = "The disk is full or read-only: usage is kept in memory, as much as there is room for."
+        sentence = "The disk is full or read-only: usage is kept in memory, up to a bound."
         yield StatusLine("warning", "Disk full", sentence)
     if readiness.media == "degraded":
-        sentence = "No process can be made that decodes media: pictures and recordings get 503, texts go on."
+        sentence = (
+            "No process that decodes media can be started: images and recordings get 503, text still works."
+        )
         yield StatusLine("warning", "Media unavailable", sentence)
     if readiness.limiter == "degraded":
-        sentence = "Redis is away: limits hold for each gateway by itself."
+        sentence = "Redis is unavailable: limits hold for each gateway by itself."
         yield StatusLine("warning", "Degraded", sentence)
 
 
@@ -93,7 +95,7 @@ def _failures(traffic: Traffic, measures: Measures) -> str:
     if traffic.failed:
         parts.append(f"{traffic.failed} failed")
     if traffic.turned_away:
-        parts.append(f"{traffic.turned_away} were turned away because the gateway was full")
+        parts.append(f"{traffic.turned_away} were refused because the gateway was full")
     share = f"{100 * (measures.success_rate or 0):.0f} %"
     return f"Only {share} of requests succeed: {' and '.join(parts)} in the last 5 minutes."
 
@@ -101,10 +103,10 @@ def _failures(traffic: Traffic, measures: Measures) -> str:
 def _summary(traffic: Traffic) -> str:
     number = traffic.requests
     if not number:
-        return "The first answers are being written."
+        return "The first responses are in progress."
     sentence = f"{number} request{'' if number == 1 else 's'} in the last 5 minutes"
     ttft = traffic.ttft_seconds.quantile(0.95)
-    return f"{sentence}." if ttft is None else f"{sentence}; answers begin within {_seconds(ttft)}."
+    return f"{sentence}." if ttft is None else f"{sentence}; responses start within {_seconds(ttft)}."
 
 
 def _seconds(value: float | None) -> str:

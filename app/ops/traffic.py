@@ -66,7 +66,7 @@ class Traffic:
 
     @property
     def tokens_per_second_each(self) -> float | None:
-        """How fast the median answer was written."""
+        """The speed of the median response."""
         seconds = self.seconds_per_token.quantile(0.5)
         return 1 / seconds if seconds else None
 

@@ -21,7 +21,7 @@ class UserMetrics:
         )
         seconds = Counter(
             "gateway_user_request_seconds",
-            "From arrival to the end of the answer, in all",
+            "From arrival to the end of the response, in all",
             ("user_id",),
             registry=registry,
         )

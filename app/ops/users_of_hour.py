@@ -25,7 +25,7 @@ class UsersOfHour:
         self._slots: deque[tuple[int, dict[str, Traffic]]] = deque(maxlen=SLOTS)
 
     def observe(self, record: RequestRecord, outcome: Outcome) -> None:
-        """Nobody is named whose token was not accepted, nor a user too many."""
+        """Leaves out requests without an accepted token, and users beyond the bound."""
         if record.user_id is None:
             return
         number = int(self._clock() // SLOT_SECONDS)

@@ -1,4 +1,4 @@
-"""Which tokens were issued to whom. The tokens themselves are not stored."""
+"""The tokens that were issued, by user. The tokens themselves are not stored."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What is known of one request: written by whoever learns it, read once at its end.
+"""What is known of one request: written by every part that handles it, read once at its end.
 
 The request log, the metrics and the usage table are made from it. It never holds text, media, tokens
 or keys.
@@ -49,7 +49,7 @@ class RequestRecord:
     finish_reason: FinishReason | None = None
     error_code: str | None = None
     asks_to_generate: bool = False  # by its route, whether or not it came so far
-    is_answered: bool = False  # the last byte was handed to the server
+    is_response_sent: bool = False  # the last byte was handed to the server
     trace: RequestTrace | None = None  # for the requests that are traced
 
     def phase(self, name: str, attributes: Attributes | None = None) -> AbstractContextManager[object]:
@@ -85,5 +85,5 @@ class RequestRecord:
             return "refused" if is_refused and self.status >= 400 else "failed"
         if self.status >= 500 or self.finish_reason in ("error", "aborted"):
             return "failed"
-        is_gone = not self.is_answered or self.error_code == _DISCONNECTED
+        is_gone = not self.is_response_sent or self.error_code == _DISCONNECTED
         return "client_gone" if is_gone else "ok"

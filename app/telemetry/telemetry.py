@@ -111,7 +111,7 @@ class Telemetry(Collector):
         dropped = self._dropped_when_full + self._delivery.dropped
         for name, documentation, value in (
             ("gateway_traces_delivered", "Traces that the collector took", self._delivery.delivered),
-            ("gateway_traces_dropped", "Traces lost: the collector was away or refused them", dropped),
+            ("gateway_traces_dropped", "Traces lost: the collector was unavailable or refused them", dropped),
         ):
             counter = CounterMetricFamily(name, documentation)
             counter.add_metric((), float(value))

@@ -39,7 +39,7 @@ class RequestLogMiddleware:
                 message["headers"] = [*message.get("headers", ()), header]
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
-                record.is_answered = True
+                record.is_response_sent = True
 
         try:
             await self.app(scope, receive, record_and_send)

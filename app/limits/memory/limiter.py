@@ -65,7 +65,7 @@ class MemoryLimiter:
 
 
 class MemoryAdmission:
-    """Made by `MemoryLimiter.admit`; released by whoever called that."""
+    """Made by `MemoryLimiter.admit`; released by its caller."""
 
     __slots__ = (
         "_account", "_entered_at", "_is_released", "_limiter", "_limits", "_reserved", "_user_id",

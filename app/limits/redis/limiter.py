@@ -116,7 +116,7 @@ class RedisLimiter:
 
 
 class RedisAdmission:
-    """Made by `RedisLimiter.admit`; released by whoever called that."""
+    """Made by `RedisLimiter.admit`; released by its caller."""
 
     def __init__(self, limiter: RedisLimiter, slot: Slot, entered_at: float) -> None:
         self.headers: dict[str, str] = {}

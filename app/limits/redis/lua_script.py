@@ -10,7 +10,7 @@ _ARGUMENT: Final = re.compile(r"^local (\w+) = ARGV\[(\d+)\]", re.MULTILINE)
 
 
 class LuaScript:
-    """Read once, by whoever opens the Redis client. Used from the client's event loop."""
+    """Read once, when the Redis client is opened. Used from the client's event loop."""
 
     def __init__(self, client: Redis, name: str) -> None:
         text = (files(__package__) / f"{name}.lua").read_text("utf-8")

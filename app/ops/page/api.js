@@ -10,23 +10,23 @@ export class Refused extends Error {
 
 let onSignedOut = () => {};
 
-/** `listener` is called when the session has ended, whoever asked for what. */
+/** `listener` is called when a request shows that the session has ended. */
 export function whenSignedOut(listener) {
   onSignedOut = listener;
 }
 
-/** The answer's JSON, or null when it has none. Throws `Refused`, or TypeError when nobody answers. */
+/** The response's JSON, or null when it has none. Throws `Refused`, or TypeError without a response. */
 export async function ask(method, path, body) {
   const headers = { "X-Gateway-Ops": "1" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await fetch(`/ops${path}`, {
+  const response = await fetch(`/ops${path}`, {
     method, headers, body: body === undefined ? undefined : JSON.stringify(body), credentials: "same-origin",
     cache: "no-store", redirect: "error",
   });
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
-  const problem = await answer.json().catch(() => ({}));
-  const refused = new Refused(answer.status, problem.code ?? "", problem.detail ?? `The gateway answered ${answer.status}.`);
-  if (answer.status === 401) onSignedOut(refused);
+  if (response.ok) return response.status === 204 ? null : response.json();
+  const problem = await response.json().catch(() => ({}));
+  const refused = new Refused(response.status, problem.code ?? "", problem.detail ?? `The gateway responded with ${response.status}.`);
+  if (response.status === 401) onSignedOut(refused);
   throw refused;
 }
 

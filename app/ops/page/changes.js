@@ -14,11 +14,11 @@ export async function showChanges() {
 
 async function load(cursor) {
   try {
-    const [answer, page] = await Promise.all([
+    const [response, page] = await Promise.all([
       ask("GET", `/admin/audit?limit=50${cursor}`), ask("GET", "/admin/users?limit=200")]);
     names = new Map(page.users.map((user) => [user.id, user.name]));
-    entries.push(...answer.entries);
-    render(answer.next_cursor);
+    entries.push(...response.entries);
+    render(response.next_cursor);
   } catch (error) {
     byId("audit").replaceChildren(element("p", { className: "error", role: "alert" }, explain(error)));
   }
@@ -29,7 +29,7 @@ function render(cursor) {
     { label: "When", cell: (entry) => element("span", { className: "moment" }, moment(entry.at)) },
     { label: "Who", cell: (entry) => named(entry.actor) },
     { label: "What", cell: (entry) => element("code", {}, entry.action) },
-    { label: "Whom or what", cell: (entry) => (
+    { label: "Subject", cell: (entry) => (
       names.has(entry.subject) ? named(entry.subject) : element("code", {}, entry.subject)) },
     { label: "Details", cell: (entry) => element("span", { className: "hint" }, describe(entry.details)) },
   ], entries, "Nothing was changed yet.");

@@ -100,7 +100,7 @@ function newDialog() {
 
 let hideToast = null;
 
-/** A short note that goes away by itself. */
+/** A short note that disappears by itself. */
 export function say(text) {
   const toast = byId("toast");
   setText(toast, text);

@@ -99,7 +99,7 @@ function renderTiles(measures) {
     : measures.waiting > measures.running ? "warning" : "good";
   byId("tiles").replaceChildren(
     tile("First token", seconds(measures.ttft_p95), `95 of 100 within; median ${seconds(measures.ttft_median)}`, measures.ttft_level),
-    tile("Tokens per second", number(measures.tokens_per_second_each), "median answer", measures.tokens_per_second_level),
+    tile("Tokens per second", number(measures.tokens_per_second_each), "median response", measures.tokens_per_second_level),
     tile("Success", percent(measures.success_rate), `of ${number(measures.requests)} request${measures.requests === 1 ? "" : "s"} in 5 minutes`, measures.success_level),
     tile("Queue", `${measures.waiting}`, `waiting; ${measures.running} running; room for ${measures.max_in_flight}`, queueLevel,
       { idle: "empty", good: "good", warning: "long", bad: "full" }));
@@ -152,12 +152,12 @@ function renderCharts(workers) {
   if (charts === null) {
     charts = {
       requests: new Chart("Requests per second", [
-        { label: "answered", colour: "line-1", isFilled: true }, { label: "refused", colour: "line-2" },
+        { label: "succeeded", colour: "line-1", isFilled: true }, { label: "refused", colour: "line-2" },
         { label: "failed", colour: "line-3" }], number),
       ttft: new Chart("Time to first token", [
         { label: "median", colour: "line-1", isFilled: true }, { label: "95 of 100", colour: "line-4" }], seconds, { leastTop: 0.1 }),
-      tokens: new Chart("Tokens per second", [{ label: "all answers", colour: "line-5", isFilled: true }], number),
-      each: new Chart("Tokens per second of one answer", [{ label: "median", colour: "line-5", isFilled: true }], number),
+      tokens: new Chart("Tokens per second", [{ label: "all responses", colour: "line-5", isFilled: true }], number),
+      each: new Chart("Tokens per second of one response", [{ label: "median", colour: "line-5", isFilled: true }], number),
       queue: new Chart("Queue", [
         { label: "running", colour: "line-1", isFilled: true }, { label: "waiting", colour: "line-2" }], number),
     };
@@ -203,7 +203,7 @@ function renderSlowest(users) {
     { label: "Requests", numeric: true, cell: (user) => number(user.requests) },
     { label: "Failed", numeric: true, cell: (user) => number(user.failed) },
     { label: "Refused", numeric: true, cell: (user) => number(user.refused) },
-  ], users, "Nobody asked for anything in the last hour."));
+  ], users, "No requests in the last hour."));
 }
 
 function renderRefusals(refusals) {

@@ -36,8 +36,8 @@ async function loadUsers() {
 }
 
 async function page(path, name) {
-  const answer = await ask("GET", `${path}${path.includes("?") ? "&" : "?"}limit=200`);
-  return { items: answer[name], more: answer.next_cursor };
+  const response = await ask("GET", `${path}${path.includes("?") ? "&" : "?"}limit=200`);
+  return { items: response[name], more: response.next_cursor };
 }
 
 /** Fills an element with what `make` returns, or with why it could not. */
@@ -178,7 +178,7 @@ function issueToken(user) {
       { name: "note", label: "Note, for operators", isOptional: true, maxLength: 500 },
     ],
     summary: ({ scopes, lifetime }) => (
-      `Issues a token that lets whoever holds it use ${scopes.join(", ")} as ${user.name} for ${duration(Number(lifetime))}.`),
+      `Issues a token whose holder can use ${scopes.join(", ")} as ${user.name} for ${duration(Number(lifetime))}.`),
     button: "Issue token",
     act: async ({ scopes, lifetime, note }) => {
       const body = { user_id: user.id, scopes, lifetime_seconds: Number(lifetime), ...(note ? { note } : {}) };

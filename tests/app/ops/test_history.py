@@ -132,7 +132,7 @@ def test_success_is_judged_without_those_who_left(history, outcomes: tuple[Outco
     assert history.last(300).success_rate == rate
 
 
-def test_being_turned_away_is_a_failure_and_a_wrong_request_is_none(history):
+def test_refusal_for_capacity_is_a_failure_and_a_wrong_request_is_not(history):
     history.observe(generation(), "ok")
     history.observe(refusal("invalid_request", 422), "refused")
     assert history.last(300).success_rate == 1

@@ -70,7 +70,7 @@ def generation(**known: object) -> RequestRecord:
     facts = {
         "route": "/chat",
         "status": 200,
-        "is_answered": True,
+        "is_response_sent": True,
         "model": "m",
         "prompt_tokens": 20,
         "completion_tokens": 5,
@@ -84,21 +84,21 @@ def generation(**known: object) -> RequestRecord:
 
 def test_requests_are_counted_by_route_and_class_of_status(observe, value):
     for status in (200, 201, 404):
-        observe(RequestRecord("req_1", route="/chat", status=status, is_answered=True))
+        observe(RequestRecord("req_1", route="/chat", status=status, is_response_sent=True))
     assert value("gateway_requests_total", route="/chat", status_class="2xx") == 2
     assert value("gateway_requests_total", route="/chat", status_class="4xx") == 1
 
 
 def test_what_came_of_a_request_is_told_apart(observe, value):
-    observe(RequestRecord("req_1", route="/chat", status=503, error_code="overloaded", is_answered=True))
+    observe(RequestRecord("req_1", route="/chat", status=503, error_code="overloaded", is_response_sent=True))
     observe(generation(finish_reason="deadline"))
     assert value("gateway_requests_total", status_class="5xx", outcome="refused") == 1
     assert value("gateway_requests_total", status_class="2xx", outcome="deadline") == 1
 
 
 def test_refusals_are_counted_by_code_and_failures_are_not(observe, value):
-    refused = RequestRecord("req_1", status=429, error_code="rate_limit_exceeded", is_answered=True)
-    failed = RequestRecord("req_2", status=500, error_code="internal_error", is_answered=True)
+    refused = RequestRecord("req_1", status=429, error_code="rate_limit_exceeded", is_response_sent=True)
+    failed = RequestRecord("req_2", status=500, error_code="internal_error", is_response_sent=True)
     for record in (refused, failed):
         observe(record)
     assert value("gateway_refusals_total", code="rate_limit_exceeded") == 1
@@ -128,7 +128,7 @@ def test_tokens_are_counted_by_type(observe, value):
 
 
 def test_what_did_not_generate_has_no_generation_metrics(observe, value):
-    observe(RequestRecord("req_1", route="/healthz", status=200, is_answered=True))
+    observe(RequestRecord("req_1", route="/healthz", status=200, is_response_sent=True))
     assert value("gen_ai_server_request_duration_seconds_count") is None
 
 
@@ -218,7 +218,7 @@ def test_buckets_are_the_published_ones(metrics, observe, name, boundaries):
 
 def test_no_name_has_a_colon_and_two_gateways_do_not_share_counts(metrics, observe, backend, limiter):
     other = Metrics(backend, limiter, FakeUsageWriter(), "1.2.3")
-    observe(RequestRecord("req_1", route="/chat", status=200, is_answered=True))
+    observe(RequestRecord("req_1", route="/chat", status=200, is_response_sent=True))
     assert b"gateway_requests_total{" not in other.expose()
     assert not re.findall(r"^[a-z_]*:", metrics.expose().decode(), re.MULTILINE)
     assert CONTENT_TYPE.startswith("text/plain; version=0.0.4")

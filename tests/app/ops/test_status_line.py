@@ -41,15 +41,15 @@ def line(
 
 
 def test_idle_says_no_requests():
-    assert line() == StatusLine("idle", "No requests", "Nobody asked for anything in the last 5 minutes.")
+    assert line() == StatusLine("idle", "No requests", "No requests in the last 5 minutes.")
 
 
 def test_well_says_how_many_and_how_fast():
     assert line(seen=traffic(ok=1)).title == "All is well"
     assert (
-        line(seen=traffic(ok=1)).sentence == "1 request in the last 5 minutes; answers begin within 200 ms."
+        line(seen=traffic(ok=1)).sentence == "1 request in the last 5 minutes; responses start within 200 ms."
     )
-    assert line(status=workers(True, running=1)).sentence == "The first answers are being written."
+    assert line(status=workers(True, running=1)).sentence == "The first responses are in progress."
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_thresholds_colour_the_line(seen, level, title):
 def test_failures_are_counted_by_kind():
     sentence = line(seen=traffic(ok=6, failed=1, full=3)).sentence
     assert sentence == (
-        "Only 60 % of requests succeed: 1 failed and 3 were turned away because the gateway was full "
+        "Only 60 % of requests succeed: 1 failed and 3 were refused because the gateway was full "
         "in the last 5 minutes."
     )
 
@@ -95,7 +95,7 @@ def test_a_worker_that_is_down_is_said():
         (Readiness("ready", "ready", "ready", "ready", "degraded"), "warning", "Media unavailable"),
     ],
 )
-def test_parts_that_are_away_are_said(ready, level, title):
+def test_unavailable_parts_are_named(ready, level, title):
     assert (line(ready=ready).level, line(ready=ready).title) == (level, title)
 
 

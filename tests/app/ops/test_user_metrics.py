@@ -15,7 +15,7 @@ def lines_after():
         registry = CollectorRegistry()
         metrics = UserMetrics(registry, max_users)
         for number, user_id in enumerate(user_ids):
-            record = RequestRecord(f"req_{number}", user_id=user_id, status=200, is_answered=True)
+            record = RequestRecord(f"req_{number}", user_id=user_id, status=200, is_response_sent=True)
             record.model, record.prompt_tokens, record.completion_tokens = "m", 20, 5
             metrics.observe(record, record.outcome, 0.5)
         return [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]

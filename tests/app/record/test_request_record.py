@@ -6,18 +6,18 @@ from app.record.request_record import RequestRecord
 @pytest.mark.parametrize(
     ("outcome", "known"),
     [
-        ("ok", {"status": 200, "is_answered": True}),
-        ("ok", {"status": 200, "is_answered": True, "finish_reason": "length"}),
-        ("refused", {"status": 429, "is_answered": True, "error_code": "rate_limit_exceeded"}),
-        ("refused", {"status": 503, "is_answered": True, "error_code": "overloaded"}),
-        ("failed", {"status": 503, "is_answered": True, "error_code": "database_unavailable"}),
-        ("failed", {"status": 500, "is_answered": True, "error_code": "internal_error"}),
-        ("failed", {"status": 200, "is_answered": True, "finish_reason": "error"}),
+        ("ok", {"status": 200, "is_response_sent": True}),
+        ("ok", {"status": 200, "is_response_sent": True, "finish_reason": "length"}),
+        ("refused", {"status": 429, "is_response_sent": True, "error_code": "rate_limit_exceeded"}),
+        ("refused", {"status": 503, "is_response_sent": True, "error_code": "overloaded"}),
+        ("failed", {"status": 503, "is_response_sent": True, "error_code": "database_unavailable"}),
+        ("failed", {"status": 500, "is_response_sent": True, "error_code": "internal_error"}),
+        ("failed", {"status": 200, "is_response_sent": True, "finish_reason": "error"}),
         ("failed", {"status": 500}),
-        ("deadline", {"status": 504, "is_answered": True, "error_code": "deadline_exceeded"}),
-        ("deadline", {"status": 200, "is_answered": True, "finish_reason": "deadline"}),
+        ("deadline", {"status": 504, "is_response_sent": True, "error_code": "deadline_exceeded"}),
+        ("deadline", {"status": 200, "is_response_sent": True, "finish_reason": "deadline"}),
         ("client_gone", {"status": 200}),
-        ("client_gone", {"status": 499, "is_answered": True, "error_code": "client_disconnected"}),
+        ("client_gone", {"status": 499, "is_response_sent": True, "error_code": "client_disconnected"}),
     ],
 )
 def test_outcome_says_how_the_request_ended(outcome, known):
@@ -25,7 +25,7 @@ def test_outcome_says_how_the_request_ended(outcome, known):
 
 
 def test_an_error_event_after_a_200_is_a_failure_not_a_refusal():
-    record = RequestRecord("req_1", status=200, is_answered=True, error_code="generation_failed")
+    record = RequestRecord("req_1", status=200, is_response_sent=True, error_code="generation_failed")
     assert record.outcome == "failed"
 
 

@@ -200,7 +200,7 @@ async def test_unknown_paths_are_refused(gateway: Gateway, path: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-async def test_anonymous_upload_of_25_mb_is_answered_at_once(gateway: Gateway) -> None:
+async def test_anonymous_upload_of_25_mb_is_response_sent_at_once(gateway: Gateway) -> None:
     """The answer comes although the client has sent a small part of what it announced, and waits."""
     reader, writer = await gateway.connect()
     head = "POST /vision HTTP/1.1\r\nHost: x\r\nContent-Length: 26214400\r\n\r\n"
@@ -227,7 +227,7 @@ async def test_client_that_waits_for_100_continue_is_refused_without_it(gateway:
     await writer.wait_closed()
 
 
-async def test_upload_that_stops_half_way_is_answered_in_time(start_gateway: StartGateway) -> None:
+async def test_upload_that_stops_half_way_is_response_sent_in_time(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(request_timeout_seconds=1)
     authorization = (await gateway.headers())["Authorization"]
     reader, writer = await gateway.connect()

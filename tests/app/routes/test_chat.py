@@ -19,7 +19,7 @@ def jpeg(width: int, height: int) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-async def test_prompt_reaches_the_model_and_is_answered(gateway: Gateway) -> None:
+async def test_prompt_reaches_the_model_and_is_response_sent(gateway: Gateway) -> None:
     answer = await gateway.call("POST", "/chat", json={"prompt": "你好"})
     assert answer.status_code == 200
     body = answer.json()

@@ -43,7 +43,7 @@ async def hear(gateway: Gateway) -> dict[str, Any]:
     return succeeded(await gateway.call("POST", "/speech", files=files, data=FEW))
 
 
-async def test_every_modality_is_answered_counted_and_given_back(start_gateway: StartGateway) -> None:
+async def test_every_modality_is_response_sent_counted_and_given_back(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(
         backend="in_process",
         devices=("cpu",),

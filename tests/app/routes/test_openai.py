@@ -172,7 +172,7 @@ async def test_refusals_have_openai_shape(
     assert (error["code"], error["param"]) == (code, param)
 
 
-async def test_unknown_path_under_v1_is_answered_in_openai_shape(gateway: Gateway) -> None:
+async def test_unknown_path_under_v1_is_response_sent_in_openai_shape(gateway: Gateway) -> None:
     answer = await gateway.client.get("/v1/nothing")
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "not_found"

@@ -54,7 +54,7 @@ def request(**headers: str) -> dict[str, Any]:
     return {"type": "http", "method": "POST", "headers": raw}
 
 
-async def test_refused_upload_is_answered_before_any_of_it_is_read() -> None:
+async def test_refused_upload_is_response_sent_before_any_of_it_is_read() -> None:
     upload = Upload(400)
     reads_at_answer: list[int] = []
 

@@ -1,4 +1,4 @@
-"""An hour of a gateway with two GPUs, made up but told through the same doors as a real one."""
+"""An invented hour of a gateway with two GPUs, through the interfaces of a real one."""
 
 import dataclasses
 import math
@@ -12,8 +12,11 @@ from typing import Any
 
 from app.auth.token_issuer import NewTokens, TokenIssuer
 from app.auth.token_revocation import revoke_token
+from app.http.services import Services
 from app.main import create_app
+from app.ops.dashboard import Dashboard
 from app.ops.history import HOUR_SECONDS, SAMPLE_SECONDS, History
+from app.ops.readiness import ReadinessCheck
 from app.persistence.tables import UserRow
 from app.record.request_record import Outcome, RequestRecord
 from app.settings import Settings
@@ -34,7 +37,7 @@ STATUS_OF_REFUSAL = {"token_expired": 401, "invalid_image": 422}
 
 
 class TwoGpus:
-    """In the place of the backend: says what a real one would; generates nothing."""
+    """In place of the backend: reports what a real one would; generates nothing."""
 
     model_card = ModelCard("AutoGLM-Phone-9B", 25_480, frozenset({"text", "image", "audio"}))
 
@@ -122,17 +125,37 @@ class Hour:
 async def gateway_after_an_hour(
     directory: Path, *, backend: TwoGpus | None = None, ttft_factor: float = 1.0
 ) -> AsyncIterator[Gateway]:
-    """A whole gateway whose page shows the made-up hour, with users of those names."""
+    """A whole gateway whose page shows the invented hour, with users of those names."""
     backend = backend or TwoGpus()
     settings: dict[str, Any] = {"data_dir": directory, "backend": "scripted", "drain_seconds": 1}
     app = create_app(Settings(_env_file=None, **settings))
     async with app.router.lifespan_context(app):
-        app.state.services = dataclasses.replace(
-            app.state.services, backend=backend, history=Hour(backend, ttft_factor).pass_by()
-        )
+        app.state.services = _with_hour(app.state.services, backend, Hour(backend, ttft_factor).pass_by())
         async with connected_gateway(app) as gateway:
             await _add_users(gateway)
             yield gateway
+
+
+def _with_hour(services: Services, backend: TwoGpus, history: History) -> Services:
+    readiness = ReadinessCheck(
+        backend,
+        services.account_changes,
+        services.usage_writer,
+        services.limiter,
+        services.media,
+        is_unavailable_without_redis=False,
+    )
+    dashboard = Dashboard(
+        history,
+        readiness,
+        backend,
+        services.media,
+        services.settings.ops,
+        max_in_flight=services.settings.limits.max_in_flight,
+    )
+    return dataclasses.replace(
+        services, backend=backend, history=history, readiness=readiness, dashboard=dashboard
+    )
 
 
 async def _add_users(gateway: Gateway) -> None:

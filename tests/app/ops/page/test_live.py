@@ -59,7 +59,7 @@ async def test_an_hour_of_two_gpus_is_all_there(browser: Browser, tmp_path: Path
                 "Requests per second",
                 "Time to first token",
                 "Tokens per second",
-                "Tokens per second of one answer",
+                "Tokens per second of one response",
                 "Queue",
                 "KV cache in use",
                 "GPU memory in use",
