@@ -1,4 +1,4 @@
-"""What telemetry costs: `python -m benchmarks.telemetry_overhead` (about a minute).
+"""What telemetry costs: `python -m benchmarks.telemetry_overhead` (about three minutes).
 
 Three gateways take turns under the same load: telemetry off, on with every request traced, and on with a
 collector that is unavailable. Their servers share a core, load and collector the other; medians are compared.

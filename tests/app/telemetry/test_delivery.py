@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from app.record.request_record import RequestRecord
 from app.record.request_trace import GenerationTrace, RequestTrace
@@ -168,3 +169,5 @@ async def test_full_batches_are_sent_at_once(start_traced: StartTraced, collecto
     await collector.until(lambda: count_traces(collector) == count)
     assert time.monotonic() - started_at < 2 * module.GATHERING_SECONDS
     assert len(collector.requests) >= 3
+    batches = [ExportTraceServiceRequest.FromString(body) for body in collector.bodies]
+    assert max(len(batch.resource_spans[0].scope_spans[0].spans) for batch in batches) == BATCH_SPANS
