@@ -9,7 +9,11 @@ from pathlib import Path
 
 from app.http.event_stream import EventStreamResponse
 from app.http.guard import DEADLINE_MARGIN
-from app.http.middlewares.early_responses import LINGER_SECONDS, MAX_DRAIN_SECONDS
+from app.http.middlewares.early_responses import (
+    LINGER_SECONDS,
+    MAX_DRAIN_SECONDS,
+    PAUSE_SECONDS,
+)
 from app.http.response_sender import GRACE_SECONDS
 from app.server.gateway_server import KEEP_ALIVE_SECONDS as SERVER_KEEP_ALIVE_SECONDS
 from app.server.http_protocol import BoundedHTTPProtocol
@@ -71,6 +75,9 @@ def test_slow_heads_and_bodies_time_out_before_requests() -> None:
     assert nginx_seconds("http/clients.conf", "client_body_timeout") < request
     lingering = nginx_seconds("http/clients.conf", "lingering_time")
     assert LINGER_SECONDS < lingering <= MAX_DRAIN_SECONDS
+    assert LINGER_SECONDS < PAUSE_SECONDS < MAX_DRAIN_SECONDS < request / 5, "a few seconds, for nothing"
+    assert nginx_seconds("http/proxy.conf", "proxy_read_timeout") > MAX_DRAIN_SECONDS
+    assert nginx_seconds("http/clients.conf", "client_body_timeout") > PAUSE_SECONDS
     assert nginx_seconds("http/clients.conf", "lingering_timeout") <= lingering
 
 

@@ -19,7 +19,7 @@ from .nginx_server import NGINX_DIRECTORY, NginxServer
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "nginx.md"
-TOO_LARGE = 25 * 1_048_576 + 1
+TOO_LARGE = 50 * 1_048_576 + 1
 PROBLEM = {"type", "title", "status", "detail", "code", "request_id"}
 
 

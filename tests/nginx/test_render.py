@@ -173,7 +173,7 @@ def test_without_networks_of_operators_everybody_is_refused(tmp_path: Path) -> N
         ("NGINX_TRUSTED_PROXIES", "10.0.0.0/8;"),
         ("NGINX_TLS_KEY", '/key" x'),
         ("NGINX_READ_SECONDS", "65s"),
-        ("NGINX_MAX_MEDIA_BYTES", "25m"),
+        ("NGINX_MAX_BODY_BYTES", "25m"),
         ("NGINX_USER", "root;"),
         ("NGINX_PROGRAM", "no-such-nginx"),
     ],

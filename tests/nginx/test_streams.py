@@ -59,7 +59,7 @@ async def test_refusal_of_a_stream_is_a_status(nginx: NginxServer, gateway: Gate
     token = (await gateway.headers())["Authorization"]
     body = json.dumps({"prompt": "word " * 5000, "stream": True})
     response = await nginx.curl("/chat", "-H", f"Authorization: {token}", "--json", body)
-    assert (response.status, response.headers["content-type"]) == (422, "application/problem+json")
+    assert (response.status, response.headers["content-type"]) == (400, "application/problem+json")
 
 
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.http.middlewares.early_responses import MAX_READ_BYTES
+from app.http.middlewares.early_responses import MAX_STRANGERS_BYTES
 
 from ..app.gateway import Gateway
 from .http2_client import http2_client
@@ -15,6 +15,7 @@ from .nginx_server import NginxServer
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
 MAX_MEDIA_BYTES = 25 * 1_048_576
+NGINX_MAX_BODY_BYTES = 50 * 1_048_576
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
 
 
@@ -31,8 +32,8 @@ def photo(tmp_path: Path) -> str:
     [
         ("/vision", MAX_MEDIA_BYTES, 401, "unauthenticated"),
         ("/v1/audio/transcriptions", MAX_MEDIA_BYTES, 401, "unauthenticated"),
-        ("/vision", MAX_MEDIA_BYTES + 1, 413, "body_too_large"),
-        ("/v1/chat/completions", MAX_MEDIA_BYTES + 1, 413, "body_too_large"),
+        ("/vision", NGINX_MAX_BODY_BYTES + 1, 413, "body_too_large"),
+        ("/v1/chat/completions", NGINX_MAX_BODY_BYTES + 1, 413, "body_too_large"),
     ],
 )
 async def test_http2_client_gets_the_response_and_no_error(
@@ -43,9 +44,22 @@ async def test_http2_client_gets_the_response_and_no_error(
         assert (response.status, response.is_whole, response.reset_code) == (status, True, 0)
         body = json.loads(response.body)
         assert (body["error"] if path.startswith("/v1") else body)["code"] == code
-        assert response.sent_bytes < 8 * MAX_READ_BYTES, "most of it was never sent"
+        assert response.sent_bytes < 2 * MAX_STRANGERS_BYTES, "most of it was never sent"
         again = await client.request("GET", "/healthz")
         assert again.status == 200, "the connection is still good"
+
+
+@pytest.mark.parametrize("path", ["/vision", "/v1/chat/completions"])
+async def test_whole_upload_of_a_user_is_taken_in_before_it_is_refused(
+    nginx: NginxServer, gateway: Gateway, path: str
+) -> None:
+    headers = {"authorization": (await gateway.headers())["Authorization"], **MULTIPART}
+    async with http2_client(nginx) as client:
+        response = await client.request("POST", path, MAX_MEDIA_BYTES + 1, headers)
+    assert (response.status, response.is_whole, response.reset_code) == (413, True, None)
+    assert response.sent_bytes == MAX_MEDIA_BYTES + 1
+    body = json.loads(response.body)
+    assert (body["error"] if path.startswith("/v1") else body)["code"] == "body_too_large"
 
 
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])

@@ -1,54 +1,92 @@
-"""Answers that come before the body was read: drop a bounded rest of it, then close the connection.
+"""Responses to requests whose body was not read to its end: a bounded rest of it is read and dropped.
 
-A client that is still sending when the connection closes may see a reset instead of the answer, and
-one whose whole upload is swallowed costs bandwidth for nothing. So the answer goes out at once, at most
-`MAX_READ_BYTES` of the body are ever read, and a client that has more to send gets `LINGER_SECONDS` to
-read the answer before the connection closes.
+Most clients (OkHttp, Java's, httpx) read no response before they have sent the whole body, and fail if the
+stream or the connection ends before that. A direct client gets its response first: it may stop sending. A
+proxy gets it after the rest of the body: nginx ends an HTTP/2 stream as soon as it has the whole response.
 """
 
 import asyncio
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_READ_BYTES: Final = 256 * 1024
+from app.http.client_address import is_direct
+from app.record.request_record import record_of
+
+MAX_STRANGERS_BYTES: Final = 4 * 1024 * 1024  # of a body, if no token is valid
+MAX_USERS_BYTES: Final = 32 * 1024 * 1024  # more than any route takes, so that a client sees its 413
 LARGEST_READ_BYTES: Final = 256_000  # what uvloop may hand over at once
 SMALL_BODY_BYTES: Final = 16 * 1024
-MAX_DRAIN_SECONDS: Final = 1.0
-LINGER_SECONDS: Final = 0.2
+MAX_DRAIN_SECONDS: Final = 10.0
+PAUSE_SECONDS: Final = 1.0  # without a byte: the client waits for the response, or has seen it
+LINGER_SECONDS: Final = (
+    0.5  # for a client or proxy that has more to send: it reads the response before it is cut off
+)
+
+_CLOSE: Final = (b"connection", b"close")
 
 
 class EarlyResponsesMiddleware:
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, pause_seconds: float = PAUSE_SECONDS) -> None:
         self.app = app
+        self._pause_seconds = pause_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _may_be_large(scope):
             await self.app(scope, receive, send)
             return
-        body = _Body(receive)
+        headers = Headers(scope=scope)
+        body = _Body(receive, self._pause_seconds)
+        response = _EarlyResponse(send, is_held=not is_direct(headers))
 
-        async def send_then_drain(message: Message) -> None:
-            if body.is_complete:
-                await send(message)
-                return
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"connection", b"close")]
-                await send(message)
-            elif message.get("more_body", False):
-                await send(message)
-            else:
-                await send({**message, "more_body": True})
-                if not (_waits_for_continue(scope) and body.received_bytes == 0):
-                    await body.drain()
-                await send({"type": "http.response.body", "body": b""})
+        async def send_early(message: Message) -> None:
+            if message["type"] == "http.response.start" and not body.is_complete:
+                response.is_early = True
+                message["headers"] = [*message["headers"], _CLOSE]
+            await response.send(message)
 
-        await self.app(scope, body.receive, send_then_drain)
+        await self.app(scope, body.receive, send_early)
+        if response.is_early:
+            if not ("expect" in headers and body.received_bytes == 0):
+                is_stranger = record_of(scope).user_id is None
+                await body.drain(MAX_STRANGERS_BYTES if is_stranger else MAX_USERS_BYTES)
+            await response.send_rest()
+            if not body.is_complete:
+                await asyncio.sleep(LINGER_SECONDS)
+            await send({"type": "http.response.body", "body": b""})
+
+
+class _EarlyResponse:
+    """An early one is not ended, and held back until `send_rest` if `is_held`, unless it is a stream."""
+
+    def __init__(self, send: Send, *, is_held: bool) -> None:
+        self.is_early = False
+        self._send = send
+        self._is_held = is_held
+        self._held: list[Message] = []
+
+    async def send(self, message: Message) -> None:
+        if not self.is_early:
+            await self._send(message)
+            return
+        if message["type"] == "http.response.body":
+            self._is_held = self._is_held and not message.get("more_body", False)
+            message = {**message, "more_body": True}
+        self._held.append(message)
+        if not self._is_held:
+            await self.send_rest()
+
+    async def send_rest(self) -> None:
+        held, self._held = self._held, []
+        for message in held:
+            await self._send(message)
 
 
 class _Body:
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, pause_seconds: float) -> None:
         self._receive = receive
+        self._pause_seconds = pause_seconds
         self.received_bytes = 0
         self.is_complete = False
 
@@ -61,18 +99,14 @@ class _Body:
             self.is_complete = not message.get("more_body", False)
         return message
 
-    async def drain(self) -> None:
+    async def drain(self, max_bytes: int) -> None:
         try:
             async with asyncio.timeout(MAX_DRAIN_SECONDS):
-                while not self.is_complete and self._may_read_more():
-                    await self.receive()
-                if not self.is_complete:
-                    await asyncio.sleep(LINGER_SECONDS)
+                while not self.is_complete and self.received_bytes + LARGEST_READ_BYTES <= max_bytes:
+                    async with asyncio.timeout(self._pause_seconds):
+                        await self.receive()
         except TimeoutError:
             return
-
-    def _may_read_more(self) -> bool:
-        return self.received_bytes == 0 or self.received_bytes + LARGEST_READ_BYTES <= MAX_READ_BYTES
 
 
 def _may_be_large(scope: Scope) -> bool:
@@ -85,7 +119,3 @@ def _may_be_large(scope: Scope) -> bool:
 
 def _is_small(content_length: bytes) -> bool:
     return content_length.isdigit() and int(content_length) <= SMALL_BODY_BYTES
-
-
-def _waits_for_continue(scope: Scope) -> bool:
-    return any(name == b"expect" for name, _ in scope["headers"])

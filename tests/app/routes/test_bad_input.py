@@ -10,6 +10,10 @@ import zlib
 import httpx
 import pytest
 
+from app.http.guard import MAX_PUBLIC_BYTES
+from app.main import create_app
+from app.settings import Settings
+
 from ..conftest import StartGateway
 from ..gateway import Gateway
 
@@ -79,6 +83,31 @@ async def test_body_over_the_cap_is_refused_by_its_announced_length(start_gatewa
     gateway = await start_gateway(media={"max_media_bytes": 4096})
     answer = await gateway.call("POST", "/chat", json={"prompt": "a" * 5000})
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def largest_bodies() -> dict[str, tuple[int, str]]:
+    """What every route takes at most, and the scope that it needs, by path."""
+    settings = Settings(_env_file=None)
+    found = {}
+    for route in create_app(settings).routes:
+        if type(route).__name__ == "Guarded" and "POST" in (route.methods or ()):
+            scope, media = route.access.scope, settings.media
+            size = media.max_media_bytes if route.access.takes_media else media.max_json_bytes
+            found[route.path] = (MAX_PUBLIC_BYTES if scope is None else size, scope or "chat")
+    return found
+
+
+async def test_every_route_refuses_a_longer_body_than_it_takes(gateway: Gateway) -> None:
+    for path, (size, scope) in largest_bodies().items():
+        token = (await gateway.headers("root", scope))["Authorization"]
+        reader, writer = await gateway.connect()
+        head = (
+            f"POST {path.replace('{', '').replace('}', '')} HTTP/1.1\r\nHost: a\r\nAuthorization: {token}\r\n"
+        )
+        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: {size + 1}\r\n\r\n".encode())
+        assert (await reader.readline()).split()[1] == b"413", path
+        writer.close()
+    assert {"/chat", "/vision", "/speech", "/auth/token", "/admin/users"} <= largest_bodies().keys()
 
 
 async def test_body_over_the_cap_is_refused_though_no_length_was_announced(
