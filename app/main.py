@@ -8,6 +8,7 @@ from starlette.routing import Route
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from app.http.error_handlers import install_error_handlers
+from app.http.middlewares.cross_origin import CrossOriginMiddleware
 from app.http.middlewares.early_responses import EarlyResponsesMiddleware
 from app.http.middlewares.request_log import RequestLogMiddleware
 from app.http.middlewares.unhandled_errors import UnhandledErrorsMiddleware
@@ -51,6 +52,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(UnhandledErrorsMiddleware)
     app.add_middleware(CompressMiddleware, minimum_size=COMPRESS_FROM_BYTES)
     app.add_middleware(EarlyResponsesMiddleware)
+    if app.state.settings.cors_origins:
+        app.add_middleware(CrossOriginMiddleware, origins=app.state.settings.cors_origins)
     app.add_middleware(RequestLogMiddleware)
     return app
 

@@ -32,6 +32,10 @@ MAX_ACCESS_TOKEN_TTL = timedelta(days=90)
 
 _COMMA_SEPARATED = NoDecode
 _ALL_CLIENTS = "*"
+_ALL_ORIGINS = "*"
+_OPAQUE_ORIGIN = "null"  # of pages in files, and of sandboxed frames
+_WEB_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
+_DEFAULT_PORTS = ("http://", ":80"), ("https://", ":443")
 _HEADER = re.compile(r"\s*[A-Za-z0-9-]+=[\x21-\x7e]+\s*", re.ASCII)
 
 
@@ -348,6 +352,12 @@ class Settings(BaseSettings):
         None,
         description="the address of this gateway, such as `https://gateway.example.com`, for printed links",
     )
+    cors_origins: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
+        (),
+        description="origins whose web pages and WebViews may call the gateway with a token, such as "
+        "`https://app.example.com,capacitor://localhost`; `*`: all. Never the routes for operators, "
+        "and never with cookies",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="lowest level of the gateway's own log lines"
     )
@@ -386,7 +396,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("devices", "metrics_networks"):
+        for name in ("devices", "metrics_networks", "cors_origins"):
             value = values.get(name)
             if isinstance(value, str):
                 values[name] = tuple(item.strip() for item in value.split(",") if item.strip())
@@ -400,6 +410,16 @@ class Settings(BaseSettings):
         except ValueError:  # its message quotes the value
             raise ValueError("write networks like 10.0.0.0/8 or fd00::/8, separated by commas") from None
         return networks
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if origins != (_ALL_ORIGINS,) and not all(map(_is_web_origin, origins)):
+            raise ValueError(
+                "write origins as browsers send them, like https://app.example.com: in lower case, without "
+                "a path and without the default port; separated by commas; or only *"
+            )
+        return origins
 
     @field_validator("forwarded_allow_ips")
     @classmethod
@@ -456,6 +476,10 @@ class Settings(BaseSettings):
         return parse_networks(self.metrics_networks)
 
     @property
+    def allows_every_origin(self) -> bool:
+        return self.cors_origins == (_ALL_ORIGINS,)
+
+    @property
     def trusted_proxies(self) -> str | list[str]:
         """As uvicorn accepts them: `*` or networks."""
         if self.forwarded_allow_ips.strip() == _ALL_CLIENTS:
@@ -482,6 +506,11 @@ def unknown_variables() -> list[str]:
             known |= {f"GATEWAY_{name}__{part}".upper() for part in field.annotation.model_fields}
     given = {*EnvSettingsSource(Settings).env_vars, *DotEnvSettingsSource(Settings).env_vars}
     return sorted({name.upper() for name in given if name.upper().startswith("GATEWAY_")} - known)
+
+
+def _is_web_origin(text: str) -> bool:
+    has_default_port = any(text.startswith(scheme) and text.endswith(port) for scheme, port in _DEFAULT_PORTS)
+    return text == _OPAQUE_ORIGIN or (_WEB_ORIGIN.fullmatch(text) is not None and not has_default_port)
 
 
 def _items(text: str) -> list[str]:

@@ -57,6 +57,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _variables(),
         _proxies(settings),
         _metrics(settings),
+        _cross_origin(settings),
         _data_directory(settings),
         await _database(settings),
         _signing_keys(settings),
@@ -100,6 +101,14 @@ def _metrics(settings: Settings) -> Finding:
     return Finding(
         "metrics", "ok", f"{readers} may read /metrics without a token, when no proxy forwards the request"
     )
+
+
+def _cross_origin(settings: Settings) -> Finding:
+    for part, sentence in exposures(settings):
+        if part == "web pages":
+            return Finding(part, "warning", sentence)
+    origins = ", ".join(settings.cors_origins) or "no other origin"
+    return Finding("web pages", "ok", f"{origins} may call the gateway from a browser")
 
 
 def _data_directory(settings: Settings) -> Finding:

@@ -17,10 +17,14 @@ _STRANGERS_READ: Final = (
     "GATEWAY_METRICS_NETWORKS has public addresses, which read /metrics without a token; give Prometheus a "
     "token with scope ops instead"
 )
+_EVERY_PAGE_CALLS: Final = (
+    "web pages of every origin may call the gateway with a token that they have; set GATEWAY_CORS_ORIGINS to "
+    "those of your apps"
+)
 
 
 class Exposure(NamedTuple):
-    part: Literal["proxies", "metrics"]
+    part: Literal["proxies", "metrics", "web pages"]
     sentence: str
 
 
@@ -33,3 +37,5 @@ def exposures(settings: Settings) -> Iterator[Exposure]:
         yield Exposure("metrics", _EVERYBODY_READS)
     elif any(map(is_public, networks)):
         yield Exposure("metrics", _STRANGERS_READ)
+    if settings.allows_every_origin:
+        yield Exposure("web pages", _EVERY_PAGE_CALLS)

@@ -302,3 +302,39 @@ def test_invalid_address_of_a_collector_is_refused(wrong: str) -> None:
         TelemetrySettings(endpoint=wrong)
     (error,) = caught.value.errors()
     assert error["msg"] == "Value error, write an address like http://collector:4318"
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "https://app.example.com",
+        "https://app.example.com:8443, http://localhost:3000",
+        "capacitor://localhost,ionic://localhost,http://[::1]:3000",
+        "null",
+        "*",
+    ],
+)
+def test_origins_are_taken_as_browsers_send_them(origins: str) -> None:
+    given = Settings(_env_file=None, cors_origins=origins).cors_origins
+    assert given == tuple(origin.strip() for origin in origins.split(","))
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "app.example.com",
+        "https://app.example.com/",
+        "https://app.example.com/app",
+        "https://App.example.com",
+        "https://app.example.com:443",
+        "http://localhost:80",
+        "https://user@app.example.com",
+        "https://*.example.com",
+        "https://app.example.com *",
+        "*,https://app.example.com",
+        "https://",
+    ],
+)
+def test_origin_that_no_browser_sends_is_refused(origins: str) -> None:
+    with pytest.raises(ValidationError, match="write origins as browsers send them"):
+        Settings(_env_file=None, cors_origins=origins)

@@ -174,6 +174,7 @@ def test_without_networks_of_operators_everybody_is_refused(tmp_path: Path) -> N
         ("NGINX_TLS_KEY", '/key" x'),
         ("NGINX_READ_SECONDS", "65s"),
         ("NGINX_MAX_BODY_BYTES", "25m"),
+        ("NGINX_CORS_ORIGINS", 'https://a" "*'),
         ("NGINX_USER", "root;"),
         ("NGINX_PROGRAM", "no-such-nginx"),
     ],

@@ -63,6 +63,15 @@ def test_network_that_is_none_is_found_and_not_quoted(run: Run) -> None:
     assert "s3cret" not in examined.out + examined.err
 
 
+def test_origins_of_web_pages_are_told(run: Run) -> None:
+    closed = run("doctor")
+    assert state_of(closed, "web pages") == "ok"
+    listed = run("doctor", GATEWAY_CORS_ORIGINS="https://app.example.com")
+    assert state_of(listed, "web pages") == "ok"
+    assert "https://app.example.com may call" in " ".join(listed.out.split())
+    assert state_of(run("doctor", GATEWAY_CORS_ORIGINS="*"), "web pages") == "warning"
+
+
 def test_names_that_set_nothing_are_found_in_the_environment_and_the_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("GATEWAY_REDISURL=s3cret\nOTHER=x\nGATEWAY_LIMITS__DAILY_TOKENS=5\n")
     names = {"GATEWAY_LIMITS_DAILY_TOKENS": "s3cret", "GATEWAY_MODLE": "s3cret", "GATEWAY_MODEL__X": "s3cret"}

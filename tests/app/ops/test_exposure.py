@@ -23,6 +23,8 @@ pytestmark = pytest.mark.anyio
         ({"metrics_networks": "203.0.113.7"}, ["metrics"]),
         ({"forwarded_allow_ips": "203.0.113.0/24"}, []),
         ({"forwarded_allow_ips": "*"}, ["proxies"]),
+        ({"cors_origins": "https://app.example.com,capacitor://localhost"}, []),
+        ({"cors_origins": "*"}, ["web pages"]),
         ({"forwarded_allow_ips": "0.0.0.0/0", "metrics_networks": "::/0"}, ["proxies", "metrics"]),
     ],
     ids=str,
