@@ -1,6 +1,7 @@
 """Examines each part that the settings name. Changes nothing: makes no key, file or table."""
 
 import os
+import ssl
 import stat
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -237,7 +238,12 @@ async def _telemetry(settings: Settings) -> Finding:
     if telemetry.headers is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
         return Finding("telemetry", "warning", f"secret headers are sent to {where} unencrypted; use https")
     try:
-        async with httpx.AsyncClient(timeout=COLLECTOR_SECONDS) as client:
+        context = ssl.create_default_context(cafile=telemetry.ca_file)
+    except OSError:
+        return Finding("telemetry", "wrong", "GATEWAY_TELEMETRY__CA_FILE has no usable certificate")
+    try:
+        # As the exporter: no proxy of the environment sees the headers.
+        async with httpx.AsyncClient(timeout=COLLECTOR_SECONDS, verify=context, trust_env=False) as client:
             response = await client.post(
                 f"{telemetry.endpoint.rstrip('/')}/v1/traces",
                 content=b"",
@@ -249,7 +255,7 @@ async def _telemetry(settings: Settings) -> Finding:
         return Finding("telemetry", "warning", f"{where} cannot be reached")
     if response.status_code in (401, 403):
         return Finding("telemetry", "wrong", f"{where} refuses the headers of GATEWAY_TELEMETRY__HEADERS")
-    if response.is_error:
+    if not response.is_success:  # a redirect is not followed
         return Finding("telemetry", "warning", f"{where} responds with {response.status_code}")
     return Finding("telemetry", "ok", f"traces and metrics go to {where}")
 

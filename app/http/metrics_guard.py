@@ -14,7 +14,7 @@ from app.networks import is_in_networks
 class MetricsRoute(GuardedRoute):
     """Scope `ops`, or an address in `GATEWAY_METRICS_NETWORKS`.
 
-    The address counts only for requests that come from it directly: behind a proxy it could be anybody's.
+    The address counts only for requests that come from it directly: behind a proxy it could be any client's.
     """
 
     access = Access("ops", generates=False, accepts=(JSON,), takes_media=False)

@@ -23,7 +23,7 @@ def end_request(
     usage_writer: UsageWriter,
     telemetry: "Telemetry | None",
 ) -> None:
-    total_seconds = time.monotonic() - record.started_at
+    total_seconds = (record.responded_at or time.monotonic()) - record.started_at
     outcome = record.outcome
     metrics.observe(record, outcome, total_seconds)
     history.observe(record, outcome)

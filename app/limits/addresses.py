@@ -1,8 +1,8 @@
 """A rate limit for each client address, for callers that are not signed in.
 
 Counts calls of the token routes and failed authentications, each separately, per minute. Shared through
-Redis when there is one. While Redis is unavailable each process counts alone: refusing everybody would lock
-out the operators too.
+Redis when there is one. While Redis is unavailable each process counts alone: refusing every address would
+lock out the operators too.
 """
 
 import asyncio
@@ -51,6 +51,8 @@ class AddressLimiter:
         self._local = AddressCounter(attempts_per_minute, None, clock)
         self._monotonic = monotonic
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="address-limiter")
+        # Calls wait for the thread here, before the circuit breaker measures how long Redis takes.
+        self._thread_is_free = asyncio.Semaphore(1)
         self._blocked: dict[tuple[Counted, str], float] = {}  # until, monotonic; oldest block first
 
     async def acquire(self, address: str) -> None:
@@ -84,9 +86,10 @@ class AddressLimiter:
         if self._redis is not None and self._shared is not None:
             loop, count = asyncio.get_running_loop(), self._shared.count
             try:
-                return await self._redis.breaker.call(
-                    lambda: loop.run_in_executor(self._executor, count, counted, key)
-                )
+                async with self._thread_is_free:
+                    return await self._redis.breaker.call(
+                        lambda: loop.run_in_executor(self._executor, count, counted, key)
+                    )
             except RedisUnavailable:
                 pass
         return self._local.count(counted, key)

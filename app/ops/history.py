@@ -76,7 +76,7 @@ class History:
             self._task = None
 
     def observe(self, record: RequestRecord, outcome: Outcome) -> None:
-        """Counts one request at its end, if it asked for a generation."""
+        """Counts one request at its end, if its route generates."""
         if record.asks_to_generate:
             self._current.observe(record, outcome)
             self.users.observe(record, outcome)
@@ -122,6 +122,6 @@ class History:
 
 
 def steady_clock() -> Callable[[], float]:
-    """Unix seconds that never go back, should somebody set the system's clock."""
+    """Unix seconds that never go back, even if the system's clock is set back."""
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()

@@ -58,7 +58,7 @@ class Metrics(Collector):
         self._registry.register(_StateCollector(backend, limiter, usage_writer, version))
         requests = Counter(
             "gateway_requests",
-            "Answers by route template, class of status and what came of them",
+            "Responses by route template, class of status and outcome",
             ("route", "status_class", "outcome"),
             registry=self._registry,
         )
@@ -132,7 +132,7 @@ class _GenerationMetrics:
         self._queue = cache(
             histogram(
                 "gateway_queue_seconds",
-                "From asking the engine to its beginning",
+                "From the request to the engine until it starts",
                 _GENERATION_LABELS,
                 buckets=REQUEST_DURATION_BUCKETS,
             ).labels

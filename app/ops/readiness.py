@@ -74,8 +74,10 @@ class ReadinessCheck:
     def _database_state(self) -> State:
         """Never unavailable: valid tokens keep working, and usage is put aside."""
         # A full disk lets the database be read and not written.
-        is_away = self._account_changes.is_database_unavailable or self._usage_writer.is_database_unavailable
-        return "degraded" if is_away else "ready"
+        is_unavailable = (
+            self._account_changes.is_database_unavailable or self._usage_writer.is_database_unavailable
+        )
+        return "degraded" if is_unavailable else "ready"
 
     def _limiter_state(self) -> State:
         if not self._limiter.is_degraded:

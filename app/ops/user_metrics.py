@@ -17,7 +17,10 @@ class UserMetrics:
         self._max_users = max_users
         self._named: set[str] = set()
         requests = Counter(
-            "gateway_user_requests", "Answers by user and outcome", ("user_id", "outcome"), registry=registry
+            "gateway_user_requests",
+            "Responses by user and outcome",
+            ("user_id", "outcome"),
+            registry=registry,
         )
         seconds = Counter(
             "gateway_user_request_seconds",

@@ -72,7 +72,10 @@ class UvicornProtocol(HttpToolsProtocol):
 
     def _refuse_head(self, message: str) -> None:
         self.logger.warning(message)
-        self.send_400_response(message)
+        if self.is_responding and self.has_started_response:  # no other one can begin inside it
+            self.transport.close()
+        else:
+            self.send_400_response(message)
 
     @property
     def has_received_request(self) -> bool:

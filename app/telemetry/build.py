@@ -4,6 +4,7 @@ Imports late: the SDK is an extra, and it takes memory.
 """
 
 import logging
+import ssl
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client.registry import Collector
@@ -22,7 +23,8 @@ SILENCED_LOGGERS: Final = ("opentelemetry.exporter", "urllib3")
 def build_telemetry(settings: TelemetrySettings, registry: Collector, version: str) -> "Telemetry | None":
     """Return telemetry that is not started, or None without an endpoint.
 
-    Raises `ModuleNotFoundError` if the extra `otel` is not installed.
+    Raises `ModuleNotFoundError` if the extra `otel` is not installed, and `OSError` if the file of trusted
+    certificates cannot be used.
     """
     if settings.endpoint is None:
         return None
@@ -31,4 +33,6 @@ def build_telemetry(settings: TelemetrySettings, registry: Collector, version: s
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     from app.telemetry.telemetry import Telemetry
 
+    if settings.ca_file is not None:
+        ssl.create_default_context(cafile=settings.ca_file)
     return Telemetry(settings, registry, version)

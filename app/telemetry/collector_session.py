@@ -38,7 +38,7 @@ class CollectorSession(requests.Session):
         self.outcome = "unavailable"
         try:
             response = super().request(*args, **options)
-        except requests.RequestException as error:
+        except OSError as error:  # as are the library's own, and that of a missing file of certificates
             raise self._failure(type(error).__name__) from None  # its message quotes the address
         if not 200 <= response.status_code < 300:  # a redirect is not followed
             self.outcome = "unavailable" if response.status_code in RETRYABLE else "refused"

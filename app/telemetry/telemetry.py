@@ -1,6 +1,7 @@
 """Traces and metrics on their way to the collector: which requests are traced, and when what is sent."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import threading
@@ -54,6 +55,7 @@ class Telemetry(Collector):
         )
         self._processor: BatchSpanProcessor
         self._metrics_task: asyncio.Task[None] | None = None
+        self._metrics_lock = threading.Lock()  # held while metrics are exported
         self._queued_weight = 0  # of all spans since the start
         self._dropped_when_full = 0
         self._is_closed = False
@@ -79,10 +81,12 @@ class Telemetry(Collector):
         if self._metrics_task is not None:
             self._metrics_task.cancel()
         self._delivery.stop_retrying()
-        if not await self._export_last(self._processor.shutdown):
-            logger.warning("telemetry that still waited is lost")
-        self._delivery.shutdown()
-        self._metric_exporter.shutdown()
+        try:
+            if not await self._export_last(self._processor.shutdown):
+                logger.warning("telemetry that still waited is lost")
+        finally:
+            self._delivery.shutdown()
+            self._metric_exporter.shutdown()
 
     async def flush(self) -> None:
         """Export what waits, and the metrics as they are now, in at most `LAST_SECONDS`."""
@@ -124,7 +128,11 @@ class Telemetry(Collector):
             await self._export_metrics()
 
     async def _export_metrics(self) -> None:
-        await _in_daemon_thread(partial(self._metric_exporter.export, self._bridge.collect()))
+        """Does nothing while an export runs: its thread uses the session."""
+        if not self._metrics_lock.acquire(blocking=False):
+            return
+        export = partial(self._metric_exporter.export, self._bridge.collect())
+        await _in_daemon_thread(partial(_export_and_release, export, self._metrics_lock))
 
     async def _export_last(self, export_traces: Callable[[], object]) -> bool:
         """Return False if `LAST_SECONDS` were not enough."""
@@ -150,14 +158,25 @@ def _options(settings: TelemetrySettings, signal: Signal, session: CollectorSess
     }
 
 
+def _export_and_release(export: Callable[[], object], lock: threading.Lock) -> None:
+    try:
+        export()
+    finally:
+        lock.release()
+
+
 async def _in_daemon_thread(function: Callable[[], object]) -> None:
     """As `asyncio.to_thread`, in a thread that the process does not wait for when it exits."""
     loop, is_done = asyncio.get_running_loop(), asyncio.Event()
 
     def run() -> None:
-        function()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(is_done.set)
+        try:
+            function()
+        except Exception as error:  # a thread's boundary; the message may quote the collector's address
+            logger.error("telemetry was not exported: %s", type(error).__name__)
+        finally:
+            with contextlib.suppress(RuntimeError):  # the event loop is closed
+                loop.call_soon_threadsafe(is_done.set)
 
     threading.Thread(target=run, name="telemetry", daemon=True).start()
     await is_done.wait()

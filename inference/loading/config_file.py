@@ -21,10 +21,13 @@ class ConfigFile(BaseModel):
 C = TypeVar("C", bound=ConfigFile)
 
 
-def _as_list(value: object) -> object:
+def _as_ids(value: object) -> object:
+    """Ignores null and what else is no number in a list, as transformers does."""
     if value is None:
         return []
-    return value if isinstance(value, list) else [value]
+    if not isinstance(value, list):
+        return [value]
+    return [each for each in value if isinstance(each, int) and not isinstance(each, bool)]
 
 
 def _none_if_empty(value: object) -> object:
@@ -34,7 +37,7 @@ def _none_if_empty(value: object) -> object:
 Size = Annotated[int, Field(strict=True, ge=1)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Flag = Annotated[bool, BeforeValidator(bool)]  # null is false, as for transformers
-TokenIds = Annotated[frozenset[StrictInt], BeforeValidator(_as_list)]  # one id, or a list of them
+TokenIds = Annotated[frozenset[StrictInt], BeforeValidator(_as_ids)]  # one id, or a list of them
 EmptyIsNone = BeforeValidator(_none_if_empty)  # of a section that may be missing
 
 

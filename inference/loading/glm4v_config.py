@@ -24,7 +24,7 @@ class Glm4vVisionSection(ConfigFile):
 
 class Glm4vCheckpointConfig(ConfigFile):
     text_config: TextConfig
-    vision_config: Glm4vVisionSection = Glm4vVisionSection()
+    vision_config: Annotated[Glm4vVisionSection, BeforeValidator(as_section)] = Glm4vVisionSection()
     image_token_id: TokenIds = frozenset()
 
     @model_validator(mode="before")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.http.middlewares.early_responses import MAX_STRANGERS_BYTES
+from app.http.middlewares.early_responses import MAX_ANONYMOUS_BYTES
 
 from ..app.gateway import Gateway
 from .http2_client import http2_client
@@ -44,7 +44,7 @@ async def test_http2_client_gets_the_response_and_no_error(
         assert (response.status, response.is_whole, response.reset_code) == (status, True, 0)
         body = json.loads(response.body)
         assert (body["error"] if path.startswith("/v1") else body)["code"] == code
-        assert response.sent_bytes < 2 * MAX_STRANGERS_BYTES, "most of it was never sent"
+        assert response.sent_bytes < 2 * MAX_ANONYMOUS_BYTES, "most of it was never sent"
         again = await client.request("GET", "/healthz")
         assert again.status == 200, "the connection is still good"
 

@@ -6,6 +6,7 @@ proxy gets it after the rest of the body: nginx ends an HTTP/2 stream as soon as
 """
 
 import asyncio
+import time
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.client_address import is_direct
 from app.record.request_record import record_of
 
-MAX_STRANGERS_BYTES: Final = 4 * 1024 * 1024  # of a body, if no token is valid
+MAX_ANONYMOUS_BYTES: Final = 4 * 1024 * 1024  # of a body, if no token is valid
 MAX_USERS_BYTES: Final = 32 * 1024 * 1024  # more than any route takes, so that a client sees its 413
 LARGEST_READ_BYTES: Final = 256_000  # what uvloop may hand over at once
 SMALL_BODY_BYTES: Final = 16 * 1024
@@ -48,9 +49,10 @@ class EarlyResponsesMiddleware:
 
         await self.app(scope, body.receive, send_early)
         if response.is_early:
+            record = record_of(scope)
+            record.responded_at = time.monotonic()
             if not ("expect" in headers and body.received_bytes == 0):
-                is_stranger = record_of(scope).user_id is None
-                await body.drain(MAX_STRANGERS_BYTES if is_stranger else MAX_USERS_BYTES)
+                await body.drain(MAX_USERS_BYTES if record.user_id is not None else MAX_ANONYMOUS_BYTES)
             await response.send_rest()
             if not body.is_complete:
                 await asyncio.sleep(LINGER_SECONDS)

@@ -25,8 +25,12 @@ while newest and newest > latest do
     newest = time_at(0)
 end
 
--- Binary search for the number of requests that are in the window.
-local count, above = 0, capacity + 1
+local last = capacity > 0 and time_at(capacity - 1)
+local is_full = capacity == 0 or (last and last >= earliest)
+
+-- Binary search for the number of requests that are in the window. It is only shown to the client: the list is
+-- not quite sorted where the clocks of gateways differ.
+local count, above = is_full and capacity or 0, capacity + 1
 while above - count > 1 do
     local middle = math.floor((count + above) / 2)
     local time = time_at(middle - 1)
@@ -37,7 +41,7 @@ while above - count > 1 do
     end
 end
 
-local has_entered = is_entering == '1' and count < capacity
+local has_entered = is_entering == '1' and not is_full
 if has_entered then
     redis.call('lpush', window_key, now)
     redis.call('ltrim', window_key, 0, capacity - 1)

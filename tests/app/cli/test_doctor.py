@@ -189,6 +189,33 @@ def test_collector_is_asked_whether_it_takes_traces(
     assert "s3cret" not in examined.out + examined.err
 
 
+def test_proxy_of_the_environment_does_not_get_the_headers(run: Run, collector_url: str) -> None:
+    examined = run(
+        "doctor",
+        HTTP_PROXY=f"http://127.0.0.1:{free_port()}",
+        GATEWAY_TELEMETRY__ENDPOINT=f"{collector_url}/s3cret",
+        GATEWAY_TELEMETRY__HEADERS="key=s3cret",
+    )
+    assert state_of(examined, "telemetry") == "ok"
+
+
+def test_missing_file_of_trusted_certificates_is_found(run: Run) -> None:
+    examined = run(
+        "doctor",
+        GATEWAY_TELEMETRY__ENDPOINT="https://127.0.0.1:1",
+        GATEWAY_TELEMETRY__CA_FILE="/nowhere.pem",
+    )
+    assert (examined.code, state_of(examined, "telemetry")) == (1, "wrong")
+    failed = run(
+        "serve",
+        "--port",
+        "0",
+        GATEWAY_TELEMETRY__ENDPOINT="https://127.0.0.1:1",
+        GATEWAY_TELEMETRY__CA_FILE="/nowhere.pem",
+    )
+    assert failed.code == 1
+
+
 def test_collector_that_cannot_be_reached_is_found(run: Run) -> None:
     examined = run("doctor", GATEWAY_TELEMETRY__ENDPOINT=f"http://127.0.0.1:{free_port()}/s3cret")
     assert (examined.code, state_of(examined, "telemetry")) == (0, "warning")

@@ -1,17 +1,21 @@
 """The rate limit per client address, counted in memory and in a real Redis that several processes share."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import pytest
 from redis.asyncio import Redis
 
 from app.errors import RateLimitExceeded
 from app.limits.addresses import AddressLimiter, address_key
+from app.limits.redis.circuit_breaker import CircuitBreaker
 from app.limits.redis.shared_redis import SharedRedis
 from testbed.servers import RedisServer
 
@@ -285,3 +289,42 @@ async def test_window_in_redis_ends_within_a_minute_when_its_clock_is_set_back(
     assert await retry_after(limiter) <= 60
     await limiter.aclose()
     await redis.aclose()
+
+
+@asynccontextmanager
+async def slow_connection(url: str, seconds: float) -> AsyncIterator[str]:
+    """A Redis URL whose responses take that much longer."""
+    parts = urlsplit(url)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
+        with contextlib.closing(writer):
+            while data := await reader.read(65_536):
+                if delay:
+                    await asyncio.wait(tasks, timeout=delay)
+                writer.write(data)
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_redis, from_redis = await asyncio.open_connection(parts.hostname, parts.port)
+        tasks.add(asyncio.create_task(copy(reader, from_redis, 0)))
+        tasks.add(asyncio.create_task(copy(to_redis, writer, seconds)))
+
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield parts._replace(netloc=parts.netloc.rpartition(":")[0] + f":{port}").geturl()
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+@pytest.mark.servers
+async def test_burst_of_failures_does_not_make_redis_unavailable_for_everybody(redis_url: str) -> None:
+    async with slow_connection(redis_url, 0.02) as url:
+        redis = SharedRedis(url, client := Redis.from_url(url), CircuitBreaker(client, timeout_seconds=0.5))
+        limiter = AddressLimiter(1000, redis)
+        await asyncio.gather(*(limiter.note_failure(f"203.0.113.{number}") for number in range(16)))
+        assert not redis.breaker.is_open
+        await limiter.aclose()
+        await redis.aclose()

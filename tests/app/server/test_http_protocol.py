@@ -274,3 +274,12 @@ async def test_connect_is_refused(connect: Connect) -> None:
     answer = await connection.read_to_end()
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("second", [b"CONNECT x:443 HTTP/1.1\r\n\r\n", b"no request\r\n\r\n"])
+async def test_no_response_begins_inside_another(connect: Connect, second: bytes) -> None:
+    connection = await connect()
+    await connection.send(b"GET /stream HTTP/1.1\r\n\r\n")
+    begun = await connection.reader.readuntil(b"begun\r\n")
+    await connection.send(second)
+    assert (begun + await connection.read_to_end()).count(b"HTTP/1.1 ") == 1

@@ -8,8 +8,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from app.http.middlewares.early_responses import (
+    MAX_ANONYMOUS_BYTES,
     MAX_DRAIN_SECONDS,
-    MAX_STRANGERS_BYTES,
     MAX_USERS_BYTES,
     EarlyResponsesMiddleware,
 )
@@ -94,7 +94,7 @@ async def test_proxy_gets_the_response_whole_after_the_rest_of_the_upload() -> N
 
 @pytest.mark.parametrize("headers", [{}, PROXIED], ids=["direct", "proxied"])
 @pytest.mark.parametrize(
-    ("user_id", "max_bytes"), [(None, MAX_STRANGERS_BYTES), ("usr_alice", MAX_USERS_BYTES)]
+    ("user_id", "max_bytes"), [(None, MAX_ANONYMOUS_BYTES), ("usr_alice", MAX_USERS_BYTES)]
 )
 @pytest.mark.parametrize("chunk_bytes", [64 * 1024, 256_000])
 async def test_part_of_a_refused_upload_that_is_read_is_bounded(

@@ -64,3 +64,14 @@ async def test_a_list_is_no_longer_than_the_limit(window: RedisWindow, redis_cli
         clock.advance(31)
     (key,) = await redis_client.keys()
     assert await redis_client.llen(key) == 2
+
+
+async def test_limit_holds_where_the_clocks_of_two_gateways_differ(window: RedisWindow, clock: FakeClock):
+    entered = 0
+    for number in range(40):
+        clock.advance(1)
+        behind = 55 if number % 2 else 0
+        has_entered, _ = await window.enter("usr_a", 10, clock.now - behind)
+        entered += has_entered
+        if number == 19:
+            assert entered == 10, "of 20 requests within 20 seconds"
