@@ -56,10 +56,10 @@ async def test_nearly_a_path_is_not_found(gateway: Gateway, method: str, path: s
         assert lines.startswith(b"HTTP/1.1 404 "), (nearly, answer)
         if nearly.startswith("/v1/"):
             assert b"\r\ncontent-type: application/json" in lines, nearly
-            assert body.startswith(b'{"error":'), nearly
+            assert method == "HEAD" or body.startswith(b'{"error":'), nearly
         else:
             assert f"\r\ncontent-type: {PROBLEM_JSON}".encode() in lines, nearly
-        assert b'"code":"not_found"' in body, nearly
+        assert method == "HEAD" or b'"code":"not_found"' in body, nearly
 
 
 @pytest.mark.parametrize(
