@@ -40,6 +40,19 @@ class InvalidRequest(GatewayError):
     detail = "The request is not valid."
 
 
+class InvalidTokenRequest(InvalidRequest):
+    """On the token routes: OAuth clients expect 400."""
+
+    status_code = 400
+    detail = "The request to /auth/token or /auth/revoke is not valid."
+
+
+class UnsupportedGrantType(GatewayError):
+    status_code = 400
+    code = "unsupported_grant_type"
+    detail = "The grant_type must be refresh_token."
+
+
 class InvalidJSON(GatewayError):
     status_code = 400
     code = "invalid_json"

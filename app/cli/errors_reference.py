@@ -24,6 +24,9 @@ Under `/v1` the same error is `{"error": {"message", "type", "param", "code"}}`,
 middle of a stream it is an event: `event: error` with the same document, under `/v1` a `data:` line with the
 same object.
 
+`/auth/token` and `/auth/revoke` add OAuth 2.0's `error` and `error_description` to the document. There,
+`invalid_request` has the status 400.
+
 - **429 and 503** have `Retry-After` in seconds. Wait that long, then try again.
 - **500 and 504** may be tried again once. **408** says that the upload was too slow.
 - **401** `token_expired`: refresh, then repeat. Every other 401 needs a new sign-in.

@@ -11,13 +11,23 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app import errors
 from app.record.request_record import record_of
-from app.schemas.problems import PROBLEM_JSON, FieldError, openai_error_of, problem_of
+from app.schemas.problems import (
+    PROBLEM_JSON,
+    FieldError,
+    OAuthProblem,
+    OpenAIError,
+    Problem,
+    oauth_problem_of,
+    openai_error_of,
+    problem_of,
+)
 from inference import (
     BackendUnavailable,
     InferenceError,
@@ -29,6 +39,8 @@ from inference import (
 
 logger = logging.getLogger(__name__)
 
+OAUTH_PATHS = frozenset({"/auth/token", "/auth/revoke"})
+NOT_CACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, section 5.1
 MAX_FIELD_ERRORS = 20
 MAX_FIELD_NAME_LENGTH = 100
 MAX_MESSAGE_LENGTH = 200  # pydantic quotes what was sent in the place of a known word
@@ -55,16 +67,24 @@ def render(error: errors.GatewayError, scope: Any, field_errors: Sequence[FieldE
         retry_after = RETRY_AFTER_SECONDS
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
-    if is_openai_path(scope["path"]):
+    schema, media_type = error_schema_of(scope["path"]), PROBLEM_JSON
+    if schema is OpenAIError:
         content, media_type = openai_error_of(_with_first_field(error, field_errors)), "application/json"
+    elif schema is OAuthProblem:
+        if isinstance(error, errors.InvalidRequest):
+            error = errors.InvalidTokenRequest(error.detail)
+        content = oauth_problem_of(error, record.request_id, field_errors)
+        headers |= NOT_CACHED
     else:
         content = problem_of(error, record.request_id, field_errors)
-        media_type = PROBLEM_JSON
     return Response(orjson.dumps(content), error.status_code, headers, media_type)
 
 
-def is_openai_path(path: str) -> bool:
-    return path == "/v1" or path.startswith("/v1/")
+def error_schema_of(path: str) -> type[BaseModel]:
+    """The format of the errors at that address."""
+    if path == "/v1" or path.startswith("/v1/"):
+        return OpenAIError
+    return OAuthProblem if path in OAUTH_PATHS else Problem
 
 
 def gateway_error_of(error: Exception) -> errors.GatewayError:

@@ -12,16 +12,16 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.http.error_handlers import is_openai_path
+from app.http.error_handlers import error_schema_of
 from app.http.guard import GuardedRoute
-from app.schemas.problems import OpenAIError, Problem, header_docs, problem_responses
+from app.schemas.problems import OAuthProblem, OpenAIError, Problem, header_docs, problem_responses
 
 GENERATION_ERRORS: Final = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503, 504)
 REF_TEMPLATE: Final = "#/components/schemas/{model}"
 SCHEME: Final = "accessToken"
 BEFORE_LIMITS: Final = frozenset({"401", "403", "405", "500"})  # sent before the limits are known
 
-_declared: set[type[BaseModel]] = {Problem, OpenAIError}
+_declared: set[type[BaseModel]] = {Problem, OAuthProblem, OpenAIError}
 _parts_of_bodies: dict[str, Any] = {}  # schemas that request bodies refer to
 
 Responses = dict[int | str, dict[str, Any]]
@@ -125,7 +125,7 @@ def _declare_security(app: FastAPI, document: dict[str, Any]) -> None:
                 any_scope = route.access.scope == "any"
                 need = "a token of any scope" if any_scope else f"scope `{route.access.scope}`"
                 operation["description"] = f"{operation.get('description', '')}\n\nNeeds {need}.".strip()
-            late = problem_responses(504, openai=is_openai_path(route.path_format))
+            late = problem_responses(504, schema=error_schema_of(route.path_format))
             operation["responses"].setdefault("504", late[504])
             _add_success_headers(operation, route.access.generates)
 

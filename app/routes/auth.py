@@ -3,31 +3,30 @@
 Both POST routes take JSON, and the form that OAuth clients send. The guard counts calls per address.
 """
 
-from typing import Final, TypeVar
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
 from app.auth.token_revocation import revoke_token
-from app.errors import AuthenticationError, InvalidRequest
-from app.http.body.forms import read_json, validate
+from app.errors import AuthenticationError, InvalidRequest, UnsupportedGrantType
+from app.http.body.forms import json_of, validate
 from app.http.dependencies import AccessTokensDep, AccountChangesDep, RefreshTokensDep, SigningKeysDep
+from app.http.error_handlers import NOT_CACHED
 from app.http.guard import guarded
 from app.http.media_types import JSON, media_type_of
 from app.http.openapi import request_body, whole_response
 from app.http.responses import JSONResponse
 from app.schemas.auth import JsonWebKeySet, RevokeRequest, TokenRequest, TokenResponse
-from app.schemas.problems import problem_responses
+from app.schemas.problems import OAuthProblem, problem_responses
 
 FORM: Final = "application/x-www-form-urlencoded"
 JWKS_MAX_AGE_SECONDS: Final = 300
-_MAX_FIELDS: Final = 16
-_NO_STORE: Final = {"Cache-Control": "no-store"}
-
-Fields = TypeVar("Fields", bound=BaseModel)
+_MAX_FIELDS: Final = 32
+_GRANT_TYPE: Final = "refresh_token"
+_ERRORS: Final = problem_responses(400, 405, 408, 413, 415, 429, 503, 504, schema=OAuthProblem)
 
 router = APIRouter(tags=["auth"], route_class=guarded(None, accepts=(JSON, FORM)))
 
@@ -36,13 +35,15 @@ router = APIRouter(tags=["auth"], route_class=guarded(None, accepts=(JSON, FORM)
     "/auth/token",
     operation_id="refresh_token",
     summary="Exchange a refresh token for a new pair",
-    responses=whole_response(TokenResponse) | problem_responses(400, 405, 408, 413, 415, 422, 429, 503, 504),
+    responses=whole_response(TokenResponse) | _ERRORS,
     openapi_extra=request_body({"application/json": (TokenRequest, {}), FORM: (TokenRequest, {})}),
 )
 async def refresh(request: Request, refresh_tokens: RefreshTokensDep) -> Response:
     """The token that was sent is used up. Sent again within 30 s, as after a lost response, it gives the
     same successor; later, it ends the whole sign-in."""
-    body = await _read(request, TokenRequest)
+    parameters = await _read(request)
+    _check_grant_type(parameters)
+    body = validate(TokenRequest, parameters)
     issued = await refresh_tokens.refresh(body.refresh_token)
     content = {
         "access_token": issued.access_token,
@@ -51,7 +52,7 @@ async def refresh(request: Request, refresh_tokens: RefreshTokensDep) -> Respons
         "refresh_token": issued.refresh_token,
         "scope": " ".join(sorted(issued.scopes)),
     }
-    return JSONResponse(content, headers=_NO_STORE)
+    return JSONResponse(content, headers=NOT_CACHED)
 
 
 @router.post(
@@ -60,7 +61,7 @@ async def refresh(request: Request, refresh_tokens: RefreshTokensDep) -> Respons
     summary="Sign out: revoke a token",
     response_class=Response,
     response_description="It is not valid any more, if it ever was",
-    responses=problem_responses(400, 405, 408, 413, 415, 422, 429, 503, 504),
+    responses=_ERRORS,
     openapi_extra=request_body({"application/json": (RevokeRequest, {}), FORM: (RevokeRequest, {})}),
 )
 async def revoke(
@@ -70,10 +71,10 @@ async def revoke(
     refresh_tokens: RefreshTokensDep,
 ) -> Response:
     """A refresh token ends its sign-in with all of its tokens; an access token ends itself."""
-    body = await _read(request, RevokeRequest)
+    body = validate(RevokeRequest, await _read(request))
     if not await refresh_tokens.revoke(body.token):
         await _revoke_access_token(access_tokens, account_changes, body.token)
-    return Response(headers=_NO_STORE)
+    return Response(headers=NOT_CACHED)
 
 
 @router.get(
@@ -101,9 +102,10 @@ async def _revoke_access_token(
         await revoke_token(db_session, principal.token_id)
 
 
-async def _read(request: Request, model: type[Fields]) -> Fields:
+async def _read(request: Request) -> Any:  # Any: what JSON holds
+    """The parameters of a form or a JSON body; those without a value are left out (RFC 6749, section 3.2)."""
     if media_type_of(request.headers) != FORM:
-        return await read_json(request, model)
+        return await json_of(request)
     try:
         text = (await request.body()).decode()
         pairs = parse_qsl(
@@ -112,5 +114,11 @@ async def _read(request: Request, model: type[Fields]) -> Fields:
     except ValueError:
         raise InvalidRequest("The form is malformed.") from None
     if len(dict(pairs)) != len(pairs):
-        raise InvalidRequest("A field of the form was sent more than once.")
-    return validate(model, dict(pairs))
+        raise InvalidRequest("A parameter of the form was sent more than once.")
+    return {name: value for name, value in pairs if value}
+
+
+def _check_grant_type(parameters: Any) -> None:  # Any: what JSON holds
+    grant_type = parameters.get("grant_type") if isinstance(parameters, dict) else None
+    if isinstance(grant_type, str) and grant_type not in ("", _GRANT_TYPE):
+        raise UnsupportedGrantType(param="grant_type")

@@ -55,7 +55,7 @@ models = APIRouter(prefix="/v1", tags=["openai"], route_class=guarded("chat"))
     operation_id="createChatCompletion",
     summary="Ask the model, in OpenAI's shape",
     responses=streamed_or_whole(ChatCompletion, [ChatCompletionChunk, OpenAIError], end=OPENAI_END)
-    | problem_responses(*GENERATION_ERRORS, 404, openai=True),
+    | problem_responses(*GENERATION_ERRORS, 404, schema=OpenAIError),
     openapi_extra=request_body({"application/json": (ChatCompletionRequest, {})}),
 )
 async def create_chat_completion(request: Request) -> Response:
@@ -91,7 +91,7 @@ async def create_chat_completion(request: Request) -> Response:
     operation_id="createTranscription",
     summary="Transcribe a recording, in OpenAI's shape",
     responses=whole_response(Transcription, text=True)
-    | problem_responses(*GENERATION_ERRORS, 404, openai=True),
+    | problem_responses(*GENERATION_ERRORS, 404, schema=OpenAIError),
     openapi_extra=request_body({MULTIPART: (TranscriptionForm, {"file": (1, 1)})}),
 )
 async def create_transcription(request: Request) -> Response:
@@ -114,7 +114,7 @@ async def create_transcription(request: Request) -> Response:
     "/models",
     operation_id="listModels",
     summary="The models served here",
-    responses=whole_response(ModelList) | problem_responses(401, 403, 405, 429, openai=True),
+    responses=whole_response(ModelList) | problem_responses(401, 403, 405, 429, schema=OpenAIError),
 )
 async def list_models(card: ModelCardDep) -> Response:
     model = {"id": card.name, "object": "model", "created": card.created, "owned_by": "autoglm-gateway"}

@@ -1,17 +1,32 @@
-"""Fields that may be absent. Requests must not contain null instead, and responses never do."""
+"""Fields that may be absent. Null means the same in users' requests; responses never contain it."""
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, field_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError
 
 T = TypeVar("T")
 
 
-class RequestModel(BaseModel):
-    """A request body, or a part of it. Refuses unknown fields, values of another type, and null by name."""
+class _StrictModel(BaseModel):
+    """Refuses unknown fields and values of another type by name."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class RequestModel(_StrictModel):
+    """A request body, or a part of it. Many encoders write a field without a value as null."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, values: Any) -> Any:  # Any: what JSON holds
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class OperatorRequestModel(_StrictModel):
+    """A request for a change. Refuses null by name: it could be meant to reset the field."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -35,7 +50,7 @@ def _without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
-# `field: Omittable[int] = None`: None if absent, left out of responses. Requests need `RequestModel` for it.
+# `field: Omittable[int] = None`: None if absent, left out of responses. Requests need a model of this module.
 Omittable = Annotated[
     T | None,
     _NotDeclaredNullable(),

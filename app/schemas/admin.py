@@ -12,7 +12,7 @@ from app.auth.token_issuer import IssuedTokens, NewTokens
 from app.clean_text import CleanText
 from app.persistence.tables import NOTE_LENGTH, AccessTokenRow, AuditRow, UserRow
 from app.persistence.usage import DailyUsage
-from app.schemas.absence import Omittable, RequestModel
+from app.schemas.absence import Omittable, OperatorRequestModel
 from app.settings import MAX_ACCESS_TOKEN_TTL
 from app.user_limits import LimitName, OwnLimits, own_limits
 
@@ -64,7 +64,7 @@ ConcurrentRequests = Annotated[int, Field(ge=1, le=100_000, examples=[4])]
 DailyTokens = Annotated[int, Field(ge=1, le=2_000_000_000, description="per UTC day", examples=[100_000])]
 
 
-class LimitFields(RequestModel):
+class LimitFields(OperatorRequestModel):
     requests_per_minute: Omittable[RequestsPerMinute] = None
     concurrent_requests: Omittable[ConcurrentRequests] = None
     daily_tokens: Omittable[DailyTokens] = None
@@ -191,7 +191,7 @@ class TokenPage(BaseModel):
     next_cursor: Omittable[TokenId] = Field(None, description=LAST_PAGE)
 
 
-class RevokeTokensRequest(RequestModel):
+class RevokeTokensRequest(OperatorRequestModel):
     """Exactly one of the three."""
 
     model_config = ConfigDict(

@@ -14,8 +14,11 @@ RefreshToken = Annotated[CleanText, Field(min_length=1, max_length=256, examples
 
 
 class TokenRequest(RequestModel):
+    """Other parameters, such as `client_id` and `scope`, are ignored."""
+
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN}]}
+        extra="ignore",
+        json_schema_extra={"examples": [{"grant_type": "refresh_token", "refresh_token": _REFRESH_TOKEN}]},
     )
 
     grant_type: Literal["refresh_token"]
@@ -31,13 +34,12 @@ class TokenResponse(BaseModel):
 
 
 class RevokeRequest(RequestModel):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"token": _REFRESH_TOKEN}]})
+    """Other parameters, such as `client_id` and `token_type_hint`, are ignored."""
+
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"token": _REFRESH_TOKEN}]})
 
     token: Annotated[CleanText, Field(min_length=1, max_length=8192)] = Field(
         description="a refresh token, to revoke all tokens of its sign-in, or an access token, to revoke it"
-    )
-    token_type_hint: Literal["access_token", "refresh_token", ""] = Field(
-        "", description="ignored: the two kinds of tokens differ in their form"
     )
 
 

@@ -1,8 +1,9 @@
 """The two formats of errors, and their declaration in the OpenAPI document."""
 
+import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,6 +29,19 @@ class Problem(BaseModel):
     code: str = Field(pattern="^[a-z0-9_]+$", examples=["rate_limit_exceeded"])
     request_id: str = Field(examples=["req_5f0c9a8b7d6e4f3a"])
     errors: list[FieldError] = Field(default_factory=list, description="which fields are invalid, and why")
+
+
+class OAuthProblem(Problem):
+    """A problem document that is also an error response of OAuth 2.0 (RFC 6749, section 5.2)."""
+
+    error: Literal[
+        "invalid_request",
+        "invalid_grant",
+        "unsupported_grant_type",
+        "temporarily_unavailable",
+        "server_error",
+    ] = Field(examples=["invalid_grant"])
+    error_description: str = Field(examples=["The refresh token is not valid. Sign in again."])
 
 
 class OpenAIErrorBody(BaseModel):
@@ -84,16 +98,18 @@ def header_docs(*names: str) -> dict[str, dict[str, Any]]:
     return {name: _HEADERS[name] for name in names}
 
 
-def problem_responses(*status_codes: int, openai: bool = False) -> dict[int | str, dict[str, Any]]:
+def problem_responses(
+    *status_codes: int, schema: type[BaseModel] = Problem
+) -> dict[int | str, dict[str, Any]]:
     """The errors of a route, for its `responses=`."""
-    return {status_code: _response(status_code, openai) for status_code in _with_common(status_codes)}
+    return {status_code: _response(status_code, schema) for status_code in _with_common(status_codes)}
 
 
 def _with_common(status_codes: Iterable[int]) -> list[int]:
     return sorted({*status_codes, 500})
 
 
-def _response(status_code: int, openai: bool) -> dict[str, Any]:
+def _response(status_code: int, schema: type[BaseModel]) -> dict[str, Any]:
     names = ["X-Request-ID"]
     if status_code == 401:
         names.append("WWW-Authenticate")
@@ -101,11 +117,11 @@ def _response(status_code: int, openai: bool) -> dict[str, Any]:
         names.append("Accept-Encoding")
     if status_code in (429, 503):
         names.append("Retry-After")
-    content_type, schema = ("application/json", "OpenAIError") if openai else (PROBLEM_JSON, "Problem")
+    content_type = "application/json" if schema is OpenAIError else PROBLEM_JSON
     return {
         "description": REASONS[status_code],
         "headers": header_docs(*names),
-        "content": {content_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+        "content": {content_type: {"schema": {"$ref": f"#/components/schemas/{schema.__name__}"}}},
     }
 
 
@@ -123,6 +139,20 @@ def problem_of(
     return problem | ({"errors": [item.model_dump() for item in field_errors]} if field_errors else {})
 
 
+def oauth_problem_of(
+    error: GatewayError, request_id: str, field_errors: Sequence[FieldError] = ()
+) -> dict[str, Any]:
+    if error.code in _OAUTH_CODES:
+        oauth_error = error.code
+    elif error.status_code in (429, 503):
+        oauth_error = "temporarily_unavailable"
+    else:
+        oauth_error = "server_error" if error.status_code >= 500 else "invalid_request"
+    description = _NOT_IN_DESCRIPTIONS.sub("'", error.detail)
+    members = {"error": oauth_error, "error_description": description}
+    return problem_of(error, request_id, field_errors) | members
+
+
 def openai_error_of(error: GatewayError) -> dict[str, Any]:
     default = "invalid_request_error" if error.status_code < 500 else "server_error"
     return {
@@ -134,6 +164,9 @@ def openai_error_of(error: GatewayError) -> dict[str, Any]:
         }
     }
 
+
+_OAUTH_CODES: Final = frozenset({"invalid_grant", "unsupported_grant_type"})
+_NOT_IN_DESCRIPTIONS: Final = re.compile(r"[^ !#-\[\]-~]")  # RFC 6749, section 5.2
 
 _OPENAI_TYPES: Final = {
     401: "authentication_error",

@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from app import errors
-from app.schemas.problems import openai_error_of, problem_of
+from app.schemas.problems import oauth_problem_of, openai_error_of, problem_of
 
 from .conftest import StartNginx
 from .fake_gateway import fake_gateway, hang_up, say_nothing
@@ -37,7 +37,12 @@ def check_shape(path: str, status: int, headers: dict[str, str], content: bytes)
         assert error["param"] == ""
     else:
         assert headers["content-type"] == "application/problem+json"
-        assert body.keys() == PROBLEM
+        if path.startswith("/auth/"):
+            assert body.keys() == PROBLEM | {"error", "error_description"}
+            assert body["error"] in ("invalid_request", "temporarily_unavailable", "server_error")
+            assert body["error_description"] == body["detail"]
+        else:
+            assert body.keys() == PROBLEM
         error = body
         assert body["type"] == f"urn:autoglm-gateway:problem:{body['code']}"
         assert (body["status"], body["request_id"]) == (status, headers["x-request-id"])
@@ -61,7 +66,7 @@ def malformed(path: str, *lines: str, method: str = "GET", version: str = "HTTP/
     return "\r\n".join([f"{method} {path} {version}", *lines, "Connection: close", "", ""]).encode()
 
 
-@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions", "/auth/token"])
 @pytest.mark.parametrize(
     ("lines", "method", "version", "status", "code"),
     [
@@ -112,7 +117,7 @@ async def test_requests_whose_first_line_cannot_be_read(
     assert check_shape("/", *response) == code
 
 
-@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions", "/auth/token"])
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
 async def test_502_when_no_gateway_listens(start_nginx: StartNginx, path: str, version: str) -> None:
     async with fake_gateway() as gateway:
@@ -123,7 +128,7 @@ async def test_502_when_no_gateway_listens(start_nginx: StartNginx, path: str, v
     assert response.headers["retry-after"] == "5"
 
 
-@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions", "/auth/token"])
 async def test_504_when_a_gateway_does_not_respond(start_nginx: StartNginx, path: str) -> None:
     async with fake_gateway(say_nothing) as gateway:
         nginx = start_nginx(gateway.port, NGINX_READ_SECONDS="1")
@@ -140,14 +145,17 @@ async def test_502_when_the_gateway_dies_during_a_request(start_nginx: StartNgin
 
 @pytest.mark.parametrize(
     ("path", "error"),
-    [("/chat", errors.BodyTooLarge()), ("/v1/chat/completions", errors.BodyTooLarge())],
+    [(path, errors.BodyTooLarge()) for path in ("/chat", "/v1/chat/completions", "/auth/revoke")],
 )
 async def test_what_both_refuse_is_refused_in_the_same_words(
     bare_nginx: NginxServer, path: str, error: errors.GatewayError
 ) -> None:
     lines = ("Host: a", f"Content-Length: {TOO_LARGE}", "X-Request-ID: mine")
     _, _, content = await raw_response(bare_nginx, malformed(path, *lines, method="POST"))
-    own = openai_error_of(error) if path.startswith("/v1/") else problem_of(error, "mine")
+    if path.startswith("/v1/"):
+        own = openai_error_of(error)
+    else:
+        own = (oauth_problem_of if path.startswith("/auth/") else problem_of)(error, "mine")
     titles = {"title": ""}  # Python's name of 413 depends on its version
     assert json.loads(content) | titles == own | titles
 
@@ -161,7 +169,7 @@ async def test_errors_of_the_gateway_pass_unchanged(nginx: NginxServer, path: st
     assert (response.headers["content-type"] == "application/json") == path.startswith("/v1")
 
 
-@pytest.mark.parametrize("path", ["/.error/problem", "/.error/openai"])
+@pytest.mark.parametrize("path", ["/.error/problem", "/.error/oauth", "/.error/openai"])
 async def test_error_pages_cannot_be_requested(bare_nginx: NginxServer, path: str) -> None:
     response = await bare_nginx.curl(path)
     assert response.status == 404

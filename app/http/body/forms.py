@@ -1,9 +1,9 @@
 """Multipart bodies: files counted and named, every other field validated by a schema."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar, get_args, get_origin
 
 import orjson
 from fastapi import Request
@@ -19,6 +19,7 @@ from app.record.request_record import record_of
 from app.schemas.generation import MAX_PROMPT_CHARACTERS
 
 MAX_ERRORS: Final = 1000
+NUMBERS_AND_BOOLEANS: Final = frozenset({int, float, bool})
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
@@ -56,11 +57,15 @@ async def read_form(
 
 async def read_json(request: Request, model: type[Fields]) -> Fields:
     """Raises `InvalidJSON` and `RequestValidationError`."""
+    return validate(model, await json_of(request))
+
+
+async def json_of(request: Request) -> Any:  # Any: what JSON holds
+    """Raises `InvalidJSON`."""
     try:
-        values = await request.json()
+        return await request.json()
     except ValueError:
         raise InvalidJSON from None
-    return validate(model, values)
 
 
 def required_file(files: Mapping[str, list[SpooledFile]], name: str) -> SpooledFile:
@@ -94,8 +99,17 @@ def _add_field(fields: dict[str, Any], model: type[BaseModel], name: str, text: 
     if name in fields:
         name = field_name(name)
         raise InvalidRequest(f"{name}: sent more than once", param=name)
-    is_number_or_boolean = declared is not None and declared.annotation in (int, float, bool)
-    fields[name] = _from_text(text) if is_number_or_boolean else text
+    is_json = declared is not None and not NUMBERS_AND_BOOLEANS.isdisjoint(_types_of(declared.annotation))
+    fields[name] = _from_text(text) if is_json else text
+
+
+def _types_of(annotation: Any) -> Iterator[Any]:  # Any: what may stand in an annotation
+    """Those that it joins and annotates: `int` and None of `Annotated[int, …] | None`."""
+    parts = get_args(annotation)
+    if not parts:
+        yield annotation
+    for part in parts[:1] if get_origin(annotation) is Annotated else parts:
+        yield from _types_of(part)
 
 
 def _from_text(text: str) -> Any:  # Any: what JSON holds

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import time
 from typing import Any
 
@@ -52,11 +53,21 @@ def assert_problem(answer: httpx.Response, status_code: int, code: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def assert_oauth_error(answer: httpx.Response, status_code: int, code: str, error: str) -> None:
+    """As RFC 6749, section 5.2 describes it, and a problem document at the same time."""
+    assert_problem(answer, status_code, code)
+    body = answer.json()
+    assert body["error"] == error
+    assert re.fullmatch(r"[ !#-\[\]-~]+", body["error_description"])
+    assert len(body["error_description"]) == len(body["detail"])
+    assert (answer.headers["cache-control"], answer.headers["pragma"]) == ("no-store", "no-cache")
+
+
 async def test_refresh_answers_as_oauth_clients_expect(gateway: Gateway) -> None:
     issued = await sign_in(gateway)
     answer = await refresh(gateway, issued.refresh_token)
     assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
+    assert (answer.headers["cache-control"], answer.headers["pragma"]) == ("no-store", "no-cache")
     body = answer.json()
     assert body.keys() == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
     assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 900, "chat vision")
@@ -103,7 +114,41 @@ async def test_reuse_ends_the_sign_in_at_once(start_gateway: StartGateway) -> No
 
 @pytest.mark.parametrize("refresh_token", ["rt_" + "A" * 43, "x", "rt_" + "é" * 43, "A" * 256])
 async def test_unknown_refresh_token_is_an_invalid_grant(gateway: Gateway, refresh_token: str) -> None:
-    assert_problem(await refresh(gateway, refresh_token), 400, "invalid_grant")
+    assert_oauth_error(await refresh(gateway, refresh_token), 400, "invalid_grant", "invalid_grant")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"client_id": "app"},
+        {"client_id": "app", "client_secret": "", "scope": "chat", "resource": "https://api.example.com"},
+        {"client_id": None, "scope": None},
+        {"audience": ["a", "b"], "state": {"a": 1}},
+    ],
+    ids=str,
+)
+async def test_unknown_parameters_are_ignored(gateway: Gateway, more: dict[str, Any]) -> None:
+    issued = await sign_in(gateway)
+    assert (await refresh(gateway, issued.refresh_token, **more)).status_code == 200
+    revoked = await gateway.client.post("/auth/revoke", json={"token": issued.access_token, **more})
+    assert revoked.status_code == 200
+    assert not await may_chat(gateway, issued.access_token)
+
+
+async def test_unknown_parameters_of_a_form_are_ignored(gateway: Gateway) -> None:
+    issued = await sign_in(gateway)
+    form = f"grant_type=refresh_token&refresh_token={issued.refresh_token}&client_id=app&scope=chat&state="
+    headers = FORM | {"Authorization": "Basic YXBwOg=="}  # a public client that authenticates with its name
+    answer = await gateway.client.post("/auth/token", content=form, headers=headers)
+    assert (answer.status_code, answer.json()["scope"]) == (200, "chat vision")
+
+
+@pytest.mark.parametrize("grant_type", ["password", "client_credentials", "authorization_code", "é"])
+@pytest.mark.parametrize("is_form", [False, True], ids=["json", "form"])
+async def test_other_grant_types_are_unsupported(gateway: Gateway, grant_type: str, is_form: bool) -> None:
+    body = {"grant_type": grant_type, "username": "alice"}
+    answer = await gateway.client.post("/auth/token", **{"data" if is_form else "json": body})
+    assert_oauth_error(answer, 400, "unsupported_grant_type", "unsupported_grant_type")
 
 
 async def test_access_token_is_no_refresh_token(gateway: Gateway) -> None:
@@ -117,14 +162,14 @@ async def test_access_token_is_no_refresh_token(gateway: Gateway) -> None:
         {},
         {"grant_type": "refresh_token"},
         {"refresh_token": "rt_x"},
-        {"grant_type": "password", "refresh_token": "rt_x"},
+        {"grant_type": "", "refresh_token": "rt_x"},
+        {"grant_type": ["refresh_token"], "refresh_token": "rt_x"},
         {"grant_type": "refresh_token", "refresh_token": ""},
         {"grant_type": "refresh_token", "refresh_token": "A" * 257},
         {"grant_type": "refresh_token", "refresh_token": None},
         {"grant_type": "refresh_token", "refresh_token": 7},
         {"grant_type": "refresh_token", "refresh_token": ["rt_x"]},
         {"grant_type": "refresh_token", "refresh_token": "rt_\x00"},
-        {"grant_type": "refresh_token", "refresh_token": "rt_x", "scope": "admin"},
         [],
         None,
         "rt_x",
@@ -134,7 +179,7 @@ async def test_body_of_another_shape_is_refused(gateway: Gateway, body: Any) -> 
     answer = await gateway.client.post(
         "/auth/token", content=json.dumps(body), headers={"Content-Type": "application/json"}
     )
-    assert_problem(answer, 422, "invalid_request")
+    assert_oauth_error(answer, 400, "invalid_request", "invalid_request")
     assert "A" * 257 not in answer.text
 
 
@@ -143,7 +188,7 @@ async def test_body_that_is_no_json_is_refused(gateway: Gateway, body: bytes) ->
     answer = await gateway.client.post(
         "/auth/token", content=body, headers={"Content-Type": "application/json"}
     )
-    assert_problem(answer, 400, "invalid_json")
+    assert_oauth_error(answer, 400, "invalid_json", "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -154,18 +199,30 @@ async def test_body_that_is_no_json_is_refused(gateway: Gateway, body: bytes) ->
         b"grant_type=refresh_token&refresh_token=a&refresh_token=b",
         b"grant_type=refresh_token&refresh_token=%ff",
         b"grant_type=refresh_token&refresh_token=\xff",
-        b"grant_type=refresh_token&refresh_token=rt_x&client_id=app",
+        b"grant_type=refresh_token&refresh_token=",
+        b"grant_type=&refresh_token=rt_x",
+        b"grant_type=refresh_token&refresh_token=rt_x&client_id=a&client_id=b",
         b"&".join(b"a%d=1" % number for number in range(1000)),
     ],
 )
 async def test_malformed_form_is_refused(gateway: Gateway, body: bytes) -> None:
     answer = await gateway.client.post("/auth/token", content=body, headers=FORM)
-    assert_problem(answer, 422, "invalid_request")
+    assert_oauth_error(answer, 400, "invalid_request", "invalid_request")
 
 
 async def test_other_content_type_is_refused(gateway: Gateway) -> None:
     answer = await gateway.client.post("/auth/token", content=b"x", headers={"Content-Type": "text/plain"})
-    assert_problem(answer, 415, "unsupported_content_type")
+    assert_oauth_error(answer, 415, "unsupported_content_type", "invalid_request")
+
+
+async def test_other_refusals_are_oauth_errors_too(gateway: Gateway) -> None:
+    assert_oauth_error(await gateway.client.get("/auth/token"), 405, "method_not_allowed", "invalid_request")
+    large = await gateway.client.post("/auth/revoke", data={"token": "A" * 20_000})
+    assert_oauth_error(large, 413, "body_too_large", "invalid_request")
+    compressed = await gateway.client.post(
+        "/auth/token", content=b"a", headers=FORM | {"Content-Encoding": "gzip"}
+    )
+    assert_oauth_error(compressed, 415, "unsupported_content_encoding", "invalid_request")
 
 
 @pytest.mark.parametrize("path", ["/auth/token", "/auth/revoke"])
@@ -174,7 +231,7 @@ async def test_calls_of_one_address_are_limited(start_gateway: StartGateway, pat
     body = {"grant_type": "refresh_token", "refresh_token": "rt_x"} if "token" in path else {"token": "x"}
     answers = [await gateway.client.post(path, json=body) for _ in range(4)]
     assert [answer.status_code for answer in answers[:3]] in ([400] * 3, [200] * 3)
-    assert_problem(answers[3], 429, "rate_limit_exceeded")
+    assert_oauth_error(answers[3], 429, "rate_limit_exceeded", "temporarily_unavailable")
     assert 1 <= int(answers[3].headers["retry-after"]) <= 60
 
 
@@ -225,9 +282,18 @@ async def test_revoking_what_is_unknown_succeeds(gateway: Gateway, token: str) -
     assert (await gateway.client.post("/auth/revoke", json={"token": token})).status_code == 200
 
 
-@pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": "A" * 8193}, {"token": "x", "more": 1}])
+@pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": "A" * 8193}, {"token": None}, {"token": 1}])
 async def test_revocation_of_another_shape_is_refused(gateway: Gateway, body: dict[str, Any]) -> None:
-    assert_problem(await gateway.client.post("/auth/revoke", json=body), 422, "invalid_request")
+    answer = await gateway.client.post("/auth/revoke", json=body)
+    assert_oauth_error(answer, 400, "invalid_request", "invalid_request")
+
+
+@pytest.mark.parametrize("hint", ["access_token", "refresh_token", "", "pat", "urn:example:token"])
+async def test_hint_at_the_type_of_a_token_is_ignored(gateway: Gateway, hint: str) -> None:
+    issued = await sign_in(gateway)
+    form = {"token": issued.access_token, "token_type_hint": hint}
+    assert (await gateway.client.post("/auth/revoke", data=form)).status_code == 200
+    assert not await may_chat(gateway, issued.access_token)
 
 
 async def test_public_keys_verify_a_token_elsewhere(gateway: Gateway) -> None:

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from app.schemas.chat import ChatRequest
+
 from ..conftest import StartGateway
 from ..gateway import Gateway
 
@@ -122,3 +124,12 @@ async def test_sampling_settings_reach_the_backend(gateway: Gateway) -> None:
     body = {"prompt": "one stop two", "stop": ["stop"], "max_tokens": 50, "seed": 7}
     answer = await gateway.call("POST", "/chat", json=body)
     assert answer.json()["content"] == "chat user: one"
+
+
+async def test_null_counts_as_absent(gateway: Gateway) -> None:
+    optional = set(ChatRequest.model_fields) - {"prompt"}
+    answer = await gateway.call("POST", "/chat", json={"prompt": "hi", **dict.fromkeys(optional)})
+    assert (answer.status_code, answer.json().get("content")) == (200, "chat user: hi")
+    answer = await gateway.call("POST", "/chat", json={"messages": [{"role": "user", "content": None}]})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "messages.0.content", "message": "Field required"}]

@@ -4,6 +4,8 @@ import base64
 
 import pytest
 
+from app.schemas.vision import VisionRequest
+
 from ..gateway import Gateway
 from .test_chat import jpeg
 from .test_openai import wav
@@ -95,3 +97,27 @@ async def test_form_that_was_cut_off_is_refused(gateway: Gateway) -> None:
     for cut in (1, 10, 300):
         answer = await gateway.call("POST", "/vision", content=whole.read()[:-4][:-cut], headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_multipart")
+
+
+async def test_null_counts_as_absent(gateway: Gateway) -> None:
+    optional = dict.fromkeys(set(VisionRequest.model_fields) - {"prompt", "images"})
+    body = {"prompt": "what?", "images": [jpeg(3, 4)], **optional}
+    assert (await gateway.call("POST", "/vision", json=body)).status_code == 200
+    answer = await gateway.call(
+        "POST",
+        "/speech",
+        files={"audio": ("voice.wav", wav(1), "audio/wav")},
+        data={"seed": "null", "max_tokens": "null"},
+    )
+    assert answer.status_code == 200
+
+
+async def test_numbers_and_booleans_of_a_form_are_read_as_such(gateway: Gateway) -> None:
+    fields = {"seed": "7", "max_tokens": "2", "temperature": "0.5", "top_k": "1", "return_reasoning": "true"}
+    files = {"image": image_file(3, 4)}
+    answer = await gateway.call("POST", "/vision", files=files, data={"prompt": "12", **fields})
+    assert answer.status_code == 200
+    assert answer.json()["usage"]["completion_tokens"] == 2
+    for name, value in {"seed": "x", "max_tokens": "1.5", "stream": "yes", "top_k": '"1"'}.items():
+        answer = await gateway.call("POST", "/vision", files=files, data={"prompt": "12", name: value})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, name)

@@ -3,11 +3,16 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from app.schemas.absence import Omittable, RequestModel
+from app.schemas.absence import Omittable, OperatorRequestModel, RequestModel
 from app.schemas.admin import RequestsPerMinute
 
 
 class Request(RequestModel):
+    name: str
+    limit: Omittable[RequestsPerMinute] = None
+
+
+class Change(OperatorRequestModel):
     name: str
     limit: Omittable[RequestsPerMinute] = None
 
@@ -21,10 +26,18 @@ def test_absent_field_is_none() -> None:
     assert Request.model_validate({"name": "a"}).limit is None
 
 
-@pytest.mark.parametrize("body", [{"name": "a", "limit": None}, {"name": None, "limit": 1}])
-def test_error_of_null_names_its_field(body: dict[str, object]) -> None:
+def test_null_is_absent() -> None:
+    request = Request.model_validate({"name": "a", "limit": None, "unknown": None})
+    assert request.model_fields_set == {"name"}
     with pytest.raises(ValidationError) as caught:
-        Request.model_validate(body)
+        Request.model_validate({"name": None})
+    assert [(error["loc"], error["type"]) for error in caught.value.errors()] == [(("name",), "missing")]
+
+
+@pytest.mark.parametrize("body", [{"name": "a", "limit": None}, {"name": None, "limit": 1}])
+def test_error_of_null_in_a_change_names_its_field(body: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Change.model_validate(body)
     field = next(name for name, value in body.items() if value is None)
     assert [(error["loc"], error["msg"]) for error in caught.value.errors()] == [
         ((field,), "Input must not be null")
