@@ -27,8 +27,8 @@ application = typer.Typer(
 )
 
 
-def _print_version(is_asked: bool) -> None:
-    if is_asked:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"gateway {version('autoglm-gateway')}")
         raise typer.Exit
 

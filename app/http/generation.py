@@ -42,10 +42,10 @@ class Generation:
 
     async def begin(self) -> None:
         """Waits until the engine has begun the request. Raises what ends the call, as iterating does."""
-        asked_at = time.monotonic()
+        requested_at = time.monotonic()
         with self._call:
             self._usage = (await anext(self._deltas)).usage or self._usage
-        self._record.queue_seconds += time.monotonic() - asked_at
+        self._record.queue_seconds += time.monotonic() - requested_at
 
     def __aiter__(self) -> "Generation":
         return self

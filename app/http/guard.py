@@ -69,7 +69,7 @@ class GuardedRoute(APIRoute):
         services: Services = scope["app"].state.services
         record = record_of(scope)
         record.route = self.path_format
-        record.asks_to_generate = self.access.generates
+        record.route_generates = self.access.generates
         response = ResponseSender(send)
         timeout = services.settings.request_timeout_seconds
         deadline = time.monotonic() + timeout * (1 - DEADLINE_MARGIN)

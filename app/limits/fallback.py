@@ -8,7 +8,7 @@ from app.user_limits import UserLimits
 
 
 class FallbackLimiter:
-    """Created by `build_limiter`. `local=None` refuses everybody while Redis is unavailable.
+    """Created by `build_limiter`. `local=None` refuses every request while Redis is unavailable.
 
     Otherwise each process then counts for itself, from nothing: limits hold per process until Redis is back.
     """

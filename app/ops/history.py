@@ -77,7 +77,7 @@ class History:
 
     def observe(self, record: RequestRecord, outcome: Outcome) -> None:
         """Counts one request at its end, if its route generates."""
-        if record.asks_to_generate:
+        if record.route_generates:
             self._current.observe(record, outcome)
             self.users.observe(record, outcome)
 

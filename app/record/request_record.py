@@ -49,7 +49,7 @@ class RequestRecord:
     finish_reason: FinishReason | None = None
     error_code: str | None = None
     responded_at: float | None = None  # when a response ended that was sent before the body was read
-    asks_to_generate: bool = False  # by its route, whether or not it came so far
+    route_generates: bool = False  # by its route, whether or not it came so far
     is_response_sent: bool = False  # the last byte was handed to the server
     trace: RequestTrace | None = None  # for the requests that are traced
 

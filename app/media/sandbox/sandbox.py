@@ -147,7 +147,7 @@ class Sandbox:
                 return None
             outcome = "died"
             raise _undecodable(job.kind) from None
-        except (ValueError, struct.error):  # no reply of ours: somebody else speaks
+        except (ValueError, struct.error):  # not a valid reply
             outcome = "died"
             raise _undecodable(job.kind) from None
         finally:

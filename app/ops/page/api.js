@@ -16,7 +16,7 @@ export function whenSignedOut(listener) {
 }
 
 /** The response's JSON, or null when it has none. Throws `Refused`, or TypeError without a response. */
-export async function ask(method, path, body) {
+export async function request(method, path, body) {
   const headers = { "X-Gateway-Ops": "1" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const response = await fetch(`/ops${path}`, {

@@ -1,8 +1,8 @@
 // The audit log: who changed what. Users are shown by name where they still have one.
 
-import { ask, explain } from "./api.js";
+import { request, explain } from "./api.js";
 import { byId, element, table } from "./dom.js";
-import { duration, moment } from "./format.js";
+import { duration, dateTime } from "./format.js";
 
 let entries = [];
 let names = new Map();
@@ -15,7 +15,7 @@ export async function showChanges() {
 async function load(cursor) {
   try {
     const [response, page] = await Promise.all([
-      ask("GET", `/admin/audit?limit=50${cursor}`), ask("GET", "/admin/users?limit=200")]);
+      request("GET", `/admin/audit?limit=50${cursor}`), request("GET", "/admin/users?limit=200")]);
     names = new Map(page.users.map((user) => [user.id, user.name]));
     entries.push(...response.entries);
     render(response.next_cursor);
@@ -26,7 +26,7 @@ async function load(cursor) {
 
 function render(cursor) {
   const list = table("Changes", [
-    { label: "When", cell: (entry) => element("span", { className: "moment" }, moment(entry.at)) },
+    { label: "When", cell: (entry) => element("span", { className: "moment" }, dateTime(entry.at)) },
     { label: "Who", cell: (entry) => named(entry.actor) },
     { label: "What", cell: (entry) => element("code", {}, entry.action) },
     { label: "Subject", cell: (entry) => (
@@ -41,8 +41,8 @@ function render(cursor) {
 const named = (id) => names.get(id) ?? id;
 
 function describe(details) {
-  const told = Object.entries(details).filter(([, value]) => value !== "" && !(value === null && "scopes" in details));
-  return told.map(([name, value]) => {
+  const shown = Object.entries(details).filter(([, value]) => value !== "" && !(value === null && "scopes" in details));
+  return shown.map(([name, value]) => {
     if (name === "user_id") return `user: ${named(value)}`;
     if (name === "expires_in") return `valid for ${duration(value)}`;
     if (value === null) return `${name}: default`;

@@ -23,12 +23,12 @@ export class Chart {
     this.leastTop = leastTop;
     this.data = [[], ...lines.map(() => [])];
     this.values = lines.map(() => element("b"));
-    this.moment = element("span");
+    this.pointedTime = element("span");
     this.canvas = element("div", { className: "canvas", role: "img" });
     const legend = lines.map((line, index) => element("span", {},
       swatch(line.colour), `${line.label} `, this.values[index]));
     this.node = element("figure", { className: "panel chart" },
-      element("figcaption", {}, element("h2", {}, title), element("span", { className: "legend" }, this.moment, ...legend)),
+      element("figcaption", {}, element("h2", {}, title), element("span", { className: "legend" }, this.pointedTime, ...legend)),
       this.canvas);
     new ResizeObserver(() => this.fit()).observe(this.canvas);
   }
@@ -88,7 +88,7 @@ export class Chart {
   tell() {
     const pointed = this.plot?.cursor.idx;
     const isPointed = pointed !== null && pointed !== undefined;
-    setText(this.moment, isPointed ? `${clock(this.data[0][pointed], true)}:` : "");
+    setText(this.pointedTime, isPointed ? `${clock(this.data[0][pointed], true)}:` : "");
     const written = this.lines.map((_, line) => {
       const values = this.data[line + 1];
       return this.write(isPointed ? values[pointed] : newest(values));

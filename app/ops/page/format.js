@@ -1,4 +1,4 @@
-// Numbers and moments as people read them. What is not known is a dash.
+// Numbers and datetimes for display. Unknown values are a dash.
 
 const NONE = "–";
 
@@ -31,8 +31,8 @@ export function clock(unixSeconds, withSeconds = false) {
   return new Date(unixSeconds * 1000).toLocaleTimeString("en", options);
 }
 
-/** An ISO moment in the reader's own time: 2026-03-14 09:26. */
-export function moment(text) {
+/** An ISO datetime in the local time zone: 2026-03-14 09:26. */
+export function dateTime(text) {
   const at = new Date(text);
   const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((part) => String(part).padStart(2, "0"));
   return `${day.join("-")} ${clock(at.getTime() / 1000)}`;

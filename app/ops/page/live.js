@@ -1,6 +1,6 @@
 // The live view: asks for new samples every few seconds and shows an hour of them.
 
-import { ask, Refused } from "./api.js";
+import { request, Refused } from "./api.js";
 import { Chart } from "./charts.js";
 import { byId, element, setText, table } from "./dom.js";
 import { clock, gibibytes, number, percent, seconds } from "./format.js";
@@ -14,7 +14,7 @@ let hour = emptyHour();
 let charts = null;
 let workerCharts = null;
 let timer = null;
-let running = 0; // grows whenever the view starts or stops: what was asked before is forgotten
+let running = 0; // grows whenever the view starts or stops: responses to earlier requests are ignored
 let reachedAt = null;
 
 function emptyHour() {
@@ -43,12 +43,12 @@ async function poll(mine) {
   let wait = RETRY_SECONDS;
   try {
     const after = hour.samples.at?.at(-1) ?? 0;
-    const document = await ask("GET", `/data?after=${after}`);
+    const document = await request("GET", `/data?after=${after}`);
     if (mine !== running) return;
     reachedAt = Date.now() / 1000;
     wait = document.sample_seconds;
     if (document.instance !== hour.instance && hour.instance !== null) {
-      // The process began anew: ask it for all that it has. Not at once, should several take turns.
+      // The process restarted: request all of its samples. Not at once, in case several processes take turns.
       wait = reachedAt - hour.begunAt > MINUTE_SECONDS ? 0 : wait;
       hour = emptyHour();
     }

@@ -1,6 +1,6 @@
 // Signs in, shows one view at a time, and switches between light and dark.
 
-import { ask, explain, Refused, whenSignedOut } from "./api.js";
+import { request, explain, Refused, whenSignedOut } from "./api.js";
 import { showChanges } from "./changes.js";
 import { byId, setText } from "./dom.js";
 import { redrawLive, startLive, stopLive } from "./live.js";
@@ -18,7 +18,7 @@ async function start() {
     return;
   }
   try {
-    enter(await ask("GET", "/session"));
+    enter(await request("GET", "/session"));
   } catch (error) {
     leave(error instanceof Refused && error.status === 401 ? "" : explain(error));
   }
@@ -26,7 +26,7 @@ async function start() {
 
 async function signIn(credentials) {
   try {
-    enter(await ask("POST", "/session", credentials));
+    enter(await request("POST", "/session", credentials));
   } catch (error) {
     leave(error.code === "invalid_request" ? "This is not a token or link of the gateway." : explain(error));
   }
@@ -96,7 +96,7 @@ byId("sign-in-form").addEventListener("submit", (event) => {
 });
 byId("sign-out").addEventListener("click", async () => {
   try {
-    await ask("DELETE", "/session");
+    await request("DELETE", "/session");
     leave("");
   } catch (error) {
     if (session !== null) leave(explain(error));

@@ -1,9 +1,9 @@
 // Users, their limits and their tokens. Every action is confirmed here and audited by the gateway.
 
-import { ask, explain } from "./api.js";
+import { request, explain } from "./api.js";
 import { confirmAction, say, showSecret } from "./dialogs.js";
 import { byId, element, setText, table } from "./dom.js";
-import { duration, moment } from "./format.js";
+import { duration, dateTime } from "./format.js";
 
 const SCOPES = ["chat", "vision", "speech", "admin", "ops"];
 const USUAL_SCOPES = ["chat", "vision", "speech"];
@@ -36,7 +36,7 @@ async function loadUsers() {
 }
 
 async function page(path, name) {
-  const response = await ask("GET", `${path}${path.includes("?") ? "&" : "?"}limit=200`);
+  const response = await request("GET", `${path}${path.includes("?") ? "&" : "?"}limit=200`);
   return { items: response[name], more: response.next_cursor };
 }
 
@@ -90,7 +90,7 @@ function newUser() {
     summary: ({ name }) => `Creates the user ${name}, who can do nothing before a token is issued.`,
     button: "Create user",
     act: async ({ name, note }) => {
-      await ask("POST", "/admin/users", note ? { name, note } : { name });
+      await request("POST", "/admin/users", note ? { name, note } : { name });
       await loadUsers();
       say(`${name} was created.`);
     },
@@ -110,7 +110,7 @@ function changeLimits(user) {
     act: async (values) => {
       const given = LIMITS.filter(([name]) => values[name] !== "").map(([name]) => [name, Number(values[name])]);
       const reset = LIMITS.filter(([name]) => values[name] === "").map(([name]) => name);
-      await ask("PATCH", `/admin/users/${user.id}`, { ...Object.fromEntries(given), use_defaults_for: reset });
+      await request("PATCH", `/admin/users/${user.id}`, { ...Object.fromEntries(given), use_defaults_for: reset });
       await loadUsers();
       say(`The limits of ${user.name} were changed.`);
     },
@@ -127,7 +127,7 @@ function setDisabled(user) {
     button: isDisabled ? "Disable user" : "Enable user",
     isDangerous: isDisabled,
     act: async () => {
-      await ask("PATCH", `/admin/users/${user.id}`, { is_disabled: isDisabled });
+      await request("PATCH", `/admin/users/${user.id}`, { is_disabled: isDisabled });
       await loadUsers();
       say(`${user.name} is ${isDisabled ? "disabled" : "enabled"}.`);
     },
@@ -159,8 +159,8 @@ function tokensTable(tokens) {
       token.note ? element("span", { className: "hint" }, token.note) : ""] },
     { label: "Scopes", cell: (token) => token.scopes.join(" ") },
     { label: "State", cell: (token) => badge(...stateOf(token)) },
-    { label: "Issued", cell: (token) => moment(token.issued_at) },
-    { label: "Expires", cell: (token) => moment(token.expires_at) },
+    { label: "Issued", cell: (token) => dateTime(token.issued_at) },
+    { label: "Expires", cell: (token) => dateTime(token.expires_at) },
     { label: "Actions", cell: (token) => (stateOf(token)[0] === "valid" || token.family_id
       ? element("span", { className: "actions" }, action("Revoke", `Revoke ${token.token_id}`, () => revoke(token))) : "") },
   ], tokens, `${chosen.name} has no tokens.`);
@@ -182,7 +182,7 @@ function issueToken(user) {
     button: "Issue token",
     act: async ({ scopes, lifetime, note }) => {
       const body = { user_id: user.id, scopes, lifetime_seconds: Number(lifetime), ...(note ? { note } : {}) };
-      const issued = await ask("POST", "/admin/tokens", body);
+      const issued = await request("POST", "/admin/tokens", body);
       await showTokens(user);
       return () => showSecret(`Token of ${user.name}`, "Copy it now: it is shown this once, and stored nowhere.", issued.access_token);
     },
@@ -199,8 +199,8 @@ function revoke(token) {
     button: "Revoke",
     isDangerous: true,
     act: async () => {
-      if (isFamily) await ask("POST", "/admin/revocations", { family_id: token.family_id });
-      else await ask("DELETE", `/admin/tokens/${token.token_id}`);
+      if (isFamily) await request("POST", "/admin/revocations", { family_id: token.family_id });
+      else await request("DELETE", `/admin/tokens/${token.token_id}`);
       await showTokens(chosen);
       say("The token is revoked.");
     },
@@ -214,7 +214,7 @@ function revokeAll(user) {
     button: "Revoke all",
     isDangerous: true,
     act: async () => {
-      await ask("POST", "/admin/revocations", { user_id: user.id });
+      await request("POST", "/admin/revocations", { user_id: user.id });
       await showTokens(user);
       say(`All tokens of ${user.name} are revoked.`);
     },

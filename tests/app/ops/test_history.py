@@ -32,7 +32,7 @@ def history(clock: Clock) -> History:
 
 def generation(user_id: str | None = "usr_1", ttft_seconds: float = 0.5, **known: object) -> RequestRecord:
     """Of five tokens, a tenth of a second each after the first."""
-    record = RequestRecord("req_1", user_id=user_id, asks_to_generate=True, status=200, completion_tokens=5)
+    record = RequestRecord("req_1", user_id=user_id, route_generates=True, status=200, completion_tokens=5)
     record.first_output_at = record.started_at + ttft_seconds
     record.last_output_at = record.first_output_at + 0.4
     for name, value in known.items():
@@ -41,7 +41,7 @@ def generation(user_id: str | None = "usr_1", ttft_seconds: float = 0.5, **known
 
 
 def refusal(code: str, status: int = 429, user_id: str | None = "usr_1") -> RequestRecord:
-    return RequestRecord("req_1", user_id=user_id, asks_to_generate=True, status=status, error_code=code)
+    return RequestRecord("req_1", user_id=user_id, route_generates=True, status=status, error_code=code)
 
 
 def pass_time(history: History, clock: Clock, seconds: float) -> None:
@@ -79,7 +79,7 @@ def test_measures_are_of_half_a_minute(history, clock):
 
 
 def test_what_asks_for_no_generation_is_not_counted(history, clock):
-    history.observe(generation(asks_to_generate=False), "ok")
+    history.observe(generation(route_generates=False), "ok")
     pass_time(history, clock, SAMPLE_SECONDS)
     assert history.last(300).requests == 0
 

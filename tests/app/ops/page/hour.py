@@ -104,7 +104,7 @@ class Hour:
         source = self._source
         name, slowness = source.choice(tuple(USERS.items()))
         record = RequestRecord(
-            "req_1", user_id=f"usr_{name}", asks_to_generate=True, status=200, completion_tokens=61
+            "req_1", user_id=f"usr_{name}", route_generates=True, status=200, completion_tokens=61
         )
         seconds = 0.28 * slowness * (0.6 + busy**2) * source.lognormvariate(0, 0.3) * factor
         record.first_output_at = record.started_at + seconds
@@ -115,7 +115,7 @@ class Hour:
     def _refusal(self) -> None:
         code = self._source.choice(REFUSALS)
         user_id = None if code == "token_expired" else "usr_kiosk-lobby"
-        record = RequestRecord("req_1", user_id=user_id, asks_to_generate=True, error_code=code)
+        record = RequestRecord("req_1", user_id=user_id, route_generates=True, error_code=code)
         record.status = STATUS_OF_REFUSAL.get(code, 429)
         outcome: Outcome = "refused"
         self.history.observe(record, outcome)
