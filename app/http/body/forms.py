@@ -45,7 +45,9 @@ async def read_form(
             parts = await read_multipart(request.headers.get("content-type", ""), chunks, body)
     fields: dict[str, Any] = {}
     files: dict[str, list[SpooledFile]] = {name: [] for name in max_files}
-    for name, value in parts:
+    for sent_name, value in parts:
+        base_name = sent_name.removesuffix("[]")  # so do many clients name a field that may be repeated
+        name = base_name if base_name in files else sent_name
         if isinstance(value, SpooledFile):
             _add_file(files, name, value, max_files)
         elif name in files:

@@ -1,13 +1,18 @@
 """Base64 in a JSON string, decoded piece by piece as it arrives: a picture is never held as text."""
 
-import binascii
 from typing import Final
 
 import orjson
 
 from app.errors import InvalidMedia
 from app.http.body.spooled_file import SpooledFile
-from app.media.codecs.base64_text import DATA_URI, MAX_PREFIX_BYTES, NOT_BASE64
+from app.media.codecs.base64_text import (
+    MAX_PREFIX_BYTES,
+    NOT_BASE64,
+    decode_quantums,
+    prefix_length,
+    standard,
+)
 
 _LONGEST_ESCAPE: Final = 6  # \uXXXX
 
@@ -31,25 +36,27 @@ class LongBase64:
             return
         try:
             decoded = self._decode(data, is_last)
+        except InvalidMedia as error:
+            self.file.error = error
+            return
         except ValueError:
             self.file.error = InvalidMedia(NOT_BASE64)
             return
         await self.file.write(decoded)
 
     def _decode(self, data: bytes, is_last: bool) -> bytes:
-        """Raises ValueError."""
+        """Raises ValueError and `InvalidMedia`."""
         text = self._text + self._unescaped(data, is_last)
         if self._is_at_begin:
             self._is_at_begin = False
-            prefix = DATA_URI.match(text[:MAX_PREFIX_BYTES])
-            text = text[prefix.end() :] if prefix else text
-        text = text.replace(b"\r", b"").replace(b"\n", b"")  # Android's default encoder breaks lines
+            text = text[prefix_length(text[:MAX_PREFIX_BYTES]) :]
+        text = standard(text)
         if text and self._is_at_end:
             raise ValueError("something follows the padding")
         whole = len(text) if is_last else len(text) - len(text) % 4
         self._text = text[whole:]
         self._is_at_end = text[:whole].endswith(b"=")
-        return binascii.a2b_base64(text[:whole], strict_mode=True)
+        return decode_quantums(text[:whole])
 
     def _unescaped(self, data: bytes, is_last: bool) -> bytes:
         """Raises ValueError for what no JSON string may have, and for what is not ASCII."""

@@ -13,7 +13,7 @@ from app.media.codecs.audio import decode_audio
 from app.media.codecs.base64_text import decode_base64
 from app.media.codecs.image import decode_image
 from app.media.sandbox.confinement import Confinement
-from app.media.sandbox.messages import REFUSALS, SIZE, Job, Kind, Reply, Status
+from app.media.sandbox.messages import EMPTY_FILE, REFUSALS, SIZE, Job, Kind, Reply, Status
 from app.media.sandbox.shared_memory import write_all
 
 _WARM_BYTES: Final = 8 * 1_048_576
@@ -40,6 +40,8 @@ def _reply(gateway: socket.socket, job: Job, file: int, result: int) -> Reply:
         data = _read(file, job.file_bytes)
         if job.is_base64:
             data = decode_base64(data, job.max_file_bytes)
+        if not data:
+            raise InvalidImage(EMPTY_FILE) if job.kind == Kind.IMAGE else InvalidAudio(EMPTY_FILE)
         if job.kind == Kind.IMAGE:
             return _decode_image(gateway, data, job.bound, result)
         samples = decode_audio(data, job.bound)

@@ -18,7 +18,9 @@ from app.errors import (
     InvalidImage,
     InvalidMedia,
 )
-from app.media.codecs.base64_text import NOT_BASE64, NOT_FETCHED
+from app.media.codecs.base64_text import NOT_BASE64, NOT_BASE64_URI, NOT_FETCHED
+
+EMPTY_FILE: Final = "The file is empty."
 
 
 class Kind(IntEnum):
@@ -35,12 +37,15 @@ class Status(IntEnum):
 
 
 REFUSALS: Final[tuple[tuple[type[GatewayError], str | None], ...]] = (
+    (InvalidImage, EMPTY_FILE),
     (InvalidImage, None),
     (ImageTooLarge, None),
+    (InvalidAudio, EMPTY_FILE),
     (InvalidAudio, None),
     (AudioTooLong, None),
     (BodyTooLarge, None),
     (InvalidMedia, NOT_BASE64),
+    (InvalidMedia, NOT_BASE64_URI),
     (InvalidMedia, NOT_FETCHED),
 )
 

@@ -53,6 +53,8 @@ MIB = 1024 * 1024
         (b'{"prompt": "a", "colour": "red"}', 422, "invalid_request"),
         (b'{"prompt": "a", "images": ["not base64!"]}', 422, "invalid_media"),
         (b'{"prompt": "a", "images": ["https://example.com/a.jpg"]}', 422, "invalid_media"),
+        (b'{"prompt": "a", "images": ["data:image/png,abc"]}', 422, "invalid_media"),
+        (b'{"prompt": "a", "images": ["data:image/png;base64,"]}', 422, "invalid_image"),
         (b'{"prompt": "a", "images": ["aGVsbG8="]}', 422, "invalid_image"),
     ],
 )

@@ -121,3 +121,41 @@ async def test_numbers_and_booleans_of_a_form_are_read_as_such(gateway: Gateway)
     for name, value in {"seed": "x", "max_tokens": "1.5", "stream": "yes", "top_k": '"1"'}.items():
         answer = await gateway.call("POST", "/vision", files=files, data={"prompt": "12", name: value})
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, name)
+
+
+@pytest.mark.parametrize("names", [["image[]"], ["image[]", "image[]"], ["image", "image[]"]], ids=str)
+async def test_file_fields_may_be_named_as_repeated(gateway: Gateway, names: list[str]) -> None:
+    files = [(name, image_file(3, 4)) for name in names]
+    answer = await gateway.call("POST", "/vision", files=files, data={"prompt": "what?"})
+    assert answer.status_code == 200
+    assert answer.json()["content"].count("image(3x4)") == len(names)
+
+
+async def test_other_name_with_brackets_is_still_unknown(gateway: Gateway) -> None:
+    answer = await gateway.call("POST", "/vision", files={"photo[]": image_file(3, 4)}, data={"prompt": "a"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_empty_file_is_named_as_such(gateway: Gateway) -> None:
+    empty = ("empty.jpg", b"", "image/jpeg")
+    vision = await gateway.call("POST", "/vision", files={"image": empty}, data={"prompt": "a"})
+    speech = await gateway.call("POST", "/speech", files={"audio": empty})
+    assert [(answer.json()["code"], answer.json()["detail"]) for answer in (vision, speech)] == [
+        ("invalid_image", "The file is empty."),
+        ("invalid_audio", "The file is empty."),
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["DATA:IMAGE/JPEG;BASE64,", "data:image/jpeg;base64,", ""])
+async def test_base64_may_be_for_urls_and_its_data_uri_in_capitals(gateway: Gateway, prefix: str) -> None:
+    content = (
+        base64.b64decode(jpeg(30, 40)) + b"\xfb\xff\xbf" * 200
+    )  # after the picture, as phones append data
+    text = base64.urlsafe_b64encode(content).decode().rstrip("=")
+    assert {"-", "_"} <= set(text)
+    body = {"prompt": "what?", "images": [prefix + text]}
+    answer = await gateway.call("POST", "/vision", json=body)
+    assert answer.json().get("content") == "chat user: image(30x40) what?", answer.text
+    large = base64.urlsafe_b64encode(content + bytes(300_000)).decode()  # decoded while it arrives
+    answer = await gateway.call("POST", "/vision", json=body | {"images": [prefix + large]})
+    assert answer.json().get("content") == "chat user: image(30x40) what?", answer.text

@@ -40,8 +40,14 @@ async def decode(file: SpooledFile, text: bytes, piece_bytes: int = 1000) -> byt
         b"DATA:image\\/jpeg;charset=x;base64," + TEXT,
         b"\\r\\n".join(TEXT[start : start + 76] for start in range(0, len(TEXT), 76)) + b"\\n",
         TEXT.replace(b"/", b"\\/").replace(b"=", b"\\u003d").replace(b"+", b"\\u002B"),
+        TEXT[:-1],
+        base64.urlsafe_b64encode(CONTENT),
+        b"data:image/jpeg;base64," + base64.urlsafe_b64encode(CONTENT)[:-1],
     ],
-    ids=["plain", "data URI", "escaped data URI", "Android's lines", "escapes of PHP and Gson"],
+    ids=[
+        *("plain", "data URI", "escaped data URI", "Android's lines", "escapes of PHP and Gson"),
+        *("no padding", "URL alphabet", "URL alphabet without padding"),
+    ],
 )
 async def test_base64_is_decoded_in_pieces(file: SpooledFile, text: bytes, piece_bytes: int) -> None:
     assert await decode(file, text, piece_bytes) == CONTENT
@@ -50,23 +56,37 @@ async def test_base64_is_decoded_in_pieces(file: SpooledFile, text: bytes, piece
 @pytest.mark.parametrize(
     "text",
     [
-        TEXT[:-1],
+        TEXT[:-3],
         TEXT + TEXT,
         TEXT + b"A",
-        TEXT[:5000] + b"_" + TEXT[5001:],
+        TEXT[:5000] + b"*" + TEXT[5001:],
         TEXT[:5000] + b"\n" + TEXT[5000:],
         TEXT[:5000] + b"\\x" + TEXT[5000:],
         TEXT[:5000] + "你".encode() + TEXT[5000:],
         TEXT[:5000] + b"\xff" + TEXT[5000:],
         TEXT + b"\\",
         b"https://example.com/" + TEXT,
+        b"data:image/jpeg," + TEXT,
     ],
     ids=[
-        *("cut off", "padding inside", "after padding", "URL alphabet", "bare line feed", "no escape"),
-        *("not ASCII", "not UTF-8", "half an escape", "an address"),
+        *("cut off", "padding inside", "after padding", "no alphabet", "bare line feed", "no escape"),
+        *("not ASCII", "not UTF-8", "half an escape", "an address", "no base64"),
     ],
 )
 async def test_reading_invalid_base64_raises(file: SpooledFile, text: bytes) -> None:
     for piece_bytes in (997, 1_000_000):
         with pytest.raises(InvalidMedia):
             await decode(file, text, piece_bytes)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "reason"),
+    [
+        (b"data:image/jpeg,", "This data URI does not say that it is base64"),
+        (b"content://media/", "Addresses are not fetched"),
+        (b"*", "This is not base64"),
+    ],
+)
+async def test_reason_is_named(file: SpooledFile, prefix: bytes, reason: str) -> None:
+    with pytest.raises(InvalidMedia, match=reason):
+        await decode(file, prefix + TEXT)
