@@ -22,7 +22,7 @@ C = TypeVar("C", bound=ConfigFile)
 
 
 def _as_ids(value: object) -> object:
-    """Ignores null and what else is no number in a list, as transformers does."""
+    """In a list, values that are not integers are ignored, such as null."""
     if value is None:
         return []
     if not isinstance(value, list):

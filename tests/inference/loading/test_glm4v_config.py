@@ -49,6 +49,14 @@ def test_glm4v_pictures_are_read(preprocessor: dict[str, object], changes: dict[
     assert found == Glm4vImageConfig(patch_size=8, merge_size=4, **changes)
 
 
+@pytest.mark.parametrize("section", [{}, {"vision_config": None}, {"vision_config": {}}])
+def test_a_vision_section_may_be_missing(section: dict[str, Any]) -> None:
+    text = {"text_config": TEXT | {"hidden_size": 512}}
+    vision = read_config(Glm4vCheckpointConfig, text | section, "tiny").vision_config
+    found = read_config(Glm4vPreprocessorConfig, {}, "tiny").to_image_config(vision)
+    assert found == Glm4vImageConfig()
+
+
 def test_the_file_that_is_not_valid_is_named() -> None:
     file = "preprocessor_config.json"
     message = refusal(Glm4vPreprocessorConfig, {"size": {"longest_edge": "large"}}, file)
