@@ -258,7 +258,7 @@ async def test_address_is_limited_before_the_body_of_a_stranger_is_read(
 ) -> None:
     gateway = await start_gateway(limits={"auth_attempts_per_minute": 1})
     head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    assert (await gateway.client.post(path, content=b"{}", headers=JSON)).status_code in (403, 422)
+    assert (await gateway.client.post(path, content=b"{}", headers=JSON)).status_code in (400, 403, 422)
     reader, writer = await gateway.connect()
     writer.write(f"{head}Content-Length: 100\r\n\r\n".encode())
     assert (await reader.readline()).split()[1] == b"429"
