@@ -45,6 +45,7 @@ class CrossOriginMiddleware:
 
 
 def _is_preflight(scope: Scope) -> bool:
+    if scope["method"] != "OPTIONS":
+        return False
     headers = Headers(scope=scope)
-    is_asked = "origin" in headers and "access-control-request-method" in headers
-    return scope["method"] == "OPTIONS" and is_asked
+    return "origin" in headers and "access-control-request-method" in headers

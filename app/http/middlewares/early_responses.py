@@ -21,9 +21,7 @@ LARGEST_READ_BYTES: Final = 256_000  # what uvloop may hand over at once
 SMALL_BODY_BYTES: Final = 16 * 1024
 MAX_DRAIN_SECONDS: Final = 10.0
 PAUSE_SECONDS: Final = 1.0  # without a byte: the client waits for the response, or has seen it
-LINGER_SECONDS: Final = (
-    0.5  # for a client or proxy that has more to send: it reads the response before it is cut off
-)
+LINGER_SECONDS: Final = 0.5  # for a client that has more to send: it reads the response before it is cut off
 
 _CLOSE: Final = (b"connection", b"close")
 
