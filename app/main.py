@@ -15,7 +15,7 @@ from app.http.middlewares.unhandled_errors import UnhandledErrorsMiddleware
 from app.http.openapi import build_openapi
 from app.http.ops_guard import administration_of
 from app.lifespan import lifespan
-from app.routes import admin, auth, chat, health, openai, ops, speech, usage, vision
+from app.routes import admin, auth, chat, health, openai, ops, speech, transcriptions, usage, vision
 from app.settings import Settings
 
 COMPRESS_FROM_BYTES = 1024
@@ -64,7 +64,7 @@ def _routers() -> tuple[APIRouter, ...]:
         vision.router,
         speech.router,
         openai.completions,
-        openai.transcriptions,
+        transcriptions.router,
         openai.models,
         auth.router,
         admin.router,

@@ -1,17 +1,13 @@
 """The OpenAI-compatible routes: any of its SDKs works with a changed base URL."""
 
-import hashlib
 import logging
-import secrets
-import time
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from starlette.responses import PlainTextResponse
 
-from app.errors import GenerationError, ModelNotFound
-from app.http.body.forms import read_form, read_json, required_file
+from app.errors import GenerationError
+from app.http.body.forms import read_json
 from app.http.call import Call, call_of
 from app.http.dependencies import ModelCardDep
 from app.http.disconnect import AbortOnDisconnect
@@ -19,18 +15,15 @@ from app.http.error_handlers import field_name, gateway_error_of
 from app.http.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
 from app.http.generation import Generation
 from app.http.guard import guarded
-from app.http.media_types import MULTIPART
 from app.http.messages import chat_completion_messages
+from app.http.openai_call import check_model, head_of
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_response
 from app.http.responses import JSONResponse, usage_of
-from app.http.transcription import TRANSCRIPTION_MAX_TOKENS, begin_transcription
 from app.schemas.openai import (
     ChatCompletion,
     ChatCompletionChunk,
     ChatCompletionRequest,
     ModelList,
-    Transcription,
-    TranscriptionForm,
 )
 from app.schemas.problems import OpenAIError, openai_error_of, problem_responses
 from inference import FinishReason
@@ -41,11 +34,6 @@ FINISH_REASONS: Final = {"stop": "stop", "length": "length", "deadline": "length
 
 completions = APIRouter(
     prefix="/v1", tags=["openai"], route_class=guarded("chat", generates=True, takes_media=True)
-)
-transcriptions = APIRouter(
-    prefix="/v1",
-    tags=["openai"],
-    route_class=guarded("speech", generates=True, takes_media=True, accepts=(MULTIPART,)),
 )
 models = APIRouter(prefix="/v1", tags=["openai"], route_class=guarded("chat"))
 
@@ -84,30 +72,6 @@ async def create_chat_completion(request: Request) -> Response:
             return JSONResponse(head | {"choices": [choice], "usage": usage_of(call)})
     include_usage = body.stream_options is not None and body.stream_options.include_usage
     return EventStreamResponse(_chunks(call, generation, return_reasoning, include_usage))
-
-
-@transcriptions.post(
-    "/audio/transcriptions",
-    operation_id="createTranscription",
-    summary="Transcribe a recording, in OpenAI's shape",
-    responses=whole_response(Transcription, text=True)
-    | problem_responses(*GENERATION_ERRORS, 404, schema=OpenAIError),
-    openapi_extra=request_body({MULTIPART: (TranscriptionForm, {"file": (1, 1)})}),
-)
-async def create_transcription(request: Request) -> Response:
-    call = call_of(request.scope)
-    form = await read_form(request, TranscriptionForm, {"file": 1})
-    recording = required_file(form.files, "file")
-    check_model(call, form.fields.model)
-    await call.reserve(TRANSCRIPTION_MAX_TOKENS)
-    decoder = call.services.media
-    audio = await decoder.audio(recording, await call.media_budget(recordings=1))
-    async with AbortOnDisconnect(request.receive):
-        generation = await begin_transcription(call, audio)
-        text = (await generation.collect()).text
-    if form.fields.response_format == "text":
-        return PlainTextResponse(text + "\n")
-    return JSONResponse(head_of(call, "transcription", "trsc") | {"text": text, "usage": usage_of(call)})
 
 
 @models.get(
@@ -151,23 +115,3 @@ def _chunk(head: dict[str, Any], delta: dict[str, str], finish_reason: str | Non
     if finish_reason is not None:
         choice["finish_reason"] = finish_reason
     return openai_event(head | {"choices": [choice]})
-
-
-def head_of(call: Call, object_name: str, id_prefix: str) -> dict[str, Any]:
-    """The fields that every `/v1` response begins with; none of them is ever null.
-
-    The ID is new for each response, also if the caller sends one `X-Request-ID` twice.
-    """
-    model_name = call.services.backend.model_card.name
-    return {
-        "id": f"{id_prefix}-{secrets.token_hex(12)}",
-        "object": object_name,
-        "created": int(time.time()),
-        "model": model_name,
-        "system_fingerprint": f"fp_{hashlib.sha256(model_name.encode()).hexdigest()[:10]}",
-    }
-
-
-def check_model(call: Call, model_name: str) -> None:
-    if model_name != call.services.backend.model_card.name:
-        raise ModelNotFound(param="model")

@@ -175,15 +175,6 @@ class ChatCompletionRequest(_Lenient):
         )
 
 
-class TranscriptionForm(BaseModel):
-    """The fields other than the file. Hints such as `language` are ignored."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-    model: CleanText = Field(min_length=1, max_length=200)
-    response_format: Literal["json", "text"] = "json"
-
-
 class AnsweredMessage(BaseModel):
     role: Literal["assistant"]
     content: str
@@ -242,13 +233,3 @@ class Model(BaseModel):
 class ModelList(BaseModel):
     object: Literal["list"]
     data: list[Model]
-
-
-class Transcription(BaseModel):
-    id: str
-    object: Literal["transcription"]
-    created: int
-    model: str
-    system_fingerprint: str
-    text: str
-    usage: TokenUsage

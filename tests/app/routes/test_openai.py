@@ -184,25 +184,6 @@ async def test_models_lists_the_loaded_one(gateway: Gateway) -> None:
     assert_no_nulls(answer)
 
 
-@pytest.mark.parametrize("hints", [{}, {"language": "zh", "prompt": "names: 微信"}])
-async def test_transcription_asks_for_the_words_alone(gateway: Gateway, hints: dict[str, str]) -> None:
-    files = {"file": ("voice.wav", wav(2), "audio/wav")}
-    answer = await gateway.call(
-        "POST", "/v1/audio/transcriptions", files=files, data={"model": "scripted", **hints}
-    )
-    assert answer.status_code == 200
-    assert answer.json()["text"] == "transcribe user: audio(2.0s)"
-    assert_no_nulls(answer.json())
-
-
-async def test_transcription_as_plain_text(gateway: Gateway) -> None:
-    files = {"file": ("voice.wav", wav(2), "audio/wav")}
-    data = {"model": "scripted", "response_format": "text"}
-    answer = await gateway.call("POST", "/v1/audio/transcriptions", files=files, data=data)
-    assert answer.headers["content-type"].startswith("text/plain")
-    assert answer.text == "transcribe user: audio(2.0s)\n"
-
-
 async def test_bytes_of_a_completion_are_utf8_json(gateway: Gateway) -> None:
     answer = await gateway.call("POST", COMPLETIONS, json=body("\u2028"))
     assert json.loads(answer.content.decode("utf-8"))["choices"][0]["message"]["content"].endswith("\u2028")
