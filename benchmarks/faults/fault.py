@@ -18,12 +18,17 @@ async def nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`note` tells what only this fault can; it gets what was sent before the mending."""
+    """`note` tells what only this fault can; it gets what was sent before the mending.
+
+    With several `rounds` it is injected and mended as often, and compared with the times in between, so that
+    what else the machine does weighs on both. Then `seconds` are those of a round.
+    """
 
     name: str
     inject: Step
     mend: Step = nothing
     seconds: float = 4.0  # between the two
+    rounds: int = 1
     is_short: bool = False  # part of the short form
     restarts: int = 0  # how often it starts the gateway anew itself
     note: Note | None = None

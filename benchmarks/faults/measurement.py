@@ -21,6 +21,9 @@ STEADY_SHARE: Final = 0.7  # of the rate before, from which a second is healthy 
 LONGEST_RECOVERY_SECONDS: Final = 30.0
 STEP_SECONDS: Final = 0.1
 
+Windows = list[tuple[float, float]]
+"""Times of the monotonic clock, in seconds: from, until."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -28,11 +31,12 @@ class Pace:
 
     before: float = 2.0
     longest: float = math.inf
+    rounds: float = math.inf
     steady_share: float = STEADY_SHARE
 
 
 FULL: Final = Pace()
-SHORT: Final = Pace(before=1.0, longest=1.2, steady_share=0.0)
+SHORT: Final = Pace(before=1.0, longest=1.2, rounds=1, steady_share=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +94,32 @@ def _open_directory() -> Iterator[Path]:
 
 async def _measure(family: Family, fault: Fault, site: Site, load: Load, watch: Watch, pace: Pace) -> Row:
     starts = site.gateway.starts
-    began = time.monotonic()
     process_id = site.gateway.process_id
-    await asyncio.sleep(pace.before)
-    injected, in_flight = time.monotonic(), len(load.running)
-    await fault.inject()
-    await asyncio.sleep(max(0.0, min(fault.seconds, pace.longest) - (time.monotonic() - injected)))
-    faulty_until = time.monotonic()
-    await fault.mend()
+    quiet: Windows = []
+    faulty: Windows = []
+    for _ in range(int(min(fault.rounds, pace.rounds))):
+        began = time.monotonic()
+        await asyncio.sleep(pace.before)
+        quiet.append((began, time.monotonic()))
+        in_flight = len(load.running)
+        injected, faulty_until = await _inject(fault, pace)
+        faulty.append((injected, faulty_until))
+        await fault.mend()
     mended = _mended(fault, injected, faulty_until, time.monotonic())
-    steady_rate = pace.steady_share * _rate(load, began, injected)
+    steady_rate = pace.steady_share * _rate(load, quiet)
     healthy = await _until_steady(load, watch, mended, steady_rate)
     await _until_ended(load, time.monotonic())
-    ended = time.monotonic()
-    note = await fault.note(_sent(load, 0, faulty_until)) if fault.note else ""
-    before, during = _sent(load, began, injected), _sent(load, injected, ended)
-    verdicts = [sent.verdict for sent in during]
+    began, injected, ended = quiet[0][0], faulty[0][0], time.monotonic()
+    note = await fault.note(_sent(load, [(0, faulty_until)])) if fault.note else ""
+    verdicts = [sent.verdict for sent in _sent(load, [(injected, ended)])]
     memory = watch.memory_between(injected, ended) or watch.memory[-1:]
     memory_before = watch.memory_between(began, injected) or memory
     has_moved = site.gateway.process_id != process_id and not fault.restarts
-    rate_before = _rate(load, began, injected)
+    rate_before = _rate(load, quiet)
     return Row(
         family=family.title,
         fault=fault.name,
-        held=round(_rate(load, injected, faulty_until) / rate_before, 2) if rate_before else 0.0,
+        held=round(_rate(load, faulty) / rate_before, 2) if rate_before else 0.0,
         in_flight=in_flight,
         lost=dict(Counter(verdict.code for verdict in verdicts if verdict.outcome == "lost")),
         wrong=sum(verdict.outcome == "wrong" for verdict in verdicts),
@@ -126,13 +132,22 @@ async def _measure(family: Family, fault: Fault, site: Site, load: Load, watch: 
         memory_peak=round(max(sample.gateway for sample in memory), 1),
         memory_after=round(memory[-1].gateway, 1),
         children_peak=round(max(sample.children for sample in memory), 1),
-        chat_ms_before=_milliseconds(before, "chat"),
-        chat_ms=_milliseconds(_sent(load, injected, faulty_until), "chat"),
-        vision_p95_ms=_milliseconds(_sent(load, injected, faulty_until), "vision")[1],
+        chat_ms_before=_milliseconds(_sent(load, quiet), "chat"),
+        chat_ms=_milliseconds(_sent(load, faulty), "chat"),
+        vision_p95_ms=_milliseconds(_sent(load, faulty), "vision")[1],
         restarts=site.gateway.starts - starts - fault.restarts + has_moved,
         wrong_examples=sorted({verdict.code[:200] for verdict in verdicts if verdict.outcome == "wrong"})[:5],
         note=note,
     )
+
+
+async def _inject(fault: Fault, pace: Pace) -> tuple[float, float]:
+    """Returns from when and until when the fault was there. An attack's own start is no part of it."""
+    before = time.monotonic()
+    await fault.inject()
+    injected = time.monotonic() if fault.rounds > 1 else before
+    await asyncio.sleep(max(0.0, min(fault.seconds, pace.longest) - (time.monotonic() - injected)))
+    return injected, time.monotonic()
 
 
 def _mended(fault: Fault, injected: float, faulty_until: float, now: float) -> float:
@@ -167,14 +182,14 @@ async def _until_ended(load: Load, began_before: float) -> None:
         await asyncio.sleep(STEP_SECONDS)
 
 
-def _sent(load: Load, since: float, until: float) -> list[Sent]:
-    """What ended in between."""
-    return [one for one in load.sent if since <= one.ended < until]
+def _sent(load: Load, windows: Windows) -> list[Sent]:
+    """What ended in them."""
+    return [one for one in load.sent if any(since <= one.ended < until for since, until in windows)]
 
 
-def _rate(load: Load, since: float, until: float) -> float:
-    right = sum(one.verdict.outcome == "right" for one in _sent(load, since, until))
-    return right / max(until - since, 1e-9)
+def _rate(load: Load, windows: Windows) -> float:
+    right = sum(one.verdict.outcome == "right" for one in _sent(load, windows))
+    return right / max(sum(until - since for since, until in windows), 1e-9)
 
 
 def _milliseconds(sent: list[Sent], kind: Kind) -> tuple[float, float]:

@@ -15,6 +15,8 @@ from benchmarks.faults.load import Sent, Shape
 from testbed.hostile_media import HOSTILE_IMAGES, HOSTILE_RECORDINGS
 
 KILL_SECONDS: Final = 0.1
+ROUNDS: Final = 5
+ROUND_SECONDS: Final = 2.0
 IN_SHORT_FORM: Final = ("heic: 31 x 32 tiles of 4 megapixels",)
 # Scripted replies come at once, so that a response takes as long as the gateway needs.
 SETTINGS: Final = {"GATEWAY_SCRIPTED__STEP_SECONDS": "0"}
@@ -96,7 +98,9 @@ def hostile_file(gateway: GatewayProcess, token: str, name: str) -> Fault:
     async def start() -> None:
         await attack.start(gateway.port, token)
 
-    return Fault(name, start, attack.stop, is_short=name in IN_SHORT_FORM)
+    return Fault(
+        name, start, attack.stop, seconds=ROUND_SECONDS, rounds=ROUNDS, is_short=name in IN_SHORT_FORM
+    )
 
 
 FAMILY: Final = Family("media", "Hostile media, sent by one user without pause", open_site)

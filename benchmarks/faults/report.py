@@ -87,7 +87,7 @@ def _document(rows: list[Row]) -> Iterable[str]:
 
 def _victims(rows: list[Row]) -> Iterable[str]:
     yield f"\n{VICTIMS.strip()}\n"
-    columns = ("attack", "`/chat` p50", "before", "`/chat` p95", "before", "ratio of p95", "`/vision` p95")
+    columns = ("attack", "`/chat` p50", "without", "`/chat` p95", "without", "ratio of p95", "`/vision` p95")
     yield _line(columns)
     yield _line(["---"] * len(columns))
     for row in rows:
@@ -126,9 +126,10 @@ The load runs throughout: eight streams, four whole chats and two pictures at a 
 request with its own text. The response must be exactly the text that belongs to it.
 """
 VICTIMS: Final = """
-What another user measures: milliseconds to a whole response, with the attack and before it. The goals are a
-ratio of at most 2 and 3,000 ms of `/vision`. The replies come at once here, so the ratio is that of the
-gateway's own work on a busy machine; a model takes far longer to speak, with the attack and without.
+What another user measures: milliseconds to a whole response, with the attack and without it, in turn five
+times. The goals are a ratio of at most 2 and 3,000 ms of `/vision`. The replies come at once here, so the
+ratio is that of the gateway's own work on a busy machine; a model takes far longer to speak, with the attack
+and without.
 """
 MEANINGS: Final = {
     "held": "right responses a second while the fault lasts, compared with before",
