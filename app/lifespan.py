@@ -149,7 +149,9 @@ def backend_config(settings: Settings) -> BackendConfig:
     )
     if settings.model is not None:
         engine = replace(engine, model=settings.model)
-    scripted = ScriptedConfig(settings.scripted.reply, settings.scripted.step_seconds)
+    scripted = ScriptedConfig(
+        settings.scripted.reply, settings.scripted.step_seconds, replies=settings.scripted.replies
+    )
     return BackendConfig(settings.backend, engine, scripted)
 
 

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from app.networks import Network, covers_internet, parse_networks
 from app.user_limits import UserLimits
+from inference import ScriptedReply
 
 if TYPE_CHECKING:
     from app.server_urls import ServerURL
@@ -216,6 +217,11 @@ class ScriptedSettings(_Section):
         description="what the scripted backend returns, word by word; `{prompt}` is replaced with the prompt",
     )
     step_seconds: float = Field(0.0, ge=0, description="delay before each word")
+    replies: tuple[ScriptedReply, ...] = Field(
+        (),
+        description="a JSON list that replaces `reply`: the response of each turn, with `text`, `reasoning`, "
+        "`tool_calls` (pairs of a name and JSON arguments) and `cached_tokens`",
+    )
 
 
 class TelemetrySettings(_Section):

@@ -33,10 +33,21 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ScriptedReply:
+    """What the scripted backend responds: reasoning, then text, then tool calls (name, JSON arguments)."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[tuple[str, str], ...] = ()
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ScriptedConfig:
     """A deterministic backend: `reply` is split into words, one Delta each.
 
-    It waits `step_seconds` before each word; with 0 it does not pause.
+    It waits `step_seconds` before each word; with 0 it does not pause. With `replies`, a request with n
+    messages of the assistant gets the n-th of them, counted from 0, or the last.
     """
 
     reply: str = "one two three four five six seven eight"
@@ -44,6 +55,7 @@ class ScriptedConfig:
     max_concurrency: int = 1024
     max_waiting: int = 1024
     model_name: str = "scripted"
+    replies: tuple[ScriptedReply, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,18 @@ class PromptRefused(InferenceError):
         self.reason = reason
 
 
+class InvalidGrammar(InferenceError):
+    """A schema, a tool or a format of the output cannot be compiled, is too large, or takes too long.
+
+    `field` is the part of the request: "response_format" or "tools". `reason` is a phrase for the response.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field} {reason}")
+        self.field = field
+        self.reason = reason
+
+
 class UnsupportedModality(InferenceError):
     """The loaded checkpoint has no tower for this kind of media."""
 

@@ -25,3 +25,5 @@ class ModelCard:
     modalities: frozenset[str]  # of "text", "image", "audio"
     created: int = 0  # Unix seconds
     image_fit: ImageFit | None = None  # None: pictures are not resized
+    has_reasoning: bool = False  # its chat template can ask for thoughts
+    has_tools: bool = False  # it takes tools, and writes calls of them

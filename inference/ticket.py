@@ -82,4 +82,4 @@ class Ticket:
 
 def is_beginning(delta: Delta) -> bool:
     """Whether it only reports that the engine has begun the request."""
-    return not (delta.text or delta.reasoning or delta.finish_reason)
+    return not (delta.has_output or delta.finish_reason)

@@ -3,8 +3,9 @@
 The gateway builds requests from HTTP bodies, and the engine turns them into token ids: neither appears here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from inference.timeline import Timeline
 
 AUDIO_SAMPLE_RATE = 16_000  # Hz, of every Audio that reaches a backend
 
-Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length", "deadline", "aborted", "error"]
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls", "deadline", "aborted", "error"]
 Priority = Literal["interactive", "batch"]
 PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")  # in the order in which they are served
 Task = Literal["chat", "transcribe"]
@@ -44,17 +45,72 @@ Part = Text | Image | Audio
 
 
 @dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """A function that the model may call. `parameters` is the JSON schema of its arguments."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # any JSON values
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A whole call. `arguments` is the text of a JSON object."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
+    """`tool_calls` are an assistant's. `tool_call_id` names the call whose result a tool's message has."""
+
     role: Role
     parts: tuple[Part, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JsonObjectOutput:
+    """The text is a JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchemaOutput:
+    """The text is JSON that is valid against the schema."""
+
+    schema: Mapping[str, Any]  # any JSON values
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOutput:
+    """The text is one action of the phone agent: `do(action="Tap", element=[x,y])`, `finish(message="…")`."""
+
+
+OutputFormat = JsonObjectOutput | JsonSchemaOutput | ActionOutput
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTool:
+    """The model must call this function."""
+
+    name: str
+
+
+ToolChoice = Literal["auto", "none", "required"] | NamedTool
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How tokens are drawn. `temperature=0` is greedy; `top_k=0` and `top_p=1` turn those filters off.
+    """How tokens are drawn. `temperature=0` and `top_p=0` are greedy; `top_k` of 0 or less and `top_p=1`
+    turn those filters off.
 
     `frequency_penalty` is subtracted from a token's logit once for each time that it was already
-    generated, as in OpenAI's API. `stop` strings end the text and are not part of it.
+    generated, as in OpenAI's API; `presence_penalty` once if it was generated at all. `logit_bias` holds
+    pairs of a token id and what is added to its logit. `stop` strings end the text and are not part of it.
+    `seed` is any integer. `logprobs`: None returns none; n returns each token's and those of the n likeliest.
     """
 
     max_tokens: int = 512
@@ -64,6 +120,9 @@ class SamplingParams:
     frequency_penalty: float = 0.0
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    presence_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +131,8 @@ class GenerationRequest:
 
     `task="transcribe"` requests a transcript of the one Audio part; the backend chooses the prompt or the
     speech-recognition model. Requests with different values of `fairness_key` take turns. The backend
-    records its steps in `timeline`, if there is one.
+    records its steps in `timeline`, if there is one. With `parallel_tool_calls=False` a response has at most
+    one tool call. `output_format` constrains the text, not the reasoning before it.
     """
 
     request_id: str
@@ -84,15 +144,47 @@ class GenerationRequest:
     priority: Priority = "interactive"
     task: Task = "chat"
     timeline: Timeline | None = field(default=None, compare=False, repr=False)
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool = True
+    output_format: OutputFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the model counts them. Media count as many tokens as they occupy positions."""
+    """Tokens as the model counts them. Media count as many tokens as they occupy positions.
+
+    `cached_tokens` of the prompt's were found in the cache and not computed again.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     reasoning_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A sampled token's logarithm of its probability, and the likeliest tokens in its place (`top`).
+
+    `token` is the text of `token_bytes`, with U+FFFD for bytes that are part of a character.
+    """
+
+    token: str
+    token_bytes: bytes
+    logprob: float
+    top: "tuple[TokenLogprob, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call. The first piece of an index has the id and the name; the pieces of `arguments`
+    together are the text of a JSON object."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +192,18 @@ class Delta:
     """A piece of a response.
 
     The first Delta of a generation has no text and reports that the engine has begun it. `reasoning` is the
-    text inside `<think>`. `usage` counts what was used so far, so that a generation is counted even when
-    its client disconnects; the first and the last Delta always have it. The last one has a `finish_reason`.
+    text inside `<think>`. `logprobs` has the tokens of the text since the last Delta. `usage` counts what was
+    used so far, so that a generation is counted even when its client disconnects; the first and the last
+    Delta always have it. The last one has a `finish_reason`.
     """
 
     text: str = ""
     reasoning: str = ""
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+    @property
+    def has_output(self) -> bool:
+        return bool(self.text or self.reasoning or self.tool_calls or self.logprobs)

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from app.cli.markdown import table
 from app.settings import Settings
+from inference import ScriptedReply
 
 HEAD: Final = """# Settings
 
@@ -29,6 +30,7 @@ _KINDS: Final[dict[Any, str]] = {
     Path: "path",
     SecretStr: "text, secret",
     timedelta: "duration",
+    ScriptedReply: "objects",
 }
 _DURATION: Final = TypeAdapter(timedelta)
 _BOUNDS: Final = (

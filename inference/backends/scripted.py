@@ -6,14 +6,26 @@ that text, pixels and samples arrived.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import replace
 
 from inference.backend import DeltaStream
-from inference.config import ScriptedConfig
+from inference.config import ScriptedConfig, ScriptedReply
+from inference.constraints.bounds import check_bounds
 from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
 from inference.model_card import ModelCard
 from inference.status import BackendStatus, DeviceLoad, WorkerStatus
-from inference.types import Audio, Delta, FinishReason, GenerationRequest, Image, Text, Usage
+from inference.types import (
+    Audio,
+    Delta,
+    FinishReason,
+    GenerationRequest,
+    Image,
+    Text,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+)
 
 CONTEXT_LENGTH = 4096
 WORKER_NAME = "0"
@@ -22,12 +34,22 @@ TOKENS_PER_AUDIO_SECOND = 25
 
 
 class ScriptedBackend:
-    """Emits its reply word by word. One word of text counts as one token."""
+    """Emits its reply word by word: reasoning, text, then the arguments of tool calls.
+
+    One word counts as one token. It does not check what it emits against the request's output format.
+    """
 
     def __init__(self, config: ScriptedConfig) -> None:
         self._config = config
         modalities = frozenset({"text", "image", "audio"})
-        self._model_card = ModelCard(config.model_name, CONTEXT_LENGTH, modalities, created=1_760_000_000)
+        self._model_card = ModelCard(
+            config.model_name,
+            CONTEXT_LENGTH,
+            modalities,
+            created=1_760_000_000,
+            has_reasoning=True,
+            has_tools=True,
+        )
         self._slots = asyncio.Semaphore(config.max_concurrency)
         self._running = 0
         self._waiting = 0
@@ -51,6 +73,7 @@ class ScriptedBackend:
             raise BackendUnavailable("the backend is closed")
         if self._slots.locked() and self._waiting >= self._config.max_waiting:
             raise QueueFull("the scripted queue is full")
+        check_bounds(request)
         prompt_tokens = count_prompt_tokens(request)
         if prompt_tokens + request.sampling_params.max_tokens > CONTEXT_LENGTH:
             raise PromptTooLong(prompt_tokens, request.sampling_params.max_tokens, CONTEXT_LENGTH)
@@ -74,29 +97,41 @@ class ScriptedBackend:
             timeline.worker = WORKER_NAME
             timeline.begin(time.monotonic())
         try:
-            yield Delta(usage=Usage(prompt_tokens, 0))
-            words = self._config.reply.replace("{prompt}", describe(request)).split(" ")
-            finish_reason: FinishReason = "stop"
-            emitted = 0
-            for word in words:
+            reply = self._reply(request)
+            used = Usage(prompt_tokens, 0, cached_tokens=min(reply.cached_tokens, prompt_tokens))
+            yield Delta(usage=used)
+            has_calls = bool(reply.tool_calls and request.tools and request.tool_choice != "none")
+            finish_reason: FinishReason = "tool_calls" if has_calls else "stop"
+            for word in _deltas(reply, request, has_calls):
                 if self._config.step_seconds:
                     remaining = max(0.0, request.deadline - time.monotonic())
                     await asyncio.sleep(min(self._config.step_seconds, remaining))
-                if ending := self._ending(request, word, emitted):
+                if ending := self._ending(request, word, used.completion_tokens):
                     finish_reason = ending
                     break
-                emitted += 1
+                used = replace(
+                    used,
+                    completion_tokens=used.completion_tokens + 1,
+                    reasoning_tokens=used.reasoning_tokens + bool(word.reasoning),
+                )
                 if timeline is not None:
-                    timeline.note_step(time.monotonic(), prompt_tokens if emitted == 1 else 1, has_token=True)
-                yield Delta(word if emitted == 1 else f" {word}", usage=Usage(prompt_tokens, emitted))
-            yield Delta(finish_reason=finish_reason, usage=Usage(prompt_tokens, emitted))
+                    is_first = used.completion_tokens == 1
+                    timeline.note_step(time.monotonic(), prompt_tokens if is_first else 1, has_token=True)
+                yield replace(word, usage=used)
+            yield Delta(finish_reason=finish_reason, usage=used)
         finally:
             self._running -= 1
             self._slots.release()
             self._note_idle()
 
-    def _ending(self, request: GenerationRequest, word: str, emitted: int) -> FinishReason | None:
-        """Returns the finish reason if `word` must not be emitted."""
+    def _reply(self, request: GenerationRequest) -> ScriptedReply:
+        replies = self._config.replies or (ScriptedReply(self._config.reply),)
+        turn = sum(message.role == "assistant" for message in request.messages)
+        reply = replies[min(turn, len(replies) - 1)]
+        return replace(reply, text=reply.text.replace("{prompt}", describe(request)))
+
+    def _ending(self, request: GenerationRequest, delta: Delta, emitted: int) -> FinishReason | None:
+        """Returns the finish reason if `delta` must not be emitted."""
         now = time.monotonic()
         if emitted == request.sampling_params.max_tokens:
             return "length"
@@ -104,7 +139,7 @@ class ScriptedBackend:
             return "deadline"
         if now >= self._aborts_at:
             return "aborted"
-        return "stop" if word in request.sampling_params.stop else None
+        return "stop" if delta.text and delta.text.removeprefix(" ") in request.sampling_params.stop else None
 
     def status(self) -> BackendStatus:
         worker = WorkerStatus(
@@ -131,6 +166,34 @@ class ScriptedBackend:
             self._idle.set()
 
 
+def _deltas(reply: ScriptedReply, request: GenerationRequest, has_calls: bool) -> Iterator[Delta]:
+    for piece in _words(reply.reasoning):
+        yield Delta(reasoning=piece)
+    for piece in _words(reply.text):
+        yield Delta(piece, logprobs=_logprobs(piece, request.sampling_params.logprobs))
+    if not has_calls:
+        return
+    calls = reply.tool_calls if request.parallel_tool_calls else reply.tool_calls[:1]
+    for index, (name, arguments) in enumerate(calls):
+        yield Delta(tool_calls=(ToolCallDelta(index, f"call_{request.request_id}_{index}", name),))
+        for piece in _words(arguments):
+            yield Delta(tool_calls=(ToolCallDelta(index, arguments=piece),))
+
+
+def _words(text: str) -> list[str]:
+    first, *others = text.split(" ")
+    return [first, *(f" {word}" for word in others)] if text else []
+
+
+def _logprobs(piece: str, count: int | None) -> tuple[TokenLogprob, ...]:
+    """The emitted word is the likeliest; each alternative has an `e`-th of the probability of the last."""
+    if count is None:
+        return ()
+    words = [piece, *(f"{piece}{index}" for index in range(1, count))]
+    top = [TokenLogprob(word, word.encode(), -0.5 - rank) for rank, word in enumerate(words)]
+    return (replace(top[0], top=tuple(top[:count])),)
+
+
 def count_prompt_tokens(request: GenerationRequest) -> int:
     count = 0
     for message in request.messages:
@@ -150,6 +213,7 @@ def describe(request: GenerationRequest) -> str:
     words: list[str] = [request.task]
     for message in request.messages:
         words.append(f"{message.role}:")
+        words += [f"{call.name}({call.arguments})" for call in message.tool_calls]
         for part in message.parts:
             match part:
                 case Text(text):

@@ -11,6 +11,7 @@ from functools import partial
 import torch
 
 from inference.config import EngineConfig
+from inference.constraints.bounds import check_bounds
 from inference.engine.admission import admit
 from inference.engine.arrivals import Arrivals
 from inference.engine.detokenizer import make_token_bytes
@@ -26,7 +27,7 @@ from inference.engine.sequence import Sequence
 from inference.engine.shared_prompts import SharedPrompts
 from inference.engine.step_executor import MakeExecutor, make_executor
 from inference.engine.text_stream import TextStream
-from inference.errors import GenerationFailed, InferenceError
+from inference.errors import GenerationFailed, InferenceError, InvalidGrammar
 from inference.model_card import ModelCard
 from inference.models.prompt import EncodedPrompt
 from inference.types import Delta, FinishReason, GenerationRequest, Usage
@@ -96,6 +97,15 @@ class Engine:
 
     def add(self, key: int, request: GenerationRequest) -> None:
         """`key` is chosen by the caller and unique. Request ids come from clients and need not be unique."""
+        try:
+            check_bounds(request)
+            if request.output_format is not None or (request.tools and request.tool_choice != "none"):
+                raise InvalidGrammar(
+                    "response_format" if request.output_format else "tools", "are not supported by this model"
+                )
+        except InvalidGrammar as error:
+            self._fail(key, error)
+            return
         self._arrivals.add(key, request)
 
     def abort(self, key: int) -> None:
@@ -125,6 +135,7 @@ class Engine:
         for chunk in chunks:
             if not chunk.sequence.has_begun:
                 chunk.sequence.has_begun = True
+                chunk.sequence.cached_tokens = chunk.start
                 if chunk.sequence.request.timeline is not None:
                     chunk.sequence.request.timeline.begin(self._clock(), cached_tokens=chunk.start)
                 self._outcomes.append((chunk.sequence.key, Delta(usage=chunk.sequence.usage)))

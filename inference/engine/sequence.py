@@ -42,6 +42,7 @@ class Sequence:
         self.num_computed = 0
         self.num_published = 0  # leading blocks that are in the prefix cache
         self.num_blocks = 0
+        self.cached_tokens = 0  # of the prompt, found in the cache when the sequence began
         self.num_in_flight = 0  # tokens of launched steps, not known yet
         self.has_begun = False
         self.token_counts: Tensor | None = None  # (vocab,) float32; None without a frequency penalty
@@ -73,7 +74,9 @@ class Sequence:
 
     @property
     def usage(self) -> Usage:
-        return Usage(self.prompt_tokens, self.output_tokens, self.text_stream.reasoning_tokens)
+        return Usage(
+            self.prompt_tokens, self.output_tokens, self.text_stream.reasoning_tokens, self.cached_tokens
+        )
 
     def append_blocks(self, blocks: list[int]) -> None:
         end = self.num_blocks + len(blocks)
