@@ -5,7 +5,7 @@ Sentences are constant or contain the service's own numbers: never a secret, a p
 text of a library. The caller can correct a 4xx; the operator must look at a 5xx.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -114,6 +114,11 @@ class ModelNotFound(GatewayError):
     status_code = 404
     code = "model_not_found"
     detail = "There is no model of that name; see GET /v1/models."
+
+    @classmethod
+    def among(cls, names: Sequence[str]) -> "ModelNotFound":
+        """Lists the names that there are."""
+        return cls(f"There is no model of that name. Served here: {', '.join(names)}.", param="model")
 
 
 class ContextLengthExceeded(GatewayError):

@@ -144,6 +144,7 @@ def backend_config(settings: Settings) -> BackendConfig:
     engine = EngineConfig(
         devices=settings.devices,
         quantization=settings.quantization,
+        model_name=settings.model_name,
         speech_recognition_model=settings.speech_recognition_model,
         **settings.engine.model_dump(),
     )
@@ -152,6 +153,8 @@ def backend_config(settings: Settings) -> BackendConfig:
     scripted = ScriptedConfig(
         settings.scripted.reply, settings.scripted.step_seconds, replies=settings.scripted.replies
     )
+    if settings.model_name is not None:
+        scripted = replace(scripted, model_name=settings.model_name)
     return BackendConfig(settings.backend, engine, scripted)
 
 

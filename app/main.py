@@ -80,4 +80,5 @@ def _routers() -> tuple[APIRouter, ...]:
 def _without_control_characters(path_regex: re.Pattern[str]) -> re.Pattern[str]:
     """Starlette's `$` also matches before a last line feed, its parameters all characters but a slash."""
     pattern = path_regex.pattern.removesuffix("$") + r"\Z"
-    return re.compile(pattern.replace("[^/]+", r"[^/\x00-\x1f\x7f]+"))
+    pattern = pattern.replace("[^/]+", r"[^/\x00-\x1f\x7f]+").replace(".*", r"[^\x00-\x1f\x7f]+")
+    return re.compile(pattern)

@@ -309,6 +309,17 @@ class Settings(BaseSettings):
         description="what generates responses: the model in this process, or a fixed reply for tests",
     )
     model: str | None = Field(None, description="a directory or hub name; default: the embedded model")
+    model_name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        description="the name under which the model is served; default: the checkpoint's own",
+    )
+    model_aliases: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
+        (),
+        description="further names that requests under `/v1` may use. The embedded model is also "
+        "`autoglm-phone-9b`",
+    )
     devices: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
         ("auto",),
         description="one worker for each, such as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU",
@@ -402,7 +413,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("devices", "metrics_networks", "cors_origins"):
+        for name in ("devices", "model_aliases", "metrics_networks", "cors_origins"):
             value = values.get(name)
             if isinstance(value, str):
                 values[name] = tuple(item.strip() for item in value.split(",") if item.strip())

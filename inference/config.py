@@ -11,17 +11,18 @@ EMBEDDED_MODEL = Path(__file__).parent / "embedded"
 class EngineConfig:
     """The in-process backend. `model` is a directory or a hub name; each device has one worker.
 
-    `quantize_head`: "int8" includes the output head and the embedding. `speech_recognition_model` is a
-    Whisper checkpoint for models without an audio tower. `kv_cache_tokens` is the size of the cache; None
-    means what the running requests may need, as far as free memory allows. `chunk_tokens` limits the
-    prefill of a step, and so the delay of running streams. `shared_system_prompts` are public: users can
-    find out by timing that others use them too.
+    `quantize_head`: "int8" includes the output head and the embedding. `model_name` is the name to serve the
+    model under; None: its own. `speech_recognition_model` is a Whisper checkpoint for models without an audio
+    tower. `kv_cache_tokens` is the size of the cache; None means what the running requests may need, as far
+    as free memory allows. `chunk_tokens` limits the prefill of a step, and so the delay of running streams.
+    `shared_system_prompts` are public: users can find out by timing that others use them too.
     """
 
     model: str = str(EMBEDDED_MODEL)
     devices: tuple[str, ...] = ("cpu",)
     quantization: Literal["int8", "none"] = "none"
     quantize_head: bool = True
+    model_name: str | None = None
     speech_recognition_model: str | None = None
     max_waiting_requests: int = 64
     max_waiting_prompt_tokens: int = 262_144

@@ -1,12 +1,18 @@
-"""What every generating route under `/v1` needs: the model that it names, and how its response begins."""
+"""What every generating route under `/v1` needs: the model that it names, and how its response begins.
+
+A gateway serves one model, under several names.
+"""
 
 import hashlib
 import secrets
 import time
-from typing import Any
+from typing import Any, Final
 
 from app.errors import ModelNotFound
 from app.http.call import Call
+from app.http.services import Services
+
+EMBEDDED_ALIASES: Final = ("autoglm-phone-9b",)  # what AutoGLM's own clients request
 
 
 def head_of(call: Call, object_name: str, id_prefix: str) -> dict[str, Any]:
@@ -24,6 +30,29 @@ def head_of(call: Call, object_name: str, id_prefix: str) -> dict[str, Any]:
     }
 
 
-def check_model(call: Call, model_name: str) -> None:
-    if model_name != call.services.backend.model_card.name:
-        raise ModelNotFound(param="model")
+def model_names(services: Services) -> tuple[str, ...]:
+    """The served name first, then its aliases."""
+    settings = services.settings
+    is_embedded = settings.backend == "in_process" and settings.model is None
+    embedded = EMBEDDED_ALIASES if is_embedded else ()
+    return tuple(dict.fromkeys((services.backend.model_card.name, *settings.model_aliases, *embedded)))
+
+
+def check_model(call: Call, requested: str) -> None:
+    """Names match by their last part, in any case: `zai-org/AutoGLM-Phone-9B` is `autoglm-phone-9b`.
+
+    Raises `ModelNotFound`.
+    """
+    check_name(call.services, requested)
+
+
+def check_name(services: Services, requested: str) -> None:
+    """Like `check_model`."""
+    names = model_names(services)
+    known = {_last_part(name.rstrip("/")) for name in (*names, services.settings.model) if name}
+    if _last_part(requested) not in known:
+        raise ModelNotFound.among(names)
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition("/")[2].casefold()

@@ -2,27 +2,28 @@
 
 import logging
 from collections.abc import AsyncGenerator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from app.errors import GenerationError
 from app.http.body.forms import read_json
 from app.http.call import Call, call_of
-from app.http.dependencies import ModelCardDep
 from app.http.disconnect import AbortOnDisconnect
 from app.http.error_handlers import field_name, gateway_error_of
 from app.http.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
 from app.http.generation import Generation
 from app.http.guard import guarded
 from app.http.messages import chat_completion_messages
-from app.http.openai_call import check_model, head_of
+from app.http.openai_call import check_model, check_name, head_of, model_names
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_response
 from app.http.responses import JSONResponse, usage_of
+from app.http.services import Services
 from app.schemas.openai import (
     ChatCompletion,
     ChatCompletionChunk,
     ChatCompletionRequest,
+    Model,
     ModelList,
 )
 from app.schemas.problems import OpenAIError, openai_error_of, problem_responses
@@ -80,9 +81,36 @@ async def create_chat_completion(request: Request) -> Response:
     summary="The models served here",
     responses=whole_response(ModelList) | problem_responses(401, 403, 405, 429, schema=OpenAIError),
 )
-async def list_models(card: ModelCardDep) -> Response:
-    model = {"id": card.name, "object": "model", "created": card.created, "owned_by": "autoglm-gateway"}
-    return JSONResponse({"object": "list", "data": [model]})
+async def list_models(request: Request) -> Response:
+    """One model, under each of its names. `root` is the name that responses have."""
+    services = call_of(request.scope).services
+    data = [_model(services, name) for name in model_names(services)]
+    return JSONResponse({"object": "list", "data": data})
+
+
+@models.get(
+    "/models/{model_id:path}",
+    operation_id="getModel",
+    summary="A model, by one of its names",
+    responses=whole_response(Model) | problem_responses(401, 403, 404, 405, 422, 429, schema=OpenAIError),
+)
+async def get_model(request: Request, model_id: Annotated[str, Path(max_length=200)]) -> Response:
+    """The name of a model on the hub may contain a slash."""
+    services = call_of(request.scope).services
+    check_name(services, model_id)
+    return JSONResponse(_model(services, model_id))
+
+
+def _model(services: Services, name: str) -> dict[str, Any]:
+    card = services.backend.model_card
+    return {
+        "id": name,
+        "object": "model",
+        "created": card.created,
+        "owned_by": "autoglm-gateway",
+        "root": card.name,
+        "max_model_len": card.context_length,
+    }
 
 
 async def _chunks(

@@ -228,6 +228,8 @@ class Model(BaseModel):
     object: Literal["model"]
     created: int
     owned_by: str
+    root: str = Field(description="the name that responses have", examples=["autoglm-phone-tiny"])
+    max_model_len: int = Field(description="length of the context in tokens", examples=[4096])
 
 
 class ModelList(BaseModel):

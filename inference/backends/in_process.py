@@ -77,6 +77,8 @@ class InProcessBackend:
                 speech, self._speech = self._speech, None
                 await speech.aclose(0)
             model_card = replace(model_card, modalities=model_card.modalities | {"audio"})
+        if self._config.model_name is not None:
+            model_card = replace(model_card, name=self._config.model_name)
         self._model_card = model_card
         if any(is_gpu(worker.device) for worker in self._pool.status().workers):
             _freeze_objects()

@@ -13,7 +13,7 @@ from ..gateway import Gateway
 
 pytestmark = pytest.mark.anyio
 
-PARAMETERS = {"user_id": "usr_alice", "token_id": "tok_alice", "path": "main.js"}
+PARAMETERS = {"user_id": "usr_alice", "token_id": "tok_alice", "path": "main.js", "model_id": "scripted"}
 ROUTES = sorted(
     {
         (
@@ -59,7 +59,8 @@ async def test_nearly_a_path_is_not_found(gateway: Gateway, method: str, path: s
             assert method == "HEAD" or body.startswith(b'{"error":'), nearly
         else:
             assert f"\r\ncontent-type: {PROBLEM_JSON}".encode() in lines, nearly
-        assert method == "HEAD" or b'"code":"not_found"' in body, nearly
+        is_model = nearly.startswith("/v1/models/") and b'"code":"model_not_found"' in body
+        assert method == "HEAD" or is_model or b'"code":"not_found"' in body, nearly
 
 
 @pytest.mark.parametrize(
