@@ -40,6 +40,12 @@ class InvalidRequest(GatewayError):
     detail = "The request is not valid."
 
 
+class TokensAboveQuota(InvalidRequest):
+    """More than the user has on a whole day, so that waiting does not help."""
+
+    detail = "The request may use more tokens than the daily token quota. Lower max_tokens."
+
+
 class InvalidTokenRequest(InvalidRequest):
     """On the token routes: OAuth clients expect 400."""
 

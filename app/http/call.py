@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from starlette.types import Scope
 
 from app.auth.principal import Principal
-from app.errors import Overloaded, TooManyImages
+from app.errors import Overloaded, TokensAboveQuota, TooManyImages
 from app.http.generation import Generation
 from app.http.running_calls import RunningCall
 from app.http.services import Services
@@ -67,14 +67,18 @@ class Call:
             await self.memory.reserve_media(services.media.bytes_for(images, recordings, image_fit))
         return services.media.budget(self.principal.user_id, image_fit, self.record.phase)
 
-    async def reserve(self, max_tokens: int) -> None:
+    async def reserve(self, max_tokens: int, field: str | None = "max_tokens") -> None:
         """Takes the tokens from the daily quota and a place in the queue; call it before media are decoded.
 
-        Raises `DailyTokensExceeded` and `Overloaded`.
+        Raises `DailyTokensExceeded`, `Overloaded` and, with the name of the `field`, `TokensAboveQuota`.
         """
         assert self.admission is not None
         with self.record.phase("reserve"):
-            await self.admission.reserve_tokens(max_tokens)
+            try:
+                await self.admission.reserve_tokens(max_tokens)
+            except TokensAboveQuota as error:
+                error.param = field
+                raise
             try:
                 self._place = self.services.admission_queue.reserve()
             except Overloaded:

@@ -4,7 +4,6 @@ Also maps what `inference`, pydantic and Starlette raise to a `GatewayError`. Do
 """
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app import errors
+from app.http.field_errors import field_errors
 from app.record.request_record import record_of
 from app.schemas.problems import (
     PROBLEM_JSON,
@@ -41,12 +41,9 @@ logger = logging.getLogger(__name__)
 
 OAUTH_PATHS = frozenset({"/auth/token", "/auth/revoke"})
 NOT_CACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, section 5.1
-MAX_FIELD_ERRORS = 20
-MAX_FIELD_NAME_LENGTH = 100
-MAX_MESSAGE_LENGTH = 200  # pydantic quotes what was sent in the place of a known word
+OF_A_FIELD = (errors.InvalidJSON, errors.InvalidRequest, errors.InvalidMedia, errors.BodyTooLarge)
 RETRY_AFTER_SECONDS = 5  # where no better value is measured
 CLIENT_CLOSED_REQUEST = 499  # nginx's number; the client does not receive it
-FIELD_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -57,7 +54,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _render_client_disconnect)
 
 
-def render(error: errors.GatewayError, scope: Any, field_errors: Sequence[FieldError] = ()) -> Response:
+def render(error: errors.GatewayError, scope: Any, fields: Sequence[FieldError] = ()) -> Response:
     """The response to `error` on the route of `scope`."""
     record = record_of(scope)
     record.error_code = error.code
@@ -67,16 +64,18 @@ def render(error: errors.GatewayError, scope: Any, field_errors: Sequence[FieldE
         retry_after = RETRY_AFTER_SECONDS
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
+    if error.param and not fields and isinstance(error, OF_A_FIELD):
+        fields = [FieldError(field=error.param, message=error.detail.removeprefix(f"{error.param}: "))]
     schema, media_type = error_schema_of(scope["path"]), PROBLEM_JSON
     if schema is OpenAIError:
-        content, media_type = openai_error_of(_with_first_field(error, field_errors)), "application/json"
+        content, media_type = openai_error_of(_with_first_field(error, fields)), "application/json"
     elif schema is OAuthProblem:
         if isinstance(error, errors.InvalidRequest):
             error = errors.InvalidTokenRequest(error.detail)
-        content = oauth_problem_of(error, record.request_id, field_errors)
+        content = oauth_problem_of(error, record.request_id, fields)
         headers |= NOT_CACHED
     else:
-        content = problem_of(error, record.request_id, field_errors)
+        content = problem_of(error, record.request_id, fields)
     return Response(orjson.dumps(content), error.status_code, headers, media_type)
 
 
@@ -124,19 +123,10 @@ async def _render_inference_error(request: Request, error: Exception) -> Respons
 
 async def _render_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return render_validation_errors(error.errors(), request.scope)
-
-
-def render_validation_errors(details: Sequence[Any], scope: Any) -> Response:
-    if any(detail["type"] == "json_invalid" for detail in details):
-        return render(errors.InvalidJSON(), scope)
-    fields = [
-        FieldError(field=_dotted(detail["loc"]), message=detail["msg"][:MAX_MESSAGE_LENGTH])
-        for detail in details[:MAX_FIELD_ERRORS]
-    ]
+    fields = field_errors(error.errors(), error.body)
     first = fields[0]
-    error = errors.InvalidRequest(f"{first.field}: {first.message}")
-    return render(error, scope, fields)
+    sentence = f"{first.field}: {first.message}" if first.field else first.message
+    return render(errors.InvalidRequest(sentence), request.scope, fields)
 
 
 async def _render_http_exception(request: Request, error: Exception) -> Response:
@@ -162,19 +152,7 @@ async def _render_client_disconnect(request: Request, error: Exception) -> Respo
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-def _dotted(location: Sequence[str | int]) -> str:
-    parts = [str(part) for part in location]
-    if parts[:1] in (["body"], ["query"], ["path"], ["header"]) and len(parts) > 1:
-        parts = parts[1:]
-    return ".".join(map(field_name, parts))[:MAX_FIELD_NAME_LENGTH]
-
-
-def field_name(name: str) -> str:
-    """A client's name of a field, or pydantic's, when it is harmless to repeat."""
-    return name if FIELD_NAME.fullmatch(name) else "?"
-
-
-def _with_first_field(error: errors.GatewayError, field_errors: Sequence[FieldError]) -> errors.GatewayError:
-    if field_errors and error.param is None:
-        error.param = field_errors[0].field
+def _with_first_field(error: errors.GatewayError, fields: Sequence[FieldError]) -> errors.GatewayError:
+    if fields and error.param is None:
+        error.param = fields[0].field
     return error

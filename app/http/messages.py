@@ -1,7 +1,9 @@
 """From what a client sent to what a backend takes: decodes media and puts parts into their messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from app.errors import BodyTooLarge, InvalidMedia
 from app.media.decoding import MediaBudget, MediaDecoder
 from app.media.upload import Source
 from app.schemas.chat import ChatRequest
@@ -9,9 +11,25 @@ from app.schemas.openai import AudioPart, ChatCompletionRequest, ContentPart, Im
 from inference import Image, Message, Part, Text
 
 
-async def decode_images(images: Sequence[Source], decoder: MediaDecoder, budget: MediaBudget) -> list[Image]:
-    """Files, base64 or data URIs. Raises `InvalidImage`, `ImageTooLarge`."""
-    return [await decoder.image(image, budget) for image in images]
+@contextmanager
+def field_at_fault(path: str) -> Iterator[None]:
+    """Names the field in an error of its media."""
+    try:
+        yield
+    except (InvalidMedia, BodyTooLarge) as error:
+        error.param = path
+        raise
+
+
+async def decode_images(
+    images: Sequence[Source], decoder: MediaDecoder, budget: MediaBudget, path: str
+) -> list[Image]:
+    """Files, base64 or data URIs of the field at `path`. Raises `InvalidImage`, `ImageTooLarge`."""
+    decoded = []
+    for index, image in enumerate(images):
+        with field_at_fault(f"{path}.{index}"):
+            decoded.append(await decoder.image(image, budget))
+    return decoded
 
 
 async def chat_messages(request: ChatRequest, decoder: MediaDecoder, budget: MediaBudget) -> list[Message]:
@@ -19,7 +37,7 @@ async def chat_messages(request: ChatRequest, decoder: MediaDecoder, budget: Med
         messages = [Message("user", (Text(request.prompt),))]
     else:
         messages = [Message(message.role, (Text(message.content),)) for message in request.messages or ()]
-    return attach_images(messages, await decode_images(request.images, decoder, budget))
+    return attach_images(messages, await decode_images(request.images, decoder, budget, "images"))
 
 
 async def chat_completion_messages(
@@ -27,24 +45,31 @@ async def chat_completion_messages(
 ) -> list[Message]:
     """Raises what decoding raises."""
     messages = []
-    for message in request.messages:
+    for number, message in enumerate(request.messages):
         role = "system" if message.role == "developer" else message.role
         if isinstance(message.content, str):
             parts: tuple[Part, ...] = (Text(message.content),)
         else:
-            parts = tuple([await _decode_part(part, decoder, budget) for part in message.content])
+            path = f"messages.{number}.content"
+            decoded = [
+                await _decode_part(part, decoder, budget, f"{path}.{index}")
+                for index, part in enumerate(message.content)
+            ]
+            parts = tuple(decoded)
         messages.append(Message(role, parts))
-    return attach_images(messages, await decode_images(request.images or (), decoder, budget))
+    return attach_images(messages, await decode_images(request.images or (), decoder, budget, "images"))
 
 
-async def _decode_part(part: ContentPart, decoder: MediaDecoder, budget: MediaBudget) -> Part:
+async def _decode_part(part: ContentPart, decoder: MediaDecoder, budget: MediaBudget, path: str) -> Part:
     match part:
         case TextPart(text=text):
             return Text(text)
         case ImagePart(image_url=image_url):
-            return await decoder.image(image_url.url, budget)
+            with field_at_fault(f"{path}.image_url.url"):
+                return await decoder.image(image_url.url, budget)
         case AudioPart(input_audio=input_audio):
-            return await decoder.audio(input_audio.data, budget)
+            with field_at_fault(f"{path}.input_audio.data"):
+                return await decoder.audio(input_audio.data, budget)
 
 
 def attach_images(messages: list[Message], images: Sequence[Image]) -> list[Message]:

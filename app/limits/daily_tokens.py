@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.errors import DailyTokensExceeded, DatabaseUnavailable
+from app.errors import DailyTokensExceeded, DatabaseUnavailable, TokensAboveQuota
 
 SECONDS_A_DAY: Final = 86_400
 
@@ -31,6 +31,15 @@ def quota_refusal(now: float, headers: dict[str, str]) -> DailyTokensExceeded:
 
 async def no_tokens_used(user_id: str) -> int:
     return 0
+
+
+def check_fits_quota(tokens: int, quota: int) -> None:
+    """Raises `TokensAboveQuota`."""
+    if tokens > quota:
+        raise TokensAboveQuota(
+            f"The request may use up to {tokens} tokens, more than the daily token quota of {quota}. "
+            "Lower max_tokens, or send a shorter recording."
+        )
 
 
 async def read_tokens_used(tokens_used_today: TokensUsedToday, user_id: str) -> int:

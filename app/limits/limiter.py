@@ -22,8 +22,8 @@ class Admission(Protocol):
     async def reserve_tokens(self, tokens: int) -> None:
         """Reserves what the request may use at most; without a quota it does nothing.
 
-        Raises `DailyTokensExceeded` after everything was given back, the entry in the window included;
-        while Redis is unavailable also what `Limiter.admit` raises.
+        Raises `TokensAboveQuota`, and `DailyTokensExceeded` after everything was given back, the entry in
+        the window included; while Redis is unavailable also what `Limiter.admit` raises.
         """
         ...
 

@@ -12,7 +12,7 @@ from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
 from app.auth.token_revocation import revoke_token
 from app.errors import AuthenticationError, InvalidRequest, UnsupportedGrantType
-from app.http.body.forms import json_of, validate
+from app.http.body.forms import validate
 from app.http.dependencies import AccessTokensDep, AccountChangesDep, RefreshTokensDep, SigningKeysDep
 from app.http.error_handlers import NOT_CACHED
 from app.http.guard import guarded
@@ -105,7 +105,7 @@ async def _revoke_access_token(
 async def _read(request: Request) -> Any:  # Any: what JSON holds
     """The parameters of a form or a JSON body; those without a value are left out (RFC 6749, section 3.2)."""
     if media_type_of(request.headers) != FORM:
-        return await json_of(request)
+        return await request.json()
     try:
         text = (await request.body()).decode()
         pairs = parse_qsl(

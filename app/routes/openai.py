@@ -10,8 +10,9 @@ from app.errors import GenerationError
 from app.http.body.forms import read_json
 from app.http.call import Call, call_of
 from app.http.disconnect import AbortOnDisconnect
-from app.http.error_handlers import field_name, gateway_error_of
+from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
+from app.http.field_errors import field_name
 from app.http.generation import Generation
 from app.http.guard import guarded
 from app.http.messages import chat_completion_messages
@@ -56,7 +57,8 @@ async def create_chat_completion(request: Request) -> Response:
         logger.debug("ignored fields: %s", [field_name(name) for name in list(body.model_extra)[:20]])
     call.check_image_count(body.count_images())
     sampling_params = body.to_sampling_params()
-    await call.reserve(sampling_params.max_tokens)
+    field = "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
+    await call.reserve(sampling_params.max_tokens, field)
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await chat_completion_messages(body, call.services.media, budget)
     return_reasoning = bool(body.return_reasoning)

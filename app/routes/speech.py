@@ -13,7 +13,7 @@ from app.http.event_stream import EventStreamResponse, native_event
 from app.http.generation import Generation
 from app.http.guard import guarded
 from app.http.media_types import MULTIPART
-from app.http.messages import decode_images
+from app.http.messages import decode_images, field_at_fault
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.responses import done_event, error_event, generation_response, native_events
 from app.http.transcription import TRANSCRIPTION_MAX_TOKENS, begin_transcription
@@ -45,8 +45,9 @@ async def speech(request: Request) -> Response:
     await call.reserve(body.max_tokens + TRANSCRIPTION_MAX_TOKENS)
     decoder = call.services.media
     budget = await call.media_budget(len(form.files["image"]), recordings=1)
-    audio = await decoder.audio(recording, budget)
-    images = await decode_images(form.files["image"], decoder, budget)
+    with field_at_fault("audio"):
+        audio = await decoder.audio(recording, budget)
+    images = await decode_images(form.files["image"], decoder, budget, "image")
     parts: list[Part] = [*images, audio]
     if body.prompt:
         parts.append(Text(body.prompt))

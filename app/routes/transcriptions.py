@@ -8,6 +8,7 @@ from app.http.call import call_of
 from app.http.disconnect import AbortOnDisconnect
 from app.http.guard import guarded
 from app.http.media_types import MULTIPART
+from app.http.messages import field_at_fault
 from app.http.openai_call import check_model, head_of
 from app.http.openapi import GENERATION_ERRORS, request_body, whole_response
 from app.http.responses import JSONResponse, usage_of
@@ -35,9 +36,11 @@ async def create_transcription(request: Request) -> Response:
     form = await read_form(request, TranscriptionForm, {"file": 1})
     recording = required_file(form.files, "file")
     check_model(call, form.fields.model)
-    await call.reserve(TRANSCRIPTION_MAX_TOKENS)
+    await call.reserve(TRANSCRIPTION_MAX_TOKENS, field=None)
     decoder = call.services.media
-    audio = await decoder.audio(recording, await call.media_budget(recordings=1))
+    budget = await call.media_budget(recordings=1)
+    with field_at_fault("file"):
+        audio = await decoder.audio(recording, budget)
     async with AbortOnDisconnect(request.receive):
         generation = await begin_transcription(call, audio)
         text = (await generation.collect()).text

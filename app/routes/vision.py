@@ -47,11 +47,13 @@ async def vision(request: Request) -> Response:
         body = form.fields
         await call.reserve(body.max_tokens)
         files: Sequence[Source] = form.files["image"]
+        path = "image"
     else:
         body = await read_json(request, VisionRequest)
         call.check_image_count(len(body.images))
         await call.reserve(body.max_tokens)
         files = body.images
-    images = await decode_images(files, decoder, await call.media_budget(len(files)))
+        path = "images"
+    images = await decode_images(files, decoder, await call.media_budget(len(files)), path)
     messages = [Message("user", (*images, Text(body.prompt)))]
     return await respond(request, call, messages, body)

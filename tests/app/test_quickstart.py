@@ -154,8 +154,9 @@ async def test_python_client_waits_for_retry_after(
 async def test_python_client_reports_errors_that_retries_do_not_solve(
     start_gateway: StartGateway, make_client: MakeClient
 ) -> None:
-    gateway = await start_gateway(limits={"daily_tokens": 1})
+    gateway = await start_gateway(limits={"daily_tokens": 9})
     client = make_client(gateway, await refresh_token_of(gateway))
+    await asyncio.to_thread(lambda: list(client.chat("hello", max_tokens=5)))
     for options, code in (({"max_tokens": 9}, "daily_tokens_exceeded"), ({"typo": 1}, "invalid_request")):
         with pytest.raises(Exception) as refused:
             await asyncio.to_thread(lambda chosen: list(client.chat("hello", **chosen)), options)

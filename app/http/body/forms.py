@@ -10,13 +10,12 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from app.errors import InvalidJSON, InvalidRequest, TooManyImages
+from app.errors import InvalidRequest, TooManyImages
 from app.http.body.multipart import read_multipart
 from app.http.body.request_body import body_of
 from app.http.body.spooled_file import SpooledFile
-from app.http.error_handlers import field_name
+from app.http.field_errors import field_name
 from app.record.request_record import record_of
-from app.schemas.generation import MAX_PROMPT_CHARACTERS
 
 MAX_ERRORS: Final = 1000
 NUMBERS_AND_BOOLEANS: Final = frozenset({int, float, bool})
@@ -59,15 +58,7 @@ async def read_form(
 
 async def read_json(request: Request, model: type[Fields]) -> Fields:
     """Raises `InvalidJSON` and `RequestValidationError`."""
-    return validate(model, await json_of(request))
-
-
-async def json_of(request: Request) -> Any:  # Any: what JSON holds
-    """Raises `InvalidJSON`."""
-    try:
-        return await request.json()
-    except ValueError:
-        raise InvalidJSON from None
+    return validate(model, await request.json())
 
 
 def required_file(files: Mapping[str, list[SpooledFile]], name: str) -> SpooledFile:
@@ -84,13 +75,9 @@ def validate(model: type[Fields], values: Any) -> Fields:
     except ValidationError as error:
         if error.error_count() > MAX_ERRORS:  # each takes a kilobyte and two microseconds
             raise InvalidRequest(f"More than {MAX_ERRORS} fields are not valid.") from None
-        raise RequestValidationError(list(map(_detail, error.errors(include_url=False)))) from None
-
-
-def _detail(detail: Any) -> Any:  # Any: what pydantic and FastAPI pass on
-    if isinstance(detail.pop("input"), SpooledFile):
-        return detail | {"msg": f"String should have at most {MAX_PROMPT_CHARACTERS} characters"}
-    return detail
+        details = error.errors(include_url=False)
+        located = [detail | {"loc": ("body", *detail["loc"])} for detail in details]
+        raise RequestValidationError(located, body=values) from None
 
 
 def _add_field(fields: dict[str, Any], model: type[BaseModel], name: str, text: str) -> None:

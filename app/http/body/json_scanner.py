@@ -13,6 +13,7 @@ from app.errors import InvalidJSON, InvalidRequest
 from app.schemas.generation import MAX_PROMPT_CHARACTERS
 
 MAX_DEPTH: Final = 64  # levels, of which the innermost has no containers
+TOO_DEEP: Final = f"The body is nested more than {MAX_DEPTH} levels deep."
 MAX_VALUES: Final = 20_000
 MAX_BARE_BYTES: Final = 1_048_576  # of numbers, true, false and null: 50 for each value
 MAX_TEXT_BYTES: Final = 12 * MAX_PROMPT_CHARACTERS  # each written as two \uXXXX
@@ -150,7 +151,7 @@ class JSONScanner:
         for bracket in brackets[: 2 * MAX_VALUES]:  # of more there are too many containers
             self._depth += 1 if bracket in _OPENING else -1
             if self._depth >= MAX_DEPTH:
-                raise InvalidJSON
+                raise InvalidJSON(TOO_DEEP)
 
 
 def _least_characters(piece: bytes) -> float:

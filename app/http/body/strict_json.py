@@ -6,13 +6,15 @@ whole and known to be harmless; strings too long for a text can only be files, a
 
 import asyncio
 import secrets
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import orjson
 
 from app.errors import InvalidJSON, InvalidRequest, Overloaded
-from app.http.body.json_scanner import MAX_DEPTH, MAX_VALUES, JSONScanner, LongString
+from app.http.body.json_errors import invalid_json
+from app.http.body.json_scanner import MAX_DEPTH, MAX_VALUES, TOO_DEEP, JSONScanner, LongString
 from app.http.body.long_base64 import LongBase64
 from app.http.body.request_body import RequestBody
 
@@ -29,7 +31,9 @@ VALUE_BYTES: Final = 200  # of one value as an object, with its name and its pla
 async def read_json_body(chunks: AsyncIterator[bytes], body: RequestBody) -> Any:  # Any: what JSON holds
     """The parsed JSON; a string that is too long for a text becomes a `SpooledFile` of its decoded base64.
 
-    Raises `InvalidJSON`, `InvalidRequest`, `Overloaded`, `StorageFull`, ValueError.
+    A byte order mark before it is ignored, as RFC 8259 allows.
+
+    Raises `InvalidJSON`, `InvalidRequest`, `Overloaded`, `StorageFull`.
     """
     small = bytearray()
     async for chunk in chunks:
@@ -39,7 +43,7 @@ async def read_json_body(chunks: AsyncIterator[bytes], body: RequestBody) -> Any
             return await _read_large(small, chunks, body)
     await body.memory.reserve_body(len(small) * UNICODE_WEIGHT)
     body.memory.stop_buffering(len(small))
-    parsed = orjson.loads(small)
+    parsed = _parse(bytes(small).removeprefix(BOM_UTF8), is_original=True)
     _refuse_excess(parsed)
     return parsed
 
@@ -47,7 +51,7 @@ async def read_json_body(chunks: AsyncIterator[bytes], body: RequestBody) -> Any
 async def _read_large(begin: bytes | bytearray, rest: AsyncIterator[bytes], body: RequestBody) -> Any:
     text = _LargeText(body)
     body.memory.stop_buffering(len(begin))
-    await text.feed(bytes(begin))
+    await text.feed(bytes(begin).removeprefix(BOM_UTF8))
     async for chunk in rest:
         await text.feed(chunk)
     return await text.parse()
@@ -82,7 +86,7 @@ class _LargeText:
         weight = ASCII_WEIGHT if self._is_ascii else UNICODE_WEIGHT
         memory = self._body.memory
         await memory.reserve_body(text_bytes * weight + values_bytes)
-        parsed = orjson.loads(await self._text.read())
+        parsed = _parse(await self._text.read(), is_original=False)
         self._text.close()
         memory.stop_buffering(self._buffered_bytes)
         memory.shrink("bodies", text_bytes * (weight - 2) + values_bytes)
@@ -132,6 +136,14 @@ class _LargeText:
                 return value
 
 
+def _parse(text: bytes, *, is_original: bool) -> Any:  # Any: what JSON holds
+    """Raises `InvalidJSON`."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise invalid_json(text, is_original=is_original) from None
+
+
 def _buffer(body: RequestBody, size: int) -> None:
     if not body.memory.try_to_buffer(size):
         raise Overloaded
@@ -153,4 +165,4 @@ def _refuse_excess(parsed: Any) -> None:
         level = [
             child for parent in parents for child in (parent.values() if isinstance(parent, dict) else parent)
         ]
-    raise InvalidJSON
+    raise InvalidJSON(TOO_DEEP)

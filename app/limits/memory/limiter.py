@@ -8,6 +8,7 @@ from app.limits.daily_tokens import (
     TokenAccount,
     TokenAccounts,
     TokensUsedToday,
+    check_fits_quota,
     no_tokens_used,
     quota_refusal,
 )
@@ -94,6 +95,7 @@ class MemoryAdmission:
         account, quota = self._account, self._limits.daily_tokens
         if account is None or quota is None:
             return
+        check_fits_quota(tokens, quota)
         left = quota - account.used - (account.reserved - self._reserved)
         if tokens > left:
             await self.give_back()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Coroutine
 
 from app.errors import ConcurrencyLimitExceeded, LimitExceeded, RateLimitExceeded
-from app.limits.daily_tokens import TokensUsedToday, day_of, no_tokens_used, quota_refusal
+from app.limits.daily_tokens import TokensUsedToday, check_fits_quota, day_of, no_tokens_used, quota_refusal
 from app.limits.limiter import SLOT_RETRY_SECONDS
 from app.limits.redis.circuit_breaker import RedisUnavailable, Sleep
 from app.limits.redis.shared_redis import SharedRedis
@@ -127,7 +127,9 @@ class RedisAdmission:
         self._is_released = False
 
     async def reserve_tokens(self, tokens: int) -> None:
-        if self.slot.limits.daily_tokens is not None:
+        quota = self.slot.limits.daily_tokens
+        if quota is not None:
+            check_fits_quota(tokens, quota)
             await self._limiter.take(self, tokens)
 
     async def release(self, tokens_used: int = 0) -> None:

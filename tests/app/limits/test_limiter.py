@@ -9,6 +9,7 @@ from app.errors import (
     DailyTokensExceeded,
     DatabaseUnavailable,
     RateLimitExceeded,
+    TokensAboveQuota,
 )
 from app.limits.limiter import Limiter
 from app.user_limits import UserLimits
@@ -182,7 +183,8 @@ async def test_tokens_reserved_by_running_requests_are_not_left_for_others(limit
 
 
 async def test_a_refused_reservation_gives_everything_back(limiter: Limiter):
-    limits = UserLimits(2, 1, daily_tokens=100)
+    limits = UserLimits(3, 1, daily_tokens=101)
+    await (await limiter.admit("usr_a", limits)).release(tokens_used=1)
     for _ in range(3):
         admission = await limiter.admit("usr_a", limits)
         with pytest.raises(DailyTokensExceeded) as refusal:
@@ -192,6 +194,17 @@ async def test_a_refused_reservation_gives_everything_back(limiter: Limiter):
     admission = await limiter.admit("usr_a", limits)
     await admission.reserve_tokens(100)
     assert admission.headers["RateLimit"] == '"requests";r=1;t=60'
+    await admission.release()
+
+
+async def test_more_than_a_whole_quota_can_never_be_reserved(limiter: Limiter):
+    limits = UserLimits(100, 1, daily_tokens=100)
+    admission = await limiter.admit("usr_a", limits)
+    with pytest.raises(TokensAboveQuota, match="up to 101 tokens, more than the daily token quota of 100"):
+        await admission.reserve_tokens(101)
+    await admission.release()
+    admission = await limiter.admit("usr_a", limits)
+    await admission.reserve_tokens(100)
     await admission.release()
 
 

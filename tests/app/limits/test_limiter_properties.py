@@ -14,6 +14,7 @@ from app.errors import (
     DailyTokensExceeded,
     LimitExceeded,
     RateLimitExceeded,
+    TokensAboveQuota,
 )
 from app.limits.build import build_limiter
 from app.limits.limiter import Admission
@@ -96,13 +97,18 @@ class LimiterAgainstModel(RuleBasedStateMachine):
     def reserve(self, modelled: Modelled, tokens: int) -> None:
         if modelled not in self.held:
             return
+        quota = self.limits.daily_tokens
+        if quota is not None and tokens > quota:
+            with pytest.raises(TokensAboveQuota):
+                self.run(modelled.admission.reserve_tokens(tokens))
+            return
         left = self.left_today(modelled.user_id, modelled.day) + modelled.reserved
         is_refused = False
         try:
             self.run(modelled.admission.reserve_tokens(tokens))
         except DailyTokensExceeded:
             is_refused = True
-        if self.limits.daily_tokens is None:
+        if quota is None:
             assert not is_refused
             return
         assert is_refused == (tokens > left)

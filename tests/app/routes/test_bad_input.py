@@ -16,6 +16,8 @@ from app.settings import Settings
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
+from .test_chat import jpeg
+from .test_openai import wav
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +65,95 @@ async def test_wrong_json_is_refused(gateway: Gateway, body: bytes, status: int,
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("filler", [b"", b" " * 100_000], ids=["small", "large"])
+async def test_byte_order_mark_is_ignored(gateway: Gateway, filler: bytes) -> None:
+    body = BOM + b'{"prompt": "hi"' + filler + b"}"
+    answer = await gateway.call("POST", "/chat", content=body, headers=JSON)
+    assert (answer.status_code, answer.json().get("content")) == (200, "chat user: hi")
+    twice = await gateway.call("POST", "/chat", content=BOM + body, headers=JSON)
+    assert (twice.status_code, twice.json()["code"]) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize("filler", [b"", b" " * 100_000], ids=["small", "large"])
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+async def test_half_of_a_surrogate_pair_is_named_with_its_field(
+    gateway: Gateway, path: str, filler: bytes
+) -> None:
+    body = b'{"model": "scripted", "messages": [{"role": "user", "content": "hi \\ud83d"}]' + filler + b"}"
+    answer = await gateway.call("POST", path, content=body, headers=JSON)
+    assert answer.status_code == 400
+    reason = "has half of a surrogate pair, such as \\ud83d: a character was cut in two."
+    if path.startswith("/v1"):
+        error = answer.json()["error"]
+        assert (error["code"], error["param"]) == ("invalid_json", "messages.0.content")
+        assert error["message"] == f"messages.0.content: {reason}"
+    else:
+        assert answer.json()["code"] == "invalid_json"
+        assert answer.json()["errors"] == [{"field": "messages.0.content", "message": reason}]
+
+
+@pytest.mark.parametrize("path", ["/admin/users", "/chat"])
+async def test_empty_body_is_named_as_such(gateway: Gateway, path: str) -> None:
+    headers = await gateway.headers(scopes="admin chat") | JSON
+    answer = await gateway.client.post(path, headers=headers)
+    assert answer.json()["detail"] == "The body is empty."
+
+
+async def test_file_at_fault_is_named(gateway: Gateway) -> None:
+    good, bad = jpeg(3, 4), base64.b64encode(b"no picture").decode()
+    parts = [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": bad}}]
+    messages = [{"role": "user", "content": "a"}, {"role": "user", "content": parts}]
+    native = [
+        await gateway.call("POST", "/chat", json={"prompt": "a", "images": [good, bad]}),
+        await gateway.call("POST", "/vision", json={"prompt": "a", "images": [bad]}),
+        await gateway.call("POST", "/vision", files={"image": b"no picture"}, data={"prompt": "a"}),
+        await gateway.call("POST", "/speech", files={"audio": b"no sound"}),
+    ]
+    named = [[error["field"] for error in answer.json()["errors"]] for answer in native]
+    assert named == [["images.1"], ["images.0"], ["image.0"], ["audio"]]
+    openai = [
+        await gateway.call(
+            "POST", "/v1/chat/completions", json={"model": "scripted", "messages": messages, **more}
+        )
+        for more in ({}, {"messages": messages[:1], "images": [good, bad]})
+    ]
+    openai.append(
+        await gateway.call(
+            "POST", "/v1/audio/transcriptions", files={"file": b"no sound"}, data={"model": "scripted"}
+        )
+    )
+    assert [answer.json()["error"]["param"] for answer in openai] == [
+        "messages.1.content.1.image_url.url",
+        "images.1",
+        "file",
+    ]
+
+
+async def test_max_tokens_above_a_whole_days_quota_is_no_reason_to_wait(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(limits={"daily_tokens": 100, "requests_per_minute": 100})
+    completion = {"model": "scripted", "messages": [{"role": "user", "content": "a"}]}
+    refused = [
+        await gateway.call("POST", "/chat", json={"prompt": "a", "max_tokens": 101}),
+        await gateway.call("POST", "/chat", json={"prompt": "a"}),
+        await gateway.call("POST", "/v1/chat/completions", json=completion | {"max_tokens": 101}),
+        await gateway.call("POST", "/v1/chat/completions", json=completion | {"max_completion_tokens": 101}),
+        await gateway.call("POST", "/speech", files={"audio": wav(1)}, data={"max_tokens": "10"}),
+    ]
+    assert {answer.status_code for answer in refused} == {422}
+    assert not any("retry-after" in answer.headers for answer in refused)
+    assert [error["field"] for answer in (*refused[:2], refused[4]) for error in answer.json()["errors"]] == [
+        "max_tokens"
+    ] * 3
+    openai = [answer.json()["error"] for answer in refused[2:4]]
+    assert [error["param"] for error in openai] == ["max_tokens", "max_completion_tokens"]
+    assert "up to 101 tokens, more than the daily token quota of 100" in openai[0]["message"]
+    accepted = await gateway.call("POST", "/chat", json={"prompt": "a", "max_tokens": 100})
+    assert accepted.status_code == 200
 
 
 async def test_refused_field_is_named(gateway: Gateway) -> None:
