@@ -133,6 +133,10 @@ class GenerationRequest:
     speech-recognition model. Requests with different values of `fairness_key` take turns. The backend
     records its steps in `timeline`, if there is one. With `parallel_tool_calls=False` a response has at most
     one tool call. `output_format` constrains the text, not the reasoning before it.
+
+    `fits_context`: `max_tokens` may be lowered to what the context has left after the prompt. `keep_tags`: a
+    response with reasoning has its tags in `text` and `reasoning`, which one after the other are what the model
+    wrote; only an `</answer>` after an action of the phone agent is dropped.
     """
 
     request_id: str
@@ -148,6 +152,8 @@ class GenerationRequest:
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool = True
     output_format: OutputFormat | None = None
+    fits_context: bool = False
+    keep_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)

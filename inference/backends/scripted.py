@@ -75,8 +75,11 @@ class ScriptedBackend:
             raise QueueFull("the scripted queue is full")
         check_bounds(request)
         prompt_tokens = count_prompt_tokens(request)
-        if prompt_tokens + request.sampling_params.max_tokens > CONTEXT_LENGTH:
-            raise PromptTooLong(prompt_tokens, request.sampling_params.max_tokens, CONTEXT_LENGTH)
+        max_tokens = request.sampling_params.max_tokens
+        if request.fits_context:
+            max_tokens = min(max_tokens, max(CONTEXT_LENGTH - prompt_tokens, 1))
+        if prompt_tokens + max_tokens > CONTEXT_LENGTH:
+            raise PromptTooLong(prompt_tokens, max_tokens, CONTEXT_LENGTH)
         self._waiting += 1
         self._idle.clear()
         try:
@@ -106,7 +109,7 @@ class ScriptedBackend:
                 if self._config.step_seconds:
                     remaining = max(0.0, request.deadline - time.monotonic())
                     await asyncio.sleep(min(self._config.step_seconds, remaining))
-                if ending := self._ending(request, word, used.completion_tokens):
+                if ending := self._ending(request, word, used.completion_tokens, max_tokens):
                     finish_reason = ending
                     break
                 used = replace(
@@ -130,10 +133,12 @@ class ScriptedBackend:
         reply = replies[min(turn, len(replies) - 1)]
         return replace(reply, text=reply.text.replace("{prompt}", describe(request)))
 
-    def _ending(self, request: GenerationRequest, delta: Delta, emitted: int) -> FinishReason | None:
+    def _ending(
+        self, request: GenerationRequest, delta: Delta, emitted: int, max_tokens: int
+    ) -> FinishReason | None:
         """Returns the finish reason if `delta` must not be emitted."""
         now = time.monotonic()
-        if emitted == request.sampling_params.max_tokens:
+        if emitted == max_tokens:
             return "length"
         if now >= request.deadline:
             return "deadline"
@@ -167,9 +172,13 @@ class ScriptedBackend:
 
 
 def _deltas(reply: ScriptedReply, request: GenerationRequest, has_calls: bool) -> Iterator[Delta]:
-    for piece in _words(reply.reasoning):
+    keep_tags = request.keep_tags and bool(reply.reasoning)
+    for piece in _words(f"<think>{reply.reasoning}</think>" if keep_tags else reply.reasoning):
         yield Delta(reasoning=piece)
-    for piece in _words(reply.text):
+    answer = reply.text
+    if keep_tags:
+        answer = f"<answer>{answer}" + ("" if answer.startswith(("do(", "finish(")) else "</answer>")
+    for piece in _words(answer):
         yield Delta(piece, logprobs=_logprobs(piece, request.sampling_params.logprobs))
     if not has_calls:
         return

@@ -12,7 +12,7 @@ import torch
 
 from inference.config import EngineConfig
 from inference.constraints.bounds import check_bounds
-from inference.engine.admission import admit
+from inference.engine.admission import admit, fit_to_context
 from inference.engine.arrivals import Arrivals
 from inference.engine.detokenizer import make_token_bytes
 from inference.engine.kv_cache import BlockAllocator
@@ -184,8 +184,9 @@ class Engine:
         return tower_tokens
 
     def _make_sequence(self, key: int, request: GenerationRequest, prompt: EncodedPrompt) -> Sequence:
+        request = fit_to_context(request, len(prompt.token_ids), self._context_length)
         is_reasoning = prompt.generation_prompt.rstrip().endswith(THINK)
-        stream = TextStream(self._token_bytes, request.sampling_params.stop, is_reasoning)
+        stream = TextStream(self._token_bytes, request.sampling_params.stop, is_reasoning, request.keep_tags)
         shared_tokens = self._shared_prompts.count_tokens(request, prompt)
         return Sequence(key, request, prompt, stream, self._config.block_size, shared_tokens)
 

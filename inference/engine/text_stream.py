@@ -34,9 +34,11 @@ class StopChecker:
 class TextStream:
     """One per sequence. Counts the tokens that are sampled while the model is reasoning."""
 
-    def __init__(self, token_bytes: TokenBytes, stop: tuple[str, ...], is_reasoning: bool) -> None:
+    def __init__(
+        self, token_bytes: TokenBytes, stop: tuple[str, ...], is_reasoning: bool, keep_tags: bool = False
+    ) -> None:
         self._detokenizer = Detokenizer(token_bytes)
-        self._splitter = ReasoningSplitter(is_reasoning)
+        self._splitter = ReasoningSplitter(is_reasoning, keep_tags)
         self._stop_checker = StopChecker(stop) if any(stop) else None
         self.reasoning_tokens = 0
         self.is_stopped = False

@@ -138,3 +138,16 @@ def test_its_int8_is_close_to_floats(model: LoadedModel, tmp_path: Path) -> None
 
 def test_its_card_is_there() -> None:
     assert "autoglm-phone-tiny" in Path(EMBEDDED_MODEL, "README.md").read_text("utf-8")
+
+
+def test_order_of_text_and_media_in_a_message_makes_no_difference(model: LoadedModel) -> None:
+    """The model was trained with media before the text."""
+    look, hear = Text("What is this?"), Text(" And that?")
+    orders: list[tuple[Part, ...]] = [
+        (image(1), audio(2), look, hear),
+        (look, image(1), hear, audio(2)),
+        (look, hear, image(1), audio(2)),
+    ]
+    prompts = [model.encode_prompt((Message("user", parts),), False, "chat") for parts in orders]
+    assert len({prompt.token_ids for prompt in prompts}) == 1
+    assert len({tuple(span.start for span in prompt.media) for prompt in prompts}) == 1

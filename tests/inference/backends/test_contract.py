@@ -152,6 +152,18 @@ async def test_a_prompt_that_does_not_fit_is_refused_before_the_first_delta(
     assert load_of(backend) == (0, 0, 0)
 
 
+async def test_max_tokens_may_be_lowered_to_what_fits(make_backend, make_reply_request) -> None:
+    backend = await make_backend()
+    most = backend.model_card.context_length
+    deltas = await collect(backend, make_reply_request(max_tokens=most, fits_context=True))
+    assert "".join(delta.text for delta in deltas) == REPLY
+    with pytest.raises(PromptTooLong) as caught:
+        await anext(
+            backend.generate(make_reply_request(text="word " * most, max_tokens=most, fits_context=True))
+        )
+    assert caught.value.max_tokens == 1
+
+
 async def test_closing_the_response_frees_the_request(make_backend, make_reply_request) -> None:
     backend = await make_backend()
     response = backend.generate(make_reply_request())

@@ -202,6 +202,13 @@ def test_a_prompt_that_could_never_fit_into_the_cache_is_refused(make_engine, ma
     assert isinstance(error, PromptTooLong)
 
 
+def test_max_tokens_may_be_lowered_to_what_the_cache_can_hold(make_engine, make_request, run_all) -> None:
+    engine = make_engine(kv_cache_tokens=40)
+    responses = run_all(engine, [make_request("x" * 30, max_tokens=100, fits_context=True)])
+    assert responses[0][-1].finish_reason in ("stop", "length")
+    assert responses[0][-1].usage.prompt_tokens + responses[0][-1].usage.completion_tokens <= 40
+
+
 def test_a_prompt_that_just_fits_is_served(make_engine, make_request, run_all) -> None:
     engine = make_engine(kv_cache_tokens=40)
     responses = run_all(engine, [make_request("hello", max_tokens=34)])

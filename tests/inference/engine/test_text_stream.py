@@ -16,10 +16,14 @@ def byte_of(token_id: int) -> bytes:
 
 
 def stream(
-    data: bytes, stop: tuple[str, ...] = (), is_reasoning: bool = False, is_cut_off: bool = False
+    data: bytes,
+    stop: tuple[str, ...] = (),
+    is_reasoning: bool = False,
+    is_cut_off: bool = False,
+    keep_tags: bool = False,
 ) -> tuple[list[str], list[str]]:
     """Pushes one byte after another; returns the pieces of text and of reasoning."""
-    text_stream = TextStream(byte_of, stop, is_reasoning)
+    text_stream = TextStream(byte_of, stop, is_reasoning, keep_tags)
     pieces = []
     for byte in data:
         pieces.append(text_stream.push(byte))
@@ -80,6 +84,40 @@ def test_reasoning_that_the_template_opened_is_recognised() -> None:
     assert ("".join(text), "".join(reasoning)) == ("because", "why")
 
 
+@pytest.mark.parametrize(
+    ("written", "text", "reasoning"),
+    [
+        (
+            "<think>\nwhy?</think>\n<answer>\nhi\n</answer>",
+            "\n<answer>\nhi\n</answer>",
+            "<think>\nwhy?</think>",
+        ),
+        (
+            '<think>a</think><answer>do(action="Back")</answer>',
+            '<answer>do(action="Back")',
+            "<think>a</think>",
+        ),
+        ("<think>a</think>\n<answer>\nfinish()\n</answer>\n", "\n<answer>\nfinish()\n", "<think>a</think>"),
+        ("<think>a</think>do()</answer>", "do()", "<think>a</think>"),
+        ("<answer>do()</answer>", "do()", ""),
+        ("<answer>\nhi</answer>", "hi", ""),
+        ("<think></think><answer>hi</answer>", "<answer>hi</answer>", "<think></think>"),
+    ],
+)
+def test_tags_stay_as_the_model_wrote_them(written: str, text: str, reasoning: str) -> None:
+    pieces = stream(written.encode(), keep_tags=True)
+    assert ("".join(pieces[0]), "".join(pieces[1])) == (text, reasoning)
+
+
+def test_tag_that_the_template_wrote_is_kept_too() -> None:
+    text, reasoning = stream(b"why</think><answer>do()</answer>", is_reasoning=True, keep_tags=True)
+    assert ("".join(text), "".join(reasoning)) == ("<answer>do()", "<think>why</think>")
+
+
+def test_tag_that_the_template_wrote_is_kept_before_any_token_ends_the_response() -> None:
+    assert stream(b"", is_reasoning=True, keep_tags=True) == ([], ["<think>"])
+
+
 def test_reasoning_that_never_ends_stays_reasoning() -> None:
     text, reasoning = stream(b"<think>and so on", is_cut_off=True)
     assert ("".join(text), "".join(reasoning)) == ("", "and so on")
@@ -104,13 +142,16 @@ def test_a_lone_angle_bracket_at_the_end_is_text() -> None:
 
 
 @given(
-    st.lists(st.sampled_from([*TAGS, "<", "</", "think>", "a", " ", "\n"]), max_size=12),
+    st.lists(st.sampled_from([*TAGS, "<", "</", "think>", "do(", "a", " ", "\n"]), max_size=12),
     st.lists(st.integers(0, 60), max_size=8),
+    st.booleans(),
 )
-def test_how_the_text_is_cut_into_pieces_changes_nothing(words: list[str], cuts: list[int]) -> None:
+def test_how_the_text_is_cut_into_pieces_changes_nothing(
+    words: list[str], cuts: list[int], keep_tags: bool
+) -> None:
     whole = "".join(words)
     bounds = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
-    in_pieces, at_once = ReasoningSplitter(), ReasoningSplitter()
+    in_pieces, at_once = (ReasoningSplitter(keep_tags=keep_tags) for _ in range(2))
     shown = [in_pieces.push(whole[start:end]) for start, end in pairwise(bounds)]
     shown.append(in_pieces.flush(is_cut_off=False))
     expected = [at_once.push(whole), at_once.flush(is_cut_off=False)]
