@@ -10,7 +10,6 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 
 from app.http.error_handlers import error_schema_of
 from app.http.guard import GuardedRoute
@@ -21,8 +20,7 @@ REF_TEMPLATE: Final = "#/components/schemas/{model}"
 SCHEME: Final = "accessToken"
 BEFORE_LIMITS: Final = frozenset({"401", "403", "405", "500"})  # sent before the limits are known
 
-_declared: set[type[BaseModel]] = {Problem, OAuthProblem, OpenAIError}
-_parts_of_bodies: dict[str, Any] = {}  # schemas that request bodies refer to
+ERRORS: Final[tuple[type[BaseModel], ...]] = (Problem, OAuthProblem, OpenAIError)
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -31,13 +29,11 @@ def streamed_or_whole(
     whole: type[BaseModel], events: Sequence[type[BaseModel]], *, end: str | None = None
 ) -> Responses:
     """A 200 that is a JSON document or, with `stream`, a sequence of events, ended by `end`."""
-    _declared.update(events)
     responses = whole_response(whole)
-    documents = [{"$ref": REF_TEMPLATE.format(model=event.__name__)} for event in events]
     data: dict[str, Any] = {
         "type": "string",
         "contentMediaType": "application/json",
-        "contentSchema": {"oneOf": documents},
+        "contentSchema": {"oneOf": [_reference(event) for event in events]},
     }
     responses[200]["content"]["text/event-stream"] = {
         "schema": {
@@ -55,10 +51,7 @@ def streamed_or_whole(
 
 
 def whole_response(model: type[BaseModel], *, text: bool = False) -> Responses:
-    _declared.add(model)
-    content: dict[str, Any] = {
-        "application/json": {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}}
-    }
+    content: dict[str, Any] = {"application/json": {"schema": _reference(model)}}
     if text:
         content["text/plain"] = {"schema": {"type": "string"}}
     return {200: {"description": "Success", "content": content}}
@@ -74,7 +67,6 @@ def request_body(
     content = {}
     for content_type, (model, files) in bodies.items():
         schema = model.model_json_schema(ref_template=REF_TEMPLATE)
-        _parts_of_bodies.update(schema.pop("$defs", {}))
         for name, (least, most) in files.items():
             file = {"type": "string", "format": "binary"}
             many = {"type": "array", "items": file, "minItems": least, "maxItems": most}
@@ -91,19 +83,24 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        _, definitions = models_json_schema(
-            [(model, "serialization") for model in sorted(_declared, key=lambda model: model.__name__)],
-            ref_template=REF_TEMPLATE,
-        )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        for name, schema in (definitions["$defs"] | _parts_of_bodies).items():
-            schemas.setdefault(name, schema)
+        for schema in (*map(_reference, ERRORS), *_nodes(document["paths"])):
+            for name, definition in schema.pop("$defs", {}).items():
+                schemas.setdefault(name, definition)
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         _declare_security(app, document)
         _merge_nullable(document, schemas)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _reference(model: type[BaseModel]) -> dict[str, Any]:
+    """To the schema of a response, which stands beside it until `build_openapi` puts it in its place."""
+    definition = model.model_json_schema(mode="serialization", ref_template=REF_TEMPLATE)
+    parts = definition.pop("$defs", {})
+    reference = REF_TEMPLATE.format(model=model.__name__)
+    return {"$ref": reference, "$defs": {**parts, model.__name__: definition}}
 
 
 def _declare_security(app: FastAPI, document: dict[str, Any]) -> None:
