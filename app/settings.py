@@ -324,6 +324,10 @@ class Settings(BaseSettings):
         ("auto",),
         description="one worker for each, such as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU",
     )
+    workers: Literal["threads", "processes"] = Field(
+        "threads",
+        description="of the gateway, or processes of their own, of which an error of a GPU ends only one",
+    )
     quantization: Literal["int8", "none"] = Field(
         "none",
         description="of weights stored as floats; int8 weights stay so on GPUs, CPUs with VNNI, and if set",

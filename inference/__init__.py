@@ -7,6 +7,7 @@ re-exported here.
 from inference.backend import Backend, DeltaStream
 from inference.build import build_backend, check_engine, check_speech_recognition_model
 from inference.config import BackendConfig, EngineConfig, ScriptedConfig, ScriptedReply
+from inference.error_description import describe_error
 from inference.errors import (
     BackendUnavailable,
     GenerationFailed,
@@ -99,4 +100,5 @@ __all__ = [
     "build_backend",
     "check_engine",
     "check_speech_recognition_model",
+    "describe_error",
 ]

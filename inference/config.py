@@ -9,7 +9,10 @@ EMBEDDED_MODEL = Path(__file__).parent / "embedded"
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """The in-process backend. `model` is a directory or a hub name; each device has one worker.
+    """The in-process backend. `model` is a directory or a hub name.
+
+    With `placement="replicate"` each device has one worker, with "split" one worker has all devices, each of
+    them with some of the layers. Workers are threads of this process, or processes of their own.
 
     `quantize_head`: "int8" includes the output head and the embedding. `model_name` is the name to serve the
     model under; None: its own. `speech_recognition_model` is a Whisper checkpoint for models without an audio
@@ -20,6 +23,8 @@ class EngineConfig:
 
     model: str = str(EMBEDDED_MODEL)
     devices: tuple[str, ...] = ("cpu",)
+    placement: Literal["replicate", "split"] = "replicate"
+    workers: Literal["threads", "processes"] = "threads"
     quantization: Literal["int8", "none"] = "none"
     quantize_head: bool = True
     model_name: str | None = None

@@ -100,12 +100,33 @@ def compute_capability(device: str | torch.device) -> int:
 
 
 def measure_load(worker: str, device: str) -> DeviceLoad | None:
-    """Returns None for the CPU. Queries the driver: about a millisecond, from any thread."""
+    """Returns None for the CPU, and where the driver cannot be queried without using the device.
+
+    Takes about a millisecond, from any thread. Where the workers are other processes, this one does not use
+    the devices: that would take half a gigabyte of each.
+    """
     if not is_gpu(device):
         return None
-    memory = measure_memory(device)
+    is_used_here: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch's own
+    memory = measure_memory(device) if is_used_here else _driver_memory(device)
+    if memory is None:
+        return None
     used_bytes = memory.total_bytes - memory.free_bytes
     return DeviceLoad(worker, device, used_bytes, memory.total_bytes, _utilization(device))
+
+
+def _driver_memory(device: str) -> Memory | None:
+    if find_spec("pynvml") is None:
+        return None
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        index = torch.cuda._get_nvml_device_index(device)  # as `torch.cuda.utilization` does
+        found = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(index))
+    except (pynvml.NVMLError, RuntimeError):  # for example, of a part of a GPU
+        return None
+    return Memory(found.free, found.total)
 
 
 def _utilization(device: str) -> float | None:

@@ -7,6 +7,10 @@ Their messages are for the operator's log and are not part of a response.
 class InferenceError(Exception):
     """Base of every error that `inference` raises on purpose."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """For pickling: constructors take other arguments than the message."""
+        return _rebuild, (type(self), self.args), vars(self)
+
 
 class PromptTooLong(InferenceError):
     """The prompt and `max_tokens` do not fit into the model's context."""
@@ -66,3 +70,7 @@ class InvalidConfiguration(InferenceError):
 
 class InvalidCheckpoint(InferenceError):
     """A model directory cannot be served. The message is one sentence that says what to do."""
+
+
+def _rebuild(kind: type[InferenceError], arguments: tuple[object, ...]) -> InferenceError:
+    return kind.__new__(kind, *arguments)

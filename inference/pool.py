@@ -6,7 +6,8 @@ Everything here runs in the event loop's thread; there are no tensors.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from itertools import count
 from zlib import crc32
 
@@ -16,11 +17,12 @@ from inference.model_card import ModelCard
 from inference.status import BackendStatus, WorkerStatus
 from inference.ticket import ABORTED, REPLAYABLE, Ticket, TicketState, is_beginning
 from inference.types import Delta, FinishReason, GenerationRequest, Usage
-from inference.worker import Steppable, Worker
+from inference.workers.worker import MakeWorker, Worker
 
 logger = logging.getLogger(__name__)
 
 AFFINITY_SLACK = 2  # requests by which a user's own worker may have more than the idlest one
+ABORT_SECONDS = 10.0  # for workers to end aborted requests, before they are stopped
 RESTART_PAUSE_SECONDS = 1.0  # after a failed restart; doubles each time, up to the next
 MAX_RESTART_PAUSE_SECONDS = 60.0
 
@@ -31,14 +33,16 @@ class Pool:
     def __init__(
         self,
         devices: tuple[str, ...],
-        make_engine: Callable[[str], Steppable],
+        make_worker: MakeWorker,
         max_waiting_requests: int,
         restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
+        abort_seconds: float = ABORT_SECONDS,
     ) -> None:
         self._devices = devices
-        self._make_engine = make_engine
+        self._make_worker = make_worker
         self._max_waiting_requests = max_waiting_requests
         self._restart_pause_seconds = restart_pause_seconds
+        self._abort_seconds = abort_seconds
         self._workers: list[Worker] = []
         self._tickets: dict[int, Ticket] = {}
         self._keys = count()
@@ -48,8 +52,8 @@ class Pool:
         self._is_open = False
 
     async def start(self) -> ModelCard:
-        """Loads on all devices at once. Raises what loading raises, after all threads have ended."""
-        self._workers = [self._make_worker(index) for index in range(len(self._devices))]
+        """Loads on all devices at once. Raises what loading raises, after all workers have ended."""
+        self._workers = [self._new_worker(index) for index in range(len(self._devices))]
         loads = [asyncio.ensure_future(worker.start()) for worker in self._workers]
         try:
             model_cards = await asyncio.gather(*loads)
@@ -94,11 +98,15 @@ class Pool:
         except TimeoutError:
             for ticket in tuple(self._tickets.values()):
                 self._abort(ticket)
-            await self._idle.wait()
+            with suppress(TimeoutError):  # a worker hangs
+                async with asyncio.timeout(self._abort_seconds):
+                    await self._idle.wait()
         for restart in self._restarts:
             restart.cancel()
         await asyncio.gather(*self._restarts, return_exceptions=True)
         await asyncio.gather(*(worker.stop() for worker in self._workers))
+        for ticket in tuple(self._tickets.values()):
+            self._finish(ticket, "aborted")
 
     # Requests
 
@@ -143,7 +151,7 @@ class Pool:
         ticket.worker.abort(ticket.key)
 
     def _finish(self, ticket: Ticket, finish_reason: FinishReason) -> None:
-        """Ends a ticket that has no worker."""
+        """Ends a ticket whose worker does not."""
         self._settle(ticket, Delta(finish_reason=finish_reason, usage=Usage(0, 0)))
 
     def _settle(self, ticket: Ticket, event: Event) -> None:
@@ -212,16 +220,15 @@ class Pool:
         if ticket.state is TicketState.PARKED:
             self._finish(ticket, "deadline")
 
-    def _make_worker(self, index: int) -> Worker:
-        device = self._devices[index]
-        return Worker(str(index), device, lambda: self._make_engine(device), self)
+    def _new_worker(self, index: int) -> Worker:
+        return self._make_worker(str(index), self._devices[index], self)
 
     async def _restart(self, index: int) -> None:
         """Tries until a new worker is loaded. After each failure, requests that no worker can take fail."""
         pause = self._restart_pause_seconds
         await self._workers[index].stop()
         while True:
-            worker = self._workers[index] = self._make_worker(index)
+            worker = self._workers[index] = self._new_worker(index)
             try:
                 await worker.start()
             except Exception as error:

@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from inference.engine.outcome import Event
 from inference.types import Delta, GenerationRequest
-from inference.worker import Worker
+from inference.workers.worker import Worker
 
 
 class TicketState(Enum):

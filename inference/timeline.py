@@ -3,7 +3,7 @@
 A caller that needs it puts one into the request.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 MAX_CHUNKS = 64  # that are recorded; later ones are only counted
 
@@ -29,6 +29,12 @@ class Timeline:
     def begin(self, now: float, cached_tokens: int = 0) -> None:
         self.begun_at = now
         self.cached_tokens = cached_tokens
+
+    def copy_steps(self, other: "Timeline") -> None:
+        """Takes over everything but the worker, from a timeline that was recorded in another process."""
+        for each in fields(self):
+            if each.name != "worker":
+                setattr(self, each.name, getattr(other, each.name))
 
     def note_step(self, now: float, tokens: int, has_token: bool) -> None:
         """Records a step that computed `tokens` of the sequence, with or without a new token at its end."""

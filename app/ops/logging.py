@@ -7,19 +7,16 @@ message may quote what a client sent; only our own errors, whose messages are ou
 import json
 import logging
 import sys
-import traceback
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import orjson
 
 from app.errors import GatewayError
-from inference import InferenceError
+from inference import InferenceError, describe_error
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-MAX_FRAMES: Final = 20
-MAX_CHAIN: Final = 5  # exceptions that caused one another
 OUR_LOGGERS: Final = ("app", "inference")
 SERVER_LOGGERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")
 _STANDARD_ATTRIBUTES: Final = frozenset(
@@ -40,7 +37,7 @@ class JSONFormatter(logging.Formatter):
         }
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
         if record.exc_info and record.exc_info[1] is not None:
-            line["exceptions"] = _describe(record.exc_info[1])
+            line["exceptions"] = describe_error(record.exc_info[1], _MESSAGES_OF_OURS)
         try:
             return orjson.dumps(line, default=repr).decode()
         except TypeError:  # a lone surrogate, which only ASCII escapes can carry
@@ -69,19 +66,3 @@ def configure_logging(level: LogLevel) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for name in OUR_LOGGERS:
         logging.getLogger(name).setLevel(level.upper())
-
-
-def _describe(error: BaseException | None) -> list[dict[str, Any]]:
-    """The exception and what caused it, the outermost first."""
-    chain: list[dict[str, Any]] = []
-    while error is not None and len(chain) < MAX_CHAIN:
-        frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
-        described: dict[str, Any] = {
-            "type": f"{type(error).__module__}.{type(error).__qualname__}",
-            "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
-        }
-        if isinstance(error, _MESSAGES_OF_OURS):
-            described["message"] = str(error)
-        chain.append(described)
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return chain

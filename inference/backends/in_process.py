@@ -1,9 +1,11 @@
-"""The backend that runs the model in this process, one thread per device."""
+"""The backend that runs the model on the devices of this machine, each in a thread or a process."""
 
+import asyncio
 import gc
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -16,19 +18,26 @@ from inference.engine.language_model import LanguageModel
 from inference.engine.speech_engine import SpeechEngine, SpeechModel
 from inference.engine.warm_up import warm_up
 from inference.errors import BackendUnavailable, InvalidCheckpoint
+from inference.loading.checkpoint import fetch
 from inference.loading.recogniser import load_recogniser
 from inference.loading.registry import load_model
 from inference.model_card import ModelCard
 from inference.pool import Pool
 from inference.status import BackendStatus, DeviceLoad
 from inference.types import Delta, GenerationRequest
+from inference.workers.process_worker import ProcessWorker
+from inference.workers.thread_worker import ThreadWorker
+from inference.workers.worker import MakeWorker, Steppable, Worker, WorkerListener
 
 LoadModel = Callable[[str, str, str, bool], LanguageModel]  # model, device, quantization, quantize_head
 LoadRecogniser = Callable[[str, str], SpeechModel]  # model, device
 
+GPU_PATIENCE_SECONDS = 60.0  # a step of a GPU that takes longer never ends
+
 
 class InProcessBackend:
-    """See `Backend`. Loads and runs one replica of the model on each device.
+    """See `Backend`. Loads and runs one replica of the model on each device. With workers in processes,
+    `load` and `load_speech` are pickled.
 
     If the model has no audio tower and a speech-recognition model is configured, that one runs on the first
     device and transcribes recordings for it.
@@ -41,17 +50,15 @@ class InProcessBackend:
         load_speech: LoadRecogniser = load_recogniser,
     ) -> None:
         self._config = config
-        self._load = load
-        self._load_speech = load_speech
         self._model_card: ModelCard | None = None
         self._is_closing = False
         devices = resolve_devices(config.devices)
-        self._pool = Pool(devices, self._make_engine, config.max_waiting_requests)
+        make_worker = _worker_maker(config, partial(make_engine, config, load))
+        self._pool = Pool(devices, make_worker, config.max_waiting_requests)
         self._speech: SpeechRecognition | None = None
         if config.speech_recognition_model is not None:
-            self._speech = SpeechRecognition(
-                Pool(devices[:1], self._make_speech_engine, config.max_waiting_requests)
-            )
+            make_worker = _worker_maker(config, partial(make_speech_engine, config, load_speech))
+            self._speech = SpeechRecognition(Pool(devices[:1], make_worker, config.max_waiting_requests))
 
     @property
     def model_card(self) -> ModelCard:
@@ -62,8 +69,12 @@ class InProcessBackend:
     async def start(self) -> None:
         """Loads the speech-recognition model first, because the model's cache takes the remaining memory.
 
-        If loading fails, all threads have ended when it raises.
+        If loading fails, all workers have ended when it raises.
         """
+        if self._config.workers == "processes":  # which use no network
+            for model in (self._config.model, self._config.speech_recognition_model):
+                if model is not None:
+                    await asyncio.to_thread(fetch, model)
         if self._speech is not None:
             await self._speech.start()
         try:
@@ -80,7 +91,8 @@ class InProcessBackend:
         if self._config.model_name is not None:
             model_card = replace(model_card, name=self._config.model_name)
         self._model_card = model_card
-        if any(is_gpu(worker.device) for worker in self._pool.status().workers):
+        is_here = self._config.workers == "threads"
+        if is_here and any(is_gpu(worker.device) for worker in self._pool.status().workers):
             _freeze_objects()
 
     def generate(self, request: GenerationRequest) -> DeltaStream:
@@ -110,22 +122,37 @@ class InProcessBackend:
             await self._speech.aclose(drain_seconds)
         await self._pool.aclose(max(0.0, drain_seconds - (time.monotonic() - started_at)))
 
-    def _make_engine(self, device: str) -> Engine:
-        """Runs in the worker's thread."""
-        config = self._config
-        prepare_thread(device)
-        try:
-            model = self._load(config.model, device, config.quantization, config.quantize_head)
-            warm_up(model, torch.device(device))
-            return Engine(model, torch.device(device), config)
-        except torch.OutOfMemoryError as error:
-            raise _too_large(device) from error
 
-    def _make_speech_engine(self, device: str) -> SpeechEngine:
-        """Runs in the worker's thread."""
-        assert self._config.speech_recognition_model is not None
-        prepare_thread(device)
-        return SpeechEngine(self._load_speech(self._config.speech_recognition_model, device))
+def make_engine(config: EngineConfig, load: LoadModel, device: str) -> Engine:
+    """Runs in the worker's thread."""
+    prepare_thread(device)
+    try:
+        model = load(config.model, device, config.quantization, config.quantize_head)
+        warm_up(model, torch.device(device))
+        return Engine(model, torch.device(device), config)
+    except torch.OutOfMemoryError as error:
+        raise _too_large(device) from error
+
+
+def make_speech_engine(config: EngineConfig, load: LoadRecogniser, device: str) -> SpeechEngine:
+    """Runs in the worker's thread."""
+    assert config.speech_recognition_model is not None
+    prepare_thread(device)
+    return SpeechEngine(load(config.speech_recognition_model, device))
+
+
+def _worker_maker(config: EngineConfig, make: Callable[[str], Steppable]) -> MakeWorker:
+    """`make` takes the device."""
+
+    def make_worker(name: str, device: str, listener: WorkerListener) -> Worker:
+        make_here = partial(make, device)
+        if config.workers == "threads":
+            return ThreadWorker(name, device, make_here, listener)
+        return ProcessWorker(
+            name, device, make_here, listener, GPU_PATIENCE_SECONDS if is_gpu(device) else None
+        )
+
+    return make_worker
 
 
 def _freeze_objects() -> None:

@@ -134,6 +134,12 @@ def open_checkpoint(path_or_hub_name: str) -> Checkpoint:
     return Checkpoint(directory, directory.resolve().name)
 
 
+def fetch(path_or_hub_name: str) -> None:
+    """Downloads the model of a hub name, so that `open_checkpoint` needs no network later."""
+    if is_on_hub(path_or_hub_name):
+        _download(path_or_hub_name)
+
+
 def is_on_hub(path_or_hub_name: str) -> bool:
     """Whether it has the form of a hub name and no file or directory has that name."""
     return not Path(path_or_hub_name).exists() and HUB_NAME.fullmatch(path_or_hub_name) is not None

@@ -15,6 +15,8 @@ from inference.engine.engine import Engine
 from inference.errors import BackendUnavailable, GenerationFailed, InvalidCheckpoint, QueueFull
 from inference.pool import AFFINITY_SLACK, Pool
 from inference.types import Delta
+from inference.workers.thread_worker import ThreadWorker
+from inference.workers.worker import MakeWorker, Steppable
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +83,7 @@ def open_pool(make_model, gate: Gate, may_load: threading.Event):
             engine_config = EngineConfig(block_size=4, kv_cache_tokens=4096, **config)
             return Engine(model, torch.device("cpu"), engine_config)
 
-        pool = Pool(devices, make_engine, max_waiting_requests, restart_pause_seconds=0.001)
+        pool = Pool(devices, in_threads(make_engine), max_waiting_requests, restart_pause_seconds=0.001)
         await pool.start()
         try:
             yield pool
@@ -90,6 +92,10 @@ def open_pool(make_model, gate: Gate, may_load: threading.Event):
             await pool.aclose(0)
 
     return open_it
+
+
+def in_threads(make_engine: Callable[[str], Steppable]) -> MakeWorker:
+    return lambda name, device, listener: ThreadWorker(name, device, lambda: make_engine(device), listener)
 
 
 async def collect(pool: Pool, request) -> list[Delta]:
@@ -368,7 +374,7 @@ async def test_a_cancelled_start_leaves_no_thread(make_model) -> None:
         assert may_load.wait(30)
         return Engine(make_model(), torch.device("cpu"), EngineConfig(kv_cache_tokens=64))
 
-    pool = Pool(("cpu",), make_engine, max_waiting_requests=1)
+    pool = Pool(("cpu",), in_threads(make_engine), max_waiting_requests=1)
     start = asyncio.create_task(pool.start())
     await until(is_loading.is_set)
     start.cancel()

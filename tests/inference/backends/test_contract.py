@@ -15,14 +15,20 @@ from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
 from inference.timeline import Timeline
 from inference.types import Delta, Image, Message, Text
 
+from ..fake_model import FakeModel
+
 pytestmark = pytest.mark.anyio
 
 REPLY = "one two three four five six seven eight"
 MakeBackend = Callable[..., Backend]
 
 
-@pytest.fixture(params=["scripted", "in_process"])
-async def make_backend(request: pytest.FixtureRequest, make_model) -> AsyncIterator[MakeBackend]:
+def load_fake(*arguments: object) -> FakeModel:
+    return FakeModel()
+
+
+@pytest.fixture(params=["scripted", "in_process", pytest.param("in_processes", marks=pytest.mark.slow)])
+async def make_backend(request: pytest.FixtureRequest) -> AsyncIterator[MakeBackend]:
     """Makes started backends that respond to REPLY with the same text; closes them after the test."""
     backends: list[Backend] = []
 
@@ -37,8 +43,9 @@ async def make_backend(request: pytest.FixtureRequest, make_model) -> AsyncItera
                 max_running_requests=max_running,
                 max_waiting_requests=max_waiting,
                 kv_cache_tokens=8192,
+                workers="threads" if request.param == "in_process" else "processes",
             )
-            backend = InProcessBackend(config, load=lambda *arguments: make_model())
+            backend = InProcessBackend(config, load=load_fake)
         backends.append(backend)
         await backend.start()
         return backend

@@ -10,9 +10,10 @@ from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.loading.registry import load_model
 from inference.models.decoder import Decoder
-from inference.worker import Worker
+from inference.workers.thread_worker import ThreadWorker
+from inference.workers.worker import Worker
 
-from .tiny_checkpoints import write_glm4
+from ..tiny_checkpoints import write_glm4
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +51,7 @@ async def test_a_dead_worker_has_freed_its_model_when_it_reports_its_death(
         return Engine(model, model.decoder.frequencies.device, EngineConfig(kv_cache_tokens=1024))
 
     listener = Listener()
-    worker = Worker("0", "cpu", make_engine, listener)
+    worker = ThreadWorker("0", "cpu", make_engine, listener)
     await worker.start()
     worker.add(0, make_request())
     async with asyncio.timeout(30):

@@ -1,4 +1,4 @@
-"""The thread of one device: it loads the model there, then steps the engine while there is work.
+"""A worker in a thread of this process: it loads the model there, then steps the engine while there is work.
 
 Requests and their callers belong to the pool; this module passes commands and outcomes between threads.
 """
@@ -8,52 +8,21 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from inference.engine.outcome import Outcome
 from inference.errors import BackendUnavailable
 from inference.model_card import ModelCard
 from inference.types import GenerationRequest
+from inference.workers.step_loop import Inbox, step_until_stopped
+from inference.workers.worker import MakeEngine, Steppable, WorkerListener
 
 logger = logging.getLogger(__name__)
 
-Command = Callable[["Steppable"], None]
 
+class ThreadWorker:
+    """See `Worker`."""
 
-class Steppable(Protocol):
-    """An engine that a worker steps. Every call comes from the worker's one thread."""
-
-    @property
-    def model_card(self) -> ModelCard: ...
-    @property
-    def has_work(self) -> bool: ...
-    @property
-    def blocks_used(self) -> int: ...
-    @property
-    def blocks_total(self) -> int: ...
-
-    def add(self, key: int, request: GenerationRequest) -> None: ...
-    def abort(self, key: int) -> None: ...
-    def step(self) -> list[Outcome]: ...
-
-
-class WorkerListener(Protocol):
-    """Called in the event loop's thread, in the order of events."""
-
-    def on_outcomes(self, worker: "Worker", outcomes: list[Outcome]) -> None: ...
-    def on_death(self, worker: "Worker") -> None: ...
-
-
-class Worker:
-    """Created, started, stopped and joined by the pool, in the event loop's thread.
-
-    A worker whose thread has ended is not started again; the pool creates another one.
-    """
-
-    def __init__(
-        self, name: str, device: str, make_engine: Callable[[], Steppable], listener: WorkerListener
-    ) -> None:
+    def __init__(self, name: str, device: str, make_engine: MakeEngine, listener: WorkerListener) -> None:
         self.name = name
         self.device = device
         self.is_healthy = False
@@ -61,14 +30,14 @@ class Worker:
         self.blocks_total = 0
         self._make_engine = make_engine
         self._listener = listener
-        self._inbox: SimpleQueue[Command | None] = SimpleQueue()
+        self._inbox = Inbox()
         self._loop = asyncio.get_running_loop()
         self._loaded: asyncio.Future[ModelCard] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name=f"inference-{name}", daemon=True)
 
     async def start(self) -> ModelCard:
-        """Loads the model in the thread. Raises what loading raises, after the thread has ended."""
+        """See `Worker`."""
         self._thread.start()
         return await asyncio.shield(self._loaded)
 
@@ -104,22 +73,12 @@ class Worker:
         engine = self._make_engine()
         self.blocks_total = engine.blocks_total
         self._post(self._note_loaded, engine.model_card)
-        while self._run_commands(engine):
-            outcomes = engine.step()
-            self.blocks_used = engine.blocks_used
-            if outcomes:
-                self._post(self._listener.on_outcomes, self, outcomes)
+        step_until_stopped(engine, self._inbox, self._report)
 
-    def _run_commands(self, engine: Steppable) -> bool:
-        """Runs all commands since the last step; waits while idle. Returns False to end the thread."""
-        try:
-            while True:
-                command = self._inbox.get(block=not engine.has_work)
-                if command is None:
-                    return False
-                command(engine)
-        except Empty:
-            return True
+    def _report(self, engine: Steppable, outcomes: list[Outcome]) -> None:
+        self.blocks_used = engine.blocks_used
+        if outcomes:
+            self._post(self._listener.on_outcomes, self, outcomes)
 
     def _post(self, callback: Callable[..., None], *arguments: object) -> None:
         """Calls back in the event loop's thread. Does nothing if the loop is closed."""
