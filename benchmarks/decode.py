@@ -1,6 +1,6 @@
 """The engine beside transformers, on the same weights: `python -m benchmarks.decode` (about a minute).
 
-A GLM-4 decoder on the CPU, random or the embedded model's, here in floats and in int8: one answer
+A GLM-4 decoder on the CPU, random or the embedded model's, here in floats and in int8: one response
 alone; sixteen at once beside a static batch and beside continuous batching; the time that a step of
 sixteen spends outside the model. transformers computes in floats, which is faster there than its int8.
 All take turns, and medians of the rounds' ratios are given, so that a noisy neighbour hits everybody.
@@ -53,7 +53,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as directory:
         decoder = ReferenceDecoder.write(Path(directory), arguments.embedded)
-        figures: dict[str, Any] = {"parameters": decoder.parameters, "equal_answers": check(decoder)}
+        figures: dict[str, Any] = {"parameters": decoder.parameters, "equal_tokens": check(decoder)}
         rates = asyncio.run(measure(decoder, arguments.rounds, arguments.threads, arguments.as_it_comes))
         figures |= summarise(rates)
         figures |= outside_the_model(decoder)
@@ -72,13 +72,13 @@ def check(decoder: ReferenceDecoder) -> bool:
     prompts = [random_prompt(PROMPT_TOKENS, seed) for seed in range(BATCH)]
     expected = generate(decoder, prompts, BATCH_TOKENS)
     engine = Engine(decoder.load(), torch.device("cpu"), EngineConfig(kv_cache_tokens=4096))
-    answers: dict[int, str] = dict.fromkeys(range(BATCH), "")
+    responses: dict[int, str] = dict.fromkeys(range(BATCH), "")
     for key, prompt in enumerate(prompts):
         engine.add(key, request(prompt, BATCH_TOKENS))
     while engine.has_work:
         for key, event in engine.step():
-            answers[key] += getattr(event, "text", "")
-    return [to_tokens(answers[key]) for key in range(BATCH)] == expected
+            responses[key] += getattr(event, "text", "")
+    return [to_tokens(responses[key]) for key in range(BATCH)] == expected
 
 
 async def measure(decoder: ReferenceDecoder, rounds: int, threads: int, as_it_comes: bool) -> Rates:
@@ -127,11 +127,11 @@ def generate(decoder: ReferenceDecoder, prompts: list[list[int]], max_tokens: in
     """transformers' `generate`, as a static batch when there are several prompts."""
     rows = torch.tensor(prompts)
     mask = torch.ones_like(rows)
-    answer: Tensor = decoder.reference.generate(
+    generated: Tensor = decoder.reference.generate(
         rows, attention_mask=mask, max_new_tokens=max_tokens, do_sample=False
     )
-    answers: list[list[int]] = answer[:, rows.shape[1] :].tolist()
-    return answers
+    responses: list[list[int]] = generated[:, rows.shape[1] :].tolist()
+    return responses
 
 
 async def seconds_to_ask(batching: ContinuousBatching, prompts: list[list[int]], max_tokens: int) -> float:
@@ -147,7 +147,7 @@ def seconds_to_generate(decoder: ReferenceDecoder, prompts: list[list[int]], max
 
 
 async def ask_all(backend: InProcessBackend, count: int, max_tokens: int, seed: int) -> float:
-    """Seconds until all are answered, each from a user of its own, so that no prompt is known."""
+    """Seconds until all have ended, each from a user of its own, so that no prompt is known."""
     started = time.monotonic()
     await asyncio.gather(
         *(_ask(backend, random_prompt(PROMPT_TOKENS, seed + index), max_tokens) for index in range(count))

@@ -1,6 +1,6 @@
 """How long a stream stands still while a screenshot comes: `python -m benchmarks.picture_between_tokens`.
 
-The embedded model on the CPU streams an answer; a 1080 x 2400 screenshot is asked about meanwhile. Once
+The embedded model on the CPU streams a response; a 1080 x 2400 screenshot is asked about meanwhile. Once
 with the engine's own bound on a step, once without one, in turns; medians of the longest gap between two
 tokens, of the time to the picture's first token, and of the gaps when nothing comes.
 """
@@ -71,7 +71,7 @@ async def look(backend: InProcessBackend, image: Image) -> float:
     async for delta in backend.generate(request(1, image, Text("What is on this screen?"))):
         if delta.usage and delta.usage.completion_tokens:
             return time.monotonic() - started
-    raise AssertionError("no answer")
+    raise AssertionError("no response")
 
 
 def request(max_tokens: int, *parts: Part) -> GenerationRequest:

@@ -31,7 +31,7 @@ from testbed.reference_decoder import ReferenceDecoder, random_prompt, request
 PROMPT_TOKENS = (16, 96)
 NEW_TOKENS = (8, 40)
 GOOD_TTFT_SECONDS = 0.5
-GOOD_ITL_SECONDS = 0.1  # mean of an answer
+GOOD_ITL_SECONDS = 0.1  # mean of a response
 PERCENTILES = (50, 90, 99)
 BURST = 80  # requests of each user
 RUNNING = 16
@@ -52,7 +52,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Completed:
     """All in seconds since the request arrived."""
 
     ttft: float
@@ -104,14 +104,14 @@ async def measure(decoder: ReferenceDecoder, arguments: argparse.Namespace) -> d
 async def beside_continuous_batching(
     decoder: ReferenceDecoder, backend: InProcessBackend, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    ours: list[Answered] = []
-    theirs: list[Answered] = []
+    ours: list[Completed] = []
+    theirs: list[Completed] = []
     seconds = [0.0, 0.0]
     ratios: list[float] = []
     for number in range(arguments.rounds):
         load = arrivals(arguments.requests, arguments.rate, arguments.seed + number)
-        answered, took = await under_load(load, lambda prompt, count: ask_engine(backend, prompt, count))
-        ours += answered
+        completed, took = await under_load(load, lambda prompt, count: ask_engine(backend, prompt, count))
+        ours += completed
         seconds[0] += took
         with continuous_batching(decoder, **({} if arguments.as_it_comes else SIZES)) as batching:
             if not arguments.as_it_comes:
@@ -120,7 +120,7 @@ async def beside_continuous_batching(
         theirs += others
         seconds[1] += took
         ours_p99, theirs_p99 = (
-            _percentile([each.ttft for each in all_of], 99) for all_of in (answered, others)
+            _percentile([each.ttft for each in all_of], 99) for all_of in (completed, others)
         )
         ratios.append(ours_p99 / theirs_p99)
     return (
@@ -141,18 +141,18 @@ def arrivals(count: int, rate: float, seed: int) -> list[Arrival]:
     return load
 
 
-async def under_load(load: list[Arrival], ask: Ask) -> tuple[list[Answered], float]:
+async def under_load(load: list[Arrival], ask: Ask) -> tuple[list[Completed], float]:
     """Asks each when it is due, however busy the others are; returns what happened, and the seconds."""
     started = time.monotonic()
 
-    async def one(arrival: Arrival) -> Answered:
+    async def one(arrival: Arrival) -> Completed:
         due = started + arrival.after
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         moments = await ask(arrival.prompt, arrival.max_tokens)
-        return Answered(moments[0] - due, np.diff(moments).tolist(), moments[-1] - due)
+        return Completed(moments[0] - due, np.diff(moments).tolist(), moments[-1] - due)
 
-    answered = await asyncio.gather(*map(one, load))
-    return answered, time.monotonic() - started
+    completed = await asyncio.gather(*map(one, load))
+    return completed, time.monotonic() - started
 
 
 async def ask_engine(
@@ -165,38 +165,38 @@ async def ask_engine(
     return moments
 
 
-def describe(name: str, answered: list[Answered], seconds: float) -> dict[str, Any]:
+def describe(name: str, completed: list[Completed], seconds: float) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     times = {
-        "ttft": [each.ttft for each in answered],
-        "itl": [gap for each in answered for gap in each.gaps],
-        "e2e": [each.e2e for each in answered],
+        "ttft": [each.ttft for each in completed],
+        "itl": [gap for each in completed for gap in each.gaps],
+        "e2e": [each.e2e for each in completed],
     }
     for kind, values in times.items():
         for percentile in PERCENTILES:
             figures[f"{name}_{kind}_p{percentile}_ms"] = round(_percentile(values, percentile) * 1000, 1)
-    figures[f"{name}_goodput_per_second"] = round(sum(each.is_good for each in answered) / seconds, 2)
-    figures[f"{name}_good_share"] = round(sum(each.is_good for each in answered) / len(answered), 3)
+    figures[f"{name}_goodput_per_second"] = round(sum(each.is_good for each in completed) / seconds, 2)
+    figures[f"{name}_good_share"] = round(sum(each.is_good for each in completed) / len(completed), 3)
     return figures
 
 
 async def two_users(backend: InProcessBackend) -> dict[str, Any]:
     """Tokens of each while both ask for more than there is; the second comes when the first's burst runs."""
     tokens = {"early": 0, "late": 0}
-    answered = {"early": 0, "late": 0}
+    completed = {"early": 0, "late": 0}
     is_over = asyncio.Event()
 
-    async def answer(user: str, number: int) -> None:
+    async def generate(user: str, number: int) -> None:
         prompt = random_prompt(32, number)
         async for delta in backend.generate(request(prompt, BURST_TOKENS, user)):
             if not is_over.is_set():
                 tokens[user] += len(delta.text)
-        answered[user] += 1
-        if answered[user] > BURST - RUNNING:
+        completed[user] += 1
+        if completed[user] > BURST - RUNNING:
             is_over.set()
 
     async def burst(user: str, first: int) -> None:
-        await asyncio.gather(*(answer(user, first + number) for number in range(BURST)))
+        await asyncio.gather(*(generate(user, first + number) for number in range(BURST)))
 
     early = asyncio.create_task(burst("early", 0))
     while not backend.status().running:  # noqa: ASYNC110 - a status has no event

@@ -135,8 +135,8 @@ class GenerationRequest:
     one tool call. `output_format` constrains the text, not the reasoning before it.
 
     `fits_context`: `max_tokens` may be lowered to what the context has left after the prompt. `keep_tags`: a
-    response with reasoning has its tags in `text` and `reasoning`, which one after the other are what the model
-    wrote; only an `</answer>` after an action of the phone agent is dropped.
+    response with reasoning has its tags in `text` and `reasoning`, which one after the other are what the
+    model wrote; only an `</answer>` after an action of the phone agent is dropped.
     """
 
     request_id: str

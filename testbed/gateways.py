@@ -32,7 +32,7 @@ class GatewayNotStarted(Exception):
 
 UNLIMITED = {
     "GATEWAY_BACKEND": "scripted",
-    "GATEWAY_SCRIPTED__REPLY": "Hello.",  # as bare_app.py answers
+    "GATEWAY_SCRIPTED__REPLY": "Hello.",  # as bare_app.py responds
     "GATEWAY_LIMITS__REQUESTS_PER_MINUTE": "1000000",
     "GATEWAY_LIMITS__CONCURRENT_REQUESTS": "2000",
     "GATEWAY_LIMITS__MAX_IN_FLIGHT": "2000",

@@ -58,10 +58,10 @@ class RedisServer:
         )
         log = self._directory / "redis.log"
         self._process = spawn([self._program, str(config)], log, signal.SIGKILL)
-        while not self._answers():
+        while not self._responds():
             wait_a_little(self._process, log)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         with redis.Redis.from_url(self.url) as client:
             try:
                 return bool(client.ping())
@@ -116,7 +116,7 @@ class PostgresServer:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [self._program, "-D", str(data), *options]
         self._process = spawn(command, log, signal.SIGQUIT, _unprivileged_user())
-        while not self._answers():
+        while not self._responds():
             wait_a_little(self._process, log)
 
     def _create_cluster(self, data: Path) -> None:
@@ -133,7 +133,7 @@ class PostgresServer:
             if initdb.wait(START_SECONDS) != 0:
                 raise ServerNotStarted(log.read_text()[-LOG_CHARACTERS:])
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             self._execute("SELECT 1")
         except (OSError, asyncpg.CannotConnectNowError):

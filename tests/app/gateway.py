@@ -66,9 +66,9 @@ class Gateway:
 
     async def events(self, path: str, **options: Any) -> list["Event"]:
         """The whole stream, parsed."""
-        async with self.client.stream("POST", path, headers=await self.headers(), **options) as answer:
-            body = await answer.aread()
-            assert answer.status_code == 200, body
+        async with self.client.stream("POST", path, headers=await self.headers(), **options) as response:
+            body = await response.aread()
+            assert response.status_code == 200, body
         return list(parse_events(body))
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -88,11 +88,11 @@ async def ask(prometheus: httpx.AsyncClient, text: str) -> list[Any]:
 
 
 async def serve_requests(gateway: Gateway) -> None:
-    """One of each end that a dashboard shows: answered, refused, and left by its client."""
+    """One of each end that a dashboard shows: served, refused, and left by its client."""
     body = {"prompt": "hello", "max_tokens": 8}
     for sent, status in ((body, 200), ({}, 422)):
-        answer = await gateway.call("POST", "/chat", json=sent)
-        assert answer.status_code == status
+        response = await gateway.call("POST", "/chat", json=sent)
+        assert response.status_code == status
     headers = await gateway.headers("bob")
     async with gateway.client.stream("POST", "/chat", headers=headers, json=body | {"stream": True}):
         pass

@@ -96,7 +96,7 @@ def test_gateway_may_write_its_data_and_nothing_else(gateway: Container, install
     assert gateway.run("touch", str(installed / "app" / "x")).returncode != 0
 
 
-def test_everything_together_answers_through_nginx(
+def test_everything_together_responds_through_nginx(
     gateway: Container,
     nginx: Callable[[int], Any],
     stages: dict[str, Stage],
@@ -124,8 +124,8 @@ def test_everything_together_answers_through_nginx(
             "media_sandbox": {"limits": True, "seccomp": True, "landlock": True},
         }
         headers = {"Authorization": f"Bearer {token}"}
-        answer = client.post("/chat", headers=headers, json={"prompt": "hi", "max_tokens": 4})
-        assert answer.status_code == 200
+        response = client.post("/chat", headers=headers, json={"prompt": "hi", "max_tokens": 4})
+        assert response.status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0
 

@@ -126,10 +126,10 @@ async def test_client_sees_why_the_gateway_refuses_an_upload(
     token = await gateway.issue("alice")
     await gateway.add_user("bob", requests_per_minute=1)
     limited = await gateway.issue("bob")
-    answered = await gateway.client.post(
+    accepted = await gateway.client.post(
         "/chat", json={"prompt": "a"}, headers={"Authorization": f"Bearer {limited}"}
     )
-    assert answered.status_code == 200
+    assert accepted.status_code == 200
     url = nginx.url
     uploads = [
         Upload(f"{url}/vision", "", SCREENSHOT, 401, "unauthenticated"),

@@ -119,9 +119,9 @@ async def test_two_parallel_refreshes_get_the_same_successor(
     process: Process, user: UserRow, database: Database
 ) -> None:
     first = await process.sign_in(user)
-    answers = await asyncio.gather(*(refresh(process, first) for _ in range(8)))
-    assert len({answer.refresh_token for answer in answers}) == 1
-    assert len({answer.token_id for answer in answers}) == 8
+    responses = await asyncio.gather(*(refresh(process, first) for _ in range(8)))
+    assert len({response.refresh_token for response in responses}) == 1
+    assert len({response.token_id for response in responses}) == 8
     assert len(await refresh_tokens_stored(database)) == 2
 
 

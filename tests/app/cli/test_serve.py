@@ -150,7 +150,7 @@ def test_wildcard_address_is_never_shown(serve: Serve) -> None:
     assert httpx.get(f"{server.url}/healthz").status_code == 200
 
 
-def test_answers_have_a_date_and_do_not_name_the_server(serve: Serve) -> None:
+def test_responses_have_a_date_and_do_not_name_the_server(serve: Serve) -> None:
     headers = httpx.get(f"{serve().url}/healthz").headers
     assert "date" in headers
     assert "server" not in headers
@@ -160,14 +160,14 @@ def test_answers_have_a_date_and_do_not_name_the_server(serve: Serve) -> None:
 def test_demo_prints_three_requests_that_can_be_pasted(serve: Serve, tmp_path: Path) -> None:
     server = serve("--demo")
     lines = [line for line in server.words if line.startswith("curl ")]
-    answers = [
+    responses = [
         subprocess.run(
             f"{line} --silent --fail", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
         )
         for line in lines
     ]
-    assert [answer.returncode for answer in answers] == [0, 0, 0], answers
-    chat, photo, voice = (answer.stdout for answer in answers)
+    assert [response.returncode for response in responses] == [0, 0, 0], responses
+    chat, photo, voice = (response.stdout for response in responses)
     assert "event: done" in chat
     assert json.loads(photo)["content"]
     assert json.loads(voice)["transcript"]
@@ -175,8 +175,8 @@ def test_demo_prints_three_requests_that_can_be_pasted(serve: Serve, tmp_path: P
 
 def test_sigterm_stores_the_last_usage_and_exits_with_0(serve: Serve, run: Run, tmp_path: Path) -> None:
     server = serve()
-    answer = httpx.post(f"{server.url}/chat", headers=token_for(run), json={"prompt": "hi"})
-    assert answer.status_code == 200
+    response = httpx.post(f"{server.url}/chat", headers=token_for(run), json={"prompt": "hi"})
+    assert response.status_code == 200
     assert server.stop() == 0
     assert count_usage(tmp_path / "data") == 1
 
@@ -184,8 +184,8 @@ def test_sigterm_stores_the_last_usage_and_exits_with_0(serve: Serve, run: Run, 
 def test_sigterm_lets_a_running_stream_finish(serve: Serve, run: Run, tmp_path: Path) -> None:
     server = serve(GATEWAY_SCRIPTED__STEP_SECONDS="0.1")
     body = {"prompt": "hi", "stream": True}
-    with httpx.stream("POST", f"{server.url}/chat", headers=token_for(run), json=body) as answer:
-        lines = answer.iter_lines()
+    with httpx.stream("POST", f"{server.url}/chat", headers=token_for(run), json=body) as response:
+        lines = response.iter_lines()
         while next(lines) != "event: delta":
             pass
         server.process.send_signal(signal.SIGTERM)
@@ -219,11 +219,11 @@ def test_calls_that_outlast_the_drain_end_with_an_error_and_not_with_a_cut(
     headers, url = token_for(run), f"{server.url}/chat"
     with ThreadPoolExecutor(1) as executor:
         whole = executor.submit(httpx.post, url, headers=headers, json={"prompt": "hi"}, timeout=SECONDS)
-        with httpx.stream("POST", url, headers=headers, json={"prompt": "hi", "stream": True}) as answer:
+        with httpx.stream("POST", url, headers=headers, json={"prompt": "hi", "stream": True}) as response:
             while not re.search(r"gateway_requests_running\{.*\} 2", httpx.get(f"{server.url}/metrics").text):
                 pass
             server.process.send_signal(signal.SIGTERM)
-            events = answer.read().decode().split("\n\n")
+            events = response.read().decode().split("\n\n")
         last = events[-2].split("\n")
         assert last[0] == "event: error"
         assert json.loads(last[2].removeprefix("data: "))["code"] == "shutting_down"

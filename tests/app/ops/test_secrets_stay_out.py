@@ -58,7 +58,7 @@ async def sign_in(gateway: Gateway) -> IssuedTokens:
 
 
 async def until_logged(caplog: pytest.LogCaptureFixture, requests: int) -> None:
-    """A request's line is written after its answer was sent. Raises TimeoutError."""
+    """A request's line is written after its response was sent. Raises TimeoutError."""
     async with asyncio.timeout(LOG_SECONDS):
         while len(statuses(caplog)) < requests:  # noqa: ASYNC110 - it has no event of its own
             await asyncio.sleep(0.001)
@@ -119,12 +119,12 @@ async def test_sessions_of_the_page_stay_out_of_the_log(gateway: Gateway, read_l
     ours = {"X-Gateway-Ops": "1"}
     link = SignInLink(gateway.services.settings.data_dir)
     secret = link.create("http://127.0.0.1").partition(FRAGMENT)[2]
-    answer = await gateway.client.post("/ops/session", headers=ours, json={"link": secret})
-    assert answer.status_code == 200
+    response = await gateway.client.post("/ops/session", headers=ours, json={"link": secret})
+    assert response.status_code == 200
     session = gateway.client.cookies["gateway-ops"]
     for body in ({"link": secret}, {"link": f"1.{SECRET}"}, {"access_token": SECRET}):
-        answer = await gateway.client.post("/ops/session", headers=ours, json=body)
-        assert answer.status_code >= REFUSED
+        response = await gateway.client.post("/ops/session", headers=ours, json=body)
+        assert response.status_code >= REFUSED
     await gateway.client.get("/ops/data" + QUERY)
     await gateway.client.delete("/ops/session", headers=ours)
     log = read_log()

@@ -158,8 +158,8 @@ async def test_user_is_disabled_and_enabled_at_once(gateway: Gateway) -> None:
 async def test_limits_of_a_user_apply_at_once(gateway: Gateway) -> None:
     user_id = await make_user(gateway)
     access_token = (await issue(gateway, user_id, requests_per_minute=1))["access_token"]
-    answers = [(await chat(gateway, access_token)).status_code for _ in range(2)]
-    assert answers == [200, 429]
+    responses = [(await chat(gateway, access_token)).status_code for _ in range(2)]
+    assert responses == [200, 429]
     assert (await call(gateway, "GET", f"/users/{user_id}")).json()["requests_per_minute"] == 1
 
 

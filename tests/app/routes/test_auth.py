@@ -42,33 +42,33 @@ async def refresh(gateway: Gateway, refresh_token: str | None, **more: Any) -> h
 
 
 async def may_chat(gateway: Gateway, access_token: str) -> bool:
-    answer = await gateway.client.post(
+    response = await gateway.client.post(
         "/chat", json={"prompt": "hi"}, headers={"Authorization": f"Bearer {access_token}"}
     )
-    return answer.status_code == 200
+    return response.status_code == 200
 
 
-def assert_problem(answer: httpx.Response, status_code: int, code: str) -> None:
-    assert (answer.status_code, answer.json()["code"]) == (status_code, code)
-    assert answer.headers["content-type"] == "application/problem+json"
+def assert_problem(response: httpx.Response, status_code: int, code: str) -> None:
+    assert (response.status_code, response.json()["code"]) == (status_code, code)
+    assert response.headers["content-type"] == "application/problem+json"
 
 
-def assert_oauth_error(answer: httpx.Response, status_code: int, code: str, error: str) -> None:
+def assert_oauth_error(response: httpx.Response, status_code: int, code: str, error: str) -> None:
     """As RFC 6749, section 5.2 describes it, and a problem document at the same time."""
-    assert_problem(answer, status_code, code)
-    body = answer.json()
+    assert_problem(response, status_code, code)
+    body = response.json()
     assert body["error"] == error
     assert re.fullmatch(r"[ !#-\[\]-~]+", body["error_description"])
     assert len(body["error_description"]) == len(body["detail"])
-    assert (answer.headers["cache-control"], answer.headers["pragma"]) == ("no-store", "no-cache")
+    assert (response.headers["cache-control"], response.headers["pragma"]) == ("no-store", "no-cache")
 
 
-async def test_refresh_answers_as_oauth_clients_expect(gateway: Gateway) -> None:
+async def test_refresh_responds_as_oauth_clients_expect(gateway: Gateway) -> None:
     issued = await sign_in(gateway)
-    answer = await refresh(gateway, issued.refresh_token)
-    assert answer.status_code == 200
-    assert (answer.headers["cache-control"], answer.headers["pragma"]) == ("no-store", "no-cache")
-    body = answer.json()
+    response = await refresh(gateway, issued.refresh_token)
+    assert response.status_code == 200
+    assert (response.headers["cache-control"], response.headers["pragma"]) == ("no-store", "no-cache")
+    body = response.json()
     assert body.keys() == {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
     assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 900, "chat vision")
     assert body["refresh_token"] != issued.refresh_token
@@ -88,17 +88,17 @@ async def test_white_space_around_a_token_is_not_part_of_it(gateway: Gateway, wr
 async def test_form_gives_the_same_as_json(gateway: Gateway) -> None:
     issued = await sign_in(gateway)
     form = {"grant_type": "refresh_token", "refresh_token": issued.refresh_token}
-    answer = await gateway.client.post("/auth/token", data=form)
+    response = await gateway.client.post("/auth/token", data=form)
     retried = await refresh(gateway, issued.refresh_token)
-    assert answer.status_code == retried.status_code == 200
-    assert answer.json()["refresh_token"] == retried.json()["refresh_token"]
+    assert response.status_code == retried.status_code == 200
+    assert response.json()["refresh_token"] == retried.json()["refresh_token"]
 
 
 async def test_parallel_refreshes_get_the_same_successor(gateway: Gateway) -> None:
     issued = await sign_in(gateway)
-    answers = await asyncio.gather(*(refresh(gateway, issued.refresh_token) for _ in range(5)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+    responses = await asyncio.gather(*(refresh(gateway, issued.refresh_token) for _ in range(5)))
+    assert {response.status_code for response in responses} == {200}
+    assert len({response.json()["refresh_token"] for response in responses}) == 1
 
 
 async def test_reuse_ends_the_sign_in_at_once(start_gateway: StartGateway) -> None:
@@ -139,16 +139,16 @@ async def test_unknown_parameters_of_a_form_are_ignored(gateway: Gateway) -> Non
     issued = await sign_in(gateway)
     form = f"grant_type=refresh_token&refresh_token={issued.refresh_token}&client_id=app&scope=chat&state="
     headers = FORM | {"Authorization": "Basic YXBwOg=="}  # a public client that authenticates with its name
-    answer = await gateway.client.post("/auth/token", content=form, headers=headers)
-    assert (answer.status_code, answer.json()["scope"]) == (200, "chat vision")
+    response = await gateway.client.post("/auth/token", content=form, headers=headers)
+    assert (response.status_code, response.json()["scope"]) == (200, "chat vision")
 
 
 @pytest.mark.parametrize("grant_type", ["password", "client_credentials", "authorization_code", "é"])
 @pytest.mark.parametrize("is_form", [False, True], ids=["json", "form"])
 async def test_other_grant_types_are_unsupported(gateway: Gateway, grant_type: str, is_form: bool) -> None:
     body = {"grant_type": grant_type, "username": "alice"}
-    answer = await gateway.client.post("/auth/token", **{"data" if is_form else "json": body})
-    assert_oauth_error(answer, 400, "unsupported_grant_type", "unsupported_grant_type")
+    response = await gateway.client.post("/auth/token", **{"data" if is_form else "json": body})
+    assert_oauth_error(response, 400, "unsupported_grant_type", "unsupported_grant_type")
 
 
 async def test_access_token_is_no_refresh_token(gateway: Gateway) -> None:
@@ -176,19 +176,19 @@ async def test_access_token_is_no_refresh_token(gateway: Gateway) -> None:
     ],
 )
 async def test_body_of_another_shape_is_refused(gateway: Gateway, body: Any) -> None:
-    answer = await gateway.client.post(
+    response = await gateway.client.post(
         "/auth/token", content=json.dumps(body), headers={"Content-Type": "application/json"}
     )
-    assert_oauth_error(answer, 400, "invalid_request", "invalid_request")
-    assert "A" * 257 not in answer.text
+    assert_oauth_error(response, 400, "invalid_request", "invalid_request")
+    assert "A" * 257 not in response.text
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"grant_type": NaN}', b"[" * 10_000])
 async def test_body_that_is_no_json_is_refused(gateway: Gateway, body: bytes) -> None:
-    answer = await gateway.client.post(
+    response = await gateway.client.post(
         "/auth/token", content=body, headers={"Content-Type": "application/json"}
     )
-    assert_oauth_error(answer, 400, "invalid_json", "invalid_request")
+    assert_oauth_error(response, 400, "invalid_json", "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -206,13 +206,13 @@ async def test_body_that_is_no_json_is_refused(gateway: Gateway, body: bytes) ->
     ],
 )
 async def test_malformed_form_is_refused(gateway: Gateway, body: bytes) -> None:
-    answer = await gateway.client.post("/auth/token", content=body, headers=FORM)
-    assert_oauth_error(answer, 400, "invalid_request", "invalid_request")
+    response = await gateway.client.post("/auth/token", content=body, headers=FORM)
+    assert_oauth_error(response, 400, "invalid_request", "invalid_request")
 
 
 async def test_other_content_type_is_refused(gateway: Gateway) -> None:
-    answer = await gateway.client.post("/auth/token", content=b"x", headers={"Content-Type": "text/plain"})
-    assert_oauth_error(answer, 415, "unsupported_content_type", "invalid_request")
+    response = await gateway.client.post("/auth/token", content=b"x", headers={"Content-Type": "text/plain"})
+    assert_oauth_error(response, 415, "unsupported_content_type", "invalid_request")
 
 
 async def test_other_refusals_are_oauth_errors_too(gateway: Gateway) -> None:
@@ -229,10 +229,10 @@ async def test_other_refusals_are_oauth_errors_too(gateway: Gateway) -> None:
 async def test_calls_of_one_address_are_limited(start_gateway: StartGateway, path: str) -> None:
     gateway = await start_gateway(limits={"auth_attempts_per_minute": 3})
     body = {"grant_type": "refresh_token", "refresh_token": "rt_x"} if "token" in path else {"token": "x"}
-    answers = [await gateway.client.post(path, json=body) for _ in range(4)]
-    assert [answer.status_code for answer in answers[:3]] in ([400] * 3, [200] * 3)
-    assert_oauth_error(answers[3], 429, "rate_limit_exceeded", "temporarily_unavailable")
-    assert 1 <= int(answers[3].headers["retry-after"]) <= 60
+    responses = [await gateway.client.post(path, json=body) for _ in range(4)]
+    assert [response.status_code for response in responses[:3]] in ([400] * 3, [200] * 3)
+    assert_oauth_error(responses[3], 429, "rate_limit_exceeded", "temporarily_unavailable")
+    assert 1 <= int(responses[3].headers["retry-after"]) <= 60
 
 
 async def test_too_many_forged_tokens_block_the_address_but_nobody_with_a_valid_one(
@@ -242,9 +242,9 @@ async def test_too_many_forged_tokens_block_the_address_but_nobody_with_a_valid_
     issued, other = await sign_in(gateway), await sign_in(gateway, "bob")
     assert await may_chat(gateway, issued.access_token)
     forged = {"Authorization": f"Bearer {issued.access_token[:-4]}AAAA"}
-    answers = [await gateway.client.get("/limits", headers=forged) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
-    assert 1 <= int(answers[3].headers["retry-after"]) <= 60
+    responses = [await gateway.client.get("/limits", headers=forged) for _ in range(4)]
+    assert [response.status_code for response in responses] == [401, 401, 401, 429]
+    assert 1 <= int(responses[3].headers["retry-after"]) <= 60
     unseen = {"Authorization": f"Bearer {other.access_token}"}
     assert (await gateway.client.get("/limits", headers=unseen)).status_code == 200
     assert (await gateway.client.get("/limits", headers=forged)).status_code == 429
@@ -256,9 +256,9 @@ async def test_revoking_a_refresh_token_signs_out(gateway: Gateway, which: str) 
     issued = await sign_in(gateway)
     new = (await refresh(gateway, issued.refresh_token)).json()
     revoked = issued.refresh_token if which == "refresh_token" else new["refresh_token"]
-    answer = await gateway.client.post("/auth/revoke", json={"token": revoked})
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["cache-control"] == "no-store"
+    response = await gateway.client.post("/auth/revoke", json={"token": revoked})
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["cache-control"] == "no-store"
     assert not await may_chat(gateway, new["access_token"])
     assert not await may_chat(gateway, issued.access_token)
     assert_problem(await refresh(gateway, new["refresh_token"]), 400, "invalid_grant")
@@ -270,9 +270,9 @@ async def test_revoking_an_access_token_ends_it_alone(gateway: Gateway) -> None:
     form = {"token": issued.access_token, "token_type_hint": "access_token"}
     assert (await gateway.client.post("/auth/revoke", data=form)).status_code == 200
     headers = {"Authorization": f"Bearer {issued.access_token}"}
-    answer = await gateway.client.post("/chat", json={"prompt": "hi"}, headers=headers)
-    assert_problem(answer, 401, "token_revoked")
-    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    response = await gateway.client.post("/chat", json={"prompt": "hi"}, headers=headers)
+    assert_problem(response, 401, "token_revoked")
+    assert 'error="invalid_token"' in response.headers["www-authenticate"]
     assert await may_chat(gateway, other.access_token)
     assert (await refresh(gateway, issued.refresh_token)).status_code == 200
 
@@ -284,8 +284,8 @@ async def test_revoking_what_is_unknown_succeeds(gateway: Gateway, token: str) -
 
 @pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": "A" * 8193}, {"token": None}, {"token": 1}])
 async def test_revocation_of_another_shape_is_refused(gateway: Gateway, body: dict[str, Any]) -> None:
-    answer = await gateway.client.post("/auth/revoke", json=body)
-    assert_oauth_error(answer, 400, "invalid_request", "invalid_request")
+    response = await gateway.client.post("/auth/revoke", json=body)
+    assert_oauth_error(response, 400, "invalid_request", "invalid_request")
 
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "", "pat", "urn:example:token"])
@@ -298,11 +298,13 @@ async def test_hint_at_the_type_of_a_token_is_ignored(gateway: Gateway, hint: st
 
 async def test_public_keys_verify_a_token_elsewhere(gateway: Gateway) -> None:
     issued = await sign_in(gateway)
-    answer = await gateway.client.get("/.well-known/jwks.json")
-    assert answer.headers["cache-control"] == "public, max-age=300"
-    claims = jwt.decode(issued.access_token, answer.json(), algorithms=["ES256"], audience="autoglm-gateway")
+    response = await gateway.client.get("/.well-known/jwks.json")
+    assert response.headers["cache-control"] == "public, max-age=300"
+    claims = jwt.decode(
+        issued.access_token, response.json(), algorithms=["ES256"], audience="autoglm-gateway"
+    )
     assert claims["sub"] == "usr_alice"
-    assert "d" not in {member for key in answer.json()["keys"] for member in key}
+    assert "d" not in {member for key in response.json()["keys"] for member in key}
 
 
 async def test_new_key_is_published_within_a_second_and_signs_later(gateway: Gateway) -> None:
@@ -310,8 +312,8 @@ async def test_new_key_is_published_within_a_second_and_signs_later(gateway: Gat
     async with asyncio.timeout(1):
         key_ids: list[str] = []
         while new not in key_ids:
-            answer = await gateway.client.get("/.well-known/jwks.json")
-            key_ids = [key["kid"] for key in answer.json()["keys"]]
+            response = await gateway.client.get("/.well-known/jwks.json")
+            key_ids = [key["kid"] for key in response.json()["keys"]]
     issued = await sign_in(gateway)
     assert jwt.get_unverified_header(issued.access_token)["kid"] != new
 

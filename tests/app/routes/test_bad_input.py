@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a clear 4xx with a stable code, and nothing is left behind."""
+"""Whatever is sent, the response is a clear 4xx with a stable code, and nothing is left behind."""
 
 import base64
 import gzip
@@ -61,10 +61,10 @@ MIB = 1024 * 1024
     ],
 )
 async def test_wrong_json_is_refused(gateway: Gateway, body: bytes, status: int, code: str) -> None:
-    answer = await gateway.call("POST", "/chat", content=body, headers=JSON)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    response = await gateway.call("POST", "/chat", content=body, headers=JSON)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
 BOM = b"\xef\xbb\xbf"
@@ -73,8 +73,8 @@ BOM = b"\xef\xbb\xbf"
 @pytest.mark.parametrize("filler", [b"", b" " * 100_000], ids=["small", "large"])
 async def test_byte_order_mark_is_ignored(gateway: Gateway, filler: bytes) -> None:
     body = BOM + b'{"prompt": "hi"' + filler + b"}"
-    answer = await gateway.call("POST", "/chat", content=body, headers=JSON)
-    assert (answer.status_code, answer.json().get("content")) == (200, "chat user: hi")
+    response = await gateway.call("POST", "/chat", content=body, headers=JSON)
+    assert (response.status_code, response.json().get("content")) == (200, "chat user: hi")
     twice = await gateway.call("POST", "/chat", content=BOM + body, headers=JSON)
     assert (twice.status_code, twice.json()["code"]) == (400, "invalid_json")
 
@@ -85,23 +85,23 @@ async def test_half_of_a_surrogate_pair_is_named_with_its_field(
     gateway: Gateway, path: str, filler: bytes
 ) -> None:
     body = b'{"model": "scripted", "messages": [{"role": "user", "content": "hi \\ud83d"}]' + filler + b"}"
-    answer = await gateway.call("POST", path, content=body, headers=JSON)
-    assert answer.status_code == 400
+    response = await gateway.call("POST", path, content=body, headers=JSON)
+    assert response.status_code == 400
     reason = "has half of a surrogate pair, such as \\ud83d: a character was cut in two."
     if path.startswith("/v1"):
-        error = answer.json()["error"]
+        error = response.json()["error"]
         assert (error["code"], error["param"]) == ("invalid_json", "messages.0.content")
         assert error["message"] == f"messages.0.content: {reason}"
     else:
-        assert answer.json()["code"] == "invalid_json"
-        assert answer.json()["errors"] == [{"field": "messages.0.content", "message": reason}]
+        assert response.json()["code"] == "invalid_json"
+        assert response.json()["errors"] == [{"field": "messages.0.content", "message": reason}]
 
 
 @pytest.mark.parametrize("path", ["/admin/users", "/chat"])
 async def test_empty_body_is_named_as_such(gateway: Gateway, path: str) -> None:
     headers = await gateway.headers(scopes="admin chat") | JSON
-    answer = await gateway.client.post(path, headers=headers)
-    assert answer.json()["detail"] == "The body is empty."
+    response = await gateway.client.post(path, headers=headers)
+    assert response.json()["detail"] == "The body is empty."
 
 
 async def test_file_at_fault_is_named(gateway: Gateway) -> None:
@@ -114,7 +114,7 @@ async def test_file_at_fault_is_named(gateway: Gateway) -> None:
         await gateway.call("POST", "/vision", files={"image": b"no picture"}, data={"prompt": "a"}),
         await gateway.call("POST", "/speech", files={"audio": b"no sound"}),
     ]
-    named = [[error["field"] for error in answer.json()["errors"]] for answer in native]
+    named = [[error["field"] for error in response.json()["errors"]] for response in native]
     assert named == [["images.1"], ["images.0"], ["image.0"], ["audio"]]
     openai = [
         await gateway.call(
@@ -127,7 +127,7 @@ async def test_file_at_fault_is_named(gateway: Gateway) -> None:
             "POST", "/v1/audio/transcriptions", files={"file": b"no sound"}, data={"model": "scripted"}
         )
     )
-    assert [answer.json()["error"]["param"] for answer in openai] == [
+    assert [response.json()["error"]["param"] for response in openai] == [
         "messages.1.content.1.image_url.url",
         "images.1",
         "file",
@@ -144,12 +144,12 @@ async def test_max_tokens_above_a_whole_days_quota_is_no_reason_to_wait(start_ga
         await gateway.call("POST", "/v1/chat/completions", json=completion | {"max_completion_tokens": 101}),
         await gateway.call("POST", "/speech", files={"audio": wav(1)}, data={"max_tokens": "10"}),
     ]
-    assert {answer.status_code for answer in refused} == {422}
-    assert not any("retry-after" in answer.headers for answer in refused)
-    assert [error["field"] for answer in (*refused[:2], refused[4]) for error in answer.json()["errors"]] == [
-        "max_tokens"
-    ] * 3
-    openai = [answer.json()["error"] for answer in refused[2:4]]
+    assert {response.status_code for response in refused} == {422}
+    assert not any("retry-after" in response.headers for response in refused)
+    assert [
+        error["field"] for response in (*refused[:2], refused[4]) for error in response.json()["errors"]
+    ] == ["max_tokens"] * 3
+    openai = [response.json()["error"] for response in refused[2:4]]
     assert [error["param"] for error in openai] == ["max_tokens", "max_completion_tokens"]
     assert "up to 101 tokens, more than the daily token quota of 100" in openai[0]["message"]
     accepted = await gateway.call("POST", "/chat", json={"prompt": "a", "max_tokens": 100})
@@ -157,25 +157,25 @@ async def test_max_tokens_above_a_whole_days_quota_is_no_reason_to_wait(start_ga
 
 
 async def test_refused_field_is_named(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", "/chat", json={"prompt": "a", "temprature": 0.5})
-    assert answer.json()["errors"] == [{"field": "temprature", "message": "Extra inputs are not permitted"}]
+    response = await gateway.call("POST", "/chat", json={"prompt": "a", "temprature": 0.5})
+    assert response.json()["errors"] == [{"field": "temprature", "message": "Extra inputs are not permitted"}]
 
 
 async def test_prompt_longer_than_the_context_is_refused(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", "/chat", json={"prompt": "word " * 5000})
-    assert (answer.status_code, answer.json()["code"]) == (400, "context_length_exceeded")
-    assert "maximum context length is 4096 tokens" in answer.json()["detail"]
+    response = await gateway.call("POST", "/chat", json={"prompt": "word " * 5000})
+    assert (response.status_code, response.json()["code"]) == (400, "context_length_exceeded")
+    assert "maximum context length is 4096 tokens" in response.json()["detail"]
 
 
 async def test_ten_megabytes_of_text_are_refused(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", "/chat", json={"prompt": "a" * 10 * MIB})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await gateway.call("POST", "/chat", json={"prompt": "a" * 10 * MIB})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 async def test_body_over_the_cap_is_refused_by_its_announced_length(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(media={"max_media_bytes": 4096})
-    answer = await gateway.call("POST", "/chat", json={"prompt": "a" * 5000})
-    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    response = await gateway.call("POST", "/chat", json={"prompt": "a" * 5000})
+    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
 
 
 def largest_bodies() -> dict[str, tuple[int, str]]:
@@ -212,15 +212,15 @@ async def test_body_over_the_cap_is_refused_though_no_length_was_announced(
         for _ in range(8):
             yield b'{"prompt": "' + b"a" * 1000
 
-    answer = await gateway.call("POST", "/chat", content=chunks(), headers=JSON)
-    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    response = await gateway.call("POST", "/chat", content=chunks(), headers=JSON)
+    assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 async def test_other_content_types_are_refused(gateway: Gateway, content_type: str) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
-    answer = await gateway.call("POST", "/chat", content=b'{"prompt": "a"}', headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_content_type")
+    response = await gateway.call("POST", "/chat", content=b'{"prompt": "a"}', headers=headers)
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_content_type")
 
 
 @pytest.mark.parametrize(
@@ -238,23 +238,25 @@ async def test_compressed_body_is_refused_as_such(
     gateway: Gateway, path: str, content_type: str, encoding: str
 ) -> None:
     headers = {"Content-Type": content_type, "Content-Encoding": encoding}
-    answer = await gateway.call("POST", path, content=gzip.compress(b'{"prompt": "a"}'), headers=headers)
-    body = answer.json()
+    response = await gateway.call("POST", path, content=gzip.compress(b'{"prompt": "a"}'), headers=headers)
+    body = response.json()
     error = body["error"] if path.startswith("/v1") else body
-    assert (answer.status_code, error["code"]) == (415, "unsupported_content_encoding")
-    assert answer.headers["accept-encoding"] == "identity"
-    assert "without Content-Encoding" in answer.text
+    assert (response.status_code, error["code"]) == (415, "unsupported_content_encoding")
+    assert response.headers["accept-encoding"] == "identity"
+    assert "without Content-Encoding" in response.text
 
 
 @pytest.mark.parametrize("encoding", ["identity", "Identity", "", "identity, identity"])
 async def test_body_that_says_that_it_is_not_compressed_is_taken(gateway: Gateway, encoding: str) -> None:
-    answer = await gateway.call("POST", "/chat", json={"prompt": "a"}, headers={"Content-Encoding": encoding})
-    assert answer.status_code == 200
+    response = await gateway.call(
+        "POST", "/chat", json={"prompt": "a"}, headers={"Content-Encoding": encoding}
+    )
+    assert response.status_code == 200
 
 
 async def test_eleven_images_are_refused(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", "/vision", json={"prompt": "a", "images": ["aGVsbG8="] * 11})
-    assert (answer.status_code, answer.json()["code"]) == (422, "too_many_images")
+    response = await gateway.call("POST", "/vision", json={"prompt": "a", "images": ["aGVsbG8="] * 11})
+    assert (response.status_code, response.json()["code"]) == (422, "too_many_images")
 
 
 async def test_hundred_megapixels_are_refused_before_they_are_decoded(gateway: Gateway) -> None:
@@ -265,15 +267,15 @@ async def test_hundred_megapixels_are_refused_before_they_are_decoded(gateway: G
     pixels = zlib.compress(bytes(10_001) * 10_000)
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     body = {"prompt": "a", "images": [base64.b64encode(png).decode()]}
-    answer = await gateway.call("POST", "/vision", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "image_too_large")
+    response = await gateway.call("POST", "/vision", json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "image_too_large")
 
 
 async def test_an_hour_of_audio_is_refused(gateway: Gateway) -> None:
     header = b"RIFF\xff\xff\xff\x7fWAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 4000, 4000, 1, 8)
     recording = io.BytesIO(header + b"data" + struct.pack("<I", 14_400_000) + bytes(14_400_000))
-    answer = await gateway.call("POST", "/speech", files={"audio": ("hour.wav", recording, "audio/wav")})
-    assert (answer.status_code, answer.json()["code"]) == (422, "audio_too_long")
+    response = await gateway.call("POST", "/speech", files={"audio": ("hour.wav", recording, "audio/wav")})
+    assert (response.status_code, response.json()["code"]) == (422, "audio_too_long")
 
 
 @pytest.mark.parametrize(
@@ -290,40 +292,40 @@ async def test_callers_without_a_valid_token_are_refused(
     gateway: Gateway, authorization: str | None, code: str
 ) -> None:
     headers = {"Authorization": authorization} if authorization else {}
-    answer = await gateway.client.post("/chat", json={"prompt": "a"}, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (401, code)
-    assert answer.headers["www-authenticate"].startswith("Bearer")
+    response = await gateway.client.post("/chat", json={"prompt": "a"}, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (401, code)
+    assert response.headers["www-authenticate"].startswith("Bearer")
 
 
 async def test_two_authorization_headers_are_refused(gateway: Gateway) -> None:
     token = (await gateway.headers())["Authorization"]
     headers = [("Authorization", token), ("Authorization", token)]
-    answer = await gateway.client.post("/chat", json={"prompt": "a"}, headers=headers)
-    assert answer.status_code == 401
+    response = await gateway.client.post("/chat", json={"prompt": "a"}, headers=headers)
+    assert response.status_code == 401
 
 
 async def test_token_without_the_scope_is_refused(gateway: Gateway) -> None:
     headers = await gateway.headers(scopes="vision")
-    answer = await gateway.client.post("/chat", json={"prompt": "a"}, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    response = await gateway.client.post("/chat", json={"prompt": "a"}, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope")
 
 
 @pytest.mark.parametrize(("method", "allowed"), [("GET", "POST"), ("DELETE", "POST"), ("OPTIONS", "POST")])
 async def test_other_methods_are_refused_with_those_that_are_allowed(
     gateway: Gateway, method: str, allowed: str
 ) -> None:
-    answer = await gateway.client.request(method, "/chat")
-    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    response = await gateway.client.request(method, "/chat")
+    assert (response.status_code, response.headers["allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/chat/", "/CHAT", "//chat", "/%2e%2e/etc/passwd"])
 async def test_unknown_paths_are_refused(gateway: Gateway, path: str) -> None:
-    answer = await gateway.client.get(httpx.URL(f"http://127.0.0.1:{gateway.port}{path}"))
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    response = await gateway.client.get(httpx.URL(f"http://127.0.0.1:{gateway.port}{path}"))
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
 async def test_anonymous_upload_of_25_mb_is_response_sent_at_once(gateway: Gateway) -> None:
-    """The answer comes although the client has sent a small part of what it announced, and waits."""
+    """The response comes although the client has sent a small part of what it announced, and waits."""
     reader, writer = await gateway.connect()
     head = "POST /vision HTTP/1.1\r\nHost: x\r\nContent-Length: 26214400\r\n\r\n"
     writer.write(head.encode() + bytes(1000))

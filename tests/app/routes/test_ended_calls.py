@@ -65,10 +65,10 @@ async def until_running(gateway: Gateway, count: int = 1) -> None:
 async def stream_that_is_ended(
     gateway: Gateway, path: str, options: dict[str, Any], headers: dict[str, str], ending: Callable[[], Any]
 ) -> bytes:
-    async with gateway.client.stream("POST", path, headers=headers, **options) as answer:
-        assert answer.status_code == 200
+    async with gateway.client.stream("POST", path, headers=headers, **options) as response:
+        assert response.status_code == 200
         body = b""
-        async for chunk in answer.aiter_raw():
+        async for chunk in response.aiter_raw():
             if b"word" in body:
                 await ending()
                 ending = _nothing
@@ -109,16 +109,16 @@ async def test_openai_stream_ends_with_an_error_and_done(gateway: Gateway) -> No
 
 
 @pytest.mark.parametrize("make", [chat, completion])
-async def test_whole_answer_that_is_still_made_becomes_a_401(gateway: Gateway, make: Any) -> None:
+async def test_whole_response_that_is_still_made_becomes_a_401(gateway: Gateway, make: Any) -> None:
     token_id, headers = await token_of(gateway)
     path, options = make(stream=False)
     asking = asyncio.create_task(gateway.client.post(path, headers=headers, **options))
     await until_running(gateway)
     await end(gateway, "token", token_id)
-    answer = await asking
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"].startswith("Bearer")
-    problem = answer.json().get("error", answer.json())
+    response = await asking
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    problem = response.json().get("error", response.json())
     assert problem["code"] == "token_revoked"
     await gateway.until_idle()
     assert len(gateway.services.running_calls) == 0
@@ -127,10 +127,10 @@ async def test_whole_answer_that_is_still_made_becomes_a_401(gateway: Gateway, m
 async def test_spoken_question_ends_while_it_is_transcribed(gateway: Gateway) -> None:
     token_id, headers = await token_of(gateway)
     files, data = {"audio": ("voice.m4a", VOICE.read_bytes())}, {"stream": "true"}
-    async with gateway.client.stream("POST", "/speech", headers=headers, files=files, data=data) as answer:
-        assert answer.status_code == 200
+    async with gateway.client.stream("POST", "/speech", headers=headers, files=files, data=data) as response:
+        assert response.status_code == 200
         await end(gateway, "token", token_id)
-        body = await answer.aread()
+        body = await response.aread()
     (last,) = parse_events(body)
     assert (last.name, last.data["code"]) == ("error", "token_revoked")
     await gateway.until_idle()
@@ -148,10 +148,10 @@ async def test_upload_that_still_arrives_becomes_a_401(gateway: Gateway) -> None
         while not len(gateway.services.running_calls):  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.001)
         await end(gateway, "token", token_id)
-        answer = await reader.read()
+        response = await reader.read()
     writer.close()
-    assert answer.startswith(b"HTTP/1.1 401 ")
-    assert b'"token_revoked"' in answer
+    assert response.startswith(b"HTTP/1.1 401 ")
+    assert b'"token_revoked"' in response
     assert len(gateway.services.running_calls) == 0
 
 
@@ -204,9 +204,9 @@ async def test_calls_end_with_a_503_when_the_gateway_has_drained(gateway: Gatewa
     body = await stream_that_is_ended(gateway, *chat(stream=True), headers, stop)
     last = list(parse_events(body))[-1]
     assert (last.name, last.data["status"], last.data["code"]) == ("error", 503, "shutting_down")
-    answer = await asking
-    assert (answer.status_code, answer.json()["code"]) == (503, "shutting_down")
-    assert int(answer.headers["retry-after"]) >= 1
+    response = await asking
+    assert (response.status_code, response.json()["code"]) == (503, "shutting_down")
+    assert int(response.headers["retry-after"]) >= 1
 
 
 async def test_nothing_is_left_of_calls_that_end_by_themselves(start_gateway: StartGateway) -> None:
@@ -227,8 +227,8 @@ async def test_nothing_is_left_of_calls_that_end_by_themselves(start_gateway: St
 async def test_nothing_is_left_of_a_client_that_has_gone(gateway: Gateway) -> None:
     _, headers = await token_of(gateway)
     path, options = chat(stream=True)
-    async with gateway.client.stream("POST", path, headers=headers, **options) as answer:
-        assert answer.status_code == 200
+    async with gateway.client.stream("POST", path, headers=headers, **options) as response:
+        assert response.status_code == 200
         assert len(gateway.services.running_calls) == 1
     await gateway.until_idle()
     assert len(gateway.services.running_calls) == 0

@@ -171,8 +171,8 @@ async def test_proxies_on_this_machine_are_believed_at_either_address(start_gate
         for proxy in loopback_addresses(host):
             for _ in range(2):  # each client is counted for itself
                 headers = {"X-Forwarded-For": f"203.0.113.{next(addresses)}", "Authorization": "Bearer a.b.c"}
-                answer = await client.get(f"http://{proxy}:{port}/limits", headers=headers)
-                assert answer.status_code == 401
+                response = await client.get(f"http://{proxy}:{port}/limits", headers=headers)
+                assert response.status_code == 401
 
 
 async def test_a_network_that_is_none_stops_the_start():

@@ -34,17 +34,17 @@ INSIDES = re.compile(r"0x[0-9a-f]{6,}|function|functools|Traceback|site-packages
 async def test_wrong_content_of_a_message_is_refused_without_our_insides(
     gateway: Gateway, content: Any
 ) -> None:
-    answer = await gateway.call("POST", "/v1/chat/completions", json=body(content))
-    assert answer.status_code == (200 if content == "" else 422)
-    assert not INSIDES.search(answer.text)
+    response = await gateway.call("POST", "/v1/chat/completions", json=body(content))
+    assert response.status_code == (200 if content == "" else 422)
+    assert not INSIDES.search(response.text)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "<script>", "ключ", "a" * 500, "function[x at 0x7f00deadbeef]"])
 async def test_odd_field_names_are_not_repeated(gateway: Gateway, name: str) -> None:
-    answer = await gateway.call("POST", "/chat", json={"prompt": "a", name: 1})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == "?"
-    assert name not in answer.text
+    response = await gateway.call("POST", "/chat", json={"prompt": "a", name: 1})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "?"
+    assert name not in response.text
 
 
 @pytest.mark.parametrize(
@@ -57,88 +57,90 @@ async def test_odd_field_names_are_not_repeated(gateway: Gateway, name: str) -> 
     ids=["images", "fields", "nested fields"],
 )
 async def test_body_of_very_many_values_is_refused_as_a_whole(gateway: Gateway, values: Any) -> None:
-    answer = await gateway.call("POST", "/chat", content=orjson.dumps(values), headers=JSON)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert "errors" not in answer.json()
+    response = await gateway.call("POST", "/chat", content=orjson.dumps(values), headers=JSON)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert "errors" not in response.json()
 
 
 @pytest.mark.parametrize(("depth", "status"), [(60, 200), (70, 400), (900, 400)])
 async def test_depth_is_bounded_also_in_ignored_fields(gateway: Gateway, depth: int, status: int) -> None:
     nested = b"[" * depth + b"]" * depth
     request = orjson.dumps(body("hi"))[:-1] + b',"metadata":' + nested + b"}"
-    answer = await gateway.call("POST", "/v1/chat/completions", content=request, headers=JSON)
-    assert answer.status_code == status
+    response = await gateway.call("POST", "/v1/chat/completions", content=request, headers=JSON)
+    assert response.status_code == status
 
 
 @pytest.mark.parametrize("charset", ["undefined", "unicode_escape", "utf-16", "latin-1"])
 async def test_forms_in_other_charsets_are_refused(gateway: Gateway, charset: str) -> None:
     form = b'--BB\r\nContent-Disposition: form-data; name="\\ud800"\r\n\r\nx\r\n--BB--\r\n'
     headers = {"Content-Type": f"multipart/form-data; boundary=BB; charset={charset}"}
-    answer = await gateway.call("POST", "/vision", content=form, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_multipart")
+    response = await gateway.call("POST", "/vision", content=form, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_multipart")
 
 
 async def test_form_whose_names_are_not_utf8_is_refused(gateway: Gateway) -> None:
     form = b'--BB\r\nContent-Disposition: form-data; name="\xff\xfe"\r\n\r\nx\r\n--BB--\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=BB"}
-    answer = await gateway.call("POST", "/vision", content=form, headers=headers)
-    assert answer.status_code in (400, 422)
+    response = await gateway.call("POST", "/vision", content=form, headers=headers)
+    assert response.status_code in (400, 422)
 
 
 @pytest.mark.parametrize("count", [11, 12, 60])
 async def test_too_many_images_have_one_code(gateway: Gateway, count: int) -> None:
     files = [("image", ("a.jpg", b"x", "image/jpeg"))] * count
-    answer = await gateway.call("POST", "/vision", files=files, data={"prompt": "x"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "too_many_images")
+    response = await gateway.call("POST", "/vision", files=files, data={"prompt": "x"})
+    assert (response.status_code, response.json()["code"]) == (422, "too_many_images")
 
 
 async def test_all_images_of_a_request_share_a_budget(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(media={"max_image_pixels": 100, "max_request_pixels": 250})
     for count, status in ((2, 200), (3, 422)):
-        answer = await gateway.call("POST", "/vision", json={"prompt": "x", "images": [jpeg(10, 10)] * count})
-        assert answer.status_code == status
-    assert answer.json()["code"] == "image_too_large"
+        response = await gateway.call(
+            "POST", "/vision", json={"prompt": "x", "images": [jpeg(10, 10)] * count}
+        )
+        assert response.status_code == status
+    assert response.json()["code"] == "image_too_large"
 
 
 async def test_all_text_of_a_request_shares_a_bound(gateway: Gateway) -> None:
     message = {"role": "user", "content": "a" * 150_000}
-    answer = await gateway.call("POST", "/chat", json={"messages": [message, message]})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await gateway.call("POST", "/chat", json={"messages": [message, message]})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/.well-known/jwks.json"])
 async def test_body_of_a_get_is_not_read(gateway: Gateway, path: str) -> None:
-    answer = await gateway.call("GET", path, content=b"x" * 20_000)
-    assert answer.status_code == 200
-    assert answer.headers["connection"] == "close"
+    response = await gateway.call("GET", path, content=b"x" * 20_000)
+    assert response.status_code == 200
+    assert response.headers["connection"] == "close"
 
 
 async def test_fields_that_openai_clients_send_are_taken(gateway: Gateway) -> None:
     request = body("hi", stream_options=None, store=False)
     assert (await gateway.call("POST", "/v1/chat/completions", json=request)).status_code == 200
-    answer = await gateway.call(
+    response = await gateway.call(
         "POST",
         "/v1/audio/transcriptions",
         files={"file": ("v.wav", wav(1), "audio/wav")},
         data={"model": "scripted", "timestamp_granularities[]": ["word", "segment"]},
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 async def test_unavailable_service_says_when_to_come_back(start_gateway: StartGateway) -> None:
     gateway = await start_gateway()
     await gateway.services.backend.aclose(0)
-    answer = await gateway.call("POST", "/chat", json={"prompt": "x"})
-    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
-    assert int(answer.headers["retry-after"]) >= 1
+    response = await gateway.call("POST", "/chat", json={"prompt": "x"})
+    assert (response.status_code, response.json()["code"]) == (503, "service_unavailable")
+    assert int(response.headers["retry-after"]) >= 1
 
 
 async def test_full_queue_says_when_to_come_back_and_spends_nothing(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(limits={"max_in_flight": 1, "concurrent_requests": 5})
     place = gateway.services.admission_queue.reserve()
-    answer = await gateway.call("POST", "/chat", json={"prompt": "x"})
-    assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
-    assert int(answer.headers["retry-after"]) >= 1
+    response = await gateway.call("POST", "/chat", json={"prompt": "x"})
+    assert (response.status_code, response.json()["code"]) == (503, "overloaded")
+    assert int(response.headers["retry-after"]) >= 1
     place.release()
-    answer = await gateway.call("POST", "/chat", json={"prompt": "x"})
-    assert answer.headers["ratelimit"].startswith('"requests";r=9;'), "the refused one was not counted"
+    response = await gateway.call("POST", "/chat", json={"prompt": "x"})
+    assert response.headers["ratelimit"].startswith('"requests";r=9;'), "the refused one was not counted"

@@ -20,9 +20,9 @@ QUESTION = "What is this?"
 FEW = {"max_tokens": "8"}
 
 
-def succeeded(answer: httpx.Response) -> dict[str, Any]:
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json()
+def succeeded(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
     assert body["model"] == "autoglm-phone-tiny"
     usage = body["usage"]
     assert usage["completion_tokens"] >= 1
@@ -32,8 +32,8 @@ def succeeded(answer: httpx.Response) -> dict[str, Any]:
 
 async def see(gateway: Gateway, *names: str) -> dict[str, Any]:
     files = [("image", (name, (SAMPLES / name).read_bytes())) for name in names]
-    answer = await gateway.call("POST", "/vision", files=files, data=FEW | {"prompt": QUESTION})
-    body = succeeded(answer)
+    response = await gateway.call("POST", "/vision", files=files, data=FEW | {"prompt": QUESTION})
+    body = succeeded(response)
     assert body["usage"]["completion_tokens"] <= 8
     return body
 

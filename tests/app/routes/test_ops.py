@@ -31,8 +31,8 @@ async def sign_in(gateway: Gateway, headers: dict[str, str] = OURS, **body: str)
 
 
 async def sign_in_by_token(gateway: Gateway, scopes: str) -> None:
-    answer = await sign_in(gateway, access_token=await gateway.issue("root", scopes))
-    assert answer.status_code == 200, answer.text
+    response = await sign_in(gateway, access_token=await gateway.issue("root", scopes))
+    assert response.status_code == 200, response.text
 
 
 async def audit_of(gateway: Gateway) -> list[dict[str, object]]:
@@ -47,18 +47,19 @@ async def audit_of(gateway: Gateway) -> list[dict[str, object]]:
 
 
 async def test_the_page_may_load_and_run_nothing_but_its_own_files(gateway):
-    answer = await gateway.client.get("/ops")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    response = await gateway.client.get("/ops")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
     policy = dict(
-        directive.strip().split(" ", 1) for directive in answer.headers["content-security-policy"].split(";")
+        directive.strip().split(" ", 1)
+        for directive in response.headers["content-security-policy"].split(";")
     )
     assert policy["default-src"] == "'none'"
     assert policy["frame-ancestors"] == "'none'"
     assert policy["require-trusted-types-for"] == "'script'"
     assert {policy[name] for name in ("script-src", "style-src", "connect-src", "img-src")} == {"'self'"}
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
 
 
 async def test_every_file_that_is_named_is_served_with_its_type(gateway):
@@ -71,10 +72,10 @@ async def test_every_file_that_is_named_is_served_with_its_type(gateway):
     assert len(named) > 8
     types = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
     for address in named:
-        answer = await gateway.client.get(address)
-        assert answer.status_code == 200, address
-        assert answer.headers["content-type"].partition(";")[0] == types[Path(address).suffix]
-        assert answer.headers["x-content-type-options"] == "nosniff"
+        response = await gateway.client.get(address)
+        assert response.status_code == 200, address
+        assert response.headers["content-type"].partition(";")[0] == types[Path(address).suffix]
+        assert response.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_an_unchanged_file_is_not_sent_again(gateway):
@@ -85,9 +86,9 @@ async def test_an_unchanged_file_is_not_sent_again(gateway):
 
 @pytest.mark.parametrize("path", ["nothing.js", "../metrics.py", "%2e%2e/metrics.py", "", "vendor"])
 async def test_nothing_else_is_served(gateway, path):
-    answer = await gateway.client.get(f"/ops/assets/{path}")
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
+    response = await gateway.client.get(f"/ops/assets/{path}")
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 # Signing in
@@ -95,16 +96,16 @@ async def test_nothing_else_is_served(gateway, path):
 
 async def test_the_link_signs_the_operator_in_once(gateway):
     link = new_link(gateway)
-    answer = await sign_in(gateway, link=link)
-    assert answer.status_code == 200
-    assert answer.json()["scopes"] == ["admin", "ops"]
-    assert answer.headers["cache-control"] == "no-store"
-    cookie = SimpleCookie(answer.headers["set-cookie"])["gateway-ops"]
+    response = await sign_in(gateway, link=link)
+    assert response.status_code == 200
+    assert response.json()["scopes"] == ["admin", "ops"]
+    assert response.headers["cache-control"] == "no-store"
+    cookie = SimpleCookie(response.headers["set-cookie"])["gateway-ops"]
     assert cookie["httponly"]
     assert (cookie["samesite"], cookie["path"], cookie["secure"]) == ("strict", "/ops", "")
     assert 0 < int(cookie["max-age"]) <= 12 * 3600
-    assert cookie.value not in answer.text
-    assert (await gateway.client.get("/ops/session")).json() == answer.json()
+    assert cookie.value not in response.text
+    assert (await gateway.client.get("/ops/session")).json() == response.json()
 
     gateway.client.cookies.clear()
     again = await sign_in(gateway, link=link)
@@ -119,8 +120,8 @@ async def test_the_link_signs_the_operator_in_once(gateway):
 
 async def test_over_https_the_cookie_is_bound_to_host_and_https(gateway):
     headers = OURS | {"X-Forwarded-Proto": "https"}
-    answer = await sign_in(gateway, headers, link=new_link(gateway))
-    cookie = SimpleCookie(answer.headers["set-cookie"])["__Host-gateway-ops"]
+    response = await sign_in(gateway, headers, link=new_link(gateway))
+    cookie = SimpleCookie(response.headers["set-cookie"])["__Host-gateway-ops"]
     assert cookie["secure"]
     assert (cookie["path"], cookie["domain"]) == ("/", "")
     plain = {"Cookie": f"gateway-ops={cookie.value}", "X-Forwarded-Proto": "https"}
@@ -174,8 +175,8 @@ async def test_guessing_is_rate_limited(start_gateway: StartGateway):
 async def test_signing_out_ends_the_token_that_the_link_made(gateway):
     await sign_in(gateway, link=new_link(gateway))
     token = gateway.client.cookies["gateway-ops"]
-    answer = await gateway.client.delete("/ops/session", headers=OURS)
-    assert answer.status_code == 204
+    response = await gateway.client.delete("/ops/session", headers=OURS)
+    assert response.status_code == 204
     assert not gateway.client.cookies
     headers = {"Authorization": f"Bearer {token}"}
     refused = await gateway.client.get("/ops/data", headers=headers)
@@ -214,8 +215,8 @@ async def test_other_sites_can_neither_sign_in_nor_change_anything(gateway, head
     await sign_in(gateway, link=link)
     for method, path in (("POST", "/ops/admin/users"), ("DELETE", "/ops/session")):
         body = {"json": {"name": "mallory"}} if method == "POST" else {}
-        answer = await gateway.client.request(method, path, headers=headers, **body)
-        assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_request")
+        response = await gateway.client.request(method, path, headers=headers, **body)
+        assert (response.status_code, response.json()["code"]) == (403, "cross_site_request")
     users = (await gateway.client.get("/ops/admin/users")).json()["users"]
     assert "mallory" not in [user["name"] for user in users]
 
@@ -226,9 +227,9 @@ async def test_no_other_origin_is_ever_permitted_to_send_our_header(gateway):
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "x-gateway-ops",
     }
-    answer = await gateway.client.options("/ops/admin/users", headers=preflight)
-    assert answer.status_code == 405
-    assert not [name for name in answer.headers if name.startswith("access-control-")]
+    response = await gateway.client.options("/ops/admin/users", headers=preflight)
+    assert response.status_code == 405
+    assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
 async def test_the_cookie_opens_nothing_but_the_page(gateway):

@@ -50,10 +50,10 @@ async def test_nearly_a_path_is_not_found(gateway: Gateway, method: str, path: s
         head = [f"{method} {'/' + nearly if nearly.startswith('%') else nearly} HTTP/1.1", "Host: gateway"]
         head += [f"{name}: {value}" for name, value in headers.items()]
         writer.write("\r\n".join([*head, "Content-Length: 0", "Connection: close", "", ""]).encode())
-        answer = await reader.read()
+        response = await reader.read()
         writer.close()
-        lines, _, body = answer.partition(b"\r\n\r\n")
-        assert lines.startswith(b"HTTP/1.1 404 "), (nearly, answer)
+        lines, _, body = response.partition(b"\r\n\r\n")
+        assert lines.startswith(b"HTTP/1.1 404 "), (nearly, response)
         if nearly.startswith("/v1/"):
             assert b"\r\ncontent-type: application/json" in lines, nearly
             assert method == "HEAD" or body.startswith(b'{"error":'), nearly
@@ -68,5 +68,8 @@ async def test_nearly_a_path_is_not_found(gateway: Gateway, method: str, path: s
 )
 async def test_odd_parameters_are_refused(gateway: Gateway, parameter: str) -> None:
     headers = await gateway.headers("root", "admin")
-    answer = await gateway.client.get(f"/admin/users/{parameter}", headers=headers)
-    assert (answer.status_code, answer.headers["content-type"]) in ((404, PROBLEM_JSON), (422, PROBLEM_JSON))
+    response = await gateway.client.get(f"/admin/users/{parameter}", headers=headers)
+    assert (response.status_code, response.headers["content-type"]) in (
+        (404, PROBLEM_JSON),
+        (422, PROBLEM_JSON),
+    )

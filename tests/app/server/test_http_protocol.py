@@ -35,8 +35,8 @@ class Connection:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def read_answer(self) -> bytes:
-        """Status line and body of one answer that has a length."""
+    async def read_response(self) -> bytes:
+        """Status line and body of one response that has a length."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         return head.split(b"\r\n")[0] + b" " + await self.reader.readexactly(length)
@@ -107,7 +107,7 @@ def head_of(size: int) -> bytes:
 async def test_largest_head_is_taken(connect: Connect) -> None:
     connection = await connect()
     await connection.send(head_of(MAX_HEAD_BYTES))
-    assert await connection.read_answer() == b"HTTP/1.1 200 OK /a 0"
+    assert await connection.read_response() == b"HTTP/1.1 200 OK /a 0"
 
 
 @pytest.mark.slow
@@ -125,17 +125,17 @@ async def test_largest_head_is_taken(connect: Connect) -> None:
 async def test_larger_head_is_refused_and_the_connection_closed(connect: Connect, head: bytes) -> None:
     connection = await connect()
     await connection.send(head)
-    answer = await connection.read_to_end()
-    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
-    assert b"\r\nconnection: close\r\n" in answer
-    assert answer.endswith(b"\r\n\r\nThe request line and headers may have 65536 bytes together.\n")
+    response = await connection.read_to_end()
+    assert response.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert b"\r\nconnection: close\r\n" in response
+    assert response.endswith(b"\r\n\r\nThe request line and headers may have 65536 bytes together.\n")
 
 
 @pytest.mark.parametrize("written", [b"a b", b"  a b", b"a b  ", b"\ta b \t", b" \t a b \t "], ids=repr)
 async def test_white_space_around_a_header_is_not_part_of_it(connect: Connect, written: bytes) -> None:
     connection = await connect()
     await connection.send(b"GET /header HTTP/1.1\r\nHost: x\r\nX:%b\r\nX: \t \r\n\r\n" % written)
-    assert await connection.read_answer() == b"HTTP/1.1 200 OK ['a b', '']"
+    assert await connection.read_response() == b"HTTP/1.1 200 OK ['a b', '']"
 
 
 async def test_head_that_arrives_in_pieces_is_counted_whole(connect: Connect) -> None:
@@ -158,17 +158,17 @@ async def test_every_request_of_a_connection_has_the_bound_anew(connect: Connect
     connection = await connect()
     for _ in range(3):
         await connection.send(head_of(40_000))
-        assert await connection.read_answer() == b"HTTP/1.1 200 OK /a 0"
+        assert await connection.read_response() == b"HTTP/1.1 200 OK /a 0"
     await connection.send(head_of(80_000))
-    assert (await connection.read_answer()).startswith(b"HTTP/1.1 431 ")
+    assert (await connection.read_response()).startswith(b"HTTP/1.1 431 ")
 
 
-async def test_pipelined_requests_are_answered_in_order(connect: Connect) -> None:
+async def test_pipelined_requests_are_served_in_order(connect: Connect) -> None:
     connection = await connect()
     requests = (b"GET /%d HTTP/1.1\r\nX: %s\r\n\r\n" % (number, b"a" * 9_000) for number in range(20))
     await connection.send(b"".join(requests))
     for number in range(20):
-        assert await connection.read_answer() == b"HTTP/1.1 200 OK /%d 0" % number
+        assert await connection.read_response() == b"HTTP/1.1 200 OK /%d 0" % number
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
@@ -180,8 +180,8 @@ async def test_bodies_are_not_counted(connect: Connect, is_chunked: bool) -> Non
     else:
         await connection.send(b"POST /b HTTP/1.1\r\nContent-Length: 204800\r\n\r\n" + b"a" * 204_800)
     await connection.send(b"GET /next HTTP/1.1\r\n\r\n")
-    assert await connection.read_answer() == b"HTTP/1.1 200 OK /b 204800"
-    assert await connection.read_answer() == b"HTTP/1.1 200 OK /next 0"
+    assert await connection.read_response() == b"HTTP/1.1 200 OK /b 204800"
+    assert await connection.read_response() == b"HTTP/1.1 200 OK /next 0"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ async def test_bodies_of_very_many_tiny_chunks_are_refused(
     await connection.send(b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
     await connection.send(b"%x\r\n%b\r\n" % (chunk_bytes, b"x" * chunk_bytes) * chunks)
     await connection.send(b"0\r\n\r\n")
-    assert (await connection.read_answer()).split()[1] == status
+    assert (await connection.read_response()).split()[1] == status
 
 
 @pytest.mark.parametrize("sent", [b"", b"GE", LINE + b"X: a"], ids=["nothing", "method", "headers"])
@@ -208,13 +208,13 @@ async def test_head_that_does_not_arrive_in_time_ends_the_connection(connect: Co
 async def test_second_head_that_does_not_arrive_in_time_ends_the_connection(connect: Connect) -> None:
     connection = await connect(HastyHTTPProtocol)
     await connection.send(LINE + b"\r\n")
-    assert await connection.read_answer() == b"HTTP/1.1 200 OK /a 0"
+    assert await connection.read_response() == b"HTTP/1.1 200 OK /a 0"
     await connection.send(b"\r\n")
     assert await connection.read_to_end() == b""
 
 
 @pytest.mark.slow
-async def test_answer_is_not_cut_off_by_a_slow_head_behind_it(connect: Connect) -> None:
+async def test_response_is_not_cut_off_by_a_slow_head_after_it(connect: Connect) -> None:
     connection = await connect(HastyHTTPProtocol)
     await connection.send(b"GET /stream HTTP/1.1\r\n\r\nGET /late")
     assert (await connection.read_to_end()).endswith(b"5\r\nbegun\r\n5\r\nended\r\n0\r\n\r\n")
@@ -245,35 +245,35 @@ async def test_body_of_a_request_that_offers_an_upgrade_is_read(
     else:
         await connection.send(head + body)
     await connection.send(b"GET /next HTTP/1.1\r\n\r\n")
-    assert await connection.read_answer() == b"HTTP/1.1 200 OK /a %d" % length
-    assert await connection.read_answer() == b"HTTP/1.1 200 OK /next 0"
+    assert await connection.read_response() == b"HTTP/1.1 200 OK /a %d" % length
+    assert await connection.read_response() == b"HTTP/1.1 200 OK /next 0"
 
 
 @pytest.mark.parametrize("upgrade", UPGRADES, ids=["h2c", "websocket"])
-async def test_many_requests_that_offer_an_upgrade_are_answered_in_order(
+async def test_many_requests_that_offer_an_upgrade_are_served_in_order(
     connect: Connect, upgrade: bytes
 ) -> None:
     connection = await connect()
     requests = [b"GET /%d HTTP/1.1\r\nHost: x\r\n%b\r\n" % (number, upgrade) for number in range(600)]
     await connection.send(b"".join(requests))
     for number in range(600):
-        assert await connection.read_answer() == b"HTTP/1.1 200 OK /%d 0" % number
+        assert await connection.read_response() == b"HTTP/1.1 200 OK /%d 0" % number
 
 
 async def test_connection_option_close_still_counts_beside_an_upgrade(connect: Connect) -> None:
     connection = await connect()
     await connection.send(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n")
-    answer = await connection.read_to_end()
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert b"\r\nconnection: close\r\n" in answer
+    response = await connection.read_to_end()
+    assert response.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\nconnection: close\r\n" in response
 
 
 async def test_connect_is_refused(connect: Connect) -> None:
     connection = await connect()
     await connection.send(b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n" + SMUGGLED)
-    answer = await connection.read_to_end()
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert answer.count(b"HTTP/1.1 ") == 1
+    response = await connection.read_to_end()
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert response.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("second", [b"CONNECT x:443 HTTP/1.1\r\n\r\n", b"no request\r\n\r\n"])

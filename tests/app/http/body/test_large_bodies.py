@@ -40,8 +40,8 @@ async def post(gateway: Gateway, path: str, content: bytes) -> Any:
     return await gateway.call("POST", path, content=content, headers=JSON)
 
 
-def reply(answer: Any) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
+def reply(response: Any) -> tuple[int, str]:
+    return response.status_code, response.json()["code"]
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ async def test_an_image_in_json_is_the_same_as_in_a_form(gateway: Gateway) -> No
     parts = [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": encoded}}]
     completion = {"model": gateway.services.backend.model_card.name}
     completion |= {"messages": [{"role": "user", "content": parts}]}
-    answers = [
+    responses = [
         await gateway.call("POST", "/vision", files={"image": image}, data={"prompt": "x"}),
         await gateway.call("POST", "/chat", json=chat),
         await gateway.call("POST", "/v1/chat/completions", json=completion),
     ]
-    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert [response.status_code for response in responses] == [200, 200, 200]
 
 
 async def test_long_strings_that_are_not_files_are_refused_as_long_texts(gateway: Gateway) -> None:
@@ -91,25 +91,25 @@ async def test_long_strings_that_are_not_files_are_refused_as_long_texts(gateway
         ("/chat", {"prompt": "x", "seed": long}, "seed"),
         ("/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": long}]}, "content"),
     ):
-        answer = await post(gateway, path, orjson.dumps(body))
-        assert answer.status_code == 422
-        assert field in answer.text
-        assert "at most 200000 characters" in answer.text
+        response = await post(gateway, path, orjson.dumps(body))
+        assert response.status_code == 422
+        assert field in response.text
+        assert "at most 200000 characters" in response.text
 
 
 async def test_what_a_client_wrote_is_not_sent_back_at_length(gateway: Gateway) -> None:
     for length in (150_000, 3_000_000):
         parts = [{"type": "t" * length}]
         body = {"model": "m", "messages": [{"role": "user", "content": parts}]}
-        answer = await post(gateway, "/v1/chat/completions", orjson.dumps(body))
-        assert answer.status_code == 422
-        assert len(answer.content) < 1000
-        assert "object at" not in answer.text
+        response = await post(gateway, "/v1/chat/completions", orjson.dumps(body))
+        assert response.status_code == 422
+        assert len(response.content) < 1000
+        assert "object at" not in response.text
 
 
 async def test_a_long_name_of_a_field_is_refused(gateway: Gateway) -> None:
-    answer = await post(gateway, "/chat", orjson.dumps({"n" * 1_000_000: 1, "prompt": "x"}))
-    assert reply(answer) == (422, "invalid_request")
+    response = await post(gateway, "/chat", orjson.dumps({"n" * 1_000_000: 1, "prompt": "x"}))
+    assert reply(response) == (422, "invalid_request")
 
 
 async def test_a_long_field_that_openai_has_and_we_do_not_is_ignored(gateway: Gateway) -> None:
@@ -121,13 +121,13 @@ async def test_a_long_field_that_openai_has_and_we_do_not_is_ignored(gateway: Ga
 @pytest.mark.parametrize("ending", ["?", "A==A", "\ud83d", "你"])
 async def test_a_long_image_that_is_no_base64_is_refused(gateway: Gateway, ending: str) -> None:
     body = orjson.dumps({"prompt": "x", "images": ["A" * 1_000_000 + "@"]})
-    answer = await post(gateway, "/chat", body.replace(b"@", ending.encode(errors="surrogatepass")))
-    assert reply(answer) == (422, "invalid_media")
+    response = await post(gateway, "/chat", body.replace(b"@", ending.encode(errors="surrogatepass")))
+    assert reply(response) == (422, "invalid_media")
 
 
 async def test_texts_that_are_long_together_are_refused(gateway: Gateway) -> None:
-    answer = await post(gateway, "/chat", orjson.dumps({"prompt": "x", "images": ["x" * 190_000] * 50}))
-    assert reply(answer) == (422, "invalid_request")
+    response = await post(gateway, "/chat", orjson.dumps({"prompt": "x", "images": ["x" * 190_000] * 50}))
+    assert reply(response) == (422, "invalid_request")
 
 
 async def test_large_json_of_many_pieces_says_the_same_as_small(gateway: Gateway) -> None:
@@ -136,9 +136,9 @@ async def test_large_json_of_many_pieces_says_the_same_as_small(gateway: Gateway
     body = {"model": gateway.services.backend.model_card.name, "metadata": dict(enumerate(texts))}
     body |= {"messages": [{"role": "user", "content": texts[0]}]}
     for content in (json.dumps(body, ensure_ascii=False).encode(), json.dumps(body, indent=9).encode()):
-        answer = await post(gateway, "/v1/chat/completions", content)
-        assert answer.status_code == 200
-        said = answer.json()["choices"][0]["message"]["content"]
+        response = await post(gateway, "/v1/chat/completions", content)
+        assert response.status_code == 200
+        said = response.json()["choices"][0]["message"]["content"]
         assert said.split()[-3:] == texts[0].split()[-3:]
 
 
@@ -162,9 +162,9 @@ async def test_running_generation_holds_no_memory_for_its_files(start_gateway: S
 
 async def test_very_many_wrong_fields_are_one_error(gateway: Gateway) -> None:
     fields = orjson.dumps({f"field{number}": 0 for number in range(2000)})
-    answer = await post(gateway, "/chat", fields)
-    assert reply(answer) == (422, "invalid_request")
-    assert "errors" not in answer.json()
+    response = await post(gateway, "/chat", fields)
+    assert reply(response) == (422, "invalid_request")
+    assert "errors" not in response.json()
 
 
 async def test_a_body_waits_for_memory(gateway: Gateway) -> None:
@@ -183,9 +183,9 @@ async def test_a_body_without_memory_is_refused_at_its_deadline(start_gateway: S
     budget = gateway.services.memory_budget
     with budget.claim(time.monotonic() + 30) as others:
         await others.reserve_body(budget.shares["bodies"].capacity_bytes)
-        answer = await gateway.call("POST", "/chat", json={"prompt": "x"})
-    assert reply(answer) == (503, "overloaded")
-    assert int(answer.headers["Retry-After"]) > 0
+        response = await gateway.call("POST", "/chat", json={"prompt": "x"})
+    assert reply(response) == (503, "overloaded")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 async def test_uploads_for_which_the_disk_has_no_room_are_refused(gateway: Gateway) -> None:
@@ -193,12 +193,12 @@ async def test_uploads_for_which_the_disk_has_no_room_are_refused(gateway: Gatew
     with budget.claim(time.monotonic()) as others:
         assert others.try_to_spool(budget.shares["disk"].capacity_bytes)
         encoded = base64.b64encode(png()).decode()
-        for answer in (
+        for response in (
             await gateway.call("POST", "/vision", files={"image": png()}, data={"prompt": "x"}),
             await gateway.call("POST", "/vision", json={"prompt": "x", "images": [encoded]}),
         ):
-            assert reply(answer) == (503, "storage_full")
-            assert int(answer.headers["Retry-After"]) > 0
+            assert reply(response) == (503, "storage_full")
+            assert int(response.headers["Retry-After"]) > 0
         small = await gateway.call("POST", "/vision", files={"image": png(50)}, data={"prompt": "x"})
         assert small.status_code == 200
 
@@ -248,8 +248,8 @@ async def test_an_upload_is_a_file_without_a_name(gateway: Gateway) -> None:
 )
 async def test_bodies_of_strangers_are_small(gateway: Gateway, path: str, headers: dict[str, str]) -> None:
     for length, status in ((MAX_PUBLIC_BYTES, (400, 422)), (MAX_PUBLIC_BYTES + 1, (413,))):
-        answer = await gateway.client.post(path, content=b"[" * length, headers=headers)
-        assert answer.status_code in status
+        response = await gateway.client.post(path, content=b"[" * length, headers=headers)
+        assert response.status_code in status
 
 
 @pytest.mark.parametrize("path", ["/auth/token", "/auth/revoke", "/ops/session"])

@@ -60,7 +60,7 @@ def ask(recorder, caplog):
     return ask
 
 
-async def answer(scope, receive, send):
+async def response(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -70,33 +70,33 @@ async def generate(scope, receive, send):
     record.route, record.user_id, record.model = "/chat", "usr_1", "m"
     record.prompt_tokens, record.completion_tokens = 3, 4
     record.note_output()
-    await answer(scope, receive, send)
+    await response(scope, receive, send)
 
 
 def lines(caplog) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.name == "app.http.request_end"]
 
 
-async def test_answer_carries_a_new_request_id(ask):
-    start, _ = await ask(answer)
+async def test_response_carries_a_new_request_id(ask):
+    start, _ = await ask(response)
     request_id = dict(start["headers"])[b"x-request-id"].decode()
     assert re.fullmatch("req_[0-9a-f]{16}", request_id)
     assert dict(start["headers"])[b"a"] == b"b"
 
 
 async def test_acceptable_request_id_is_kept(ask):
-    start, _ = await ask(answer, x_request_id="Trace-1.2_3")
+    start, _ = await ask(response, x_request_id="Trace-1.2_3")
     assert dict(start["headers"])[b"x-request-id"] == b"Trace-1.2_3"
 
 
 @pytest.mark.parametrize("request_id", ["", "a b", "a\r\nb", "x" * 65, "ü", "<script>", "a;b", "abc\n"])
 async def test_other_request_ids_are_replaced(ask, request_id):
-    start, _ = await ask(answer, x_request_id=request_id)
+    start, _ = await ask(response, x_request_id=request_id)
     assert dict(start["headers"])[b"x-request-id"].startswith(b"req_")
 
 
 async def test_one_line_is_logged_and_one_request_counted(ask, recorder, caplog):
-    await ask(answer)
+    await ask(response)
     (line,) = lines(caplog)
     assert (line.status, line.method, line.outcome) == (200, "POST", "ok")
     assert [record.status for record in recorder.observed] == [200]
@@ -111,7 +111,7 @@ async def test_a_generation_is_handed_to_the_usage_writer(ask, recorder):
 
 
 async def test_what_did_not_generate_is_no_usage(ask, recorder):
-    await ask(answer)
+    await ask(response)
     assert recorder.used == []
 
 

@@ -19,8 +19,8 @@ async def press(page: Page, *names: str) -> None:
 
 async def chat(gateway: Gateway, access_token: str) -> int:
     headers = {"Authorization": f"Bearer {access_token}"}
-    answer = await gateway.client.post("/chat", headers=headers, json={"prompt": "hello"})
-    return answer.status_code
+    response = await gateway.client.post("/chat", headers=headers, json={"prompt": "hello"})
+    return response.status_code
 
 
 async def audit_of(gateway: Gateway) -> list[dict[str, Any]]:
