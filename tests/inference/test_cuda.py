@@ -227,7 +227,9 @@ async def test_a_deadline_ends_a_response_while_it_streams(open_backend, make_re
 async def test_a_killed_worker_is_restarted_with_as_much_memory_and_replays(
     open_backend, make_request, gate, cuda_devices, checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("inference.workers.thread_worker"), "disabled", True)  # pytest keeps log records
+    monkeypatch.setattr(
+        logging.getLogger("inference.workers.thread_worker"), "disabled", True
+    )  # pytest keeps log records
     async with open_backend(cuda_devices) as backend:
         requests = [
             make_request(f"question {number}", fairness_key=str(number), max_tokens=8) for number in range(16)
