@@ -4,6 +4,7 @@ import asyncio
 from enum import Enum, auto
 
 from inference.engine.outcome import Event
+from inference.event_queue import EventQueue
 from inference.types import Delta, GenerationRequest
 from inference.workers.worker import Worker
 
@@ -45,7 +46,7 @@ class Ticket:
         self.request = request
         self.state = TicketState.QUEUED
         self.worker: Worker | None = None
-        self.events: asyncio.Queue[Event] = asyncio.Queue()  # bounded by the request's max_tokens
+        self.events = EventQueue()
         self.ended = asyncio.Event()
         self.expiry: asyncio.TimerHandle | None = None
 
@@ -68,7 +69,7 @@ class Ticket:
     def put(self, event: Event) -> None:
         """Hands an event to the caller, and moves to the state that follows from it."""
         self.move(self._state_after(event))
-        self.events.put_nowait(event)
+        self.events.put(event)
 
     def _state_after(self, event: Event) -> TicketState:
         if not isinstance(event, Delta) or event.finish_reason is not None:

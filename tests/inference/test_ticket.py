@@ -41,7 +41,7 @@ def test_events_move_a_ticket(ticket: Ticket, events: list[Delta], state: Ticket
         ticket.put(event)
     assert ticket.state is state
     assert ticket.ended.is_set() == (state is S.ENDED)
-    assert ticket.events.qsize() == len(events)
+    assert len(ticket.events) == len(events)
 
 
 @pytest.mark.parametrize("event", [BEGINNING, TEXT])
