@@ -46,6 +46,20 @@ class TokensAboveQuota(InvalidRequest):
     detail = "The request may use more tokens than the daily token quota. Lower max_tokens."
 
 
+class UnsupportedParameter(GatewayError):
+    """Under `/v1`: what would change the response if it were honoured is not ignored."""
+
+    status_code = 400
+    code = "unsupported_parameter"
+    detail = "This gateway does not support a parameter of the request. Leave it out."
+
+
+class InvalidOutputFormat(GatewayError):
+    status_code = 400
+    code = "invalid_output_format"
+    detail = "The tools or the format of the output cannot be used. Simplify them."
+
+
 class InvalidTokenRequest(InvalidRequest):
     """On the token routes: OAuth clients expect 400."""
 

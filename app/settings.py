@@ -320,6 +320,17 @@ class Settings(BaseSettings):
         description="further names that requests under `/v1` may use. The embedded model is also "
         "`autoglm-phone-9b`",
     )
+    thinking: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="whether the model thinks for requests under `/v1` that do not say; `auto`: on for "
+        "AutoGLM checkpoints other than the embedded one, whose agents expect it",
+    )
+    thoughts: Literal["auto", "content", "reasoning_content", "hidden"] = Field(
+        "auto",
+        description="where responses under `/v1` have the thoughts, if a request does not say: in the "
+        "content with the model's own tags, in a field of their own, or nowhere; `auto`: in the content for "
+        "AutoGLM checkpoints",
+    )
     devices: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
         ("auto",),
         description="one worker for each, such as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU",

@@ -7,6 +7,7 @@ error; a streamed body therefore owns nothing.
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Final
 
 from starlette.types import Scope
 
@@ -27,11 +28,29 @@ from inference import (
     GenerationRequest,
     Image,
     Message,
+    OutputFormat,
     Part,
     QueueFull,
     SamplingParams,
     Task,
+    ToolChoice,
+    ToolDefinition,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """Of a generation, beyond its sampling. The names are those of `GenerationRequest`."""
+
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    parallel_tool_calls: bool = True
+    output_format: OutputFormat | None = None
+    fits_context: bool = False
+    keep_tags: bool = False
+
+
+DEFAULT_OUTPUT: Final = OutputOptions()
 
 
 @dataclass(slots=True)
@@ -92,8 +111,13 @@ class Call:
         *,
         enable_thinking: bool = False,
         task: Task = "chat",
+        output: OutputOptions = DEFAULT_OUTPUT,
+        is_further_choice: bool = False,
     ) -> Generation:
-        """Returns once the engine has begun. Raises what `Backend.generate` raises."""
+        """Returns once the engine has begun. Raises what `Backend.generate` raises.
+
+        `is_further_choice`: the prompt is that of the generation before, and is not counted again.
+        """
         self.memory.shrink("media", sum(_media_bytes(part) for message in messages for part in message.parts))
         model_name = self.services.backend.model_card.name
         trace = None
@@ -109,9 +133,22 @@ class Call:
             fairness_key=self.principal.user_id,
             task=task,
             timeline=None if trace is None else trace.timeline,
+            tools=output.tools,
+            tool_choice=output.tool_choice,
+            parallel_tool_calls=output.parallel_tool_calls,
+            output_format=output.output_format,
+            fits_context=output.fits_context,
+            keep_tags=output.keep_tags,
         )
         deltas = self.services.backend.generate(request)
-        generation = Generation(deltas, self.running, self.record, self.services.history, trace)
+        generation = Generation(
+            deltas,
+            self.running,
+            self.record,
+            self.services.history,
+            trace,
+            is_further_choice=is_further_choice,
+        )
         self._generations.append(generation)
         try:
             await generation.begin()

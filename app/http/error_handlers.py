@@ -31,6 +31,7 @@ from app.schemas.problems import (
 from inference import (
     BackendUnavailable,
     InferenceError,
+    InvalidGrammar,
     PromptRefused,
     PromptTooLong,
     QueueFull,
@@ -101,6 +102,8 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
             return errors.PromptRefused(
                 f"The model's chat template does not accept these messages: {reason}", param="messages"
             )
+        case InvalidGrammar(field=field, reason=reason):
+            return errors.InvalidOutputFormat(f"{field}: {reason}.", param=field)
         case UnsupportedModality(modality=modality):
             return errors.ModalityNotSupported(f"The loaded model does not support {modality}.")
         case QueueFull():

@@ -1,27 +1,32 @@
 """One generation as the gateway sees it: its deltas, measured on the way through."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.errors import DeadlineExceeded, GenerationError
 from app.http.running_calls import RunningCall
 from app.ops.history import History
 from app.record.request_record import RequestRecord
 from app.record.request_trace import GenerationTrace
-from inference import Delta, DeltaStream, FinishReason, Usage
+from inference import Delta, DeltaStream, FinishReason, TokenLogprob, ToolCall, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A whole generation. `finish_reason` is "stop", "length" or, where that is allowed, "deadline"."""
+    """A whole generation. `finish_reason` is "stop", "length", "tool_calls" or, if allowed, "deadline"."""
 
     text: str
     reasoning: str
     finish_reason: FinishReason
+    tool_calls: tuple[ToolCall, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 class Generation:
-    """Iterates over the deltas after the first. Made and closed by `Call`."""
+    """Iterates over the deltas after the first. Made and closed by `Call`.
+
+    `is_further_choice`: the same prompt is already counted for another generation.
+    """
 
     def __init__(
         self,
@@ -30,12 +35,15 @@ class Generation:
         record: RequestRecord,
         history: History,
         trace: GenerationTrace | None = None,
+        *,
+        is_further_choice: bool = False,
     ) -> None:
         self._deltas = deltas
         self._call = call
         self._record = record
         self._history = history
         self._trace = trace
+        self._is_further_choice = is_further_choice
         self._usage = Usage(0, 0)
         self._is_counted = False
         self._finish_reason: FinishReason | None = None
@@ -53,7 +61,7 @@ class Generation:
     async def __anext__(self) -> Delta:
         with self._call:
             delta = await anext(self._deltas)
-        if delta.text or delta.reasoning:
+        if delta.has_output:
             self._record.note_output()
             if self._trace is not None:
                 self._trace.note_output()
@@ -72,20 +80,29 @@ class Generation:
         """
         text: list[str] = []
         reasoning: list[str] = []
+        calls: dict[int, ToolCall] = {}
+        logprobs: list[TokenLogprob] = []
         finish_reason: FinishReason | None = None
         async for delta in self:
             text.append(delta.text)
             reasoning.append(delta.reasoning)
+            logprobs += delta.logprobs
+            for piece in delta.tool_calls:
+                begun = calls.get(piece.index, ToolCall(piece.id, piece.name, ""))
+                calls[piece.index] = replace(begun, arguments=begun.arguments + piece.arguments)
             finish_reason = delta.finish_reason
+        has_output = any(text) or any(reasoning) or bool(calls)
         match finish_reason:
-            case "stop" | "length":
-                return Completion("".join(text), "".join(reasoning), finish_reason)
-            case "deadline" if may_be_cut_off and (any(text) or any(reasoning)):
-                return Completion("".join(text), "".join(reasoning), finish_reason)
+            case "stop" | "length" | "tool_calls":
+                pass
+            case "deadline" if may_be_cut_off and has_output:
+                pass
             case "deadline":
                 raise DeadlineExceeded
             case _:
                 raise GenerationError
+        tool_calls = tuple(calls[index] for index in sorted(calls))
+        return Completion("".join(text), "".join(reasoning), finish_reason, tool_calls, tuple(logprobs))
 
     async def aclose(self) -> None:
         """Aborts what still runs; what it used until then is counted."""
@@ -95,7 +112,10 @@ class Generation:
     def _count_usage(self) -> None:
         if not self._is_counted:
             self._is_counted = True
-            self._record.prompt_tokens += self._usage.prompt_tokens
+            if not self._is_further_choice:
+                self._record.prompt_tokens += self._usage.prompt_tokens
+                self._record.cached_tokens += self._usage.cached_tokens
             self._record.completion_tokens += self._usage.completion_tokens
+            self._record.reasoning_tokens += self._usage.reasoning_tokens
             if self._trace is not None:
                 self._trace.end(self._usage, self._finish_reason)

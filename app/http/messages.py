@@ -7,8 +7,18 @@ from app.errors import BodyTooLarge, InvalidMedia
 from app.media.decoding import MediaBudget, MediaDecoder
 from app.media.upload import Source
 from app.schemas.chat import ChatRequest
-from app.schemas.openai import AudioPart, ChatCompletionRequest, ContentPart, ImagePart, TextPart
-from inference import Image, Message, Part, Text
+from app.schemas.openai import (
+    AnyPart,
+    AssistantMessage,
+    AudioPart,
+    ChatCompletionRequest,
+    ImagePart,
+    MessageToolCall,
+    RefusalPart,
+    TextPart,
+    ToolMessage,
+)
+from inference import Image, Message, Part, Role, Text, ToolCall
 
 
 @contextmanager
@@ -46,23 +56,38 @@ async def chat_completion_messages(
     """Raises what decoding raises."""
     messages = []
     for number, message in enumerate(request.messages):
-        role = "system" if message.role == "developer" else message.role
-        if isinstance(message.content, str):
-            parts: tuple[Part, ...] = (Text(message.content),)
-        else:
-            path = f"messages.{number}.content"
-            decoded = [
-                await _decode_part(part, decoder, budget, f"{path}.{index}")
-                for index, part in enumerate(message.content)
-            ]
-            parts = tuple(decoded)
-        messages.append(Message(role, parts))
+        parts = await _decode_content(message.content, decoder, budget, f"messages.{number}.content")
+        match message:
+            case AssistantMessage(tool_calls=calls):
+                if parts or calls:  # without both there were only thoughts
+                    messages.append(Message("assistant", parts, _tool_calls(calls or ())))
+            case ToolMessage(tool_call_id=call_id):
+                messages.append(Message("tool", parts or (Text(""),), tool_call_id=call_id))
+            case _:
+                role: Role = "user" if message.role == "user" else "system"
+                messages.append(Message(role, parts))
     return attach_images(messages, await decode_images(request.images or (), decoder, budget, "images"))
 
 
-async def _decode_part(part: ContentPart, decoder: MediaDecoder, budget: MediaBudget, path: str) -> Part:
+def _tool_calls(calls: Sequence[MessageToolCall]) -> tuple[ToolCall, ...]:
+    return tuple(ToolCall(call.id, call.function.name, call.function.arguments) for call in calls)
+
+
+async def _decode_content(
+    content: str | Sequence[AnyPart] | None, decoder: MediaDecoder, budget: MediaBudget, path: str
+) -> tuple[Part, ...]:
+    if isinstance(content, str):
+        return (Text(content),)
+    decoded = [
+        await _decode_part(part, decoder, budget, f"{path}.{index}")
+        for index, part in enumerate(content or ())
+    ]
+    return tuple(decoded)
+
+
+async def _decode_part(part: AnyPart, decoder: MediaDecoder, budget: MediaBudget, path: str) -> Part:
     match part:
-        case TextPart(text=text):
+        case TextPart(text=text) | RefusalPart(refusal=text):
             return Text(text)
         case ImagePart(image_url=image_url):
             with field_at_fault(f"{path}.image_url.url"):

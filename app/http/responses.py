@@ -7,15 +7,16 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 
-from app.errors import GenerationError
-from app.http.call import Call
+from app.errors import GenerationError, InvalidRequest
+from app.http.call import Call, OutputOptions
 from app.http.disconnect import AbortOnDisconnect
 from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import EventStreamResponse, native_event
 from app.http.generation import Completion, Generation
+from app.phone_actions import parse_action
 from app.schemas.generation import SamplingFields
 from app.schemas.problems import problem_of
-from inference import FinishReason, Message
+from inference import ActionOutput, FinishReason, InvalidGrammar, Message
 
 
 class JSONResponse(Response):
@@ -27,20 +28,27 @@ class JSONResponse(Response):
         super().__init__(orjson.dumps(content), headers=headers)
 
 
-async def respond(request: Request, call: Call, messages: list[Message], body: SamplingFields) -> Response:
-    """One generation, whole or streamed, as /chat and /vision give it."""
+async def respond(
+    request: Request, call: Call, messages: list[Message], body: SamplingFields, *, action: bool = False
+) -> Response:
+    """One generation, whole or streamed, as /chat and /vision give it. `action`: of a phone agent."""
+    output = OutputOptions(output_format=ActionOutput()) if action else OutputOptions()
     async with AbortOnDisconnect(request.receive):
-        generation = await call.begin(
-            messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
-        )
+        try:
+            generation = await call.begin(
+                messages, body.to_sampling_params(), enable_thinking=body.enable_thinking, output=output
+            )
+        except InvalidGrammar as error:
+            raise InvalidRequest(f"action: {error.reason}", param="action") from None
         if not body.stream:
             completion = await generation.collect()
-            return generation_response(call, completion, body.return_reasoning)
-    return EventStreamResponse(native_events(call, generation, body.return_reasoning))
+            more = _action_of(completion.text) if action else {}
+            return generation_response(call, completion, body.return_reasoning, **more)
+    return EventStreamResponse(native_events(call, generation, body.return_reasoning, action=action))
 
 
 def generation_response(
-    call: Call, completion: Completion, return_reasoning: bool, **more: str
+    call: Call, completion: Completion, return_reasoning: bool, **more: Any
 ) -> JSONResponse:
     """The bytes of a `GenerationResponse`; `more` adds fields such as the transcript."""
     content: dict[str, Any] = {
@@ -57,16 +65,24 @@ def generation_response(
 
 
 async def native_events(
-    call: Call, generation: Generation, return_reasoning: bool, first_number: int = 1
+    call: Call,
+    generation: Generation,
+    return_reasoning: bool,
+    first_number: int = 1,
+    *,
+    action: bool = False,
 ) -> AsyncGenerator[bytes, None]:
     """`event: delta` …, then `event: done` or `event: error`."""
     number = first_number
+    whole: list[str] = []
     finish_reason: FinishReason | None = None
     try:
         async for delta in generation:
             payload = {}
             if delta.text:
                 payload["text"] = delta.text
+                if action:
+                    whole.append(delta.text)
             if delta.reasoning and return_reasoning:
                 payload["reasoning"] = delta.reasoning
             if payload:
@@ -77,14 +93,21 @@ async def native_events(
         yield error_event(call, number, error)
         return
     if finish_reason in ("stop", "length", "deadline"):
-        yield done_event(call, number, finish_reason)
+        yield done_event(call, number, finish_reason, **_action_of("".join(whole)))
     else:
         yield error_event(call, number, GenerationError())
 
 
-def done_event(call: Call, number: int, finish_reason: FinishReason) -> bytes:
+def done_event(call: Call, number: int, finish_reason: FinishReason, **more: Any) -> bytes:
+    """`more` adds fields such as the action."""
     done = {"finish_reason": finish_reason, "usage": usage_of(call), "timings": timings_of(call)}
-    return native_event("done", number, done)
+    return native_event("done", number, more | done)
+
+
+def _action_of(content: str) -> dict[str, Any]:
+    """The field `action`, if the content is one."""
+    action = parse_action(content)
+    return {} if action is None else {"action": action}
 
 
 def error_event(call: Call, number: int, error: Exception) -> bytes:

@@ -43,6 +43,8 @@ class RequestRecord:
     model: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0  # of the prompt's
+    reasoning_tokens: int = 0  # of the completion's
     queue_seconds: float = 0.0
     first_output_at: float | None = None
     last_output_at: float | None = None

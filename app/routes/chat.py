@@ -31,4 +31,4 @@ async def chat(request: Request) -> Response:
     await call.reserve(body.max_tokens)
     budget = await call.media_budget(len(body.images))
     messages = await chat_messages(body, call.services.media, budget)
-    return await respond(request, call, messages, body)
+    return await respond(request, call, messages, body, action=body.action)

@@ -1,38 +1,28 @@
 """The OpenAI-compatible routes: any of its SDKs works with a changed base URL."""
 
 import logging
-from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.errors import GenerationError
+from app.errors import NotFound
 from app.http.body.forms import read_json
-from app.http.call import Call, call_of
+from app.http.call import call_of
+from app.http.completions import begin_choices, completion_chunks, plan_completion, whole_completion
 from app.http.disconnect import AbortOnDisconnect
-from app.http.error_handlers import gateway_error_of
-from app.http.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
+from app.http.event_stream import OPENAI_END, EventStreamResponse
 from app.http.field_errors import field_name
-from app.http.generation import Generation
 from app.http.guard import guarded
 from app.http.messages import chat_completion_messages
-from app.http.openai_call import check_model, check_name, head_of, model_names
+from app.http.openai_call import check_model, check_name, model_names
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_response
-from app.http.responses import JSONResponse, usage_of
+from app.http.responses import JSONResponse
 from app.http.services import Services
-from app.schemas.openai import (
-    ChatCompletion,
-    ChatCompletionChunk,
-    ChatCompletionRequest,
-    Model,
-    ModelList,
-)
-from app.schemas.problems import OpenAIError, openai_error_of, problem_responses
-from inference import FinishReason
+from app.schemas.openai import ChatCompletionRequest
+from app.schemas.openai_completion import ChatCompletion, ChatCompletionChunk, Model, ModelList
+from app.schemas.problems import OpenAIError, problem_responses
 
 logger = logging.getLogger(__name__)
-
-FINISH_REASONS: Final = {"stop": "stop", "length": "length", "deadline": "length"}  # OpenAI's for ours
 
 completions = APIRouter(
     prefix="/v1", tags=["openai"], route_class=guarded("chat", generates=True, takes_media=True)
@@ -56,25 +46,23 @@ async def create_chat_completion(request: Request) -> Response:
     if body.model_extra and logger.isEnabledFor(logging.DEBUG):
         logger.debug("ignored fields: %s", [field_name(name) for name in list(body.model_extra)[:20]])
     call.check_image_count(body.count_images())
-    sampling_params = body.to_sampling_params()
-    field = "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
-    await call.reserve(sampling_params.max_tokens, field)
+    plan = plan_completion(call.services, body)
+    await call.reserve(plan.max_tokens(call.services), body.max_tokens_field())
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await chat_completion_messages(body, call.services.media, budget)
-    return_reasoning = bool(body.return_reasoning)
     async with AbortOnDisconnect(request.receive):
-        generation = await call.begin(messages, sampling_params, enable_thinking=bool(body.enable_thinking))
+        generations = await begin_choices(call, messages, plan)
         if not body.stream:
-            completion = await generation.collect(may_be_cut_off=True)
-            message = {"role": "assistant", "content": completion.text}
-            if return_reasoning:
-                message["reasoning_content"] = completion.reasoning
-            finish_reason = FINISH_REASONS[completion.finish_reason]
-            choice = {"index": 0, "message": message, "finish_reason": finish_reason}
-            head = head_of(call, "chat.completion", "chatcmpl")
-            return JSONResponse(head | {"choices": [choice], "usage": usage_of(call)})
-    include_usage = body.stream_options is not None and body.stream_options.include_usage
-    return EventStreamResponse(_chunks(call, generation, return_reasoning, include_usage))
+            return JSONResponse(await whole_completion(call, generations, plan))
+    return EventStreamResponse(completion_chunks(call, generations, plan))
+
+
+@models.post("/completions", include_in_schema=False)
+async def create_completion(request: Request) -> Response:
+    """Clients of the older route are told what to use instead."""
+    raise NotFound(
+        "Completions of a bare prompt are not offered. Send messages to POST /v1/chat/completions."
+    )
 
 
 @models.get(
@@ -113,35 +101,3 @@ def _model(services: Services, name: str) -> dict[str, Any]:
         "root": card.name,
         "max_model_len": card.context_length,
     }
-
-
-async def _chunks(
-    call: Call, generation: Generation, return_reasoning: bool, include_usage: bool
-) -> AsyncGenerator[bytes, None]:
-    head = head_of(call, "chat.completion.chunk", "chatcmpl")
-    yield _chunk(head, {"role": "assistant", "content": ""})
-    try:
-        finish_reason: FinishReason | None = None
-        async for delta in generation:
-            if delta.reasoning and return_reasoning:
-                yield _chunk(head, {"reasoning_content": delta.reasoning})
-            if delta.text:
-                yield _chunk(head, {"content": delta.text})
-            finish_reason = delta.finish_reason or finish_reason
-        if finish_reason not in FINISH_REASONS:
-            raise GenerationError
-        yield _chunk(head, {}, FINISH_REASONS[finish_reason])
-        if include_usage:
-            yield openai_event(head | {"choices": [], "usage": usage_of(call)})
-    except Exception as error:
-        gateway_error = gateway_error_of(error)
-        call.record.error_code = gateway_error.code
-        yield openai_event(openai_error_of(gateway_error))
-    yield OPENAI_DONE
-
-
-def _chunk(head: dict[str, Any], delta: dict[str, str], finish_reason: str | None = None) -> bytes:
-    choice: dict[str, Any] = {"index": 0, "delta": delta}
-    if finish_reason is not None:
-        choice["finish_reason"] = finish_reason
-    return openai_event(head | {"choices": [choice]})

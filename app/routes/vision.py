@@ -56,4 +56,4 @@ async def vision(request: Request) -> Response:
         path = "images"
     images = await decode_images(files, decoder, await call.media_budget(len(files)), path)
     messages = [Message("user", (*images, Text(body.prompt)))]
-    return await respond(request, call, messages, body)
+    return await respond(request, call, messages, body, action=body.action)

@@ -8,6 +8,7 @@ from pydantic.config import JsonDict
 from app.schemas.absence import Omittable, RequestModel
 from app.schemas.generation import (
     MAX_MESSAGES,
+    ActionField,
     Base64Images,
     JSONSamplingFields,
     Prompt,
@@ -23,7 +24,7 @@ class ChatMessage(RequestModel):
     content: Prompt
 
 
-class ChatRequest(JSONSamplingFields):
+class ChatRequest(ActionField, JSONSamplingFields):
     """Send either `messages` or `prompt`. `images` are added to the last user message."""
 
     model_config = ConfigDict(

@@ -16,7 +16,8 @@ MAX_MESSAGES = 256
 MAX_STOP_STRINGS = 8
 MAX_STOP_CHARACTERS = 64
 MAX_IMAGES = 10
-MAX_SEED = 2**53 - 1  # the largest that every JSON parser reads exactly
+MIN_SEED, MAX_SEED = -(2**63), 2**63 - 1
+MAX_TOKENS = 2**31 - 1  # the context is the real bound
 
 Prompt = Annotated[CleanText, Field(min_length=1, max_length=MAX_PROMPT_CHARACTERS)]
 StopString = Annotated[CleanText, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
@@ -57,12 +58,13 @@ def check_text(texts: Iterable[str]) -> None:
 class SamplingFields(RequestModel):
     """How to sample tokens. The defaults suit a phone agent (greedy)."""
 
-    max_tokens: int = Field(512, ge=1, le=4096)
+    max_tokens: int = Field(512, ge=1, le=MAX_TOKENS)
     temperature: float = Field(0.0, ge=0, le=2, description="0 is greedy")
-    top_p: float = Field(1.0, gt=0, le=1)
-    top_k: int = Field(0, ge=0, le=1000, description="0 disables it")
+    top_p: float = Field(1.0, ge=0, le=1, description="0 is greedy")
+    top_k: int = Field(0, ge=-1, le=1000, description="0 and -1 disable it")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
-    seed: Omittable[Annotated[int, Field(ge=0, le=MAX_SEED)]] = Field(
+    presence_penalty: float = Field(0.0, ge=-2, le=2)
+    seed: Omittable[Annotated[int, Field(ge=MIN_SEED, le=MAX_SEED)]] = Field(
         None, description="the same seed gives the same output"
     )
     stream: bool = Field(False, description="respond with server-sent events")
@@ -74,8 +76,9 @@ class SamplingFields(RequestModel):
             max_tokens=self.max_tokens,
             temperature=self.temperature,
             top_p=self.top_p,
-            top_k=self.top_k,
+            top_k=max(self.top_k, 0),
             frequency_penalty=self.frequency_penalty,
+            presence_penalty=self.presence_penalty,
             stop=tuple(stop),
             seed=self.seed,
         )
@@ -88,6 +91,19 @@ class JSONSamplingFields(SamplingFields):
 
     def to_sampling_params(self, stop: Sequence[str] = ()) -> SamplingParams:
         return super().to_sampling_params(stop or self.stop)
+
+
+class ActionField(RequestModel):
+    action: bool = Field(
+        False,
+        description="the content is one action of a phone agent, and the response has it as JSON, too",
+    )
+
+
+Action = Annotated[
+    dict[str, Any],  # Any: a text, a number or a point
+    Field(examples=[{"_metadata": "do", "action": "Tap", "element": [500, 250]}]),
+]
 
 
 class TokenUsage(BaseModel):
@@ -114,6 +130,7 @@ class GenerationResponse(BaseModel):
     model: str = Field(examples=["autoglm-phone-tiny"])
     content: str = Field(examples=['do(action="Launch", app="微信")'])
     reasoning: str = Field("", description="only with return_reasoning")
+    action: Omittable[Action] = Field(None, description="only with `action`: the content, parsed")
     finish_reason: FinishReasonField
     usage: TokenUsage
     timings: Timings
@@ -133,6 +150,7 @@ class DoneEvent(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    action: Omittable[Action] = Field(None, description="only with `action`: the whole content, parsed")
     finish_reason: Literal["stop", "length", "deadline"]
     usage: TokenUsage
     timings: Timings

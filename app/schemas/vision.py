@@ -2,14 +2,14 @@
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.generation import Base64Images, JSONSamplingFields, Prompt, SamplingFields
+from app.schemas.generation import ActionField, Base64Images, JSONSamplingFields, Prompt, SamplingFields
 
 _ONE_WHITE_PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC"
 )
 
 
-class VisionRequest(JSONSamplingFields):
+class VisionRequest(ActionField, JSONSamplingFields):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -22,7 +22,7 @@ class VisionRequest(JSONSamplingFields):
     images: Base64Images = Field(min_length=1)
 
 
-class VisionForm(SamplingFields):
+class VisionForm(ActionField, SamplingFields):
     """The fields other than the files."""
 
     prompt: Prompt

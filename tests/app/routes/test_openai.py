@@ -32,6 +32,14 @@ def body(content: object, **more: object) -> dict[str, object]:
     return {"model": "scripted", "messages": [{"role": "user", "content": content}], **more}
 
 
+def too_large() -> dict[str, object]:
+    return {"properties": {f"p{number}": {"description": "x" * 9000} for number in range(30)}}
+
+
+def schema_format(schema: object) -> dict[str, object]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+
+
 def assert_no_nulls(value: object) -> None:
     assert value is not None
     for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -46,7 +54,13 @@ async def test_completion_has_every_field_and_no_null(gateway: Gateway) -> None:
     assert answer["choices"] == [
         {"index": 0, "message": {"role": "assistant", "content": "chat user: hi"}, "finish_reason": "stop"}
     ]
-    assert answer["usage"] == {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}
+    assert answer["usage"] == {
+        "prompt_tokens": 1,
+        "completion_tokens": 3,
+        "total_tokens": 4,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
 
 
 async def test_parts_reach_the_model_in_their_order(gateway: Gateway) -> None:
@@ -153,12 +167,50 @@ async def test_null_means_absent(gateway: Gateway) -> None:
         (body("hi", temperature=9), 422, "invalid_request", "temperature"),
         (body("hi") | {"messages": []}, 422, "invalid_request", "messages"),
         (body("word " * 5000), 400, "context_length_exceeded", "messages"),
-        (body("hi", n=2), 422, "invalid_request", "n"),
-        (body("hi", tools=[{"type": "function"}]), 422, "invalid_request", "tools"),
-        (body("hi", response_format={"type": "json_object"}), 422, "invalid_request", "response_format"),
-        (body("hi", logprobs=True), 422, "invalid_request", "logprobs"),
-        (body("hi", logit_bias={"50256": -100}), 422, "invalid_request", "logit_bias"),
-        (body("hi", presence_penalty=0.5), 422, "invalid_request", "presence_penalty"),
+        (body("hi", n=5), 422, "invalid_request", "n"),
+        (body("hi", tools=[{"type": "function"}]), 400, "unsupported_parameter", "tools.0.function"),
+        (body("hi", tools=[{"type": "web_search"}]), 400, "unsupported_parameter", "tools.0.type"),
+        (body("hi", tool_choice="any"), 422, "invalid_request", "tool_choice"),
+        (body("hi", tool_choice={"type": "custom"}), 400, "unsupported_parameter", "tool_choice"),
+        (body("hi", tool_choice="required"), 400, "invalid_output_format", "tool_choice"),
+        (body("hi", response_format={"type": "xml"}), 422, "invalid_request", "response_format.type"),
+        (body("hi", functions=[{"name": "f"}]), 400, "unsupported_parameter", "functions"),
+        (body("hi", audio={"voice": "x"}), 400, "unsupported_parameter", "audio"),
+        (body("hi", modalities=["text", "audio"]), 400, "unsupported_parameter", "modalities"),
+        (body("hi", web_search_options={}), 400, "unsupported_parameter", "web_search_options"),
+        (body("hi", guided_regex="a+"), 400, "unsupported_parameter", "guided_regex"),
+        (body("hi", guided_choice=["a"]), 400, "unsupported_parameter", "guided_choice"),
+        (body("hi", guided_grammar="x"), 400, "unsupported_parameter", "guided_grammar"),
+        (body("hi", guided_json="{"), 400, "unsupported_parameter", "guided_json"),
+        (
+            body("hi", structured_outputs={"regex": "a+"}),
+            400,
+            "unsupported_parameter",
+            "structured_outputs.regex",
+        ),
+        (
+            body("hi", guided_json={}, response_format={"type": "json_object"}),
+            400,
+            "unsupported_parameter",
+            "guided_json",
+        ),
+        (body("hi", guided_json=too_large()), 400, "invalid_output_format", "guided_json"),
+        (body("hi", response_format=schema_format(too_large())), 400, "invalid_output_format", "response_format"),
+        (body("hi", top_logprobs=2), 400, "unsupported_parameter", "top_logprobs"),
+        (body("hi", logprobs=True, top_logprobs=21), 422, "invalid_request", "top_logprobs"),
+        (body("hi", logit_bias={"x": 1}), 422, "invalid_request", "logit_bias.x"),
+        (body("hi", logit_bias={"5": 101}), 422, "invalid_request", "logit_bias.5"),
+        (body("hi", presence_penalty=2.5), 422, "invalid_request", "presence_penalty"),
+        (body("hi", seed=2**63), 422, "invalid_request", "seed"),
+        (body("hi", top_k=-2), 422, "invalid_request", "top_k"),
+        (body(None), 422, "invalid_request", "messages.0.content"),
+        (body([]), 422, "invalid_request", "messages.0.content"),
+        (
+            body("hi") | {"messages": [{"role": "tool", "content": "x"}]},
+            422,
+            "invalid_request",
+            "messages.0.tool_call_id",
+        ),
     ],
 )
 async def test_refusals_have_openai_shape(
@@ -170,6 +222,13 @@ async def test_refusals_have_openai_shape(
     assert error.keys() == {"message", "type", "param", "code"}
     assert all(isinstance(value, str) for value in error.values())
     assert (error["code"], error["param"]) == (code, param)
+
+
+async def test_older_route_is_refused_with_the_one_to_use(gateway: Gateway) -> None:
+    answer = await gateway.call("POST", "/v1/completions", json={"model": "scripted", "prompt": "hi"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (404, "not_found")
+    assert "POST /v1/chat/completions" in error["message"]
 
 
 async def test_unknown_path_under_v1_is_response_sent_in_openai_shape(gateway: Gateway) -> None:

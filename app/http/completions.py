@@ -1,0 +1,250 @@
+"""Chat completions: one to four generations for one prompt, whole or as the chunks of a stream."""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from app.errors import GenerationError, InvalidOutputFormat
+from app.http.call import Call, OutputOptions
+from app.http.error_handlers import gateway_error_of
+from app.http.event_stream import OPENAI_DONE, openai_event
+from app.http.generation import Completion, Generation
+from app.http.openai_call import head_of
+from app.http.services import Services
+from app.http.thoughts import Place, place_of_thoughts, thinks
+from app.phone_actions import parse_action
+from app.schemas.openai import ChatCompletionRequest
+from app.schemas.openai_output import tool_choice_of, tools_of
+from app.schemas.problems import openai_error_of
+from inference import (
+    ActionOutput,
+    Delta,
+    FinishReason,
+    InvalidGrammar,
+    Message,
+    SamplingParams,
+    TokenLogprob,
+    ToolCallDelta,
+)
+
+FINISH_REASONS: Final = {  # OpenAI's for ours
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "deadline": "length",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionPlan:
+    """What a request leads to. `format_field` is the field that errors of the output's format name."""
+
+    sampling_params: SamplingParams
+    output: OutputOptions
+    format_field: str
+    enable_thinking: bool
+    thoughts: Place
+    choices: int = 1
+    include_usage: bool = False
+
+    @property
+    def has_action(self) -> bool:
+        return isinstance(self.output.output_format, ActionOutput)
+
+    def max_tokens(self, services: Services) -> int:
+        """Of all choices together."""
+        return self.choices * min(self.sampling_params.max_tokens, services.backend.model_card.context_length)
+
+
+def plan_completion(services: Services, request: ChatCompletionRequest) -> CompletionPlan:
+    """Raises `UnsupportedParameter`."""
+    request.refuse_unsupported()
+    tools = tools_of(request.tools)
+    tool_choice = tool_choice_of(request.tool_choice)
+    output_format, format_field = request.output_format()
+    is_typed = output_format is not None or (bool(tools) and tool_choice != "none")
+    thoughts = place_of_thoughts(services, request, is_typed=is_typed)
+    output = OutputOptions(
+        tools=tools,
+        tool_choice=tool_choice,
+        parallel_tool_calls=request.parallel_tool_calls is not False,
+        output_format=output_format,
+        fits_context=True,
+        keep_tags=thoughts == "content",
+    )
+    return CompletionPlan(
+        request.to_sampling_params(),
+        output,
+        format_field,
+        enable_thinking=thinks(services, request.wants_thoughts),
+        thoughts=thoughts,
+        choices=request.n or 1,
+        include_usage=request.stream_options is not None and request.stream_options.include_usage,
+    )
+
+
+async def begin_choices(call: Call, messages: Sequence[Message], plan: CompletionPlan) -> list[Generation]:
+    """Returns once the engine has begun all. The second finds the first one's prompt in the cache.
+
+    Raises what `Backend.generate` raises, and `InvalidOutputFormat`.
+    """
+    generations = []
+    for number in range(plan.choices):
+        params, seed = plan.sampling_params, plan.sampling_params.seed
+        try:
+            generation = await call.begin(
+                messages,
+                params if seed is None else replace(params, seed=seed + number),
+                enable_thinking=plan.enable_thinking,
+                output=plan.output,
+                is_further_choice=number > 0,
+            )
+        except InvalidGrammar as error:
+            field = plan.format_field if error.field == "response_format" else error.field
+            raise InvalidOutputFormat(f"{field}: {error.reason}.", param=field) from None
+        generations.append(generation)
+    return generations
+
+
+async def whole_completion(
+    call: Call, generations: Sequence[Generation], plan: CompletionPlan
+) -> dict[str, Any]:
+    """The members of a `ChatCompletion`. Raises `DeadlineExceeded` and `GenerationError`."""
+    choices = []
+    for index, generation in enumerate(generations):
+        completion = await generation.collect(may_be_cut_off=True)
+        choice: dict[str, Any] = {
+            "index": index,
+            "message": _message(completion, plan),
+            "finish_reason": FINISH_REASONS[completion.finish_reason],
+        }
+        if plan.sampling_params.logprobs is not None:
+            choice["logprobs"] = _logprobs(completion.logprobs)
+        choices.append(choice)
+    return head_of(call, "chat.completion", "chatcmpl") | {
+        "choices": choices,
+        "usage": completion_usage(call),
+    }
+
+
+async def completion_chunks(
+    call: Call, generations: Sequence[Generation], plan: CompletionPlan
+) -> AsyncGenerator[bytes, None]:
+    """The events of a stream. The choices take turns."""
+    head = head_of(call, "chat.completion.chunk", "chatcmpl")
+    running = [_ChoiceStream(head, index, generation, plan) for index, generation in enumerate(generations)]
+    for choice in running:
+        yield choice.chunk({"role": "assistant", "content": ""})
+    try:
+        while running:
+            for choice in tuple(running):
+                delta = await anext(choice.generation, None)
+                if delta is None:
+                    running.remove(choice)
+                    yield choice.last_chunk()
+                else:
+                    for chunk in choice.chunks_of(delta):
+                        yield chunk
+        if plan.include_usage:
+            yield openai_event(head | {"choices": [], "usage": completion_usage(call)})
+    except Exception as error:
+        gateway_error = gateway_error_of(error)
+        call.record.error_code = gateway_error.code
+        yield openai_event(openai_error_of(gateway_error))
+    yield OPENAI_DONE
+
+
+def completion_usage(call: Call) -> dict[str, Any]:
+    record = call.record
+    return {
+        "prompt_tokens": record.prompt_tokens,
+        "completion_tokens": record.completion_tokens,
+        "total_tokens": record.prompt_tokens + record.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": record.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": record.reasoning_tokens},
+    }
+
+
+class _ChoiceStream:
+    """One choice of a stream. Owns nothing: `Call` closes the generation."""
+
+    def __init__(
+        self, head: dict[str, Any], index: int, generation: Generation, plan: CompletionPlan
+    ) -> None:
+        self.generation = generation
+        self._head = head
+        self._index = index
+        self._plan = plan
+        self._finish_reason: FinishReason | None = None
+        self._text: list[str] = []  # only as far as an action is parsed
+
+    def chunks_of(self, delta: Delta) -> Iterator[bytes]:
+        self._finish_reason = delta.finish_reason or self._finish_reason
+        content = delta.text
+        if self._plan.thoughts == "content":
+            content = delta.reasoning + delta.text
+        elif self._plan.thoughts == "reasoning_content" and delta.reasoning:
+            yield self.chunk({"reasoning_content": delta.reasoning})
+        if self._plan.has_action:
+            self._text.append(delta.text)
+        if content or delta.logprobs:
+            more = {"logprobs": _logprobs(delta.logprobs)} if delta.logprobs else {}
+            yield self.chunk({"content": content}, **more)
+        for call in delta.tool_calls:
+            yield self.chunk({"tool_calls": [_tool_call_piece(call)]})
+
+    def last_chunk(self) -> bytes:
+        """Raises `GenerationError`."""
+        if self._finish_reason not in FINISH_REASONS:
+            raise GenerationError
+        action = parse_action("".join(self._text)) if self._plan.has_action else None
+        delta = {} if action is None else {"action": action}
+        return self.chunk(delta, finish_reason=FINISH_REASONS[self._finish_reason])
+
+    def chunk(self, delta: dict[str, Any], **more: Any) -> bytes:
+        choice = {"index": self._index, "delta": delta, **more}
+        return openai_event(self._head | {"choices": [choice]})
+
+
+def _message(completion: Completion, plan: CompletionPlan) -> dict[str, Any]:
+    content = completion.text
+    if plan.thoughts == "content":
+        content = completion.reasoning + completion.text
+    message: dict[str, Any] = {"role": "assistant"}
+    if content or not completion.tool_calls:
+        message["content"] = content
+    if plan.thoughts == "reasoning_content" and completion.reasoning:
+        message["reasoning_content"] = completion.reasoning
+    if completion.tool_calls:
+        message["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in completion.tool_calls
+        ]
+    if plan.has_action and (action := parse_action(completion.text)) is not None:
+        message["action"] = action
+    return message
+
+
+def _tool_call_piece(piece: ToolCallDelta) -> dict[str, Any]:
+    if not piece.id:
+        return {"index": piece.index, "function": {"arguments": piece.arguments}}
+    return {
+        "index": piece.index,
+        "id": piece.id,
+        "type": "function",
+        "function": {"name": piece.name, "arguments": piece.arguments},
+    }
+
+
+def _logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, Any]:
+    return {
+        "content": [_logprob(token) | {"top_logprobs": list(map(_logprob, token.top))} for token in tokens]
+    }
+
+
+def _logprob(token: TokenLogprob) -> dict[str, Any]:
+    return {"token": token.token, "logprob": token.logprob, "bytes": list(token.token_bytes)}
