@@ -135,18 +135,25 @@ def _add_success_headers(operation: dict[str, Any], is_limited: bool) -> None:
 
 
 def _merge_nullable(document: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """`anyOf: [T, null]` becomes `type: [T, "null"]`, which generators read as an optional T."""
+    """`anyOf: [T, null]` becomes `type: [T, "null"]`, which generators read as an optional T.
+
+    Where T is itself a choice, null is left out: it means the same as an absent field.
+    """
     for node in _nodes(document):
         options = node.get("anyOf")
         if not isinstance(options, list) or {"type": "null"} not in options:
             continue
         del node["anyOf"]
-        types: list[str] = []
-        for option in options:  # each keyword of a schema concerns one type, so they may stand together
-            option = schemas[option["$ref"].rpartition("/")[2]] if "$ref" in option else option
-            types.append(option["type"])
-            node.update(option)
-        node["type"] = types
+        resolved = [
+            schemas[option["$ref"].rpartition("/")[2]] if "$ref" in option else option for option in options
+        ]
+        if all("type" in option for option in resolved):
+            for option in resolved:  # each keyword of a schema concerns one type, so they may stand together
+                node.update(option)
+            node["type"] = [option["type"] for option in resolved]
+            continue
+        others = [option for option in options if option != {"type": "null"}]
+        node.update(others[0] if len(others) == 1 else {"anyOf": others})
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:  # Any: what JSON holds

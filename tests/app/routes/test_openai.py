@@ -195,7 +195,12 @@ async def test_null_means_absent(gateway: Gateway) -> None:
             "guided_json",
         ),
         (body("hi", guided_json=too_large()), 400, "invalid_output_format", "guided_json"),
-        (body("hi", response_format=schema_format(too_large())), 400, "invalid_output_format", "response_format"),
+        (
+            body("hi", response_format=schema_format(too_large())),
+            400,
+            "invalid_output_format",
+            "response_format",
+        ),
         (body("hi", top_logprobs=2), 400, "unsupported_parameter", "top_logprobs"),
         (body("hi", logprobs=True, top_logprobs=21), 422, "invalid_request", "top_logprobs"),
         (body("hi", logit_bias={"x": 1}), 422, "invalid_request", "logit_bias.x"),
