@@ -1,15 +1,20 @@
 """The 9B model's shape on CUDA devices: `python -m benchmarks.cuda_9b` (about three minutes).
 
-Writes a random checkpoint in int8 (11 GiB), loads it on every device in one process and asks it through
-the backend: text alone and in batches, a phone's screenshot, an agent's step, an answer that is left, a
-deadline, a worker that is killed. `--stock` measures transformers' `generate` with bitsandbytes beside it;
-`--memory-gb` lets each device have that much only.
+Writes a random checkpoint in int8 (11 GiB), loads it on every device in one process and sends it requests
+through the backend: text alone and in batches, a phone's screenshot, an agent's step, a response that is
+left, a deadline, a worker that is killed. `--stock` measures transformers' `generate` with bitsandbytes
+beside it; `--memory-gb` lets each device have that much only.
+
+`--devices N` compares N devices with one instead (`benchmarks/cuda_pool.py`), with `--workers` and
+`--placement` as the settings of these names. `--tiny` does so with a tiny model, on the CPU where there is
+no GPU.
 """
 
 import argparse
 import asyncio
 import json
 import logging
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +24,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.checkpoint_9b import write_checkpoint
+from benchmarks import cuda_pool
+from benchmarks.checkpoint_9b import NINE_B, TINY, write_checkpoint
 from benchmarks.stock_9b import measure_stock
 from inference.backends.in_process import InProcessBackend
 from inference.config import EngineConfig
@@ -48,7 +54,7 @@ class WorkerKilled(BaseException):
 @dataclass(frozen=True, slots=True)
 class Answer:
     text: str
-    moments: list[float]  # of each piece of text; one token each
+    moments: list[tuple[float, int]]  # of each piece of text, and the tokens until then
     ttft_seconds: float
     seconds: float
     tokens: int
@@ -90,6 +96,10 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=160)
     parser.add_argument("--stock", action="store_true")
     parser.add_argument("--memory-gb", type=float, help="of each device; default: all")
+    parser.add_argument("--devices", type=int, help="compare so many with one")
+    parser.add_argument("--workers", choices=("threads", "processes"), default="threads")
+    parser.add_argument("--placement", choices=("replicate", "split"), default="replicate")
+    parser.add_argument("--tiny", action="store_true", help="with --devices: a tiny model")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for index in range(torch.cuda.device_count() if arguments.memory_gb else 0):
@@ -100,15 +110,40 @@ def main() -> None:
         directory = arguments.checkpoint or Path(temporary)
         if not (directory / "config.json").exists():
             directory.mkdir(exist_ok=True)
-            write_checkpoint(directory, "cuda:0")
-            torch.cuda.empty_cache()
-        figures |= asyncio.run(measure(str(directory), arguments.max_tokens, arguments.only_start))
+            write_in_process(directory, tiny=arguments.tiny)
+        if arguments.devices is not None:
+            figures |= asyncio.run(cuda_pool.measure_pool(pool_setup(str(directory), arguments)))
+        else:
+            figures |= asyncio.run(measure(str(directory), arguments.max_tokens, arguments.only_start))
     if arguments.stock:
         torch.cuda.empty_cache()
         figures |= measure_stock(CONCURRENT, prompt_tokens=128, max_tokens=32)
     print_figures("A 9B-shaped Glm4v in int8", figures)
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    figures |= {"arguments": {name: str(value) for name, value in vars(arguments).items()}}
     print(json.dumps(figures | {"gpus": names, "hardware": hardware_and_versions(*PACKAGES)}))
+
+
+def write_in_process(directory: Path, *, tiny: bool) -> None:
+    """Another process, so that this one does not use the devices: its workers may be processes, too."""
+    device = "cuda:0" if torch.cuda.device_count() else "cpu"
+    process = multiprocessing.get_context("spawn").Process(
+        target=write_checkpoint, args=(directory, device, TINY if tiny else NINE_B)
+    )
+    started = time.monotonic()
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise SystemExit("The checkpoint cannot be written.")
+    logging.info("the checkpoint is written after %.1f s", time.monotonic() - started)
+
+
+def pool_setup(model: str, arguments: argparse.Namespace) -> cuda_pool.Setup:
+    devices = tuple(f"cuda:{index}" for index in range(arguments.devices))
+    if torch.cuda.device_count() == 0 and arguments.tiny:
+        devices = ("cpu",) * arguments.devices
+    plan = cuda_pool.TINY if arguments.tiny else cuda_pool.FULL
+    return cuda_pool.Setup(model, devices, arguments.workers, arguments.placement, plan)
 
 
 async def measure(directory: str, max_tokens: int, only_start: bool) -> dict[str, object]:
@@ -208,10 +243,15 @@ async def gather(backend: InProcessBackend, count: int, name: str, max_tokens: i
 
 def steady_rate(answers: list[Answer]) -> float:
     """Tokens per second while all decode: from the last one's first token to the first one's end."""
-    start = max(answer.moments[0] for answer in answers)
-    end = min(answer.moments[-1] for answer in answers)
-    tokens = sum(start < moment <= end for answer in answers for moment in answer.moments)
+    start = max(answer.moments[0][0] for answer in answers)
+    end = min(answer.moments[-1][0] for answer in answers)
+    tokens = sum(tokens_until(answer, end) - tokens_until(answer, start) for answer in answers)
     return round(tokens / (end - start), 1)
+
+
+def tokens_until(answer: Answer, moment: float) -> int:
+    """A piece of text has several tokens when the event loop is behind."""
+    return max((tokens for when, tokens in answer.moments if when <= moment), default=0)
 
 
 def text(tokens: int, name: str) -> Text:
@@ -273,19 +313,19 @@ def screenshot(seed: int) -> Image:
 
 async def ask(backend: InProcessBackend, asked: GenerationRequest) -> Answer:
     started = time.monotonic()
-    moments: list[float] = []
+    moments: list[tuple[float, int]] = []
     deltas: list[Delta] = []
     async for delta in backend.generate(asked):
         deltas.append(delta)
         if delta.text or delta.reasoning:
-            moments.append(time.monotonic())
+            moments.append((time.monotonic(), delta.usage.completion_tokens if delta.usage else 0))
     ended = time.monotonic()
     usage = deltas[-1].usage
     assert usage is not None
     return Answer(
         text="".join(delta.text for delta in deltas),
         moments=moments,
-        ttft_seconds=(moments[0] if moments else ended) - started,
+        ttft_seconds=(moments[0][0] if moments else ended) - started,
         seconds=ended - started,
         tokens=usage.completion_tokens,
         prompt_tokens=usage.prompt_tokens,

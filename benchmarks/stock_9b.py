@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from benchmarks.checkpoint_9b import TEXT_CONFIG, VOCABULARY
+from benchmarks.checkpoint_9b import NINE_B
 from inference.torchaudio_shim import import_torchaudio
 
 
@@ -15,7 +15,9 @@ def measure_stock(batch: int, prompt_tokens: int, max_tokens: int) -> dict[str, 
     from transformers import Glm4Config, Glm4ForCausalLM
 
     fields = {
-        key: value for key, value in TEXT_CONFIG.items() if key not in ("model_type", "rope_parameters")
+        key: value
+        for key, value in NINE_B.text_config.items()
+        if key not in ("model_type", "rope_parameters")
     }
     config = Glm4Config(**fields, head_dim=128, pad_token_id=0, eos_token_id=None)
     with torch.device("cuda:0"):
@@ -35,7 +37,7 @@ def measure_stock(batch: int, prompt_tokens: int, max_tokens: int) -> dict[str, 
     torch.cuda.empty_cache()
     figures: dict[str, object] = {"stock_gib": round(torch.cuda.memory_allocated(0) / 2**30, 2)}
     for name, rows in (("alone", 1), (f"batch_of_{batch}", batch)):
-        prompt = torch.randint(1000, VOCABULARY - 1000, (rows, prompt_tokens), device="cuda:0")
+        prompt = torch.randint(1000, NINE_B.vocabulary - 1000, (rows, prompt_tokens), device="cuda:0")
         for tokens in (4, max_tokens):  # the first one warms up
             torch.cuda.synchronize()
             started = time.monotonic()

@@ -14,7 +14,11 @@ from inference.devices import is_gpu
 from inference.loading.loaded_model import LoadedModel
 from inference.loading.registry import load_model
 
-ILLEGAL_ACCESS, KILL = "illegal access", "kill"
+ILLEGAL_ACCESS, KILL, LOSE = "illegal access", "kill", "lose"
+
+
+class DeviceLost(BaseException):
+    """Not an Exception, so that the engine does not catch it."""
 
 
 def break_next(directory: Path, device: str, fault: str) -> None:
@@ -57,7 +61,11 @@ def kill(device: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-FAULTS: dict[str, Callable[[str], None]] = {ILLEGAL_ACCESS: access_illegally, KILL: kill}
+def lose(device: str) -> None:
+    raise DeviceLost
+
+
+FAULTS: dict[str, Callable[[str], None]] = {ILLEGAL_ACCESS: access_illegally, KILL: kill, LOSE: lose}
 
 
 def _mark(directory: Path, device: str) -> Path:
