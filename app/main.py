@@ -15,7 +15,19 @@ from app.http.middlewares.unhandled_errors import UnhandledErrorsMiddleware
 from app.http.openapi import build_openapi
 from app.http.ops_guard import administration_of
 from app.lifespan import lifespan
-from app.routes import admin, auth, chat, health, openai, ops, speech, transcriptions, usage, vision
+from app.routes import (
+    admin,
+    auth,
+    chat,
+    health,
+    openai,
+    ops,
+    responses,
+    speech,
+    transcriptions,
+    usage,
+    vision,
+)
 from app.settings import Settings
 
 COMPRESS_FROM_BYTES = 1024
@@ -66,6 +78,7 @@ def _routers() -> tuple[APIRouter, ...]:
         openai.completions,
         transcriptions.router,
         openai.models,
+        responses.router,
         auth.router,
         admin.router,
         usage.router,

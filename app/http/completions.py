@@ -22,6 +22,8 @@ from inference import (
     FinishReason,
     InvalidGrammar,
     Message,
+    PromptRefused,
+    PromptTooLong,
     SamplingParams,
     TokenLogprob,
     ToolCallDelta,
@@ -37,10 +39,11 @@ FINISH_REASONS: Final = {  # OpenAI's for ours
 
 @dataclass(frozen=True, slots=True)
 class CompletionPlan:
-    """What a request leads to. `format_field` is the field that errors of the output's format name."""
+    """What a request leads to. Errors of the prompt and of the output's format name the two fields."""
 
     sampling_params: SamplingParams
     output: OutputOptions
+    prompt_field: str
     format_field: str
     enable_thinking: bool
     thoughts: Place
@@ -75,6 +78,7 @@ def plan_completion(services: Services, request: ChatCompletionRequest) -> Compl
     return CompletionPlan(
         request.to_sampling_params(),
         output,
+        "messages",
         format_field,
         enable_thinking=thinks(services, request.wants_thoughts),
         thoughts=thoughts,
@@ -101,7 +105,11 @@ async def begin_choices(call: Call, messages: Sequence[Message], plan: Completio
             )
         except InvalidGrammar as error:
             field = plan.format_field if error.field == "response_format" else error.field
-            raise InvalidOutputFormat(f"{field}: {error.reason}.", param=field) from None
+            raise InvalidOutputFormat(f"{field} {error.reason}.", param=field) from None
+        except (PromptTooLong, PromptRefused) as error:
+            refusal = gateway_error_of(error)
+            refusal.param = plan.prompt_field
+            raise refusal from None
         generations.append(generation)
     return generations
 
@@ -119,7 +127,7 @@ async def whole_completion(
             "finish_reason": FINISH_REASONS[completion.finish_reason],
         }
         if plan.sampling_params.logprobs is not None:
-            choice["logprobs"] = _logprobs(completion.logprobs)
+            choice["logprobs"] = {"content": logprobs_of(completion.logprobs)}
         choices.append(choice)
     return head_of(call, "chat.completion", "chatcmpl") | {
         "choices": choices,
@@ -188,7 +196,7 @@ class _ChoiceStream:
         if self._plan.has_action:
             self._text.append(delta.text)
         if content or delta.logprobs:
-            more = {"logprobs": _logprobs(delta.logprobs)} if delta.logprobs else {}
+            more = {"logprobs": {"content": logprobs_of(delta.logprobs)}} if delta.logprobs else {}
             yield self.chunk({"content": content}, **more)
         for call in delta.tool_calls:
             yield self.chunk({"tool_calls": [_tool_call_piece(call)]})
@@ -240,10 +248,8 @@ def _tool_call_piece(piece: ToolCallDelta) -> dict[str, Any]:
     }
 
 
-def _logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, Any]:
-    return {
-        "content": [_logprob(token) | {"top_logprobs": list(map(_logprob, token.top))} for token in tokens]
-    }
+def logprobs_of(tokens: Sequence[TokenLogprob]) -> list[dict[str, Any]]:
+    return [_logprob(token) | {"top_logprobs": list(map(_logprob, token.top))} for token in tokens]
 
 
 def _logprob(token: TokenLogprob) -> dict[str, Any]:

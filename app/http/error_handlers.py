@@ -103,7 +103,7 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
                 f"The model's chat template does not accept these messages: {reason}", param="messages"
             )
         case InvalidGrammar(field=field, reason=reason):
-            return errors.InvalidOutputFormat(f"{field}: {reason}.", param=field)
+            return errors.InvalidOutputFormat(f"{field} {reason}.", param=field)
         case UnsupportedModality(modality=modality):
             return errors.ModalityNotSupported(f"The loaded model does not support {modality}.")
         case QueueFull():

@@ -71,4 +71,9 @@ def openai_event(payload: Mapping[str, Any]) -> bytes:
     return f"data: {_to_json(payload)}\n\n".encode("ascii")
 
 
+def named_event(name: str, payload: Mapping[str, Any]) -> bytes:
+    """One event of `/v1/responses`, whose clients expect names."""
+    return f"event: {name}\ndata: {_to_json(payload)}\n\n".encode("ascii")
+
+
 _to_json: Final = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode

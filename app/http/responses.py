@@ -39,7 +39,7 @@ async def respond(
                 messages, body.to_sampling_params(), enable_thinking=body.enable_thinking, output=output
             )
         except InvalidGrammar as error:
-            raise InvalidRequest(f"action: {error.reason}", param="action") from None
+            raise InvalidRequest(f"action: {error.reason}.", param="action") from None
         if not body.stream:
             completion = await generation.collect()
             more = _action_of(completion.text) if action else {}

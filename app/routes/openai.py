@@ -61,7 +61,7 @@ async def create_chat_completion(request: Request) -> Response:
 async def create_completion(request: Request) -> Response:
     """Clients of the older route are told what to use instead."""
     raise NotFound(
-        "Completions of a bare prompt are not offered. Send messages to POST /v1/chat/completions."
+        "There are no completions of a bare prompt. Use POST /v1/chat/completions or /v1/responses."
     )
 
 
