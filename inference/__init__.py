@@ -7,6 +7,7 @@ re-exported here.
 from inference.backend import Backend, DeltaStream
 from inference.build import build_backend, check_engine, check_speech_recognition_model
 from inference.config import BackendConfig, EngineConfig, ScriptedConfig, ScriptedReply
+from inference.constraints.phone_actions import parse_action
 from inference.error_description import describe_error
 from inference.errors import (
     BackendUnavailable,
@@ -101,4 +102,5 @@ __all__ = [
     "check_engine",
     "check_speech_recognition_model",
     "describe_error",
+    "parse_action",
 ]

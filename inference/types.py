@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inference.timeline import Timeline
 
+MIN_TEMPERATURE: Final = 1e-4  # below it sampling is greedy: dividing logits by less overflows
 AUDIO_SAMPLE_RATE = 16_000  # Hz, of every Audio that reaches a backend
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -123,6 +124,15 @@ class SamplingParams:
     presence_penalty: float = 0.0
     logit_bias: tuple[tuple[int, float], ...] = ()
     logprobs: int | None = None
+
+    @property
+    def has_penalty(self) -> bool:
+        """It depends on the tokens generated so far."""
+        return bool(self.frequency_penalty or self.presence_penalty)
+
+    @property
+    def is_greedy(self) -> bool:
+        return self.temperature < MIN_TEMPERATURE or self.top_p <= 0
 
 
 @dataclass(frozen=True, slots=True)

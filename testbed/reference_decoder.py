@@ -15,12 +15,13 @@ import torch
 
 from inference.backends.in_process import InProcessBackend
 from inference.config import EMBEDDED_MODEL, EngineConfig
+from inference.constraints.glm_calls import GlmCalls
 from inference.loading.registry import load_model
 from inference.models.decoder import Decoder
 from inference.models.prompt import EncodedPrompt
 from inference.stepwise import Stepwise
 from inference.torchaudio_shim import import_torchaudio
-from inference.types import GenerationRequest, Message, SamplingParams, Task, Text
+from inference.types import GenerationRequest, Message, SamplingParams, Task, Text, ToolDefinition
 from testbed.unpack import unpacked_weights
 
 import_torchaudio()  # before transformers does
@@ -44,6 +45,8 @@ class TokenModel:
     created = 0
     context_length = CONTEXT_LENGTH
     modalities = frozenset({"text"})
+    has_reasoning = False
+    tool_format = GlmCalls()
     all_special_ids: list[int] = []  # noqa: RUF012 - as transformers has it
 
     def __init__(self, decoder: Decoder, eos_token_id: int = NO_TOKEN) -> None:
@@ -55,12 +58,16 @@ class TokenModel:
     def convert_ids_to_tokens(self, ids: int) -> str | None:
         return chr(FIRST_CHARACTER + ids)
 
+    def encode_text(self, text: str, is_reply: bool = False) -> list[int]:
+        return to_tokens(text)
+
     def encode_stepwise(
         self,
         messages: tuple[Message, ...],
         enable_thinking: bool,
         task: Task,
         admit: Callable[[int], None],
+        tools: tuple[ToolDefinition, ...] = (),
     ) -> Stepwise[EncodedPrompt]:
         (part,) = messages[0].parts
         assert isinstance(part, Text)

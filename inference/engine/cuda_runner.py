@@ -58,6 +58,7 @@ class CudaRunner(ModelRunner):
     max_ahead_sequences = DECODE_ROWS
     max_step_tokens = LONGEST_STEP
     idle_chunk_tokens = LONGEST_STEP
+    min_forced_chunk = 4
 
     def __init__(
         self, decoder: Decoder, device: torch.device, config: EngineConfig, context_length: int

@@ -11,10 +11,12 @@ from functools import partial
 import torch
 
 from inference.config import EngineConfig
-from inference.constraints.bounds import check_bounds
+from inference.constraints.token_constraint import TokenConstraint
 from inference.engine.admission import admit, fit_to_context
 from inference.engine.arrivals import Arrivals
+from inference.engine.compilations import Compilations
 from inference.engine.detokenizer import make_token_bytes
+from inference.engine.grammars import Grammars
 from inference.engine.kv_cache import BlockAllocator
 from inference.engine.language_model import LanguageModel
 from inference.engine.outcome import Outcome
@@ -26,7 +28,7 @@ from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.sequence import Sequence
 from inference.engine.shared_prompts import SharedPrompts
 from inference.engine.step_executor import MakeExecutor, make_executor
-from inference.engine.text_stream import TextStream
+from inference.engine.text_stream import Piece
 from inference.errors import GenerationFailed, InferenceError, InvalidGrammar
 from inference.model_card import ModelCard
 from inference.models.prompt import EncodedPrompt
@@ -62,16 +64,24 @@ class Engine:
             config.max_running_requests,
             self._chunk_tokens,
             self._executor.idle_chunk_tokens,
+            self._executor.min_forced_chunk,
         )
         self._pending: PendingStep | None = None
         self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
         self._context_length = min(model.context_length, num_blocks * block_size)
+        self._grammars = Grammars(model, self._token_bytes)
+        self._compilations = Compilations(self._grammars.begin)
+        self._constraints: dict[int, TokenConstraint | None] = {}  # of arrivals
         self._shared_prompts = SharedPrompts(model, config.shared_system_prompts)
         # Holds no reference to the engine, so that the engine is freed when its worker drops it.
         admitted = partial(admit, self._scheduler, self._context_length, config.max_waiting_prompt_tokens)
         self._arrivals = Arrivals(
             lambda request: model.encode_stepwise(
-                request.messages, request.enable_thinking, request.task, partial(admitted, request)
+                request.messages,
+                request.enable_thinking,
+                request.task,
+                partial(admitted, request),
+                request.tools if request.tool_choice != "none" else (),
             ),
             self._executor.release_memory,
         )
@@ -81,10 +91,22 @@ class Engine:
     @property
     def model_card(self) -> ModelCard:
         model = self._model
-        return ModelCard(model.name, self._context_length, model.modalities, model.created, model.image_fit)
+        return ModelCard(
+            model.name,
+            self._context_length,
+            model.modalities,
+            model.created,
+            model.image_fit,
+            has_reasoning=model.has_reasoning,
+            has_tools=True,
+        )
 
     @property
     def has_work(self) -> bool:
+        return bool(self._compilations or self._has_steps)
+
+    @property
+    def _has_steps(self) -> bool:
         return bool(self._arrivals or self._sequences or self._outcomes or self._pending)
 
     @property
@@ -97,16 +119,12 @@ class Engine:
 
     def add(self, key: int, request: GenerationRequest) -> None:
         """`key` is chosen by the caller and unique. Request ids come from clients and need not be unique."""
-        try:
-            check_bounds(request)
-            if request.output_format is not None or (request.tools and request.tool_choice != "none"):
-                raise InvalidGrammar(
-                    "response_format" if request.output_format else "tools", "are not supported by this model"
-                )
-        except InvalidGrammar as error:
-            self._fail(key, error)
-            return
-        self._arrivals.add(key, request)
+        if not self._compilations.add(key, request):
+            self._arrivals.add(key, request)
+
+    def prepare_grammars(self) -> None:
+        """Begins to read the vocabulary for constrained responses, instead of with the first of them."""
+        self._grammars.prepare()
 
     def abort(self, key: int) -> None:
         """Ends a request at once. Does nothing if it has ended already."""
@@ -121,6 +139,7 @@ class Engine:
         Raises only when the device is lost. An error of a single request is an outcome of that request.
         """
         self._end_overdue()
+        self._take_compiled()
         if self._pending is not None:
             pending, self._pending = self._pending, self._launch_ahead()
             self._finish_step(pending)
@@ -154,6 +173,15 @@ class Engine:
 
     # Arrival
 
+    def _take_compiled(self) -> None:
+        """Requests whose grammars are compiled arrive. While there is no other work, waits a little."""
+        for key, request, result in self._compilations.take_done(may_wait=not self._has_steps):
+            if isinstance(result, Exception):
+                self._fail(key, result)
+            else:
+                self._constraints[key] = result
+                self._arrivals.add(key, request)
+
     def _encode_arrivals(self) -> float:
         """Encodes about one step's worth, so that neither a burst of arrivals nor a picture stalls streams.
 
@@ -174,6 +202,7 @@ class Engine:
                     raise result
                 sequence = self._make_sequence(arrival.key, arrival.request, result)
             except Exception as error:
+                self._constraints.pop(arrival.key, None)
                 self._fail(arrival.key, error)
                 if not isinstance(error, InferenceError):
                     self._executor.probe()
@@ -185,10 +214,20 @@ class Engine:
 
     def _make_sequence(self, key: int, request: GenerationRequest, prompt: EncodedPrompt) -> Sequence:
         request = fit_to_context(request, len(prompt.token_ids), self._context_length)
+        self._check_logit_bias(request)
         is_reasoning = prompt.generation_prompt.rstrip().endswith(THINK)
-        stream = TextStream(self._token_bytes, request.sampling_params.stop, is_reasoning, request.keep_tags)
+        stream = self._grammars.make_stream(request, is_reasoning=is_reasoning)
+        constraint = self._constraints.pop(key, None)
+        guide = None if constraint is None else self._grammars.make_guide(request, constraint, stream)
         shared_tokens = self._shared_prompts.count_tokens(request, prompt)
-        return Sequence(key, request, prompt, stream, self._config.block_size, shared_tokens)
+        sequence = Sequence(key, request, prompt, stream, self._config.block_size, shared_tokens, guide)
+        self._go_on(sequence)
+        return sequence
+
+    def _check_logit_bias(self, request: GenerationRequest) -> None:
+        vocab_size = self._model.decoder.config.vocab_size
+        if any(not 0 <= token_id < vocab_size for token_id, _ in request.sampling_params.logit_bias):
+            raise InvalidGrammar("logit_bias", "must name tokens that the model has")
 
     # Computing
 
@@ -196,6 +235,7 @@ class Engine:
         pending = self._executor.launch(chunks)
         for chunk in chunks:
             chunk.sequence.num_in_flight += chunk.is_sampled
+            chunk.sequence.num_launched += 1
         return pending
 
     def _launch_ahead(self) -> PendingStep | None:
@@ -217,13 +257,21 @@ class Engine:
             results = [*pending.wait()]
         except Exception as error:
             results = [error] * len(pending.chunks)
-        for chunk in pending.chunks:
-            chunk.sequence.num_in_flight -= chunk.is_sampled
-        self._settle(pending.chunks, results)
+        chunks, valid = [], []
+        for chunk, is_sampled, result in zip(pending.chunks, pending.are_sampled, results, strict=True):
+            sequence = chunk.sequence
+            sequence.num_in_flight -= is_sampled
+            sequence.num_launched -= 1
+            if sequence.num_stale:
+                sequence.num_stale -= 1
+            else:
+                chunks.append(chunk)
+                valid.append(result)
+        self._settle(chunks, valid)
 
     def _settle(self, chunks: list[Chunk], results: list[Result]) -> None:
         errors = [result for result in results if isinstance(result, Exception)]
-        if len(errors) == len(chunks):
+        if errors and len(errors) == len(chunks):
             self._executor.probe()
         for chunk, result in zip(chunks, results, strict=True):
             if self._sequences.get(chunk.sequence.key) is not chunk.sequence:
@@ -247,37 +295,72 @@ class Engine:
             timeline.note_step(self._clock(), chunk.end - chunk.start, has_token=token_id is not None)
         if token_id is None:
             return
-        sequence.token_ids.append(token_id)
+        self._take_token(sequence, token_id)
+        if self._sequences.get(sequence.key) is sequence:
+            self._go_on(sequence)
+
+    def _take_token(self, sequence: Sequence, token_id: int, *, is_forced: bool = False) -> None:
+        """A drawn or forced token becomes part of the response, which may end with it."""
         if token_id in self._model.eos_token_ids:
-            self._end(sequence.key, "stop")
-            return
-        if sequence.sampling_params.frequency_penalty:
+            end_of_thought = self._grammars.end_of_thought
+            if not sequence.is_thinking_first or end_of_thought is None:
+                sequence.token_ids.append(token_id)
+                self._end(sequence.key, "stop")
+                return
+            token_id = end_of_thought  # the answer is still to come
+            sequence.num_stale = sequence.num_in_flight
+        if is_forced:
+            sequence.append_forced(token_id)
+        else:
+            sequence.token_ids.append(token_id)
+        if sequence.sampling_params.has_penalty:
             self._executor.note_token(sequence, token_id)
-        text_stream = sequence.text_stream
-        self._emit(sequence, *text_stream.push(token_id))
-        if text_stream.is_stopped:
+        was_masked, guide = sequence.is_masked, sequence.guide
+        piece = sequence.text_stream.push(token_id) if guide is None else guide.push(token_id)
+        if sequence.is_masked and not was_masked:
+            sequence.num_stale = sequence.num_in_flight
+        if sequence.sampled_logprobs is not None:
+            sequence.note_logprobs(self._token_bytes, token_id)
+        self._emit(sequence, piece)
+        if sequence.text_stream.is_stopped or (guide is not None and guide.is_complete):
             self._end(sequence.key, "stop")
         elif sequence.output_tokens >= sequence.sampling_params.max_tokens:
             self._end(sequence.key, "length")
+
+    def _go_on(self, sequence: Sequence) -> None:
+        """Takes the tokens that are forced next, and begins to compute the mask of the one after them."""
+        guide = sequence.guide
+        if guide is None or not guide.is_active:
+            return
+        if sequence.sampling_params.logprobs is None and sequence.output_tokens:
+            for token_id in guide.forced_tokens():
+                self._take_token(sequence, token_id, is_forced=True)
+                if self._sequences.get(sequence.key) is not sequence:
+                    return
+        guide.prepare(self._grammars.mask_threads.executor)
 
     # Ending
 
     def _end_overdue(self) -> None:
         now = self._clock()
-        overdue = self._arrivals.overdue(now)
+        overdue = self._arrivals.overdue(now) + self._compilations.overdue(now)
         overdue += [key for key, each in self._sequences.items() if each.request.deadline <= now]
         for key in overdue:
             self._end(key, "deadline")
 
     def _end(self, key: int, finish_reason: FinishReason) -> None:
         usage = Usage(0, 0)
-        if not self._arrivals.remove(key):
+        if self._arrivals.remove(key):
+            self._constraints.pop(key, None)
+        elif not self._compilations.remove(key):
             sequence = self._sequences.pop(key, None)
             if sequence is None:
                 return
             self._scheduler.remove(sequence)
-            self._emit(sequence, *sequence.text_stream.flush(is_cut_off=finish_reason != "stop"))
+            self._emit(sequence, sequence.text_stream.flush(is_cut_off=finish_reason != "stop"), is_last=True)
             usage = sequence.usage
+            if finish_reason == "stop" and sequence.text_stream.has_calls:
+                finish_reason = "tool_calls"
         self._outcomes.append((key, Delta(finish_reason=finish_reason, usage=usage)))
 
     def _fail(self, key: int, error: Exception) -> None:
@@ -291,9 +374,14 @@ class Engine:
             error = GenerationFailed(f"{type(error).__name__} while it was executed")
         self._outcomes.append((key, error.with_traceback(None)))  # frames would keep the prompt alive
 
-    def _emit(self, sequence: Sequence, text: str, reasoning: str) -> None:
-        if text or reasoning:
-            self._outcomes.append((sequence.key, Delta(text, reasoning, None, sequence.usage)))
+    def _emit(self, sequence: Sequence, piece: Piece, *, is_last: bool = False) -> None:
+        has_logprobs = bool(sequence.logprobs) and (is_last or bool(piece.text))
+        if has_logprobs or any(piece):
+            logprobs = sequence.take_logprobs() if has_logprobs else ()
+            text, reasoning, tool_calls = piece
+            self._outcomes.append(
+                (sequence.key, Delta(text, reasoning, None, sequence.usage, tool_calls, logprobs))
+            )
 
 
 def tower_cost(device: torch.device) -> float:

@@ -5,12 +5,13 @@ from typing import Protocol
 
 from torch import Tensor
 
+from inference.constraints.call_parser import ToolFormat
 from inference.kernels.forward_batch import ForwardBatch
 from inference.model_card import ImageFit
 from inference.models.config import DecoderConfig
 from inference.models.prompt import EncodedPrompt
 from inference.stepwise import Stepwise
-from inference.types import Message, Task
+from inference.types import Message, Task, ToolDefinition
 
 
 class CausalModel(Protocol):
@@ -33,6 +34,10 @@ class Vocabulary(Protocol):
     def all_special_ids(self) -> list[int]: ...
 
     def convert_ids_to_tokens(self, ids: int) -> str | None: ...
+
+    def encode_text(self, text: str, is_reply: bool = False) -> list[int]:
+        """Encodes special tokens as text, but tags such as <think> in the model's own reply as tokens."""
+        ...
 
 
 class LanguageModel(Protocol):
@@ -60,6 +65,15 @@ class LanguageModel(Protocol):
     def decoder(self) -> CausalModel: ...
     @property
     def tokenizer(self) -> Vocabulary: ...
+    @property
+    def tool_format(self) -> ToolFormat:
+        """How it writes calls of tools."""
+        ...
+
+    @property
+    def has_reasoning(self) -> bool:
+        """Its chat template can ask for thoughts."""
+        ...
 
     def encode_stepwise(
         self,
@@ -67,6 +81,7 @@ class LanguageModel(Protocol):
         enable_thinking: bool,
         task: Task,
         admit: Callable[[int], None],
+        tools: tuple[ToolDefinition, ...] = (),
     ) -> Stepwise[EncodedPrompt]:
         """Calls `admit` with the number of prompt tokens before it encodes media; `admit` may raise."""
         ...

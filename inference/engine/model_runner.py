@@ -23,6 +23,7 @@ class ModelRunner:
     max_ahead_sequences = 0
     max_step_tokens: int | None = None
     idle_chunk_tokens = 0
+    min_forced_chunk = 1
 
     def __init__(self, decoder: CausalModel, device: torch.device, num_blocks: int, block_size: int) -> None:
         self._decoder = decoder
@@ -63,7 +64,7 @@ class ModelRunner:
         self._kv_caches.index_fill_(2, torch.tensor(blocks, device=self._device), 0)
 
     def note_token(self, sequence: Sequence, token_id: int) -> None:
-        """Counts a token for the sampler's frequency penalty."""
+        """Counts a token for the sampler's penalties."""
         count_token(sequence, token_id, self._decoder.config.vocab_size, self._device)
 
     def release_memory(self) -> None:

@@ -6,6 +6,8 @@ No part of a tag is ever emitted: a tail that may become a tag is held back unti
 import re
 from typing import Final
 
+from inference.constraints.markers import held_back
+
 THINK: Final = "<think>"
 END_OF_THOUGHT: Final = "</think>"
 ANSWER: Final = "<answer>"
@@ -16,17 +18,6 @@ ACTIONS: Final = ("do(", "finish(")  # beginnings of a phone agent's actions
 _TAG = re.compile("|".join(TAGS))
 _LONGEST_ACTION = max(map(len, ACTIONS))
 _MIN_STARTED_TAG = 2  # characters: a single "<" is text, "<t" where the output is cut off begins a tag
-
-
-def held_back(text: str, markers: tuple[str, ...]) -> int:
-    """Returns the length of the longest end of `text` that is an incomplete beginning of one of `markers`."""
-    longest = 0
-    for marker in markers:
-        for length in range(min(len(marker) - 1, len(text)), longest, -1):
-            if marker.startswith(text[-length:]):
-                longest = length
-                break
-    return longest
 
 
 class ReasoningSplitter:

@@ -1,48 +1,91 @@
 """Draws the next token of each sequence from its row of logits.
 
 Each row is sampled alone, with one random number of its own, so the rest of the batch does not change the
-result. `draw`, `drop_unlikely` and `penalise_frequency` are the hot operations on a device; on the CPU
+result. `draw`, `drop_unlikely` and `penalise` are the hot operations on a device; on the CPU
 `cpu_sampler.py` replaces them.
 """
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from inference.constraints.token_constraint import Words
 from inference.engine import cpu_sampler
-from inference.engine.sequence import Sequence
+from inference.engine.sequence import SampledLogprobs, Sequence
 
-MIN_TEMPERATURE = 1e-4  # below it sampling is greedy: dividing logits by less overflows
 NOT_FINITE = -1
 
 
 def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     """Returns one token id per row, or NOT_FINITE where the highest logit is not finite.
 
-    logits: (rows, vocab), overwritten where a frequency penalty applies.
+    Sets `sampled_logprobs` of the sequences that request them: those of the logits as the model computes
+    them, before biases, penalties, masks and the temperature, as vLLM reports them. logits: (rows, vocab),
+    overwritten where a sequence has any of these.
     """
     logits = logits.float()
+    wanting = [row for row, each in enumerate(sequences) if each.sampling_params.logprobs is not None]
+    raw = logits[wanting].log_softmax(dim=-1) if wanting else logits[:0]
     for row, sequence in enumerate(sequences):
-        if sequence.token_counts is not None:
-            penalty = sequence.sampling_params.frequency_penalty
-            penalise_frequency(logits[row], sequence.token_counts, penalty)
+        _adjust(logits[row], sequence)
     if logits.device.type == "cpu":
-        return _sample_in_memory(logits, sequences)
-    return sample_on_device(logits, sequences)
+        tokens = _sample_in_memory(logits, sequences)
+    else:
+        tokens = sample_on_device(logits, sequences)
+    for index, row in enumerate(wanting):
+        if tokens[row] != NOT_FINITE:
+            sequence = sequences[row]
+            sequence.sampled_logprobs = logprobs_of(
+                raw[index], tokens[row], sequence.sampling_params.logprobs
+            )
+    return tokens
+
+
+def logprobs_of(logprobs: Tensor, token_id: int, count: int | None) -> SampledLogprobs:
+    """logprobs: (vocab,)."""
+    top = logprobs.topk(count or 0)
+    pairs = zip(top.indices.tolist(), top.values.tolist(), strict=True)
+    return SampledLogprobs(logprobs[token_id].item(), list(pairs))
 
 
 @torch.inference_mode()
 def count_token(sequence: Sequence, token_id: int, vocab_size: int, device: torch.device) -> None:
-    """Updates the counts that a frequency penalty needs. vocab_size: columns of the logits."""
+    """Updates the counts that a penalty needs. vocab_size: columns of the logits."""
     if sequence.token_counts is None:
         sequence.token_counts = torch.zeros(vocab_size, device=device)
     sequence.token_counts[token_id] += 1
 
 
-def penalise_frequency(logits: Tensor, token_counts: Tensor, penalty: float) -> None:
+def penalise(logits: Tensor, token_counts: Tensor, frequency_penalty: float, presence_penalty: float) -> None:
     """In place. logits and token_counts: (vocab,)."""
-    logits.sub_(token_counts, alpha=penalty)
+    if frequency_penalty:
+        logits.sub_(token_counts, alpha=frequency_penalty)
+    if presence_penalty:
+        logits.sub_((token_counts > 0).float(), alpha=presence_penalty)
+
+
+def forbid(logits: Tensor, words: Words) -> None:
+    """Sets the logits of tokens without a bit to -inf, in place. logits: (vocab,)."""
+    allowed = np.unpackbits(words.view(np.uint8), count=len(logits), bitorder="little").view(np.bool_)
+    logits.masked_fill_(~torch.from_numpy(allowed).to(logits.device), -math.inf)
+
+
+def _adjust(logits: Tensor, sequence: Sequence) -> None:
+    """Adds the biases, subtracts the penalties and applies the mask, in place. logits: (vocab,)."""
+    params = sequence.sampling_params
+    if params.logit_bias:
+        token_ids, biases = zip(*params.logit_bias, strict=True)
+        logits.index_add_(
+            0,
+            torch.tensor(token_ids, device=logits.device),
+            torch.tensor(biases, dtype=torch.float32, device=logits.device),
+        )
+    if sequence.token_counts is not None:
+        penalise(logits, sequence.token_counts, params.frequency_penalty, params.presence_penalty)
+    if sequence.guide is not None and sequence.guide.is_active:
+        forbid(logits, sequence.guide.mask())
 
 
 def sample_on_device(logits: Tensor, sequences: list[Sequence]) -> list[int]:
@@ -50,7 +93,7 @@ def sample_on_device(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     random_rows: tuple[list[int], list[int]] = ([], [])  # without and with top_p or top_k
     for row, sequence in enumerate(sequences):
         params = sequence.sampling_params
-        if params.temperature >= MIN_TEMPERATURE:
+        if not params.is_greedy:
             random_rows[params.top_k > 0 or params.top_p < 1].append(row)
     highest, tokens = logits.max(dim=-1)  # both (rows,)
     for is_filtered, rows in enumerate(random_rows):
@@ -86,7 +129,12 @@ def _draw_rows(logits: Tensor, sequences: list[Sequence], is_filtered: bool) -> 
     vocab_size = logits.shape[-1]
     columns = torch.tensor(
         [
-            (sequence.draw_uniform(), each.temperature, each.top_p, each.top_k or vocab_size)
+            (
+                sequence.draw_uniform(),
+                each.temperature,
+                each.top_p,
+                each.top_k if each.top_k > 0 else vocab_size,
+            )
             for sequence, each in zip(sequences, params, strict=True)
         ],
         dtype=torch.float32,
@@ -103,8 +151,12 @@ def _sample_in_memory(logits: Tensor, sequences: list[Sequence]) -> list[int]:
         params = sequence.sampling_params
         if not are_finite[index]:
             tokens[index] = NOT_FINITE
-        elif params.temperature >= MIN_TEMPERATURE:
+        elif not params.is_greedy:
             tokens[index] = cpu_sampler.draw_token(
-                rows[index], sequence.draw_uniform(), params.temperature, params.top_p, params.top_k
+                rows[index],
+                sequence.draw_uniform(),
+                params.temperature,
+                params.top_p,
+                max(params.top_k, 0),
             )
     return tokens

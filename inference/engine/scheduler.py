@@ -39,13 +39,19 @@ class Scheduler:
         max_running: int,
         chunk_tokens: int,
         idle_chunk_tokens: int = 0,
+        min_forced_chunk: int = 1,
     ) -> None:
-        """A step prefills `chunk_tokens` at most, or `idle_chunk_tokens`, if more, while none decodes."""
+        """A step prefills `chunk_tokens` at most, or `idle_chunk_tokens`, if more, while none decodes.
+
+        Fewer forced tokens than `min_forced_chunk` are computed one by one, as decodes, and so are any if
+        other sequences decode. With 1 they are always computed in one step.
+        """
         self._allocator = allocator
         self._block_size = block_size
         self._max_running = max_running
         self._chunk_tokens = chunk_tokens
         self._idle_chunk_tokens = max(chunk_tokens, idle_chunk_tokens)
+        self._min_forced_chunk = min_forced_chunk
         self._queues = {priority: FairQueue[Sequence]() for priority in PRIORITIES}
         self.running: list[Sequence] = []  # in order of admission
         self._left_waiting = False
@@ -96,8 +102,8 @@ class Scheduler:
         self._admit()
         self._may_admit = False
         self._left_waiting = self._has_waiting
-        decodes = [sequence for sequence in self.running if sequence.num_remaining == 1]
-        prefills = [sequence for sequence in self.running if sequence.num_remaining > 1]
+        decodes = [sequence for sequence in self.running if self._decodes(sequence)]
+        prefills = [sequence for sequence in self.running if not self._decodes(sequence)]
         chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]
         if prefills:
             budget = self._idle_chunk_tokens
@@ -112,24 +118,34 @@ class Scheduler:
 
         Empty unless the step can only decode: no sequence prefills, none can be admitted, and there are
         enough free blocks. If a sequence turns out to have ended, its part of the step is discarded.
+
+        A sequence whose next token depends on the one in flight through a mask does not take part. It takes
+        part in the step after, so that the others need not wait for its mask.
         """
         if self._has_waiting and self._may_admit:
             return []
-        if any(sequence.num_in_flight != 1 for sequence in self.running):
-            return []
-        going_on = [
-            sequence
-            for sequence in self.running
-            if sequence.output_tokens + 1 < sequence.sampling_params.max_tokens
-        ]
+        chunks = []
+        for sequence in self.running:
+            if not sequence.num_launched:
+                if sequence.num_remaining > 1 and not sequence.is_forced:
+                    return []
+                start = sequence.num_computed
+            elif sequence.is_masked or sequence.num_stale or sequence.is_forced:
+                continue
+            elif sequence.num_in_flight != 1:
+                return []
+            elif sequence.output_tokens + 1 >= sequence.sampling_params.max_tokens:
+                continue
+            else:
+                start = len(sequence.token_ids)
+            chunks.append(Chunk(sequence, start, start + 1))
         size = self._block_size
-        short = [each for each in going_on if len(each.token_ids) + 1 > each.num_blocks * size]
+        short = [chunk.sequence for chunk in chunks if chunk.end > chunk.sequence.num_blocks * size]
         if len(short) > self._allocator.num_free:
             return []
         for sequence, block in zip(short, self._allocator.allocate(len(short)), strict=True):
             sequence.append_blocks([block])
-        lengths = {sequence: len(sequence.token_ids) for sequence in going_on}
-        return [Chunk(sequence, length, length + 1) for sequence, length in lengths.items()]
+        return chunks
 
     def advance(self, chunk: Chunk) -> None:
         """Notes that a chunk's keys and values are in the cache, and publishes blocks that became full."""
@@ -143,6 +159,14 @@ class Scheduler:
                 self._allocator.publish(int(blocks[index]), hashes[index])
             sequence.num_published = full
 
+    def _decodes(self, sequence: Sequence) -> bool:
+        if sequence.num_remaining == 1:
+            return True
+        if not sequence.is_forced or self._min_forced_chunk <= 1:
+            return False
+        is_alone = all(each is sequence or each.is_forced for each in self.running)
+        return sequence.num_remaining < self._min_forced_chunk or not is_alone
+
     def _queue(self, sequence: Sequence) -> FairQueue[Sequence]:
         return self._queues[sequence.request.priority]
 
@@ -153,12 +177,13 @@ class Scheduler:
         blocks that it released.
         """
         for sequence in tuple(self.running):
-            if len(sequence.token_ids) <= sequence.num_blocks * self._block_size:
-                continue
-            while not self._allocator.num_free and sequence in self.running:
-                self._preempt(self._victim())
-            if sequence in self.running:
-                sequence.append_blocks(self._allocator.allocate(1))
+            while (
+                sequence in self.running and len(sequence.token_ids) > sequence.num_blocks * self._block_size
+            ):
+                if self._allocator.num_free:
+                    sequence.append_blocks(self._allocator.allocate(1))
+                else:
+                    self._preempt(self._victim())
 
     def _victim(self) -> Sequence:
         for sequence in reversed(self.running):

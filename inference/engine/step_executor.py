@@ -44,6 +44,11 @@ class StepExecutor(Protocol):
         """Tokens that a step may prefill while no sequence is decoding."""
         ...
 
+    @property
+    def min_forced_chunk(self) -> int:
+        """The number of forced tokens from which on one step is faster than one decode step for each."""
+        ...
+
     def run(self, chunks: list[Chunk]) -> list[int | None]:
         """Returns the next token of each chunk that is sampled, and None for the others."""
         ...
@@ -55,7 +60,7 @@ class StepExecutor(Protocol):
         ...
 
     def note_token(self, sequence: Sequence, token_id: int) -> None:
-        """Called with each token that a sequence with a frequency penalty gets."""
+        """Called with each token that a sequence with a penalty gets."""
         ...
 
     def release_memory(self) -> None:

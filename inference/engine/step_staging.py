@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from inference.engine.counter_rows import CounterRows
 from inference.engine.model_runner import multimodal_positions
-from inference.engine.sampler import MIN_TEMPERATURE
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
 from inference.models.cuda.inputs import StepInputs
@@ -78,7 +77,7 @@ class StepStaging:
         columns: dict[str, list[float]] = {name: [] for name in SAMPLING}
         for sequence in sequences:
             params = sequence.sampling_params
-            is_random = params.temperature >= MIN_TEMPERATURE
+            is_random = not params.is_greedy
             columns["uniforms"].append(sequence.draw_uniform() if is_random else 0.0)
             columns["temperatures"].append(params.temperature if is_random else 0.0)
             columns["top_p"].append(params.top_p)

@@ -4,20 +4,27 @@ The template receives markers in place of the messages' texts, and its output co
 cannot change what a person wrote, and no text can imitate the template's own.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, meta, pass_context
 from jinja2.ext import loopcontrols
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from inference.constraints.call_parser import ToolFormat, definition_of
 from inference.errors import InvalidCheckpoint, PromptRefused
 from inference.loading.checkpoint import Checkpoint
-from inference.types import Audio, Image, Message, Part, Text
+from inference.loading.tool_messages import arguments_of, choose_tool_format, without_tools
+from inference.types import Audio, Image, Message, Part, Text, ToolCall, ToolDefinition
 
 TEMPLATE_FILE = "chat_template.jinja"
 MARKER = re.compile("\ue000([0-9]+)\ue001")  # private-use characters around an index
+_UNSAFE = re.compile("[<>|\\[\\]\ue000\ue001]")  # without these, no text is part of a special token
+_WRITTEN = "written_texts"  # the variable with the texts of a rendering
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,10 @@ class WrittenText:
 
 
 class ChatTemplate:
+    """`tool_format` is how the template writes calls of tools. A template that does not mention tools gets
+    them as part of the messages' texts. `has_reasoning`: it can ask for thoughts.
+    """
+
     def __init__(self, source: str, special_tokens: dict[str, str]) -> None:
         """Raises jinja2.TemplateError if `source` is not a template."""
         environment = ImmutableSandboxedEnvironment(
@@ -36,21 +47,33 @@ class ChatTemplate:
         )
         environment.globals["raise_exception"] = _refuse
         environment.globals["strftime_now"] = lambda pattern: datetime.now().astimezone().strftime(pattern)
+        environment.filters["tojson"] = _to_json
         self._template = environment.from_string(source)
         self._special_tokens = special_tokens
+        variables = meta.find_undeclared_variables(environment.parse(source))
+        self._has_tools = "tools" in variables
+        self.has_reasoning = "enable_thinking" in variables
+        self.tool_format: ToolFormat = choose_tool_format(source)
 
-    def render(self, messages: tuple[Message, ...], enable_thinking: bool) -> list[str | WrittenText]:
+    def render(
+        self, messages: tuple[Message, ...], enable_thinking: bool, tools: tuple[ToolDefinition, ...] = ()
+    ) -> list[str | WrittenText]:
         """Returns the template's own text, which is trusted, as strings, and the messages' as `WrittenText`.
 
-        Raises `PromptRefused` if the template raises an exception of its own.
+        Raises `PromptRefused` if the template raises an exception of its own, or if a tool call's arguments
+        are not a JSON object.
         """
         written: list[WrittenText] = []
+        if not self._has_tools:
+            messages, tools = without_tools(messages, tools, self.tool_format), ()
         try:
             rendered = self._template.render(
                 **self._special_tokens,
                 messages=[_describe(message, written) for message in messages],
+                tools=[_safe(definition_of(tool), written) for tool in tools] or None,
                 add_generation_prompt=True,
                 enable_thinking=enable_thinking,
+                **{_WRITTEN: written},
             )
         except _RefusedByTemplate as refusal:
             raise PromptRefused(MARKER.sub("", str(refusal))) from None
@@ -85,18 +108,75 @@ def _describe(message: Message, written: list[WrittenText]) -> dict[str, object]
     parts = [_describe_part(part, is_reply, written) for part in message.parts]
     texts = [part["text"] for part in parts if part["type"] == "text"]
     content = "".join(texts) if len(texts) == len(parts) else parts
-    return {"role": message.role, "content": content}
+    described: dict[str, object] = {"role": message.role, "content": content}
+    if message.tool_calls:
+        described["tool_calls"] = [_describe_call(call, written) for call in message.tool_calls]
+    if message.tool_call_id is not None:
+        described["tool_call_id"] = _safe(message.tool_call_id, written)
+    return described
+
+
+def _describe_call(call: ToolCall, written: list[WrittenText]) -> dict[str, object]:
+    function = {"name": call.name, "arguments": arguments_of(call)}
+    return {
+        "id": _safe(call.id, written),
+        "type": "function",
+        "function": _safe(function, written, is_reply=True),
+    }
 
 
 def _describe_part(part: Part, is_reply: bool, written: list[WrittenText]) -> dict[str, str]:
     match part:
         case Text(text):
-            written.append(WrittenText(text, is_reply))
-            return {"type": "text", "text": f"\ue000{len(written) - 1}\ue001"}
+            return {"type": "text", "text": _mark(text, written, is_reply=is_reply)}
         case Image():
             return {"type": "image"}
         case Audio():
             return {"type": "audio"}
+
+
+def _mark(text: str, written: list[WrittenText], *, is_reply: bool = False) -> str:
+    written.append(WrittenText(text, is_reply))
+    return f"\ue000{len(written) - 1}\ue001"
+
+
+def _safe(value: Any, written: list[WrittenText], *, is_reply: bool = False) -> Any:  # Any: JSON values
+    """The same JSON value with markers for strings that could imitate a special token.
+
+    Other strings stay, so that the template can compare them and the tokenizer sees them in their context.
+    """
+    match value:
+        case str():
+            return _mark(value, written, is_reply=is_reply) if _UNSAFE.search(value) else value
+        case list() | tuple():
+            return [_safe(item, written, is_reply=is_reply) for item in value]
+        case dict():
+            return {
+                _safe(key, written, is_reply=is_reply): _safe(item, written, is_reply=is_reply)
+                for key, item in value.items()
+            }
+    return value
+
+
+@pass_context
+def _to_json(
+    context: Context,
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """The filter as transformers defines it. Text behind a marker is escaped too."""
+    written: list[WrittenText] = context[_WRITTEN]
+    dumped = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators, sort_keys=sort_keys)
+
+    def escaped(marker: re.Match[str]) -> str:
+        known = written[int(marker[1])]
+        text = json.dumps(known.text, ensure_ascii=ensure_ascii)[1:-1]
+        return _mark(text, written, is_reply=known.is_reply)
+
+    return MARKER.sub(escaped, dumped)
 
 
 def _alternate(pieces: list[str]) -> list[tuple[str, bool]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from inference.constraints.call_parser import ToolFormat
 from inference.errors import GenerationFailed, UnsupportedModality
 from inference.loading.chat_template import ChatTemplate
 from inference.loading.tokenizer import TextTokenizer
@@ -15,7 +16,7 @@ from inference.models.decoder import Decoder
 from inference.models.media_encoder import MediaEncoder
 from inference.models.prompt import EncodedPrompt, MediaSpan, multimodal_positions
 from inference.stepwise import Stepwise, finish
-from inference.types import Audio, Image, Message, Task, Text
+from inference.types import Audio, Image, Message, Task, Text, ToolDefinition
 
 TRANSCRIBE = "Write down what is said in this recording."
 
@@ -50,6 +51,14 @@ class LoadedModel:
     def image_fit(self) -> ImageFit | None:
         return self.media_encoder.image_fit if self.media_encoder else None
 
+    @property
+    def tool_format(self) -> ToolFormat:
+        return self.chat_template.tool_format
+
+    @property
+    def has_reasoning(self) -> bool:
+        return self.chat_template.has_reasoning
+
     def encode_prompt(
         self, messages: tuple[Message, ...], enable_thinking: bool, task: Task
     ) -> EncodedPrompt:
@@ -61,6 +70,7 @@ class LoadedModel:
         enable_thinking: bool,
         task: Task,
         admit: Callable[[int], None],
+        tools: tuple[ToolDefinition, ...] = (),
     ) -> Stepwise[EncodedPrompt]:
         """A piece of work is about a layer of a tower; a text is one piece.
 
@@ -74,7 +84,7 @@ class LoadedModel:
             if _modality(part) not in self.modalities:
                 raise UnsupportedModality(_modality(part))
         # There is one placeholder per picture or recording: only the template can write them.
-        rendered = self.chat_template.render(messages, enable_thinking)
+        rendered = self.chat_template.render(messages, enable_thinking, tools)
         token_ids, starts = self._place_media(self.tokenizer.encode_rendered(rendered), media)
         admit(len(token_ids))
         spans = []

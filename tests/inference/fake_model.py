@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inference.constraints.glm_calls import GlmCalls
 from inference.engine.detokenizer import byte_alphabet
 from inference.errors import UnsupportedModality
 from inference.kernels.forward_batch import ForwardBatch
 from inference.models.config import DecoderConfig
 from inference.models.prompt import EncodedPrompt, MediaSpan
 from inference.stepwise import Stepwise
-from inference.types import Audio, Image, Message, Task, Text
+from inference.types import Audio, Image, Message, Task, Text, ToolDefinition
 
 EOS, SEPARATOR, PLACEHOLDER, THINK, END_THINK = range(256, 261)
 VOCAB_SIZE = 261
@@ -54,6 +55,10 @@ class FakeTokenizer:
 
     def convert_ids_to_tokens(self, ids: int) -> str | None:
         return self._tokens.get(ids)
+
+    def encode_text(self, text: str, is_reply: bool = False) -> list[int]:
+        tags = {"<think>": [THINK], "</think>": [END_THINK]}
+        return tags.get(text) or list(text.encode())
 
 
 class FakeDecoder:
@@ -137,6 +142,8 @@ class FakeModel:
     modalities = frozenset({"text", "image"})
     eos_token_ids = frozenset({EOS})
     image_fit = None
+    has_reasoning = True
+    tool_format = GlmCalls()
 
     def __init__(self, decoder: FakeDecoder | None = None) -> None:
         self.decoder = decoder or EchoDecoder()
@@ -164,6 +171,7 @@ class FakeModel:
         enable_thinking: bool,
         task: Task,
         admit: Callable[[int], None],
+        tools: tuple[ToolDefinition, ...] = (),
     ) -> Stepwise[EncodedPrompt]:
         """All texts in order, then the separator, then with thinking an opened <think>."""
         self.encoded += 1

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inference.engine.detokenizer import Detokenizer, byte_alphabet, make_token_bytes
 from inference.engine.reasoning import TAGS, ReasoningSplitter
-from inference.engine.text_stream import TextStream
+from inference.engine.text_stream import Piece, TextStream
 
 
 def byte_of(token_id: int) -> bytes:
@@ -30,7 +30,7 @@ def stream(
         if text_stream.is_stopped:
             break
     pieces.append(text_stream.flush(is_cut_off))
-    return [text for text, _ in pieces if text], [reasoning for _, reasoning in pieces if reasoning]
+    return [each.text for each in pieces if each.text], [each.reasoning for each in pieces if each.reasoning]
 
 
 def test_the_byte_alphabet_has_every_byte_once() -> None:
@@ -171,9 +171,9 @@ def test_a_stop_string_across_tokens_ends_the_text_before_it() -> None:
 
 def test_the_earliest_of_several_stop_strings_counts() -> None:
     text_stream = TextStream(lambda _: b"a-b-c-d", ("c", "b"), is_reasoning=False)
-    assert text_stream.push(0) == ("a-", "")
+    assert text_stream.push(0) == Piece("a-")
     assert text_stream.is_stopped
-    assert text_stream.flush(is_cut_off=False) == ("", "")
+    assert text_stream.flush(is_cut_off=False) == Piece()
 
 
 def test_the_beginning_of_a_stop_string_is_emitted_if_the_rest_does_not_follow() -> None:

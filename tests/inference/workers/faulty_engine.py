@@ -54,7 +54,7 @@ class FaultyModel(FakeModel):
         super().__init__()
         self._directory = directory
 
-    def encode_stepwise(self, messages, enable_thinking, task, admit):
+    def encode_stepwise(self, messages, enable_thinking, task, admit, tools=()):
         for message in messages:
             for part in message.parts:
                 if isinstance(part, Text) and part.text in FAULTS:
@@ -62,7 +62,7 @@ class FaultyModel(FakeModel):
                     if not mark.exists():
                         mark.touch()
                         FAULTS[part.text]()
-        return super().encode_stepwise(messages, enable_thinking, task, admit)
+        return super().encode_stepwise(messages, enable_thinking, task, admit, tools)
 
 
 def make_faulty_engine(directory: Path, step_seconds: float = 0.0) -> Engine:

@@ -1,0 +1,149 @@
+"""Compiles a grammar in a child process first, which a hostile one can only exhaust: it is killed.
+
+Some schemas of a few bytes take a minute and gigabytes to compile (a `multipleOf` of seven digits), and a
+compilation cannot be interrupted. The child is this module run as a program. It reads one line of JSON per
+grammar and writes one back.
+"""
+
+import contextlib
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from threading import Lock, Timer
+
+from inference.constraints.grammar_vocabulary import GrammarVocabulary
+
+logger = logging.getLogger(__name__)
+
+CPU_SECONDS = 1.0
+WALL_SECONDS = 10.0  # for a child that waits for a processor
+MEMORY_BYTES = 1 << 30  # of address space
+FIRST_LINE_SECONDS = 60.0  # the vocabulary is read
+
+
+class GrammarCheck:
+    """Created by the compiler, closed with it. One grammar at a time; any thread."""
+
+    def __init__(
+        self, token_bytes: list[bytes], special_token_ids: list[int], eos_token_ids: list[int]
+    ) -> None:
+        tokens = [token.decode("latin-1") for token in token_bytes]
+        self._vocabulary = json.dumps([tokens, special_token_ids, eos_token_ids])
+        self._lock = Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._is_closed = False
+
+    def check(self, grammar: str) -> str | None:
+        """Returns the compiler's message, or None for a grammar that can be compiled within the bounds.
+
+        "" is the message for a grammar that exhausts the child.
+        """
+        with self._lock:
+            if self._is_closed:
+                return ""
+            process = self._start() if self._process is None else self._process
+            with _killed_after(process, WALL_SECONDS):
+                answer = _exchange(process, json.dumps(grammar))
+            if answer is None:
+                self._stop()
+                return ""
+            message: str | None = json.loads(answer)
+            return message
+
+    def close(self) -> None:
+        """Ends the child, which may be at work. Later grammars exhaust it."""
+        self._is_closed = True
+        process = self._process
+        if process is not None:
+            process.kill()
+        with self._lock:
+            self._stop()
+
+    def _start(self) -> subprocess.Popen[str]:
+        process = self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,  # a terminal's Ctrl-C is for the server
+        )
+        with _killed_after(process, FIRST_LINE_SECONDS):
+            if self._is_closed:
+                process.kill()
+            _exchange(process, self._vocabulary)
+        return process
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        with process, contextlib.suppress(OSError):  # closes its pipes; it may not have read all
+            if process.stdin is not None:
+                process.stdin.close()
+
+
+def _exchange(process: subprocess.Popen[str], line: str) -> str | None:
+    """Returns the child's line, or None if it died."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        return process.stdout.readline() or None
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def _killed_after(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
+    timer = Timer(seconds, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def main() -> None:
+    """The child's loop, until its input ends."""
+    _limit_memory()
+    tokens, special_token_ids, eos_token_ids = json.loads(sys.stdin.readline())
+    token_bytes = [token.encode("latin-1") for token in tokens]
+    vocabulary = GrammarVocabulary(token_bytes, special_token_ids, eos_token_ids)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        with _limited_cpu():
+            error = vocabulary.try_grammar(json.loads(line))
+        print(json.dumps(error), flush=True)
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@contextlib.contextmanager
+def _limited_cpu() -> Iterator[None]:
+    """The process ends, by a signal's default action, if the body takes more."""
+    import signal
+
+    if not hasattr(signal, "setitimer"):  # Windows
+        yield
+        return
+    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+    yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+if __name__ == "__main__":
+    main()
