@@ -96,7 +96,9 @@ class AuthSettings(_Section):
 
 
 class LimitSettings(_Section):
-    requests_per_minute: int = Field(10, ge=1, le=1_000_000, description="per user, in a moving window")
+    requests_per_minute: int = Field(
+        10, ge=1, le=1_000_000, description="per user, in a moving window; a token may be issued with its own"
+    )
     concurrent_requests: int = Field(2, ge=1, le=100_000, description="per user, at once")
     daily_tokens: int | None = Field(None, ge=1, description="per user and day (UTC), in and out")
     when_redis_is_away: Literal["local", "refuse"] = Field(

@@ -14,12 +14,24 @@ OwnLimits = Mapping[LimitName, int]
 class UserLimits:
     """What holds for a user: the service's defaults, or those with the user's own limits in their place.
 
-    `daily_tokens=None` means no quota. Days are UTC days.
+    `daily_tokens=None` means no quota. Days are UTC days. `own_window` is the id of a token with a rate
+    of its own, whose requests do not count in the user's window.
     """
 
     requests_per_minute: int
     concurrent_requests: int
     daily_tokens: int | None = None
+    own_window: str | None = None
+
+    def window_of(self, user_id: str) -> str:
+        """Whose window of requests counts."""
+        return self.own_window or user_id
+
+    def with_token_rate(self, token_id: str, requests_per_minute: int | None) -> "UserLimits":
+        """For a request with that token. None: the token has no rate of its own."""
+        if requests_per_minute is None:
+            return self
+        return replace(self, requests_per_minute=requests_per_minute, own_window=token_id)
 
     def with_own(self, own: OwnLimits) -> "UserLimits":
         if not own:

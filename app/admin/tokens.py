@@ -37,6 +37,7 @@ async def issue_tokens(
         expires_in=issued.expires_in,
         family_id=issued.family_id,
         note=new.note,
+        **({} if new.requests_per_minute is None else {"requests_per_minute": new.requests_per_minute}),
     )
     return issued
 

@@ -19,6 +19,7 @@ from app.auth.principal import Principal
 from app.auth.signing_keys import ALGORITHM, SigningKey, SigningKeys
 from app.auth.token_guard import (
     MAX_TOKEN_CHARACTERS,
+    RATE_CLAIM,
     TOKEN_TYPE,
     Expectations,
     check_times,
@@ -84,6 +85,7 @@ class AccessTokens:
         *,
         family_id: str | None = None,
         not_issued_before: int = 0,
+        requests_per_minute: int | None = None,
     ) -> MintedToken:
         """Sign a new token. `not_issued_before` (Unix seconds) moves `iat` past a revocation of the user.
 
@@ -105,6 +107,8 @@ class AccessTokens:
         }
         if family_id is not None:
             claims["fam"] = family_id
+        if requests_per_minute is not None:
+            claims[RATE_CLAIM] = requests_per_minute
         key = self._keys.signer()
         headers = {"typ": TOKEN_TYPE, "kid": key.key_id}
         encoded: str = jwt.encode(claims, key.signer, algorithm=ALGORITHM, headers=headers)

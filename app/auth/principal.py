@@ -12,6 +12,7 @@ class Principal:
     """`token_id` is the JWT's `jti`; times are Unix seconds.
 
     `issued_at` may be ahead of every clock: it is only compared with revocations of the user.
+    `requests_per_minute` is the token's own rate; None: the user's counts.
     """
 
     user_id: str
@@ -21,6 +22,7 @@ class Principal:
     expires_at: int
     family_id: str | None = None
     not_before: int = 0
+    requests_per_minute: int | None = None
 
     def has_scope(self, scope: str) -> bool:
         return scope in self.scopes

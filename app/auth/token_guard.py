@@ -16,6 +16,8 @@ from app.errors import InvalidToken, TokenExpired
 
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105  (a media type, RFC 9068)
 MAX_TOKEN_CHARACTERS: Final = 8192
+RATE_CLAIM: Final = "rpm"  # requests per minute, of a token with a rate of its own
+MAX_RATE: Final = 1_000_000
 _SIGNATURE_BYTES: Final = 64  # r and s of ES256
 _HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
 _MAX_TIME: Final = 2**53  # seconds; beyond it JSON numbers are not exact everywhere
@@ -85,6 +87,7 @@ def principal_of(claims: dict[str, Any], expected: Expectations) -> Principal:
         expires_at=expires_at,
         family_id=family_id,
         not_before=not_before,
+        requests_per_minute=_rate(claims[RATE_CLAIM]) if RATE_CLAIM in claims else None,
     )
 
 
@@ -142,5 +145,11 @@ def _identifier(value: object) -> str:
 
 def _time(value: object) -> int:
     if type(value) is not int or not 0 < value < _MAX_TIME:  # neither booleans nor floats
+        raise InvalidToken
+    return value
+
+
+def _rate(value: object) -> int:
+    if type(value) is not int or not 1 <= value <= MAX_RATE:
         raise InvalidToken
     return value

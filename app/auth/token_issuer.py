@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.access_tokens import AccessTokens, MintedToken
 from app.auth.principal import SCOPES
+from app.auth.token_guard import MAX_RATE
 from app.persistence.access_tokens import add_access_token
 from app.persistence.refresh_tokens import add_refresh_token, lock_user
 from app.persistence.revocations import user_revoked_until
@@ -26,12 +27,16 @@ SECRET_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class NewTokens:
-    """What to issue. `lifetime` is the access token's; None takes the settings'."""
+    """What to issue. `lifetime` is the access token's; None takes the settings'.
+
+    `requests_per_minute` is a rate of the token's own, instead of its user's.
+    """
 
     scopes: Collection[str]
     lifetime: timedelta | None = None
     with_refresh: bool = False
     note: str = ""
+    requests_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Grant:
     scopes: frozenset[str]
     family_id: str | None = None
     note: str = ""
+    requests_per_minute: int | None = None
 
 
 class TokenIssuer:
@@ -67,14 +73,16 @@ class TokenIssuer:
         """Issue tokens for a new sign-in of a user that has been flushed.
 
         Raises ValueError, with a message for the operator, if a scope is
-        unknown or missing, or the lifetime is out of bounds.
+        unknown or missing, the lifetime is out of bounds, or a rate is out
+        of bounds or combined with a refresh token.
         """
         scopes = frozenset(new.scopes)
         lifetime = self._settings.access_token_ttl if new.lifetime is None else new.lifetime
         self._check(scopes, lifetime)
+        _check_rate(new)
         await lock_user(db_session, user.id)  # a revocation of all of the user's tokens waits until this ends
         family_id = f"fam_{secrets.token_urlsafe(16)}" if new.with_refresh else None
-        grant = Grant(user.id, scopes, family_id, new.note)
+        grant = Grant(user.id, scopes, family_id, new.note, new.requests_per_minute)
         minted = await self.mint(db_session, grant, lifetime)
         refresh_token = None
         if new.with_refresh:
@@ -97,6 +105,7 @@ class TokenIssuer:
             grant.scopes,
             lifetime,
             family_id=grant.family_id,
+            requests_per_minute=grant.requests_per_minute,
             # `iat` has whole seconds: a token issued in the second of a revocation would be revoked too.
             not_issued_before=int(revoked_until.timestamp()) + 1 if revoked_until else 0,
         )
@@ -108,6 +117,7 @@ class TokenIssuer:
             issued_at=datetime_of(minted.issued_at),
             expires_at=datetime_of(minted.expires_at),
             note=grant.note,
+            requests_per_minute=grant.requests_per_minute,
         )
         await add_access_token(db_session, row)
         return minted
@@ -136,6 +146,16 @@ class TokenIssuer:
         longest = self._settings.max_access_token_ttl
         if not timedelta(seconds=1) <= lifetime <= longest:
             raise ValueError(f"the lifetime must be between 1 second and {longest}")
+
+
+def _check_rate(new: NewTokens) -> None:
+    rate = new.requests_per_minute
+    if rate is None:
+        return
+    if not 1 <= rate <= MAX_RATE:
+        raise ValueError(f"a token's requests per minute must be between 1 and {MAX_RATE}")
+    if new.with_refresh:
+        raise ValueError("a token with a rate of its own cannot have a refresh token; set the user's rate")
 
 
 def hash_refresh_token(refresh_token: str) -> str:

@@ -1,6 +1,7 @@
 """`gateway token issue | list | revoke`. `issue` prints nothing but the token, for scripts."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Annotated
 
@@ -11,6 +12,9 @@ from app.cli.tables import print_table
 
 commands = typer.Typer(no_args_is_help=True)
 
+_LIFETIME = re.compile(r"([0-9]{1,9})([smhdw]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
 
 @commands.command()
 def issue(
@@ -19,7 +23,13 @@ def issue(
         str, typer.Option("--scope", help='Of "chat vision speech admin ops".')
     ] = "chat vision speech",
     lifetime: Annotated[
-        int | None, typer.Option("--lifetime", min=1, help="Seconds; default: as the settings say.")
+        str | None, typer.Option("--lifetime", help="90d, 12h, 15m or seconds; default: as the settings say.")
+    ] = None,
+    requests_per_minute: Annotated[
+        int | None,
+        typer.Option(
+            "--requests-per-minute", min=1, help="A rate of this token alone, for agents and tools."
+        ),
     ] = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Also a refresh token, on a second line.")
@@ -27,13 +37,16 @@ def issue(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     note: Annotated[str, typer.Option("--note", help="For operators.")] = "",
 ) -> None:
-    """Issue an access token and print it."""
+    """Issue an access token and print it.
+
+    For a client that takes a static key: --lifetime 90d, and --requests-per-minute if it sends many requests.
+    """
     from app.auth.token_issuer import NewTokens
     from app.cli.environment import run_command
     from app.cli.token_work import issue_token
 
-    seconds = None if lifetime is None else timedelta(seconds=lifetime)
-    new = NewTokens(scope.replace(",", " ").split(), seconds, refresh, note)
+    duration = None if lifetime is None else _duration(lifetime)
+    new = NewTokens(scope.replace(",", " ").split(), duration, refresh, note, requests_per_minute)
     issued = run_command(lambda settings: issue_token(settings, user, new))
     if as_json:
         content = {
@@ -43,6 +56,8 @@ def issue(
             "scope": " ".join(sorted(issued.scopes)),
             "token_id": issued.token_id,
         }
+        if requests_per_minute is not None:
+            content["requests_per_minute"] = requests_per_minute
         if issued.refresh_token is not None:
             content |= {"refresh_token": issued.refresh_token, "family_id": issued.family_id}
         typer.echo(json.dumps(content))
@@ -63,7 +78,7 @@ def list_(
 
     print_table(
         "Access tokens",
-        ("id", "user", "scopes", "state", "issued", "expires", "family", "note"),
+        ("id", "user", "scopes", "state", "issued", "expires", "family", "rate", "note"),
         [
             (
                 token.jti,
@@ -73,6 +88,7 @@ def list_(
                 token.issued_at,
                 token.expires_at,
                 token.family_id,
+                None if token.requests_per_minute is None else f"{token.requests_per_minute}/min",
                 token.note,
             )
             for token, user_name in run_command(lambda settings: list_issued(settings, user, limit))
@@ -95,3 +111,10 @@ def revoke(
         raise CommandFailed("Give exactly one of a token id, --family and --user.", CALLED_WRONGLY)
     run_command(lambda settings: revoke_tokens(settings, token_id, family, user))
     typer.echo(f"{given[0]} is revoked.")
+
+
+def _duration(text: str) -> timedelta:
+    found = _LIFETIME.fullmatch(text)
+    if found is None:
+        raise CommandFailed("Write a lifetime like 90d, 12h, 15m or 900 (seconds).", CALLED_WRONGLY)
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])

@@ -116,6 +116,7 @@ class GuardedRoute(APIRoute):
                 if self.access.generates:
                     own_limits = services.account_changes.own_limits_of(principal.user_id)
                     limits = services.settings.limits.of_users.with_own(own_limits)
+                    limits = limits.with_token_rate(principal.token_id, principal.requests_per_minute)
                     with record.phase("check limits"):
                         call.admission = await services.limiter.admit(principal.user_id, limits)
                     response.headers = call.admission.headers

@@ -137,7 +137,7 @@ def _add_success_headers(operation: dict[str, Any], is_limited: bool) -> None:
 def _merge_nullable(document: dict[str, Any], schemas: dict[str, Any]) -> None:
     """`anyOf: [T, null]` becomes `type: [T, "null"]`, which generators read as an optional T.
 
-    Where T is itself a choice, null is left out: it means the same as an absent field.
+    Where T is itself a choice, null is one more of its options.
     """
     for node in _nodes(document):
         options = node.get("anyOf")
@@ -152,8 +152,8 @@ def _merge_nullable(document: dict[str, Any], schemas: dict[str, Any]) -> None:
                 node.update(option)
             node["type"] = [option["type"] for option in resolved]
             continue
-        others = [option for option in options if option != {"type": "null"}]
-        node.update(others[0] if len(others) == 1 else {"anyOf": others})
+        (choice,) = (option for option in options if option != {"type": "null"})
+        node["oneOf"] = [*choice["oneOf"], {"type": "null"}]
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:  # Any: what JSON holds

@@ -65,7 +65,10 @@ class UserRow(Base):
 
 
 class AccessTokenRow(Base):
-    """An issued token, without the token itself. `jti` is its id claim."""
+    """An issued token, without the token itself. `jti` is its id claim.
+
+    A request rate that is null follows the user's.
+    """
 
     __tablename__ = "access_tokens"
 
@@ -77,6 +80,7 @@ class AccessTokenRow(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     note: Mapped[str] = mapped_column(String(NOTE_LENGTH), default="")
     revoked_at: Mapped[datetime | None]
+    requests_per_minute: Mapped[int | None]
 
 
 class RefreshTokenRow(Base):

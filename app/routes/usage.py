@@ -74,6 +74,7 @@ async def limits(
 ) -> LimitsResponse:
     """The caller's own rates, and the sizes, counts and formats that every caller keeps to."""
     rates = settings.limits.of_users.with_own(account_changes.own_limits_of(principal.user_id))
+    rates = rates.with_token_rate(principal.token_id, principal.requests_per_minute)
     return LimitsResponse(
         requests_per_minute=rates.requests_per_minute,
         concurrent_requests=rates.concurrent_requests,

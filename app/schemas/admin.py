@@ -129,12 +129,18 @@ class IssueTokenRequest(LimitFields):
         None, description="of the access token; the service's default when absent", examples=[900]
     )
     with_refresh: bool = Field(False, description="also issue a refresh token, for POST /auth/token")
+    token_requests_per_minute: Omittable[RequestsPerMinute] = Field(
+        None,
+        description="a rate of this token alone, for agents and tools; its requests do not count in the "
+        "user's window. Not with `with_refresh`",
+    )
     note: Omittable[Note] = None
 
     def new_tokens(self) -> NewTokens:
         seconds = self.lifetime_seconds
         lifetime = None if seconds is None else datetime.timedelta(seconds=seconds)
-        return NewTokens(self.scopes, lifetime, self.with_refresh, self.note or "")
+        rate = self.token_requests_per_minute
+        return NewTokens(self.scopes, lifetime, self.with_refresh, self.note or "", rate)
 
 
 class IssuedTokensResponse(BaseModel):
@@ -168,6 +174,7 @@ class TokenResponse(BaseModel):
     issued_at: Timestamp
     expires_at: Timestamp
     revoked_at: Omittable[Timestamp] = None
+    requests_per_minute: Omittable[int] = Field(None, description="a rate of its own; absent: the user's")
     note: str = Field(examples=["iOS beta"])
 
     @classmethod
@@ -181,6 +188,7 @@ class TokenResponse(BaseModel):
                 "issued_at": row.issued_at,
                 "expires_at": row.expires_at,
                 "revoked_at": row.revoked_at,
+                "requests_per_minute": row.requests_per_minute,
                 "note": row.note,
             }
         )

@@ -13,11 +13,10 @@ from app.errors import UnsupportedParameter
 from app.schemas.generation import (
     MAX_MESSAGES,
     MAX_PROMPT_CHARACTERS,
-    MAX_SEED,
     MAX_TOKENS,
-    MIN_SEED,
     Base64,
     Base64Images,
+    Seed,
     StopString,
     StopStrings,
     check_text,
@@ -200,7 +199,7 @@ class ChatCompletionRequest(Lenient):
         StopStrings | None,
         BeforeValidator(_as_list, json_schema_input_type=StopString | StopStrings | None),
     ] = None
-    seed: int | None = Field(None, ge=MIN_SEED, le=MAX_SEED)
+    seed: Seed | None = None
     n: int | None = Field(None, ge=1, le=MAX_CHOICES, description="number of choices; the prompt counts once")
     response_format: ResponseFormat | None = None
     tools: list[Tool] | None = Field(None, max_length=MAX_TOOLS)

@@ -41,14 +41,14 @@ class MemoryLimiter:
         if limits.daily_tokens is not None:
             account = await self._accounts.account_of(user_id)
         now = self.clock()
-        limit = limits.requests_per_minute
+        limit, window = limits.requests_per_minute, limits.window_of(user_id)
         if self._running.get(user_id, 0) >= limits.concurrent_requests:
-            state = self.window.state(user_id, limit, now)
+            state = self.window.state(window, limit, now)
             raise ConcurrencyLimitExceeded(retry_after_seconds=SLOT_RETRY_SECONDS, headers=state.headers)
         if account is not None and account.used + account.reserved >= (limits.daily_tokens or 0):
-            state = self.window.state(user_id, limit, now)
+            state = self.window.state(window, limit, now)
             raise quota_refusal(now, state.headers)
-        has_entered, state = self.window.enter(user_id, limit, now)
+        has_entered, state = self.window.enter(window, limit, now)
         if not has_entered:
             raise RateLimitExceeded(retry_after_seconds=state.reset_seconds, headers=state.headers)
         self._running[user_id] = self._running.get(user_id, 0) + 1
@@ -100,7 +100,8 @@ class MemoryAdmission:
         if tokens > left:
             await self.give_back()
             now = self._limiter.clock()
-            state = self._limiter.window.state(self._user_id, self._limits.requests_per_minute, now)
+            window = self._limits.window_of(self._user_id)
+            state = self._limiter.window.state(window, self._limits.requests_per_minute, now)
             raise quota_refusal(now, state.headers)
         account.reserved += tokens - self._reserved
         self._reserved = tokens
@@ -118,4 +119,5 @@ class MemoryAdmission:
         if self._is_released:
             return
         await self.release()
-        self._limiter.window.give_back(self._user_id, self._limits.requests_per_minute, self._entered_at)
+        window = self._limits.window_of(self._user_id)
+        self._limiter.window.give_back(window, self._limits.requests_per_minute, self._entered_at)

@@ -11,7 +11,8 @@ MAX_WINDOWS: Final = 100_000  # about 100 MB at ten requests each
 class MemoryWindow:
     """Used from one event loop; nothing here suspends. Times are Unix seconds.
 
-    A window belongs to a user and a limit: it starts empty when the limit changes.
+    A window belongs to a limit and a user, or a token with a rate of its own. It starts empty when the limit
+    changes.
     """
 
     def __init__(self, max_windows: int = MAX_WINDOWS) -> None:

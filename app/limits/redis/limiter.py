@@ -70,10 +70,10 @@ class RedisLimiter:
         await self._finish(self._undo(admission))
 
     async def _enter_window(self, admission: "RedisAdmission") -> None:
-        user_id, limit = admission.slot.user_id, admission.slot.limits.requests_per_minute
+        window, limit = admission.slot.window, admission.slot.limits.requests_per_minute
         admission.may_have_entered = True  # until Redis has responded
         has_entered, state = await self._breaker.call(
-            lambda: self._window.enter(user_id, limit, admission.entered_at)
+            lambda: self._window.enter(window, limit, admission.entered_at)
         )
         admission.may_have_entered = has_entered
         if not has_entered:
@@ -86,7 +86,7 @@ class RedisLimiter:
         if admission.may_have_entered:
             await self._breaker.call(
                 lambda: self._window.give_back(
-                    slot.user_id, slot.limits.requests_per_minute, admission.entered_at
+                    slot.window, slot.limits.requests_per_minute, admission.entered_at
                 )
             )
 
@@ -98,7 +98,7 @@ class RedisLimiter:
 
     async def _state(self, slot: Slot) -> WindowState:
         limit = slot.limits.requests_per_minute
-        return await self._breaker.call(lambda: self._window.state(slot.user_id, limit, self._clock()))
+        return await self._breaker.call(lambda: self._window.state(slot.window, limit, self._clock()))
 
     async def _finish(self, giving_back: Coroutine[None, None, None]) -> None:
         """Runs to its end even when the request that waits for it is cancelled."""

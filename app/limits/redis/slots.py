@@ -42,6 +42,10 @@ class Slot:
     slot_id: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
+    def window(self) -> str:
+        return self.limits.window_of(self.user_id)
+
+    @property
     def keys(self) -> list[str]:
         """The slots, the reserved tokens and the used tokens, as the scripts take them."""
         names = "slots", f"reserved:{self.day}", f"used:{self.day}"

@@ -10,7 +10,8 @@ from app.limits.request_window import WINDOW_SECONDS, WindowState
 class RedisWindow:
     """Created by `RedisLimiter`. Times are Unix seconds. Every method may raise `RedisError`.
 
-    A window belongs to a user and a limit: it starts empty when the limit changes.
+    A window belongs to a limit and a user, or a token with a rate of its own. It starts empty when the limit
+    changes.
     """
 
     def __init__(self, client: Redis) -> None:

@@ -161,6 +161,8 @@ function tokensTable(tokens) {
     { label: "State", cell: (token) => badge(...stateOf(token)) },
     { label: "Issued", cell: (token) => dateTime(token.issued_at) },
     { label: "Expires", cell: (token) => dateTime(token.expires_at) },
+    { label: "Requests a minute", numeric: true, cell: (token) => (token.requests_per_minute === undefined
+      ? element("span", { className: "hint" }, "the user's") : token.requests_per_minute.toLocaleString("en")) },
     { label: "Actions", cell: (token) => (stateOf(token)[0] === "valid" || token.family_id
       ? element("span", { className: "actions" }, action("Revoke", `Revoke ${token.token_id}`, () => revoke(token))) : "") },
   ], tokens, `${chosen.name} has no tokens.`);
@@ -175,13 +177,17 @@ function issueToken(user) {
     fields: [
       { name: "scopes", label: "Scopes", type: "checkboxes", options: SCOPES, value: USUAL_SCOPES },
       { name: "lifetime", label: "Valid for", options: lifetimes.map((value) => [duration(value), String(value)]), value: String(standard) },
+      { name: "rate", label: "Requests a minute", type: "number", min: 1, isOptional: true, value: "",
+        hint: "for agents and tools; empty: the user's" },
       { name: "note", label: "Note, for operators", isOptional: true, maxLength: 500 },
     ],
-    summary: ({ scopes, lifetime }) => (
-      `Issues a token whose holder can use ${scopes.join(", ")} as ${user.name} for ${duration(Number(lifetime))}.`),
+    summary: ({ scopes, lifetime, rate }) => (
+      `Issues a token whose holder can use ${scopes.join(", ")} as ${user.name} for ${duration(Number(lifetime))}`
+      + `${rate ? `, with ${rate} requests a minute of its own` : ""}.`),
     button: "Issue token",
-    act: async ({ scopes, lifetime, note }) => {
+    act: async ({ scopes, lifetime, rate, note }) => {
       const body = { user_id: user.id, scopes, lifetime_seconds: Number(lifetime), ...(note ? { note } : {}) };
+      if (rate) body.token_requests_per_minute = Number(rate);
       const issued = await request("POST", "/admin/tokens", body);
       await showTokens(user);
       return () => showSecret(`Token of ${user.name}`, "Copy it now: it is shown this once, and stored nowhere.", issued.access_token);

@@ -48,6 +48,13 @@ def test_claims_without_a_family_are_accepted(
     assert access_tokens.verify(forge(header, claims)).family_id is None
 
 
+def test_rate_of_a_token_is_read(
+    access_tokens: AccessTokens, forge: Forge, header: Members, claims: Members
+) -> None:
+    assert access_tokens.verify(forge(header, claims)).requests_per_minute is None
+    assert access_tokens.verify(forge(header, claims | {"rpm": 60})).requests_per_minute == 60
+
+
 HOSTILE_HEADERS: dict[str, Members] = {
     "alg none": {"alg": "none"},
     "alg None": {"alg": "None"},
@@ -125,6 +132,11 @@ HOSTILE_CLAIMS: dict[str, Members] = {
     "jti number": {"jti": 1},
     "jti empty": {"jti": ""},
     "jti null": {"jti": None},
+    "rpm null": {"rpm": None},
+    "rpm text": {"rpm": "60"},
+    "rpm boolean": {"rpm": True},
+    "rpm zero": {"rpm": 0},
+    "rpm huge": {"rpm": 1_000_001},
     "fam null": {"fam": None},
     "fam number": {"fam": 1},
     "fam empty": {"fam": ""},

@@ -42,6 +42,22 @@ def test_issue_with_refresh_and_json_gives_the_pair(run: Run) -> None:
     assert [line[:3] for line in lines] == ["eyJ", "rt_"]
 
 
+def test_issue_gives_a_static_key_with_a_rate(run: Run) -> None:
+    arguments = ("--user", "agent", "--lifetime", "90d", "--requests-per-minute", "120")
+    claims = claims_of(run("token", "issue", *arguments).out.strip())
+    assert claims["exp"] - claims["iat"] == 90 * 86_400
+    assert claims["rpm"] == 120
+    assert "120/min" in run("token", "list").out
+    issued = json.loads(run("token", "issue", *arguments, "--json").out)
+    assert (issued["expires_in"], issued["requests_per_minute"]) == (90 * 86_400, 120)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("15m", 900), ("12h", 43_200), ("1w", 604_800)])
+def test_lifetimes_have_units(run: Run, text: str, seconds: int) -> None:
+    issued = run("token", "issue", "--user", "bob", "--lifetime", text, "--json")
+    assert json.loads(issued.out)["expires_in"] == seconds
+
+
 def test_secrets_are_readable_by_their_owner_alone(run: Run, tmp_path: Path) -> None:
     run("token", "issue", "--user", "bob")
     data = tmp_path / "data"
@@ -136,6 +152,9 @@ def test_version_is_printed(run: Run) -> None:
         ("token", "issue", "--user", "bob", "--scope", "root"),
         ("token", "issue", "--user", "bob", "--scope", ""),
         ("token", "issue", "--user", "bob", "--lifetime", "99999999"),
+        ("token", "issue", "--user", "bob", "--lifetime", "91d"),
+        ("token", "issue", "--user", "bob", "--requests-per-minute", "60", "--refresh"),
+        ("token", "issue", "--user", "bob", "--requests-per-minute", "1000001"),
         ("user", "create", "bob", "--note", "x" * 501),
         ("token", "issue", "--user", "bob", "--note", os.fsdecode(b"not UTF-8: \xff")),
         ("token", "list", "--user", "nobody"),

@@ -45,6 +45,22 @@ async def test_users_do_not_share_a_window(limiter: Limiter):
     await spend(limiter, limits, 1, "usr_b")
 
 
+async def test_token_with_a_rate_of_its_own_has_a_window_of_its_own(limiter: Limiter):
+    of_user = UserLimits(1, 1)
+    of_token = of_user.with_token_rate("tok_1", 3)
+    await spend(limiter, of_user, 1)
+    await spend(limiter, of_token, 3)
+    with pytest.raises(RateLimitExceeded) as caught:
+        await limiter.admit("usr_a", of_token)
+    assert caught.value.headers["RateLimit-Policy"] == '"requests";q=3;w=60'
+    await spend(limiter, of_user.with_token_rate("tok_2", 3), 1)
+    running = await limiter.admit("usr_a", of_user.with_token_rate("tok_2", 3))
+    with pytest.raises(ConcurrencyLimitExceeded):  # slots are the user's
+        await limiter.admit("usr_a", of_user.with_token_rate("tok_3", 3))
+    await running.give_back()
+    await spend(limiter, of_user.with_token_rate("tok_2", 3), 2)
+
+
 async def test_the_window_moves_with_each_entry(limiter: Limiter, clock: FakeClock):
     limits = UserLimits(2, 2)
     await spend(limiter, limits, 1)

@@ -198,6 +198,34 @@ async def test_issued_token_works_and_is_listed_without_itself(gateway: Gateway)
     assert issued["access_token"] not in (await call(gateway, "GET", "/audit")).text
 
 
+async def test_token_with_a_rate_of_its_own_is_limited_by_it(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(limits={"requests_per_minute": 1})
+    user_id = await make_user(gateway)
+    key = await issue(gateway, user_id, lifetime_seconds=90 * 86_400, token_requests_per_minute=3)
+    phone = await issue(gateway, user_id)
+    answers = [await chat(gateway, key["access_token"]) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[0].headers["ratelimit-policy"] == '"requests";q=3;w=60'
+    assert [(await chat(gateway, phone["access_token"])).status_code for _ in range(2)] == [200, 429]
+    headers = {"Authorization": f"Bearer {key['access_token']}"}
+    assert (await gateway.client.get("/limits", headers=headers)).json()["requests_per_minute"] == 3
+    listed = (await call(gateway, "GET", "/tokens", params={"user_id": user_id})).json()["tokens"]
+    rates = {token["token_id"]: token.get("requests_per_minute") for token in listed}
+    assert rates == {key["token_id"]: 3, phone["token_id"]: None}
+    user = (await call(gateway, "GET", f"/users/{user_id}")).json()
+    assert "requests_per_minute" not in user
+    entries = (await call(gateway, "GET", "/audit")).json()["entries"]
+    details = [entry["details"] for entry in entries if entry["subject"] == key["token_id"]]
+    assert details[0]["requests_per_minute"] == 3
+
+
+async def test_rate_of_a_token_needs_one_that_is_not_refreshed(gateway: Gateway) -> None:
+    body = {"user_id": await make_user(gateway), "scopes": ["chat"], "token_requests_per_minute": 60}
+    refused = await call(gateway, "POST", "/tokens", json=body | {"with_refresh": True})
+    assert refused.status_code == 422
+    assert "cannot have a refresh token" in refused.json()["detail"]
+
+
 async def test_response_with_tokens_must_not_be_stored(gateway: Gateway) -> None:
     body = {"user_id": await make_user(gateway), "scopes": ["chat"]}
     response = await call(gateway, "POST", "/tokens", json=body)
@@ -224,6 +252,7 @@ async def test_refresh_token_of_the_pair_can_be_exchanged(gateway: Gateway) -> N
         {"lifetime_seconds": 90 * 86_400 + 1},
         {"user_id": "../x"},
         {"with_refresh": "yes"},
+        {"token_requests_per_minute": 0},
     ],
 )
 async def test_token_that_cannot_be_issued_is_refused(gateway: Gateway, fields: dict[str, Any]) -> None:
