@@ -36,7 +36,7 @@ class UserLimits:
     def with_own(self, own: OwnLimits) -> "UserLimits":
         if not own:
             return self
-        values: Mapping[Any, int] = own  # Any: `replace` takes names as str alone
+        values: Mapping[Any, Any] = own  # Any: `replace` takes names as str alone, and fields of other types
         return replace(self, **values)
 
 
