@@ -143,6 +143,7 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
 def backend_config(settings: Settings) -> BackendConfig:
     engine = EngineConfig(
         devices=settings.devices,
+        placement=settings.placement,
         workers=settings.workers,
         quantization=settings.quantization,
         model_name=settings.model_name,

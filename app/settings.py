@@ -335,11 +335,16 @@ class Settings(BaseSettings):
     )
     devices: Annotated[tuple[str, ...], _COMMA_SEPARATED] = Field(
         ("auto",),
-        description="one worker for each, such as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU",
+        description="such as `cuda:0,cuda:1`; `auto`: every GPU, or else the CPU",
+    )
+    placement: Literal["replicate", "split"] = Field(
+        "replicate",
+        description="the whole model on each device, which then has a worker; or its layers split over all "
+        "devices, for models that one device cannot hold",
     )
     workers: Literal["threads", "processes"] = Field(
         "threads",
-        description="of the gateway, or processes of their own, of which an error of a GPU ends only one",
+        description="run in the gateway, or as processes of their own, of which an error of a GPU ends one",
     )
     quantization: Literal["int8", "none"] = Field(
         "none",

@@ -9,10 +9,12 @@ def check_engine(config: EngineConfig) -> None:
 
     Raises `InvalidConfiguration` or `InvalidCheckpoint`.
     """
-    from inference.devices import resolve_devices
+    from inference.devices import check_split, resolve_devices
     from inference.loading.registry import check_model
 
-    resolve_devices(config.devices)
+    devices = resolve_devices(config.devices)
+    if config.placement == "split":
+        check_split(devices)
     check_model(config.model)
 
 

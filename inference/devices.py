@@ -42,6 +42,20 @@ def resolve_devices(devices: tuple[str, ...]) -> tuple[str, ...]:
     return resolved
 
 
+def check_split(devices: tuple[str, ...]) -> None:
+    """Raises `InvalidConfiguration` for resolved devices that cannot share a model's layers."""
+    if len({torch.device(device).type for device in devices}) > 1:
+        raise InvalidConfiguration(
+            f"The devices {', '.join(devices)} cannot share a model, because they compute in different "
+            "number types; name GPUs alone, or replicate the model."
+        )
+
+
+def names_of(device: str) -> tuple[str, ...]:
+    """The devices of one worker, whose names its own name joins with commas."""
+    return tuple(device.split(","))
+
+
 def is_gpu(device: str | torch.device) -> bool:
     return torch.device(device).type == "cuda"
 

@@ -32,10 +32,15 @@ def is_broken(directory: Path, device: str) -> bool:
 
 
 def load_faulty(
-    directory: Path, model: str, device: str, quantization: str, quantize_head: bool, **more: object
+    directory: Path,
+    model: str,
+    device: str,
+    quantization: str,
+    quantize_head: bool,
+    more_devices: tuple[str, ...] = (),
 ) -> LoadedModel:
     """Like `load_model`. `directory` is where `break_next` leaves its marks."""
-    loaded = load_model(model, device, quantization, quantize_head, **more)
+    loaded = load_model(model, device, quantization, quantize_head, more_devices=more_devices)
     mark = _mark(directory, device)
 
     def meet_fault(*_: object) -> None:

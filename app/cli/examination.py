@@ -205,11 +205,12 @@ def _model(settings: Settings) -> Finding:
     if settings.model is None and not Path(name).is_dir():
         return Finding("model", "wrong", "the embedded model is missing; install the package again")
     try:
-        check_engine(EngineConfig(model=name, devices=settings.devices))
+        check_engine(EngineConfig(model=name, devices=settings.devices, placement=settings.placement))
     except InferenceError as error:
         return Finding("model", "wrong", str(error))
     where = "" if Path(name).exists() else ", from the hub,"
-    return Finding("model", "ok", f"{name}{where} on {', '.join(settings.devices)}")
+    how = "split over" if settings.placement == "split" else "on"
+    return Finding("model", "ok", f"{name}{where} {how} {', '.join(settings.devices)}")
 
 
 def _speech_recognition(settings: Settings) -> Finding:

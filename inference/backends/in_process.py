@@ -12,7 +12,15 @@ import torch
 from inference.backend import DeltaStream
 from inference.backends.speech_recognition import SpeechRecognition, has_recording
 from inference.config import EngineConfig
-from inference.devices import is_gpu, measure_load, measure_memory, prepare_thread, resolve_devices
+from inference.devices import (
+    check_split,
+    is_gpu,
+    measure_load,
+    measure_memory,
+    names_of,
+    prepare_thread,
+    resolve_devices,
+)
 from inference.engine.engine import Engine
 from inference.engine.language_model import LanguageModel
 from inference.engine.speech_engine import SpeechEngine, SpeechModel
@@ -29,15 +37,16 @@ from inference.workers.process_worker import ProcessWorker
 from inference.workers.thread_worker import ThreadWorker
 from inference.workers.worker import MakeWorker, Steppable, Worker, WorkerListener
 
-LoadModel = Callable[[str, str, str, bool], LanguageModel]  # model, device, quantization, quantize_head
+# Takes model, device, quantization, quantize_head; `more_devices` by name, if devices share the layers.
+LoadModel = Callable[..., LanguageModel]
 LoadRecogniser = Callable[[str, str], SpeechModel]  # model, device
 
 GPU_PATIENCE_SECONDS = 60.0  # a step of a GPU that takes longer never ends
 
 
 class InProcessBackend:
-    """See `Backend`. Loads and runs one replica of the model on each device. With workers in processes,
-    `load` and `load_speech` are pickled.
+    """See `Backend`. Loads and runs one replica of the model on each device, or one on all of them. With
+    workers in processes, `load` and `load_speech` are pickled.
 
     If the model has no audio tower and a speech-recognition model is configured, that one runs on the first
     device and transcribes recordings for it.
@@ -53,8 +62,12 @@ class InProcessBackend:
         self._model_card: ModelCard | None = None
         self._is_closing = False
         devices = resolve_devices(config.devices)
+        places = devices
+        if config.placement == "split":
+            check_split(devices)
+            places = (",".join(devices),)
         make_worker = _worker_maker(config, partial(make_engine, config, load))
-        self._pool = Pool(devices, make_worker, config.max_waiting_requests)
+        self._pool = Pool(places, make_worker, config.max_waiting_requests)
         self._speech: SpeechRecognition | None = None
         if config.speech_recognition_model is not None:
             make_worker = _worker_maker(config, partial(make_speech_engine, config, load_speech))
@@ -92,7 +105,7 @@ class InProcessBackend:
             model_card = replace(model_card, name=self._config.model_name)
         self._model_card = model_card
         is_here = self._config.workers == "threads"
-        if is_here and any(is_gpu(worker.device) for worker in self._pool.status().workers):
+        if is_here and any(is_gpu(names_of(worker.device)[0]) for worker in self.status().workers):
             _freeze_objects()
 
     def generate(self, request: GenerationRequest) -> DeltaStream:
@@ -111,7 +124,8 @@ class InProcessBackend:
         return replace(status, speech_workers=self._speech.status().workers)
 
     def device_loads(self) -> tuple[DeviceLoad, ...]:
-        loads = (measure_load(worker.worker, worker.device) for worker in self.status().workers)
+        workers = self.status().workers
+        loads = (measure_load(each.worker, name) for each in workers for name in names_of(each.device))
         return tuple(load for load in loads if load is not None)
 
     async def aclose(self, drain_seconds: float) -> None:
@@ -124,14 +138,16 @@ class InProcessBackend:
 
 
 def make_engine(config: EngineConfig, load: LoadModel, device: str) -> Engine:
-    """Runs in the worker's thread."""
-    prepare_thread(device)
+    """Runs in the worker's thread. `device` may be several, joined with commas."""
+    first, *others = names_of(device)
+    prepare_thread(first)
+    more = {"more_devices": tuple(others)} if others else {}
     try:
-        model = load(config.model, device, config.quantization, config.quantize_head)
-        warm_up(model, torch.device(device))
-        return Engine(model, torch.device(device), config)
+        model = load(config.model, first, config.quantization, config.quantize_head, **more)
+        warm_up(model, torch.device(first))
+        return Engine(model, torch.device(first), config)
     except torch.OutOfMemoryError as error:
-        raise _too_large(device) from error
+        raise _too_large(names_of(device)) from error
 
 
 def make_speech_engine(config: EngineConfig, load: LoadRecogniser, device: str) -> SpeechEngine:
@@ -148,9 +164,8 @@ def _worker_maker(config: EngineConfig, make: Callable[[str], Steppable]) -> Mak
         make_here = partial(make, device)
         if config.workers == "threads":
             return ThreadWorker(name, device, make_here, listener)
-        return ProcessWorker(
-            name, device, make_here, listener, GPU_PATIENCE_SECONDS if is_gpu(device) else None
-        )
+        patience_seconds = GPU_PATIENCE_SECONDS if is_gpu(names_of(device)[0]) else None
+        return ProcessWorker(name, device, make_here, listener, patience_seconds)
 
     return make_worker
 
@@ -164,12 +179,14 @@ def _freeze_objects() -> None:
     gc.freeze()
 
 
-def _too_large(device: str) -> InvalidCheckpoint:
-    memory = f"memory of {device}"
-    if is_gpu(device):
-        found = measure_memory(device)
-        total, free = found.total_bytes / 2**30, found.free_bytes / 2**30
-        memory = f"{total:.1f} GiB of {device}, of which {free:.1f} are free"
+def _too_large(devices: tuple[str, ...]) -> InvalidCheckpoint:
+    memory = f"memory of {' and '.join(devices)}"
+    if is_gpu(devices[0]):
+        found = [(device, measure_memory(device)) for device in devices]
+        memory = " and ".join(
+            f"{each.total_bytes / 2**30:.1f} GiB of {device}, of which {each.free_bytes / 2**30:.1f} are free"
+            for device, each in found
+        )
     return InvalidCheckpoint(
         f"The model and what it needs to run do not fit the {memory}: quantise it to int8, or take a "
         "device with more memory."

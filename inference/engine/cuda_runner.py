@@ -191,7 +191,7 @@ class CudaRunner(ModelRunner):
             self._short if is_short else self._long,
             self._buffers.axes,
             self._inputs,
-            self._kv_caches,
+            self._stage_caches[0],
             rows,
             tiles,
             self._capability,
@@ -207,7 +207,7 @@ class CudaRunner(ModelRunner):
         buckets = [rows for rows in DECODE_BUCKETS if rows <= largest]
 
         def decode(rows: int) -> list[Launch]:
-            step = DecodeStep(decoder, buffers, inputs, self._kv_caches, rows, self._capability)
+            step = DecodeStep(decoder, buffers, inputs, self._stage_caches[0], rows, self._capability)
             return step.launches()
 
         def prefill(rows: int) -> list[Launch]:

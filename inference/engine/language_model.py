@@ -6,10 +6,11 @@ from typing import Protocol
 from torch import Tensor
 
 from inference.constraints.call_parser import ToolFormat
-from inference.kernels.forward_batch import ForwardBatch
+from inference.kernels.forward_batch import ForwardBatch, KVCaches
 from inference.model_card import ImageFit
 from inference.models.config import DecoderConfig
 from inference.models.prompt import EncodedPrompt
+from inference.models.stages import Stage
 from inference.stepwise import Stepwise
 from inference.types import Message, Task, ToolDefinition
 
@@ -19,10 +20,14 @@ class CausalModel(Protocol):
 
     @property
     def config(self) -> DecoderConfig: ...
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Empty if all layers are on one device."""
+        ...
 
     def embed(self, token_ids: Tensor) -> Tensor: ...
 
-    def __call__(self, hidden: Tensor, batch: ForwardBatch, kv_caches: Tensor) -> Tensor: ...
+    def __call__(self, hidden: Tensor, batch: ForwardBatch, kv_caches: KVCaches) -> Tensor: ...
 
     def logits(self, hidden_rows: Tensor) -> Tensor: ...
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from inference.devices import probe, release_memory
-from inference.engine.cache_tensors import allocate_kv_cache, embedding_dtype
+from inference.engine.cache_tensors import allocate_kv_cache, embedding_dtype, stages_of
 from inference.engine.language_model import CausalModel
 from inference.engine.pending_step import PendingStep
 from inference.engine.sampler import count_token, sample
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
-from inference.kernels.forward_batch import ForwardBatch
+from inference.kernels.forward_batch import ForwardBatch, KVCaches
 
 
 class ModelRunner:
@@ -30,7 +30,14 @@ class ModelRunner:
         self._device = device
         self._block_size = block_size
         dtype = embedding_dtype(decoder, device)
-        self._kv_caches = allocate_kv_cache(decoder.config, num_blocks, block_size, device, dtype)
+        self._stages = stages_of(decoder, device)
+        self._stage_caches = [
+            allocate_kv_cache(decoder.config, num_blocks, block_size, stage.device, dtype, stage.num_layers)
+            for stage in self._stages
+        ]
+        self._kv_caches: KVCaches = self._stage_caches[0]
+        if len(self._stages) > 1:
+            self._kv_caches = [cache for caches in self._stage_caches for cache in caches]
         self._zeros_block = self.num_blocks = num_blocks
 
     @torch.inference_mode()
@@ -47,7 +54,7 @@ class ModelRunner:
         if not sampled:
             return tokens
         if len(sampled) < hidden.shape[0]:
-            hidden = hidden[(batch.query_starts[1:][sampled] - 1).to(self._device)]
+            hidden = hidden[(batch.query_starts[1:][sampled] - 1).to(hidden.device)]
         logits = self._decoder.logits(hidden)  # (rows, vocab)
         drawn = sample(logits, [chunks[index].sequence for index in sampled])
         for index, token_id in zip(sampled, drawn, strict=True):
@@ -61,17 +68,20 @@ class ModelRunner:
     @torch.inference_mode()
     def clear(self, blocks: list[int]) -> None:
         """Zeroes the old content: after a context's end it is multiplied by 0, and 0 * NaN is NaN."""
-        self._kv_caches.index_fill_(2, torch.tensor(blocks, device=self._device), 0)
+        for caches in self._stage_caches:
+            caches.index_fill_(2, torch.tensor(blocks, device=caches.device), 0)
 
     def note_token(self, sequence: Sequence, token_id: int) -> None:
         """Counts a token for the sampler's penalties."""
-        count_token(sequence, token_id, self._decoder.config.vocab_size, self._device)
+        count_token(sequence, token_id, self._decoder.config.vocab_size, self._stages[-1].device)
 
     def release_memory(self) -> None:
-        release_memory(self._device)
+        for stage in self._stages:
+            release_memory(stage.device)
 
     def probe(self) -> None:
-        probe(self._device)
+        for stage in self._stages:
+            probe(stage.device)
 
     def _embed(self, chunks: list[Chunk], token_ids: Tensor) -> Tensor:
         """token_ids: (tokens,) of all chunks -> (tokens, hidden), with media in their places."""

@@ -6,9 +6,11 @@ them through it. It holds slots and lengths, no token ids or requests.
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 KVCache = Tensor  # of one layer: (2 * kv_heads, num_blocks + 1, block_size, head_dim), keys' heads first
+KVCaches = Tensor | list[KVCache]  # of all layers: (layers, *KVCache), or a list if devices share the layers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +28,19 @@ class ForwardBatch:
     context_lengths: Tensor  # (sequences,) int64: keys visible to the last token, itself included
     block_tables: Tensor  # (sequences, max_blocks) int64: blocks of each sequence, padded with the zero block
     is_decode: bool  # every sequence has exactly one token
+
+    def to(self, device: torch.device) -> "ForwardBatch":
+        """Returns itself if it is there already."""
+        if self.token_positions.device == device:
+            return self
+        return ForwardBatch(
+            token_positions=self.token_positions.to(device, non_blocking=True),
+            slot_mapping=self.slot_mapping.to(device, non_blocking=True),
+            query_starts=self.query_starts,
+            context_lengths=self.context_lengths.to(device, non_blocking=True),
+            block_tables=self.block_tables.to(device, non_blocking=True),
+            is_decode=self.is_decode,
+        )
 
 
 def zeros_block(cache: KVCache) -> int:

@@ -49,7 +49,7 @@ def load_recogniser(path_or_hub_name: str, device: str) -> LoadedRecogniser:
     module = build_whisper(checkpoint.config)
     dtype = computing_dtype(device, torch.float16)
     place = torch.device(device)
-    loader = WeightLoader(checkpoint, place, dtype, lambda path: False, DeviceCopy(place))
+    loader = WeightLoader(checkpoint, (place,), dtype, lambda path: False, DeviceCopy(place))
     is_tied = f"{HEAD}.weight" not in checkpoint
     loader.load(module, lambda path: (EMBEDDING,) if is_tied and path == HEAD else (path,))
     refuse_foreign_weights(checkpoint)

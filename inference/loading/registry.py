@@ -26,23 +26,31 @@ GENERATION = "generation_config.json"
 PREPROCESSOR = "preprocessor_config.json"
 HEAD = ("embed_tokens", "lm_head")
 
-Load = Callable[[Checkpoint, torch.device, ShouldQuantize], LoadedModel]
+Devices = tuple[torch.device, ...]  # the first has the towers; all of them share the decoder's layers
+Load = Callable[[Checkpoint, Devices, ShouldQuantize], LoadedModel]
 
 
 def load_model(
-    path_or_hub_name: str, device: str, quantization: str, quantize_head: bool = True
+    path_or_hub_name: str,
+    device: str,
+    quantization: str,
+    quantize_head: bool = True,
+    *,
+    more_devices: tuple[str, ...] = (),
 ) -> LoadedModel:
-    """Loads a model directory or a hub name. `quantization` is "int8" or "none".
+    """Loads a model directory or a hub name. `quantization` is "int8" or "none". With `more_devices`, of the
+    same kind, they share the decoder's layers with `device`.
 
     Weights that were saved in int8 stay int8, except on CPUs that are slower with them, where only "int8"
     keeps them. Without `quantize_head` the output head and the embedding stay floats.
 
-    Raises `InvalidCheckpoint`.
+    Raises `InvalidCheckpoint`, and `InvalidConfiguration` for more devices than layers.
     """
     checkpoint = open_checkpoint(path_or_hub_name)
     load = _loader_of(checkpoint)
     kept = () if quantize_head else HEAD
-    model = load(checkpoint, torch.device(device), lambda path: quantization == "int8" and path not in kept)
+    devices = tuple(map(torch.device, (device, *more_devices)))
+    model = load(checkpoint, devices, lambda path: quantization == "int8" and path not in kept)
     refuse_foreign_weights(checkpoint)
     return model
 
@@ -72,20 +80,18 @@ def _loader_of(checkpoint: Checkpoint) -> Load:
     return load
 
 
-def _load_glm4(checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize) -> LoadedModel:
+def _load_glm4(checkpoint: Checkpoint, devices: Devices, should_quantize: ShouldQuantize) -> LoadedModel:
     config = read_config(TextConfig, checkpoint.config, checkpoint.name)
-    loader = make_weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
+    loader = make_weight_loader(checkpoint, "model.norm.weight", devices, should_quantize)
     decoder = load_decoder(loader, config.to_decoder_config(), "model.", "model.embed_tokens")
     return _assemble(checkpoint, checkpoint.name, decoder, None, load_tokenizer(checkpoint), {})
 
 
-def _load_fusion(
-    checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize
-) -> LoadedModel:
+def _load_fusion(checkpoint: Checkpoint, devices: Devices, should_quantize: ShouldQuantize) -> LoadedModel:
     config = read_config(FusionCheckpointConfig, checkpoint.config, checkpoint.name)
     vision = config.vision_config.to_vision_config() if config.vision_config else None
     audio = config.audio_config.to_audio_config() if config.audio_config else None
-    loader = make_weight_loader(checkpoint, "model.norm.weight", device, should_quantize)
+    loader = make_weight_loader(checkpoint, "model.norm.weight", devices, should_quantize)
     decoder = load_decoder(loader, config.text_config.to_decoder_config(), "model.", "text_embedding")
     fusion = build_fusion(config.text_config.hidden_size, vision, audio)
     loader.load(fusion, lambda path: (path,))
@@ -99,15 +105,15 @@ def _load_fusion(
     return _assemble(checkpoint, name, decoder, fusion, tokenizer, placeholders)
 
 
-def _load_glm4v(checkpoint: Checkpoint, device: torch.device, should_quantize: ShouldQuantize) -> LoadedModel:
+def _load_glm4v(checkpoint: Checkpoint, devices: Devices, should_quantize: ShouldQuantize) -> LoadedModel:
     config = read_config(Glm4vCheckpointConfig, checkpoint.config, checkpoint.name)
-    loader = make_weight_loader(checkpoint, "model.language_model.norm.weight", device, should_quantize)
+    loader = make_weight_loader(checkpoint, "model.language_model.norm.weight", devices, should_quantize)
     prefix = "model.language_model."
     decoder_config = config.text_config.to_decoder_config()
     decoder = load_decoder(loader, decoder_config, prefix, f"{prefix}embed_tokens")
     tower = build_glm4v_tower(as_section(checkpoint.config.get("vision_config")))
     loader.load(tower, lambda path: (f"model.visual.{path}",))
-    rebuild_rotary(tower, device)
+    rebuild_rotary(tower, devices[0])
     preprocessor = read_config(
         Glm4vPreprocessorConfig, checkpoint.read_json(PREPROCESSOR), checkpoint.name, PREPROCESSOR
     )

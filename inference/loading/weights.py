@@ -5,7 +5,7 @@ more. The decoder's own layers may become int8 or CPU-packed; all other modules 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -24,17 +24,37 @@ Sources = Callable[[str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class WeightLoader:
-    """`dtype` is the type in which floats are computed. `should_quantize` takes a module's path."""
+    """`dtype` is the type in which floats are computed. `should_quantize` takes a module's path.
+
+    Loads onto the first device. A decoder's layers may be shared by all of them.
+    """
 
     checkpoint: Checkpoint
-    device: torch.device
+    devices: tuple[torch.device, ...]
     dtype: torch.dtype
     should_quantize: Callable[[str], bool]
     to_device: DeviceCopy
 
-    def load(self, root: nn.Module, sources: Sources) -> None:
-        """Replaces every parameter of `root`. Raises `InvalidCheckpoint` at the first that does not fit."""
+    @property
+    def device(self) -> torch.device:
+        return self.devices[0]
+
+    def on(self, device: torch.device) -> "WeightLoader":
+        """Returns a loader of the same checkpoint for another device."""
+        if device == self.device:
+            return self
+        return replace(self, devices=(device,), to_device=DeviceCopy(device))
+
+    def load(
+        self, root: nn.Module, sources: Sources, includes: Callable[[str], bool] = lambda path: True
+    ) -> None:
+        """Replaces every parameter of `root`, or of its modules whose paths `includes` accepts.
+
+        Raises `InvalidCheckpoint` at the first that does not fit.
+        """
         for path, module in list(root.named_modules()):
+            if not includes(path):
+                continue
             names = sources(path)
             if isinstance(module, Linear):
                 root.set_submodule(path, self._linear(names, module, self.should_quantize(path)))

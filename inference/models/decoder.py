@@ -4,17 +4,20 @@ Module names follow transformers' Glm4Model, with q, k and v fused into one proj
 and caches, not on requests. It has no state between steps, and any thread may own one.
 """
 
+from itertools import islice
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.kernels.forward_batch import ForwardBatch, KVCache
+from inference.kernels.forward_batch import ForwardBatch, KVCache, KVCaches
 from inference.kernels.int8_linear import rounds_activations
 from inference.kernels.linear import pad_rows
 from inference.kernels.paged_attention import AttentionGroup, paged_attention, plan_attention
 from inference.kernels.rotary import rotary_factors, rotate_
 from inference.models.config import DecoderConfig
 from inference.models.layers import Embedding, Int8Linear, Linear, RMSNorm
+from inference.models.stages import Stage
 
 
 class Attention(nn.Module):
@@ -74,11 +77,13 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Loaded by `inference/loading`, owned by one worker's engine."""
+    """Loaded by `inference/loading`, owned by one worker's engine. `stages` is empty if all layers are on one
+    device."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
+        self.stages: tuple[Stage, ...] = ()
         self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
@@ -89,19 +94,30 @@ class Decoder(nn.Module):
         """(tokens,) int64 -> (tokens, hidden)."""
         return self.embed_tokens(token_ids)  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
-    def forward(self, hidden: Tensor, batch: ForwardBatch, kv_caches: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, batch: ForwardBatch, kv_caches: KVCaches) -> Tensor:
         """(tokens, hidden) -> (tokens, hidden) after the final norm. Writes the tokens' keys and values.
 
-        kv_caches: (layers, *KVCache).
+        With stages, `hidden` is on the first device and the result on the last one.
         """
-        config = self.config
-        factors = rotary_factors(batch.token_positions, self.frequencies, config.mrope_section)
-        groups = plan_attention(batch, kv_caches[0])
         count = hidden.shape[0]
         hidden = self.pad(hidden)
-        for layer, cache in zip(self.layers, kv_caches, strict=True):
-            hidden = layer(hidden, factors, batch.slot_mapping, groups, cache)
+        if not self.stages:
+            hidden = self._run_layers(hidden, batch, kv_caches, 0, self.config.num_layers)
+        for stage in self.stages:
+            hidden = hidden.to(stage.device, non_blocking=True)
+            hidden = self._run_layers(hidden, batch.to(stage.device), kv_caches, stage.first, stage.end)
         return self.norm(hidden)[:count]  # type: ignore[no-any-return]  # Module.__call__ is untyped
+
+    def _run_layers(
+        self, hidden: Tensor, batch: ForwardBatch, kv_caches: KVCaches, first: int, end: int
+    ) -> Tensor:
+        frequencies = self.frequencies.to(hidden.device, non_blocking=True)
+        factors = rotary_factors(batch.token_positions, frequencies, self.config.mrope_section)
+        groups = plan_attention(batch, kv_caches[first])
+        places = zip(islice(self.layers, first, end), islice(kv_caches, first, end), strict=True)
+        for layer, cache in places:
+            hidden = layer(hidden, factors, batch.slot_mapping, groups, cache)
+        return hidden
 
     def pad(self, hidden: Tensor) -> Tensor:
         """Appends the rows of zeros that products of floats need, once for all of them."""

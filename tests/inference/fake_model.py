@@ -66,6 +66,7 @@ class FakeDecoder:
 
     def __init__(self) -> None:
         self.config = CONFIG
+        self.stages = ()
         self.before_forward: Callable[[Tensor, ForwardBatch], None] = lambda hidden, batch: None
         self.before_logits: Callable[[Tensor], None] = lambda hidden: None
         self.steps = 0

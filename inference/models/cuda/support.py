@@ -22,6 +22,8 @@ def missing_support(decoder: object, device: torch.device) -> str | None:
         return "the decoder is not one of ours"
     if device.type != "cuda":
         return "the device is not a GPU"
+    if decoder.stages:
+        return "its layers are on several devices"
     if torch.version.hip is not None or find_spec("triton") is None:
         return "Triton for NVIDIA GPUs is not installed"
     if compute_capability(device) < AMPERE:
