@@ -1,12 +1,13 @@
 """Streams through HTTP from processes of their own, so that reading them costs the server nothing.
 
-As a script it runs its share of a load: one JSON object on standard input, one on standard output.
+As a script it runs its share of a load, a JSON object on standard input, and writes what it saw to a file.
 """
 
 import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -40,21 +41,18 @@ def run_clients(server: Server, load: Load, processes: int) -> list[Stream]:
         )
         for index in range(processes)
     ]
-    running = [
-        subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for share in shares
-    ]
-    for process, share in zip(running, shares, strict=True):
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"server": asdict(server), "load": asdict(share)}).encode())
-        process.stdin.close()
-    streams: list[Stream] = []
-    for process in running:
-        assert process.stdout is not None
-        streams += [Stream(**each) for each in json.loads(process.stdout.read())]
-        if process.wait() != 0:
+    with tempfile.TemporaryDirectory() as directory:
+        results = [Path(directory, f"{index}.json") for index in range(processes)]
+        running = [subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE) for _ in shares]
+        for process, share, result in zip(running, shares, results, strict=True):
+            assert process.stdin is not None
+            asked = {"server": asdict(server), "load": asdict(share), "result": str(result)}
+            process.stdin.write(json.dumps(asked).encode())
+            process.stdin.close()
+        codes = [process.wait() for process in running]
+        if any(codes):
             raise SystemExit("A client process failed.")
-    return streams
+        return [Stream(**each) for result in results for each in json.loads(result.read_text())]
 
 
 class Asking:
@@ -117,7 +115,7 @@ def main() -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         streams = runner.run(run_load(load, Asking(server)))
-    sys.stdout.write(json.dumps([asdict(stream) for stream in streams]))
+    Path(asked["result"]).write_text(json.dumps([asdict(stream) for stream in streams]))
 
 
 if __name__ == "__main__":
