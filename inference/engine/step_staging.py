@@ -18,17 +18,23 @@ FLOATS = ("uniforms", "temperatures", "top_p", "penalties")
 
 
 class StepStaging:
-    """One of two that are used in turn: while the device copies from one, the host fills the other."""
+    """One of two that are used in turn: while the devices copy from one, the host fills the other.
 
-    def __init__(self, inputs: StepInputs, counter_rows: CounterRows) -> None:
+    `more_inputs` are those of further devices that share the layers; they get the same numbers.
+    """
+
+    def __init__(
+        self, inputs: StepInputs, counter_rows: CounterRows, more_inputs: tuple[StepInputs, ...] = ()
+    ) -> None:
         self._inputs = inputs
+        self._all_inputs = (inputs, *more_inputs)
         self._counter_rows = counter_rows
         self._offsets = inputs.layout.offsets()
         is_pinned = inputs.numbers.is_cuda
         self._memory = torch.zeros(inputs.layout.size, dtype=torch.int32, pin_memory=is_pinned)
         self._numbers: NDArray[np.int32] = self._memory.numpy()
         self._floats: NDArray[np.float32] = self._numbers.view(np.float32)
-        self._copied: torch.cuda.Event | None = None
+        self._copied: list[torch.cuda.Event] = []
 
     def write_decode(self, chunks: list[Chunk], rows: int, drawn_rows: Mapping[Sequence, int]) -> None:
         """One token of each sequence, in a bucket of `rows`. An id that is not known yet is written as
@@ -133,18 +139,19 @@ class StepStaging:
         self._numbers[offset + start : offset + end] = value
 
     def _wait(self) -> None:
-        """Waits until the device has copied the previous inputs."""
-        if self._copied is not None:
-            self._copied.synchronize()
+        """Waits until the devices have copied the previous inputs."""
+        for copied in self._copied:
+            copied.synchronize()
 
     def _copy(self, first: str, end: int) -> None:
-        """Copies from the part `first` to `end`, on the current stream."""
+        """Copies from the part `first` to `end`, on the current stream of each device."""
         start = self._offsets[first]
-        self._inputs.numbers[start:end].copy_(self._memory[start:end], non_blocking=True)
-        if self._inputs.numbers.is_cuda:
-            if self._copied is None:
-                self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch's own
-            self._copied.record()
+        if self._inputs.numbers.is_cuda and not self._copied:
+            self._copied = [torch.cuda.Event() for _ in self._all_inputs]  # type: ignore[no-untyped-call]  # torch's own
+        for inputs in self._all_inputs:
+            inputs.numbers[start:end].copy_(self._memory[start:end], non_blocking=True)
+        for copied, inputs in zip(self._copied, self._all_inputs, strict=False):
+            copied.record(torch.cuda.current_stream(inputs.numbers.device))
 
 
 def _position(sequence: Sequence, place: int) -> tuple[int, int, int]:

@@ -19,32 +19,38 @@ from inference.models.cuda.buffers import DecodeBuffers
 from inference.models.cuda.head import Launch, head_input, head_launches
 from inference.models.cuda.inputs import StepInputs
 from inference.models.cuda.products import int8
+from inference.models.cuda.stage_part import StagePart, whole
 from inference.models.decoder import Decoder, DecoderLayer
 from inference.models.layers import Int8Embedding, Int8Linear
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodeStep:
-    """For one bucket of `rows` sequences. `capability` is the chip's compute capability, as 90 for sm_90."""
+    """For one bucket of `rows` sequences. `capability` is the chip's compute capability, as 90 for sm_90.
+
+    With `part`, for its layers alone: the first part begins the step, the last one has the head, and others
+    expect what `inference.models.cuda.transfer` copies.
+    """
 
     decoder: Decoder
     buffers: DecodeBuffers
     inputs: StepInputs
-    kv_caches: Tensor  # (layers, *KVCache)
+    kv_caches: Tensor  # (layers, *KVCache), of these layers
     rows: int
     capability: int
+    part: StagePart | None = None
 
     @property
     def overlaps(self) -> bool:
         return self.capability >= HOPPER
 
     def launches(self) -> list[Launch]:
-        launches: list[Launch] = [self._begin()]
-        layers = list(self.decoder.layers)
-        for index, layer in enumerate(layers):
-            assert isinstance(layer, DecoderLayer)
-            following = layers[index + 1] if index + 1 < len(layers) else None
-            launches += self._layer(layer, self.kv_caches[index], following)
+        part = self.part or whole(self.decoder)
+        launches: list[Launch] = [self._begin()] if part.is_first else []
+        for layer, cache in zip(part.layers, self.kv_caches, strict=True):
+            launches += self._layer(part, layer, cache)
+        if not part.is_last:
+            return launches
         return launches + head_launches(
             self.decoder, self.buffers, self.inputs, self.rows, self.capability, overlaps=self.overlaps
         )
@@ -77,7 +83,7 @@ class DecodeStep:
             overlaps=self.overlaps,
         )
 
-    def _layer(self, layer: DecoderLayer, cache: Tensor, following: object) -> list[KernelLaunch]:
+    def _layer(self, part: StagePart, layer: DecoderLayer, cache: Tensor) -> list[KernelLaunch]:
         config, buffers, rows = self.decoder.config, self.buffers, self.rows
         tiles = decode_tiles(self.capability, rows)
         gate_up, down = int8(layer.mlp.gate_up_proj), int8(layer.mlp.down_proj)
@@ -104,16 +110,12 @@ class DecodeStep:
             programs=tiles.attention_programs,
             overlaps=self.overlaps,
         )
-        x_next = buffers.x if isinstance(following, DecoderLayer) else head_input(self.decoder, buffers)
-        gain_next = (
-            following.input_layernorm.weight
-            if isinstance(following, DecoderLayer)
-            else self.decoder.norm.weight
-        )
+        is_end = part.is_last and layer is part.layers[-1]
+        x_next = head_input(self.decoder, buffers) if is_end else buffers.x
         middle = self._add_norm(
             layer.post_self_attn_layernorm.weight, layer.post_attention_layernorm.weight, buffers.x, o_splits
         )
-        end = self._add_norm(layer.post_mlp_layernorm.weight, gain_next, x_next, down_splits)
+        end = self._add_norm(layer.post_mlp_layernorm.weight, part.gain_after(layer), x_next, down_splits)
         gate_up_launch = self._launch(gate_up, buffers.x, inner, gate_up_tile, has_silu=True)
         return [qkv_launch, *attention, o_launch, middle, gate_up_launch, down_launch, end]
 

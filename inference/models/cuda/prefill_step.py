@@ -26,49 +26,33 @@ from inference.models.cuda.buffers import PrefillBuffers
 from inference.models.cuda.head import Launch
 from inference.models.cuda.inputs import StepInputs
 from inference.models.cuda.products import int8
+from inference.models.cuda.stage_part import StagePart, whole
 from inference.models.decoder import Decoder, DecoderLayer
 from inference.models.layers import Int8Linear
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrefillStep:
-    """For `rows` rows and `tiles` tiles of queries. `has_digits`: products take digits."""
+    """For `rows` rows and `tiles` tiles of queries. `has_digits`: products take digits. With `part`, for its
+    layers alone, as in `DecodeStep`."""
 
     decoder: Decoder
     buffers: PrefillBuffers
     axes: Tensor
     inputs: StepInputs
-    kv_caches: Tensor  # (layers, *KVCache)
+    kv_caches: Tensor  # (layers, *KVCache), of these layers
     rows: int
     tiles: int
     capability: int
     has_digits: bool
+    part: StagePart | None = None
 
     def launches(self) -> list[Launch]:
-        decoder, buffers = self.decoder, self.buffers
-        layers = [layer for layer in decoder.layers if isinstance(layer, DecoderLayer)]
+        part, buffers = self.part or whole(self.decoder), self.buffers
         x = buffers.x if self.has_digits else buffers.x_16
-        launches: list[Launch] = [
-            begin(
-                ids=self.inputs.part("prefill_ids"),
-                drawn=self.inputs.part("prefill_ids"),
-                positions=self.inputs.part("prefill_positions"),
-                axes=self.axes,
-                frequencies=decoder.frequencies,
-                table=None,
-                gain=layers[0].input_layernorm.weight,
-                residual=buffers.residual,
-                x=x,
-                cosines=buffers.cosines,
-                sines=buffers.sines,
-                position_rows=self.inputs.layout.rows,
-                rows=self.rows,
-                eps=decoder.config.rms_norm_eps,
-            )
-        ]
-        for index, layer in enumerate(layers):
-            following = layers[index + 1].input_layernorm if index + 1 < len(layers) else decoder.norm
-            attended, inner = self._attend(layer, self.kv_caches[index]), self._inner(layer)
+        launches: list[Launch] = [self._begin(part, x)] if part.is_first else []
+        for layer, cache in zip(part.layers, self.kv_caches, strict=True):
+            attended, inner = self._attend(layer, cache), self._inner(layer)
             launches += [
                 *attended,
                 *self._product(int8(layer.self_attn.o_proj), buffers.attended, "attended_digits", buffers.y),
@@ -77,9 +61,28 @@ class PrefillStep:
                 ),
                 *inner,
                 *self._product(int8(layer.mlp.down_proj), buffers.inner, "inner_digits", buffers.y),
-                self._add_norm(layer.post_mlp_layernorm.weight, following.weight, x),
+                self._add_norm(layer.post_mlp_layernorm.weight, part.gain_after(layer), x),
             ]
         return launches
+
+    def _begin(self, part: StagePart, x: Digits | Tensor) -> KernelLaunch:
+        decoder, buffers = self.decoder, self.buffers
+        return begin(
+            ids=self.inputs.part("prefill_ids"),
+            drawn=self.inputs.part("prefill_ids"),
+            positions=self.inputs.part("prefill_positions"),
+            axes=self.axes,
+            frequencies=decoder.frequencies,
+            table=None,
+            gain=part.layers[0].input_layernorm.weight,
+            residual=buffers.residual,
+            x=x,
+            cosines=buffers.cosines,
+            sines=buffers.sines,
+            position_rows=self.inputs.layout.rows,
+            rows=self.rows,
+            eps=decoder.config.rms_norm_eps,
+        )
 
     def _attend(self, layer: DecoderLayer, cache: Tensor) -> list[Launch]:
         buffers, inputs = self.buffers, self.inputs

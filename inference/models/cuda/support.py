@@ -22,12 +22,15 @@ def missing_support(decoder: object, device: torch.device) -> str | None:
         return "the decoder is not one of ours"
     if device.type != "cuda":
         return "the device is not a GPU"
-    if decoder.stages:
-        return "its layers are on several devices"
     if torch.version.hip is not None or find_spec("triton") is None:
         return "Triton for NVIDIA GPUs is not installed"
-    if compute_capability(device) < AMPERE:
+    capabilities = {
+        compute_capability(each) for each in (device, *(stage.device for stage in decoder.stages))
+    }
+    if min(capabilities) < AMPERE:
         return "the GPU is older than Ampere (compute capability 8.0)"
+    if len(capabilities) > 1:
+        return "its layers are on different kinds of GPUs"
     return unsupported_shape(decoder)
 
 

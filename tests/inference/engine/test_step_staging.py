@@ -132,3 +132,16 @@ def test_token_counts_follow_a_sequence_through_repeated_steps(
     sequences[0].token_ids.append(8)
     staging.write_picked([sequences[0]], [0], 4)
     assert counts[inputs.sampling.counters[0], 8] == 1, "its tokens are counted again when it returns"
+
+
+def test_devices_that_share_the_layers_get_the_same_inputs(
+    inputs: StepInputs, counter_rows: CounterRows
+) -> None:
+    more = [StepInputs(LAYOUT, torch.device("cpu")) for _ in range(2)]
+    staging = StepStaging(inputs, counter_rows, tuple(more))
+    staging.write_decode([Chunk(make_sequence(5, [7, 3], temperature=0.5, seed=1), 4, 5)], 1, {})
+    start = LAYOUT.offsets()["ids"]
+    end = LAYOUT.offsets()["tables"] + 2
+    for each in more:
+        assert torch.equal(each.numbers[start:end], inputs.numbers[start:end])
+        assert each.part("lengths")[0] == 5
