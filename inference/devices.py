@@ -5,6 +5,7 @@ A device is named as torch names it: "cpu", or "cuda:0" for the first NVIDIA GPU
 """
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -58,6 +59,11 @@ def names_of(device: str) -> tuple[str, ...]:
 
 def is_gpu(device: str | torch.device) -> bool:
     return torch.device(device).type == "cuda"
+
+
+def on_device(device: torch.device) -> AbstractContextManager[object]:
+    """Makes a GPU the current device, which libraries use that are not told which."""
+    return torch.cuda.device(device) if is_gpu(device) else nullcontext()
 
 
 def prepare_thread(device: str) -> None:

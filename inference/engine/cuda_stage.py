@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.devices import compute_capability
+from inference.devices import compute_capability, on_device
 from inference.engine.counter_rows import CounterRows
 from inference.kernels.cuda.tiles import DECODE_BUCKETS, DECODE_ROWS, PREFILL_BUCKETS
 from inference.models.cuda.buffers import DecodeBuffers, PrefillBuffers
@@ -75,7 +75,7 @@ class CudaStage:
         if is_short:
             self.graphs.prefill[rows].replay()
             return
-        with torch.cuda.device(self.device):
+        with on_device(self.device):
             run(self._prefill_launches(rows, tiles, is_short=False))
 
     def draw(self, rows: int, *, is_short: bool) -> None:
@@ -87,7 +87,7 @@ class CudaStage:
 
         Block tables and lengths are zeros here, so these runs write nothing into the cache.
         """
-        with torch.cuda.device(self.device):
+        with on_device(self.device):
             self._graphs = self._capture(largest_bucket, tiles)
 
     def _capture(self, largest_bucket: int, tiles: dict[int, int]) -> _Graphs:

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from inference.devices import computing_dtype, measure_memory
+from inference.devices import computing_dtype, measure_memory, on_device
 from inference.loading.checkpoint import Checkpoint, require_float
 from inference.loading.device_copy import DeviceCopy
 from inference.loading.int8 import is_int8
@@ -43,7 +43,8 @@ def load_decoder(loader: WeightLoader, config: DecoderConfig, prefix: str, embed
         names = {prefix.removesuffix("."), embedding, head}
         decoder.stages = _place(loader, config, {name for name in names if name})
     for stage in decoder.stages:
-        loader.on(stage.device).load(decoder, sources, partial(_is_in, stage, config.num_layers))
+        with on_device(stage.device):
+            loader.on(stage.device).load(decoder, sources, partial(_is_in, stage, config.num_layers))
     if not decoder.stages:
         loader.load(decoder, sources)
     decoder.frequencies = nn.Buffer(decoder.frequencies.to(loader.device), persistent=False)

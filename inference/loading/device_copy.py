@@ -29,7 +29,7 @@ class DeviceCopy:
             piece, copied = self._next_piece()
             piece[: end - start].copy_(source[start:end])
             bytes_there[start:end].copy_(piece[: end - start], non_blocking=True)
-            copied.record()
+            copied.record(torch.cuda.current_stream(self._device))
         return target
 
     def _next_piece(self) -> tuple[Tensor, torch.cuda.Event]:
