@@ -68,6 +68,7 @@ class EngineProcess:
         self._channel = channel
         self._inbox = Inbox()
         self._timelines: dict[int, Timeline] = {}  # of requests that have not ended
+        self._blocks_used = 0  # that the gateway knows of
 
     def run(self) -> None:
         """Returns when the gateway says so. Raises what a step raises."""
@@ -92,6 +93,9 @@ class EngineProcess:
             raise
 
     def _report(self, engine: Steppable, outcomes: list[Outcome]) -> None:
+        if not outcomes and engine.blocks_used == self._blocks_used:
+            return
+        self._blocks_used = engine.blocks_used
         ended = [key for key, event in outcomes if is_last(event)]
         timelines = {key: self._timelines.pop(key) for key in ended if key in self._timelines}
         self._channel.send(Stepped(engine.blocks_used, outcomes, timelines))
