@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from inference.config import EngineConfig
+from inference.constraints.glm_calls import GlmCalls
 from inference.engine.cuda_runner import CudaRunner
 from inference.engine.engine import Engine
 from inference.models.prompt import EncodedPrompt
-from inference.types import Delta, GenerationRequest, Message, Task
+from inference.types import Delta, GenerationRequest, Message, Task, ToolDefinition
 from testbed.random_decoder import EMBEDDED, random_decoder
 
 from ..conftest import require_cuda
@@ -48,6 +49,8 @@ class RandomModel:
     context_length = CONTEXT_LENGTH
     modalities = frozenset({"text"})
     eos_token_ids = frozenset({10**6})
+    has_reasoning = False
+    tool_format = GlmCalls()
 
     def __init__(self) -> None:
         torch.manual_seed(0)
@@ -55,7 +58,12 @@ class RandomModel:
         self.tokenizer = FakeTokenizer()
 
     def encode_stepwise(
-        self, messages: tuple[Message, ...], thinking: bool, task: Task, admit: Callable[[int], None]
+        self,
+        messages: tuple[Message, ...],
+        enable_thinking: bool,
+        task: Task,
+        admit: Callable[[int], None],
+        tools: tuple[ToolDefinition, ...] = (),
     ):
         token_ids = tuple(messages[0].parts[0].text.encode())
         admit(len(token_ids))
