@@ -10,6 +10,7 @@ from inference.types import GenerationRequest, JsonSchemaOutput, NamedTool
 MAX_SCHEMA_BYTES = 262_144  # of JSON text, of a response format or of all tools together
 MAX_SCHEMA_DEPTH = 64
 MAX_TOOLS = 128
+MAX_BIASES = 1024  # tokens
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
@@ -31,6 +32,15 @@ def check_bounds(request: GenerationRequest) -> None:
         raise InvalidGrammar("tool_choice", "must name one of the tools")
     if choice == "required" and not names:
         raise InvalidGrammar("tool_choice", "must not require a tool where there is none")
+
+
+def check_logit_bias(request: GenerationRequest, vocab_size: int) -> None:
+    """Raises `InvalidGrammar`."""
+    biases = request.sampling_params.logit_bias
+    if len(biases) > MAX_BIASES:
+        raise InvalidGrammar("logit_bias", f"must not have more than {MAX_BIASES} tokens")
+    if any(not 0 <= token_id < vocab_size for token_id, _ in biases):
+        raise InvalidGrammar("logit_bias", "must name tokens that the model has")
 
 
 def check_schemas(field: str, schemas: Iterable[Mapping[str, object]]) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from inference.config import EngineConfig
-from inference.devices import compute_capability, measure_memory
+from inference.devices import compute_capability, measure_memory, on_device
 from inference.engine.cache_tensors import count_blocks, stages_of
 from inference.engine.cuda_stage import CudaStage, largest_bucket
 from inference.engine.kv_cache import blocks_for
@@ -21,6 +21,7 @@ from inference.engine.model_runner import ModelRunner
 from inference.engine.pending_step import PendingStep
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
+from inference.engine.step_logprobs import StepLogprobs
 from inference.engine.step_staging import StepStaging
 from inference.kernels.cuda.tiles import DECODE_BUCKETS, DECODE_ROWS, PREFILL_BUCKETS
 from inference.models.cuda.inputs import InputLayout
@@ -56,7 +57,9 @@ class CudaRunner(ModelRunner):
         with torch.inference_mode():
             self._tile_tokens = tokens_per_tile(decoder.config, compute_capability(device))
             blocks = blocks_for(context_length, config.block_size)
-            layout = InputLayout(LONGEST_STEP, self._tiles(LONGEST_STEP, sequences), sequences, blocks)
+            longest_tiles = self._tiles(LONGEST_STEP, sequences)
+            vocab_size = decoder.config.vocab_size
+            layout = InputLayout(LONGEST_STEP, longest_tiles, sequences, blocks, vocab_size)
             self._parts = [CudaStage(decoder, place, layout, max(sequences, 1)) for place in places]
         self._first, self._last = self._parts[0], self._parts[-1]
         buffers = [torch.cuda.memory_allocated(place.device) for place in places]
@@ -98,23 +101,26 @@ class CudaRunner(ModelRunner):
     @torch.inference_mode()
     def launch(self, chunks: list[Chunk]) -> PendingStep:
         sampled = [index for index, chunk in enumerate(chunks) if chunk.is_sampled]
-        is_decode = len(sampled) == len(chunks) and all(chunk.end - chunk.start == 1 for chunk in chunks)
+        is_decode = all(chunk.end - chunk.start == 1 for chunk in chunks)
         if is_decode and len(chunks) <= DECODE_ROWS:
             rows = _bucket(DECODE_BUCKETS, len(chunks))
             self._next_staging().write_decode(chunks, rows, self._drawn_rows)
             self.replay_decode(rows)
             drawn = self._next_drawn()
             self._copy_drawn(drawn, 0, len(chunks))
-            return self._pending_step(chunks, sampled, drawn)
+            logprobs = [self._keep_logprobs(list(enumerate(chunks)))]
+            return self._pending_step(chunks, sampled, list(sampled), drawn, logprobs)
         self._prefill(chunks)
         ends = np.cumsum([chunk.end - chunk.start for chunk in chunks]).tolist()
         is_short = ends[-1] <= PREFILL_BUCKETS[-1]
         groups = [sampled[start : start + DECODE_ROWS] for start in range(0, len(sampled), DECODE_ROWS)]
         drawn = self._next_drawn()
+        logprobs = []
         for number, group in enumerate(groups):
             self._draw(chunks, group, ends, is_short=is_short)
             self._copy_drawn(drawn, number * DECODE_ROWS, len(group))
-        return self._pending_step(chunks, sampled, drawn)
+            logprobs.append(self._keep_logprobs([(row, chunks[index]) for row, index in enumerate(group)]))
+        return self._pending_step(chunks, sampled, list(range(len(sampled))), drawn, logprobs)
 
     def replay_decode(self, rows: int) -> None:
         """Runs the decode step of that bucket with the inputs that are on the devices."""
@@ -158,9 +164,23 @@ class CudaRunner(ModelRunner):
     def _copy_drawn(self, drawn: Tensor, start: int, count: int) -> None:
         drawn[start : start + count].copy_(self._last.buffers.tokens[:count], non_blocking=True)
 
-    def _pending_step(self, chunks: list[Chunk], sampled: list[int], drawn: Tensor) -> PendingStep:
+    def _keep_logprobs(self, rows: list[tuple[int, Chunk]]) -> StepLogprobs:
+        wanting = [(row, chunk.sequence) for row, chunk in rows if chunk.is_sampled]
+        last = self._last
+        with on_device(last.device):
+            return StepLogprobs(wanting, last.inputs.tables_of_some.kept, last.buffers.tokens)
+
+    def _pending_step(
+        self,
+        chunks: list[Chunk],
+        sampled: list[int],
+        rows: list[int],
+        drawn: Tensor,
+        logprobs: list[StepLogprobs],
+    ) -> PendingStep:
+        """`rows` are the rows in which the chunks with the indices `sampled` were drawn."""
         self._drawn_rows.clear()
-        for row, index in enumerate(sampled):
+        for row, index in zip(rows, sampled, strict=True):
             self._drawn_rows[chunks[index].sequence] = row
         tokens: list[int | None] = [None] * len(chunks)
         if not sampled:
@@ -170,8 +190,11 @@ class CudaRunner(ModelRunner):
 
         def wait() -> list[int | None]:
             done.synchronize()
-            for index, token_id in zip(sampled, drawn[: len(sampled)].tolist(), strict=True):
-                tokens[index] = token_id
+            drawn_tokens = drawn.tolist()
+            for row, index in zip(rows, sampled, strict=True):
+                tokens[index] = drawn_tokens[row]
+            for each in logprobs:
+                each.hand_out()
             return tokens
 
         return PendingStep(chunks, wait)

@@ -11,6 +11,7 @@ from functools import partial
 import torch
 
 from inference.config import EngineConfig
+from inference.constraints.bounds import check_logit_bias
 from inference.constraints.token_constraint import TokenConstraint
 from inference.engine.admission import admit, fit_to_context
 from inference.engine.arrivals import Arrivals
@@ -29,7 +30,7 @@ from inference.engine.sequence import Sequence
 from inference.engine.shared_prompts import SharedPrompts
 from inference.engine.step_executor import MakeExecutor, make_executor
 from inference.engine.text_stream import Piece
-from inference.errors import GenerationFailed, InferenceError, InvalidGrammar
+from inference.errors import GenerationFailed, InferenceError
 from inference.model_card import ModelCard
 from inference.models.prompt import EncodedPrompt
 from inference.types import Delta, FinishReason, GenerationRequest, Usage
@@ -214,7 +215,7 @@ class Engine:
 
     def _make_sequence(self, key: int, request: GenerationRequest, prompt: EncodedPrompt) -> Sequence:
         request = fit_to_context(request, len(prompt.token_ids), self._context_length)
-        self._check_logit_bias(request)
+        check_logit_bias(request, self._model.decoder.config.vocab_size)
         is_reasoning = prompt.generation_prompt.rstrip().endswith(THINK)
         stream = self._grammars.make_stream(request, is_reasoning=is_reasoning)
         constraint = self._constraints.pop(key, None)
@@ -223,11 +224,6 @@ class Engine:
         sequence = Sequence(key, request, prompt, stream, self._config.block_size, shared_tokens, guide)
         self._go_on(sequence)
         return sequence
-
-    def _check_logit_bias(self, request: GenerationRequest) -> None:
-        vocab_size = self._model.decoder.config.vocab_size
-        if any(not 0 <= token_id < vocab_size for token_id, _ in request.sampling_params.logit_bias):
-            raise InvalidGrammar("logit_bias", "must name tokens that the model has")
 
     # Computing
 

@@ -1,6 +1,7 @@
 """Writes the inputs of a step into pinned memory, and copies them to the device in one piece."""
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 import numpy as np
 import torch
@@ -10,17 +11,31 @@ from inference.engine.counter_rows import CounterRows
 from inference.engine.model_runner import multimodal_positions
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
+from inference.engine.staged_tables import StagedTables
 from inference.models.cuda.inputs import StepInputs
 
-SAMPLING = ("uniforms", "temperatures", "top_p", "top_k", "penalties", "counters")
+SAMPLING: Final[dict[str, float]] = {  # columns, and what they have in a greedy row
+    "uniforms": 0.0,
+    "temperatures": 0.0,
+    "top_p": 1.0,
+    "top_k": 0,
+    "penalties": 0.0,
+    "presences": 0.0,
+    "counters": -1,
+    "biases": -1,
+    "bias_counts": 0,
+    "masks": -1,
+    "kept": -1,
+}
 Values = Collection[float] | NDArray[np.int64]
-FLOATS = ("uniforms", "temperatures", "top_p", "penalties")
+FLOATS = ("uniforms", "temperatures", "top_p", "penalties", "presences")
 
 
 class StepStaging:
     """One of two that are used in turn: while the devices copy from one, the host fills the other.
 
-    `more_inputs` are those of further devices that share the layers; they get the same numbers.
+    `more_inputs` are those of further devices that share the layers; they get the same numbers. The last of
+    them draws the tokens.
     """
 
     def __init__(
@@ -34,6 +49,7 @@ class StepStaging:
         self._memory = torch.zeros(inputs.layout.size, dtype=torch.int32, pin_memory=is_pinned)
         self._numbers: NDArray[np.int32] = self._memory.numpy()
         self._floats: NDArray[np.float32] = self._numbers.view(np.float32)
+        self._tables = StagedTables(self._all_inputs[-1].tables_of_some, is_pinned=is_pinned)
         self._copied: list[torch.cuda.Event] = []
 
     def write_decode(self, chunks: list[Chunk], rows: int, drawn_rows: Mapping[Sequence, int]) -> None:
@@ -52,7 +68,7 @@ class StepStaging:
         count = self._inputs.layout.parts["positions"] // 3
         for axis, places in enumerate(zip(*positions, strict=True)):
             self._put("positions", places, axis * count)
-        self._write_sampling([chunk.sequence for chunk in chunks], rows)
+        self._write_sampling([chunk.sequence if chunk.is_sampled else None for chunk in chunks], rows)
         self._copy("ids", self._write_tables(chunks))
 
     def write_prefill(self, chunks: list[Chunk], rows: int, tiles: int, tile_tokens: int) -> None:
@@ -76,23 +92,44 @@ class StepStaging:
         """The rows of a prefill step that are sampled, and their sampling parameters."""
         self._wait()
         self._put("picked", picked + [0] * (rows - len(picked)))
-        self._write_sampling(sequences, rows)
+        self._write_sampling([*sequences], rows)
         self._copy("picked", self._offsets["table_stride"])
 
-    def _write_sampling(self, sequences: list[Sequence], rows: int) -> None:
+    def _write_sampling(self, sequences: list[Sequence | None], rows: int) -> None:
+        """None: nothing is drawn for the row that would be used."""
         columns: dict[str, list[float]] = {name: [] for name in SAMPLING}
+        self._tables.clear()
         for sequence in sequences:
-            params = sequence.sampling_params
-            is_random = not params.is_greedy
-            columns["uniforms"].append(sequence.draw_uniform() if is_random else 0.0)
-            columns["temperatures"].append(params.temperature if is_random else 0.0)
-            columns["top_p"].append(params.top_p)
-            columns["top_k"].append(params.top_k)
-            columns["penalties"].append(params.frequency_penalty)
-            has_penalty = params.frequency_penalty != 0
-            columns["counters"].append(self._counter_rows.use(sequence) if has_penalty else 0)
+            row = self._sampling_row(sequence) if sequence is not None else {}
+            for name, default in SAMPLING.items():
+                columns[name].append(row.get(name, default))
         for name, values in columns.items():
-            self._put(name, values + [0] * (rows - len(values)))
+            self._put(name, values + [SAMPLING[name]] * (rows - len(values)))
+        self._tables.copy(self._all_inputs[-1].tables_of_some)
+
+    def _sampling_row(self, sequence: Sequence) -> dict[str, float]:
+        """The columns of one row that differ from SAMPLING."""
+        params = sequence.sampling_params
+        row: dict[str, float] = {}
+        if not params.is_greedy:
+            row = {
+                "uniforms": sequence.draw_uniform(),
+                "temperatures": params.temperature,
+                "top_p": params.top_p,
+                "top_k": max(params.top_k, 0),
+            }
+        if params.has_penalty:
+            row["penalties"] = params.frequency_penalty
+            row["presences"] = params.presence_penalty
+            row["counters"] = self._counter_rows.use(sequence)
+        if params.logit_bias:
+            row["biases"] = self._tables.add_biases(params.logit_bias)
+            row["bias_counts"] = len(params.logit_bias)
+        if sequence.guide is not None and sequence.guide.is_active:
+            row["masks"] = self._tables.add_mask(sequence.guide.mask())
+        if params.logprobs is not None:
+            row["kept"] = self._tables.add_kept()
+        return row
 
     def _slots(self, chunks: list[Chunk]) -> NDArray[np.int64]:
         size = chunks[0].sequence.block_size

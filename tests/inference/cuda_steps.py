@@ -65,7 +65,8 @@ class Steps:
             True: PrefillBuffers(decoder, device, PREFILL_BUCKETS[-1], has_digits=True),
             False: PrefillBuffers(decoder, device, LONG_ROWS, has_digits=False),
         }
-        layout = InputLayout(LONG_ROWS, LONG_ROWS + MAX_SEQUENCES, MAX_SEQUENCES, 256)
+        tiles, vocab_size = LONG_ROWS + MAX_SEQUENCES, decoder.config.vocab_size
+        layout = InputLayout(LONG_ROWS, tiles, MAX_SEQUENCES, 256, vocab_size)
         self.inputs = StepInputs(layout, device)
         self.tile_tokens = tokens_per_tile(decoder.config, capability)
 

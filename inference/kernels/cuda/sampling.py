@@ -1,9 +1,9 @@
 """Draws the next token of each row on the device, without the host.
 
-There are two kernels: `peaks` subtracts frequency penalties and finds the likeliest token of each piece of a
-row; `draw` takes it, or inverts the distribution function at the row's number. The plain reference is
-`inference/engine/cpu_sampler.py`: it keeps the same tokens and draws the same one. Here a bisection over the
-weights' bits finds thresholds instead of a sort.
+There are two kernels: `peaks` adds biases, subtracts penalties, applies masks and finds the likeliest token
+of each piece of a row; `draw` takes it, or inverts the distribution function at the row's number. The plain
+references are `inference/engine/sampler.py` and `cpu_sampler.py`: they keep the same tokens and draw the
+same one. Here a bisection over the weights' bits finds thresholds instead of a sort.
 """
 
 import triton
@@ -12,17 +12,19 @@ from torch import Tensor
 from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 
 from inference.kernels.cuda.launch import KernelLaunch
-from inference.kernels.cuda.step_rows import SamplingRows
+from inference.kernels.cuda.step_rows import SamplingRows, SamplingTables
 
 PIECE = 4096  # tokens
 
 
 @triton.jit
 def peaks_kernel(
-    logits, penalties, counters, counts, best, best_at,
-    VOCAB: tl.constexpr, PIECE: tl.constexpr, OVERLAPS: tl.constexpr,
+    logits, penalties, presences, counters, counts, biases, bias_counts, bias_ids, bias_values,
+    mask_rows, masks, kept_rows, kept, best, best_at,
+    VOCAB: tl.constexpr, WORDS: tl.constexpr, BIASES: tl.constexpr, PIECE: tl.constexpr,
+    OVERLAPS: tl.constexpr,
 ):  # fmt: skip
-    """One program per row and piece. logits are overwritten where a penalty applies."""
+    """One program per row and piece. logits are overwritten where a bias, a penalty or a mask applies."""
     row = tl.program_id(0)
     piece = tl.program_id(1)
     column = piece * PIECE + tl.arange(0, PIECE)
@@ -31,17 +33,32 @@ def peaks_kernel(
         gdc_launch_dependents()
         gdc_wait()
     values = tl.load(logits + row * VOCAB + column, mask=known, other=-float("inf"))
-    penalty = tl.load(penalties + row)
-    if penalty != 0:
-        counter = tl.load(counters + row)
+    is_wrong = tl.max(((values != values) | (values == float("inf"))).to(tl.int32), axis=0)
+    kept_row = tl.load(kept_rows + row)
+    if kept_row >= 0:
+        tl.store(kept + kept_row * VOCAB + column, values, mask=known)
+    bias_row = tl.load(biases + row)
+    if bias_row >= 0:
+        at = bias_row * BIASES
+        end = at + tl.load(bias_counts + row)
+        while at < end:
+            values += tl.where(column == tl.load(bias_ids + at), tl.load(bias_values + at), 0.0)
+            at += 1
+    counter = tl.load(counters + row)
+    if counter >= 0:
         seen = tl.load(counts + counter * VOCAB + column, mask=known, other=0)
-        values -= penalty * seen.to(tl.float32)
+        values -= tl.load(penalties + row) * seen.to(tl.float32)
+        values -= tl.load(presences + row) * (seen > 0).to(tl.float32)
+    mask_row = tl.load(mask_rows + row)
+    if mask_row >= 0:
+        words = tl.load(masks + mask_row * WORDS + column // 32, mask=known, other=0)
+        values = tl.where(((words >> (column % 32)) & 1) != 0, values, -float("inf"))
+    if (bias_row >= 0) | (counter >= 0) | (mask_row >= 0):
         tl.store(logits + row * VOCAB + column, values, mask=known)
     value, index = tl.max(values, axis=0, return_indices=True)
-    is_wrong = tl.max(((values != values) | (values == float("inf"))).to(tl.int32), axis=0)
-    at = row * tl.num_programs(1) + piece
-    tl.store(best + at, tl.where(is_wrong > 0, float("inf"), value))
-    tl.store(best_at + at, piece * PIECE + index)
+    place = row * tl.num_programs(1) + piece
+    tl.store(best + place, tl.where(is_wrong > 0, float("inf"), value))
+    tl.store(best_at + place, piece * PIECE + index)
 
 
 @triton.jit
@@ -60,7 +77,7 @@ def count_and_sum(weights, VOCAB: tl.constexpr, BLOCK: tl.constexpr, bits):
 
 @triton.jit
 def draw_kernel(
-    logits, best, best_at, uniforms, temperatures, all_top_p, all_top_k, penalties, counters, counts, tokens,
+    logits, best, best_at, uniforms, temperatures, all_top_p, all_top_k, counters, counts, tokens,
     VOCAB: tl.constexpr, PIECES: tl.constexpr, PIECES_2: tl.constexpr, BLOCK: tl.constexpr,
     OVERLAPS: tl.constexpr,
 ):  # fmt: skip
@@ -146,14 +163,16 @@ def draw_kernel(
         token = first + tl.minimum(beyond, last_lane)
     token = tl.where(is_finite, token, -1)
     tl.store(tokens + row, token)
-    if tl.load(penalties + row) != 0:
-        at = counts + tl.load(counters + row) * VOCAB + tl.maximum(token, 0)
+    counter = tl.load(counters + row)
+    if counter >= 0:
+        at = counts + counter * VOCAB + tl.maximum(token, 0)
         tl.store(at, tl.load(at) + 1)
 
 
 def draw(
     logits: Tensor,
     sampling: SamplingRows,
+    tables: SamplingTables,
     counts: Tensor,
     tokens: Tensor,
     *,
@@ -164,17 +183,35 @@ def draw(
 ) -> list[KernelLaunch]:
     """Draws from the first `rows` rows of logits (all rows, vocab) float32 -> tokens (all rows,) int32.
 
-    counts: (counters, vocab) int32, in which tokens of rows with a penalty are counted. best and best_at:
+    counts: (counters, vocab) int32, in which tokens of rows with a counter are counted. best and best_at:
     (all rows * pieces,), from one kernel to the other.
     """
     vocab = logits.shape[1]
     pieces = count_pieces(vocab)
+    peaks = (
+        logits,
+        sampling.penalties,
+        sampling.presences,
+        sampling.counters,
+        counts,
+        sampling.biases,
+        sampling.bias_counts,
+        tables.bias_ids,
+        tables.bias_values,
+        sampling.masks,
+        tables.masks,
+        sampling.kept,
+        tables.kept,
+        best,
+        best_at,
+    )
+    sizes = {"WORDS": tables.masks.shape[1], "BIASES": tables.bias_ids.shape[1]}
     return [
         KernelLaunch(
             peaks_kernel,
             (rows, pieces, 1),
-            (logits, sampling.penalties, sampling.counters, counts, best, best_at),
-            {"VOCAB": vocab, "PIECE": PIECE, "OVERLAPS": overlaps},
+            peaks,
+            {"VOCAB": vocab, **sizes, "PIECE": PIECE, "OVERLAPS": overlaps},
             4,
             1,
             overlaps,
@@ -190,7 +227,6 @@ def draw(
                 sampling.temperatures,
                 sampling.top_p,
                 sampling.top_k,
-                sampling.penalties,
                 sampling.counters,
                 counts,
                 tokens,

@@ -57,6 +57,7 @@ def head_launches(
     drawing = draw(
         buffers.logits,
         inputs.sampling,
+        inputs.tables_of_some,
         buffers.counts,
         buffers.tokens,
         best=buffers.best,

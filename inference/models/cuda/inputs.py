@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.kernels.cuda.step_rows import QueryTiles, SamplingRows
+from inference.constraints.bounds import MAX_BIASES
+from inference.kernels.cuda.step_rows import QueryTiles, SamplingRows, SamplingTables
 from inference.kernels.cuda.tiles import DECODE_ROWS
 
+TABLE_ROWS = ("counters", "biases", "masks", "kept")  # parts with rows of tables; -1: none
 ALIGNMENT = 64  # int32 numbers: every part begins at a multiple of 256 bytes
 
 
@@ -22,6 +24,7 @@ class InputLayout:
     tiles: int
     sequences: int
     blocks: int  # of the longest context
+    vocab_size: int
 
     @property
     def parts(self) -> dict[str, int]:
@@ -44,7 +47,12 @@ class InputLayout:
             "top_p": decode,
             "top_k": decode,
             "penalties": decode,
+            "presences": decode,
             "counters": decode,
+            "biases": decode,
+            "bias_counts": decode,
+            "masks": decode,
+            "kept": decode,
             "table_stride": 1,
             "tables": self.sequences * self.blocks,
         }
@@ -62,7 +70,8 @@ class InputLayout:
 
 
 class StepInputs:
-    """The inputs on the device, with the parts that the kernels take."""
+    """The inputs on the device, with the parts that the kernels take. `tables_of_some` rows alone are copied
+    when a step has such rows."""
 
     def __init__(self, layout: InputLayout, device: torch.device) -> None:
         self.layout = layout
@@ -75,7 +84,21 @@ class StepInputs:
             self.part("top_p").view(torch.float32),
             self.part("top_k"),
             self.part("penalties").view(torch.float32),
+            self.part("presences").view(torch.float32),
             self.part("counters"),
+            self.part("biases"),
+            self.part("bias_counts"),
+            self.part("masks"),
+            self.part("kept"),
+        )
+        for name in TABLE_ROWS:
+            self.part(name).fill_(-1)
+        words = -(-layout.vocab_size // 32)
+        self.tables_of_some = SamplingTables(
+            bias_ids=torch.zeros(DECODE_ROWS, MAX_BIASES, dtype=torch.int32, device=device),
+            bias_values=torch.zeros(DECODE_ROWS, MAX_BIASES, device=device),
+            masks=torch.zeros(DECODE_ROWS, words, dtype=torch.int32, device=device),
+            kept=torch.zeros(DECODE_ROWS, layout.vocab_size, device=device),
         )
 
     def part(self, name: str) -> Tensor:

@@ -1,5 +1,6 @@
 """The engine with CUDA graphs: a response does not depend on how the engine computes it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from inference.constraints.glm_calls import GlmCalls
 from inference.engine.cuda_runner import CudaRunner
 from inference.engine.engine import Engine
 from inference.models.prompt import EncodedPrompt
-from inference.types import Delta, GenerationRequest, Message, Task, ToolDefinition
+from inference.types import Delta, GenerationRequest, JsonSchemaOutput, Message, Task, ToolDefinition
 from testbed.random_decoder import EMBEDDED, random_decoder
 
 from ..conftest import require_cuda
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.cuda
 
 CONFIG = replace(EMBEDDED, vocab_size=320, num_layers=2)
 CONTEXT_LENGTH = 2048
+EOS = 319  # as good as never drawn
 SAMPLINGS = {
     "greedy": {},
     "random": {"temperature": 0.1, "seed": 1},
@@ -48,7 +50,7 @@ class RandomModel:
     created = 0
     context_length = CONTEXT_LENGTH
     modalities = frozenset({"text"})
-    eos_token_ids = frozenset({10**6})
+    eos_token_ids = frozenset({EOS})
     has_reasoning = False
     tool_format = GlmCalls()
 
@@ -142,3 +144,75 @@ def test_a_cached_prefix_changes_nothing(model, response, make_request) -> None:
     requests = [make_request(text, max_tokens=24) for text in texts]
     alone = [response([request])[0] for request in requests]
     assert agreement(response(requests, max_running_requests=1), alone) >= AGREEMENT
+
+
+SCHEMA = JsonSchemaOutput(
+    {
+        "type": "object",
+        "properties": {"name": {"type": "string", "maxLength": 9}, "age": {"type": "integer", "maximum": 99}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+)
+
+
+@pytest.fixture
+def events_of(model: RandomModel):
+    """Runs requests to their ends; returns each one's events."""
+
+    def run(requests: list[GenerationRequest], **config: object) -> list[list[Delta]]:
+        defaults = {"kv_cache_tokens": 65_536, "max_running_requests": 64}
+        engine = Engine(model, torch.device("cuda:0"), EngineConfig(**(defaults | config)), lambda: 0.0)
+        events: list[list[Delta]] = [[] for _ in requests]
+        for key, request in enumerate(requests):
+            engine.add(key, request)
+        while engine.has_work:
+            for key, event in engine.step():
+                assert isinstance(event, Delta), event
+                events[key].append(event)
+        return events
+
+    return run
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_constrained_responses_are_valid_beside_free_ones(events_of, make_request, config, sampling) -> None:
+    requests = [
+        make_request(
+            f"prompt {number}", max_tokens=60, output_format=SCHEMA if number % 2 else None, **sampling
+        )
+        for number in range(24)
+    ]
+    for number, events in enumerate(events_of(requests, **config)):
+        text = "".join(event.text for event in events)
+        if number % 2 and events[-1].finish_reason == "stop":
+            person = json.loads(text)
+            assert list(person) == ["name", "age"]
+            assert len(person["name"]) <= 9
+            assert person["age"] <= 99
+    assert sum(events[-1].finish_reason == "stop" for events in events_of(requests, **config)[1::2]) > 6
+
+
+def test_log_probabilities_are_those_of_the_plain_sampler(events_of, make_request, model) -> None:
+    """Masks, biases and penalties do not change what is reported."""
+    fields = [
+        {},
+        {"output_format": SCHEMA},
+        {"logit_bias": ((65, 20.0), (66, -5.0))},
+        {"presence_penalty": 1.0, "frequency_penalty": 0.5},
+    ]
+    requests = [make_request("a prompt", max_tokens=6, logprobs=3, **each) for each in fields]
+    tokens = [
+        [token for event in events for token in event.logprobs]
+        for events in events_of([*requests, make_request("b", max_tokens=6)])[:4]
+    ]
+    first = [each[0] for each in tokens]
+    assert (
+        all(token.top == pytest.approx(first[0].top) for token in first) or len({t.top for t in first}) == 1
+    )
+    assert first[0].token_bytes == first[0].top[0].token_bytes
+    assert first[0].logprob == pytest.approx(first[0].top[0].logprob)
+    assert first[1].token_bytes in (b"{", b'{"')
+    assert first[2].token_bytes == b"A"
+    assert all(token.logprob < 0 for each in tokens for token in each)

@@ -13,7 +13,7 @@ from inference.engine.pending_step import PendingStep
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
 from inference.errors import GenerationFailed
-from inference.types import Delta, GenerationRequest
+from inference.types import Delta, GenerationRequest, JsonSchemaOutput, ToolDefinition
 
 from ..fake_model import FakeModel
 
@@ -36,6 +36,7 @@ class AheadRunner(ModelRunner):
     """Computes at once and returns the tokens later, like a device that computes asynchronously."""
 
     max_ahead_sequences = 8
+    min_forced_chunk = 4
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
@@ -110,6 +111,86 @@ def test_a_response_is_that_of_an_engine_that_waits(
     assert usages[0] == usages[1]
     assert engine.blocks_used == 0
     assert engine._executor.launched_ahead > 10
+
+
+SCHEMA = JsonSchemaOutput(
+    {
+        "type": "object",
+        "properties": {"name": {"type": "string", "maxLength": 9}, "age": {"type": "integer", "maximum": 99}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+)
+CLOCK = ToolDefinition("clock", "", {"type": "object", "properties": {}, "additionalProperties": False})
+CONSTRAINED = [
+    ("digest", "a free one", {}),
+    ("digest", "typed", {"output_format": SCHEMA}),
+    ("digest", "a call", {"tools": (CLOCK,), "tool_choice": "required"}),
+    ("echo", "-a thought", {"output_format": SCHEMA, "enable_thinking": True}),
+    ("echo", "text, then <tool_call>nonsense", {"tools": (CLOCK,)}),
+    ("echo", "only text", {"tools": (CLOCK,)}),
+]
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+@pytest.mark.parametrize("kind", ["echo", "digest"])
+def test_a_constrained_response_is_that_of_an_engine_that_waits(
+    kind, make_engine, make_ahead_engine, make_model, make_request, run_all, config, sampling, device
+) -> None:
+    """A token that was drawn ahead, before it was known that a mask applies, is drawn again."""
+    if device != "cpu":
+        pytest.skip("the fake device is the CPU")
+    requests = [
+        make_request(text, max_tokens=70, **fields, **sampling)
+        for index, (model, text, fields) in enumerate(CONSTRAINED * 2)
+        if model == kind or index % 2
+    ]
+    expected = run_all(make_engine(make_model(kind), **config), requests)
+    engine = make_ahead_engine(make_model(kind), **config)
+    found = run_all(engine, requests)
+    assert [text_of(found[key]) for key in sorted(found)] == [text_of(expected[key]) for key in sorted(found)]
+    assert reasons(found) == reasons(expected)
+    assert arguments(found) == arguments(expected)
+    assert any(arguments(found).values())
+    assert completion_tokens(found) == completion_tokens(expected)
+    assert engine.blocks_used == 0
+    assert engine._executor.launched_ahead > 5
+
+
+def completion_tokens(responses: dict[int, list[object]]) -> list[int]:
+    return [responses[key][-1].usage.completion_tokens for key in sorted(responses)]
+
+
+def arguments(responses: dict[int, list[object]]) -> dict[int, str]:
+    return {
+        key: "".join(call.name + call.arguments for event in events for call in event.tool_calls)
+        for key, events in responses.items()
+    }
+
+
+def test_free_responses_take_part_in_every_step_beside_constrained_ones(
+    make_ahead_engine, make_model, make_request
+) -> None:
+    engine = make_ahead_engine(make_model("digest"))
+    long = JsonSchemaOutput({"type": "string", "pattern": "^[a-z]{300}$"})
+    counted = {"typed": 0, "free": 0}
+    engine.add("typed", make_request("typed", output_format=long, max_tokens=250))
+    while not counted["typed"]:
+        count_tokens(engine, counted)
+    engine.add("free", make_request("free", logit_bias=((ord("A"), 100.0),), max_tokens=100))
+    while not counted["free"]:
+        count_tokens(engine, counted)
+    before = dict(counted)
+    while counted["free"] < 80:
+        count_tokens(engine, counted)
+    free, typed = (counted[key] - before[key] for key in ("free", "typed"))
+    assert free / 2 - 2 <= typed <= free / 2 + 2
+
+
+def count_tokens(engine: Engine, counted: dict[str, int]) -> None:
+    for key, event in engine.step():
+        counted[key] = event.usage.completion_tokens
 
 
 def test_an_arrival_is_prefilled_while_others_decode(make_ahead_engine, make_model, make_request) -> None:

@@ -14,7 +14,7 @@ from inference.models.prompt import EncodedPrompt, multimodal_positions
 from inference.types import GenerationRequest, SamplingParams
 
 BLOCK_SIZE = 4
-LAYOUT = InputLayout(rows=64, tiles=32, sequences=8, blocks=16)
+LAYOUT = InputLayout(rows=64, tiles=32, sequences=8, blocks=16, vocab_size=200)
 
 
 def make_sequence(tokens: int, blocks: list[int], **fields: object) -> Sequence:
@@ -145,3 +145,59 @@ def test_devices_that_share_the_layers_get_the_same_inputs(
     for each in more:
         assert torch.equal(each.numbers[start:end], inputs.numbers[start:end])
         assert each.part("lengths")[0] == 5
+
+
+class Guided:
+    is_active = True
+
+    def __init__(self, words: list[int]) -> None:
+        self._words = np.array(words, dtype=np.int32)
+
+    def mask(self):
+        return self._words
+
+
+def test_masks_biases_and_rows_that_are_kept_are_written_for_those_that_have_them(
+    inputs: StepInputs, staging: StepStaging
+) -> None:
+    plain, biased = make_sequence(3, [0]), make_sequence(3, [1], logit_bias=((7, 1.5), (9, -2.0)), logprobs=0)
+    guided = make_sequence(3, [2])
+    guided.guide = Guided([5, 0, 0, 0, 0, 0, -1])
+    staging.write_picked([plain, guided, biased], [0, 1, 2], 4)
+    names = ("masks", "biases", "bias_counts", "kept", "counters")
+    assert [part(inputs, name, 4) for name in names] == [
+        [-1, 0, -1, -1],
+        [-1, -1, 0, -1],
+        [0, 0, 2, 0],
+        [-1, -1, 0, -1],
+        [-1] * 4,
+    ]
+    tables = inputs.tables_of_some
+    assert tables.masks[0].tolist() == [5, 0, 0, 0, 0, 0, -1]
+    assert tables.bias_ids[0, :2].tolist() == [7, 9]
+    assert tables.bias_values[0, :2].tolist() == [1.5, -2.0]
+    staging.write_picked([plain], [0], 4)
+    assert part(inputs, "masks", 4) == part(inputs, "biases", 4) == [-1] * 4
+
+
+def test_nothing_is_drawn_for_a_token_that_is_followed_by_known_ones(
+    inputs: StepInputs, staging: StepStaging, counter_rows: CounterRows
+) -> None:
+    forced = make_sequence(3, [0], frequency_penalty=0.5, temperature=1.0)
+    forced.guide = Guided([1] * 7)
+    forced.append_forced(5)
+    staging.write_decode([Chunk(forced, 2, 3)], 1, {})
+    assert part(inputs, "ids", 1) == [102]
+    for name in ("counters", "masks"):
+        assert part(inputs, name, 1) == [-1]
+    assert inputs.sampling.temperatures[0] == 0
+
+
+def test_a_top_p_of_0_is_greedy_and_a_negative_top_k_is_off(inputs: StepInputs, staging: StepStaging) -> None:
+    sequences = [
+        make_sequence(3, [0], temperature=1.0, top_p=0.0),
+        make_sequence(3, [1], temperature=1.0, top_k=-1),
+    ]
+    staging.write_picked(sequences, [0, 1], 2)
+    assert inputs.sampling.temperatures[:2].tolist() == [0.0, 1.0]
+    assert inputs.sampling.top_k[:2].tolist() == [0, 0]

@@ -1,11 +1,13 @@
 """Draws on the device against `cpu_sampler`, number for number."""
 
+import numpy as np
 import pytest
 import torch
 
 from inference.engine.cpu_sampler import draw_token
+from inference.engine.sampler import forbid, penalise
 from inference.kernels.cuda.sampling import count_pieces, draw
-from inference.kernels.cuda.step_rows import SamplingRows
+from inference.kernels.cuda.step_rows import SamplingRows, SamplingTables
 from inference.models.cuda.graphs import run
 
 from ...conftest import require_cuda
@@ -42,7 +44,18 @@ class Rows:
             top_p=column(1.0),
             top_k=column(0, torch.int32),
             penalties=column(0.0),
-            counters=column(0, torch.int32),
+            presences=column(0.0),
+            counters=column(-1, torch.int32),
+            biases=column(-1, torch.int32),
+            bias_counts=column(0, torch.int32),
+            masks=column(-1, torch.int32),
+            kept=column(-1, torch.int32),
+        )
+        self.tables = SamplingTables(
+            bias_ids=torch.zeros(ROWS, 32, dtype=torch.int32, device="cuda"),
+            bias_values=torch.zeros(ROWS, 32, device="cuda"),
+            masks=torch.zeros(ROWS, -(-vocab_size // 32), dtype=torch.int32, device="cuda"),
+            kept=torch.zeros(ROWS, vocab_size, device="cuda"),
         )
         self.counts = torch.zeros(ROWS, vocab_size, dtype=torch.int32, device="cuda")
         self.vocab_size = vocab_size
@@ -53,6 +66,7 @@ class Rows:
         launches = draw(
             logits.clone(),
             self.sampling,
+            self.tables,
             self.counts,
             tokens,
             best=best,
@@ -103,6 +117,55 @@ def test_a_penalty_counts_drawn_tokens() -> None:
     assert [row[2] for row in drawn] == [5] * 4
     assert rows.counts[1, 5] == 2
     assert rows.counts[1, 9] == 2
+
+
+def words_of(allowed: torch.Tensor) -> torch.Tensor:
+    """(vocab,) bool -> (vocab / 32,) int32"""
+    bits = np.packbits(allowed.cpu().numpy(), bitorder="little")
+    return torch.from_numpy(np.pad(bits, (0, -len(bits) % 4)).view(np.int32).copy())
+
+
+@pytest.mark.parametrize("vocab_size", VOCABULARIES)
+def test_biases_penalties_and_masks_are_those_of_the_plain_sampler(vocab_size: int) -> None:
+    """Each row has another mixture of them; half of them are drawn at random."""
+    rows = Rows(vocab_size)
+    logits = 3 * torch.randn(ROWS, vocab_size, device="cuda")
+    expected = logits.clone()
+    sampling, tables = rows.sampling, rows.tables
+    for row in range(ROWS):
+        if row % 2:
+            ids = torch.randperm(vocab_size)[:32].int()
+            values = 4 * torch.randn(32)
+            sampling.biases[row], sampling.bias_counts[row] = ROWS - 1 - row, 20
+            tables.bias_ids[ROWS - 1 - row], tables.bias_values[ROWS - 1 - row] = ids.cuda(), values.cuda()
+            expected[row].index_add_(0, ids[:20].cuda(), values[:20].cuda())
+        if row % 3:
+            sampling.counters[row], sampling.penalties[row], sampling.presences[row] = row, 0.5, 1.5
+            rows.counts[row] = torch.randint(0, 4, (vocab_size,), device="cuda")
+            penalise(expected[row], rows.counts[row].float(), 0.5, 1.5)
+        if row % 5:
+            allowed = torch.rand(vocab_size) < 0.1
+            sampling.masks[row] = (row * 7) % ROWS
+            tables.masks[(row * 7) % ROWS] = words_of(allowed).cuda()
+            forbid(expected[row], words_of(allowed).numpy())
+        if row % 7 == 0:
+            sampling.kept[row] = row // 7
+    sampling.temperatures[ROWS // 2 :] = 1.0
+    uniforms = sampling.uniforms.tolist()
+    chosen = [
+        int(row.argmax()) if index < ROWS // 2 else draw_token(row, uniforms[index], 1.0, 1.0, 0)
+        for index, row in enumerate(expected.cpu().numpy())
+    ]
+    found = rows.draw(logits)
+    assert sum(a == b for a, b in zip(found, chosen, strict=True)) >= ROWS - 2
+    assert found[: ROWS // 2] == chosen[: ROWS // 2]
+    assert torch.equal(tables.kept[: -(-ROWS // 7)], logits[::7])
+
+
+def test_a_mask_without_a_token_is_reported() -> None:
+    rows = Rows(4096)
+    rows.sampling.masks[1] = 0
+    assert rows.draw(torch.randn(3, 4096, device="cuda"))[1] == -1
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])

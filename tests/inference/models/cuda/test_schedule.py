@@ -61,7 +61,7 @@ def test_launches_overlap_on_hopper_alone() -> None:
 
 
 def test_the_inputs_of_a_decode_are_together_and_aligned() -> None:
-    layout = InputLayout(rows=4096, tiles=600, sequences=64, blocks=1600)
+    layout = InputLayout(rows=4096, tiles=600, sequences=64, blocks=1600, vocab_size=4096)
     offsets = layout.offsets()
     assert all(offset % ALIGNMENT == 0 for offset in offsets.values())
     order = list(offsets)
