@@ -37,12 +37,15 @@ class Pool:
         max_waiting_requests: int,
         restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
         abort_seconds: float = ABORT_SECONDS,
+        running_per_worker: float = float("inf"),
     ) -> None:
+        """`running_per_worker`: how many requests a worker computes together; more wait there."""
         self._devices = devices
         self._make_worker = make_worker
         self._max_waiting_requests = max_waiting_requests
         self._restart_pause_seconds = restart_pause_seconds
         self._abort_seconds = abort_seconds
+        self._running_per_worker = running_per_worker
         self._workers: list[Worker] = []
         self._tickets: dict[int, Ticket] = {}
         self._keys = count()
@@ -126,13 +129,18 @@ class Pool:
         return ticket
 
     def _choose_worker(self, request: GenerationRequest) -> Worker | None:
-        """The user's own worker, which may have cached the prompt's prefix, or the idlest worker."""
+        """The user's own worker, which may have cached the prompt's prefix, or the idlest worker.
+
+        The own one may have a few requests more, unless the request would wait there and not elsewhere.
+        """
         healthy = [worker for worker in self._workers if worker.is_healthy]
         if not healthy:
             return None
         idlest = min(healthy, key=self._load)
         own = healthy[crc32(request.fairness_key.encode()) % len(healthy)]
-        return own if self._load(own) <= self._load(idlest) + AFFINITY_SLACK else idlest
+        load, least = self._load(own), self._load(idlest)
+        waits_only_there = load >= self._running_per_worker > least
+        return idlest if waits_only_there or load > least + AFFINITY_SLACK else own
 
     def _load(self, worker: Worker) -> int:
         return sum(ticket.worker is worker for ticket in self._tickets.values())

@@ -67,7 +67,12 @@ class InProcessBackend:
             check_split(devices)
             places = (",".join(devices),)
         make_worker = _worker_maker(config, partial(make_engine, config, load))
-        self._pool = Pool(places, make_worker, config.max_waiting_requests)
+        self._pool = Pool(
+            places,
+            make_worker,
+            config.max_waiting_requests,
+            running_per_worker=config.max_running_requests,
+        )
         self._speech: SpeechRecognition | None = None
         if config.speech_recognition_model is not None:
             make_worker = _worker_maker(config, partial(make_speech_engine, config, load_speech))

@@ -76,14 +76,21 @@ def open_pool(make_model, gate: Gate, may_load: threading.Event):
         before_load: Callable[[str], object] = lambda device: may_load.wait(30),
         **config: object,
     ) -> AsyncIterator[Pool]:
+        engine_config = EngineConfig(block_size=4, kv_cache_tokens=4096, **config)
+
         def make_engine(device: str) -> Engine:
             before_load(device)
             model = make_model()
             model.decoder.before_forward = gate
-            engine_config = EngineConfig(block_size=4, kv_cache_tokens=4096, **config)
             return Engine(model, torch.device("cpu"), engine_config)
 
-        pool = Pool(devices, in_threads(make_engine), max_waiting_requests, restart_pause_seconds=0.001)
+        pool = Pool(
+            devices,
+            in_threads(make_engine),
+            max_waiting_requests,
+            restart_pause_seconds=0.001,
+            running_per_worker=engine_config.max_running_requests,
+        )
         await pool.start()
         try:
             yield pool
@@ -139,6 +146,18 @@ async def test_one_users_burst_is_spread_over_all_workers(open_pool, make_reques
         await until(lambda: pool.status().running + pool.status().waiting == len(tasks))
         loads = [worker.running + worker.waiting for worker in pool.status().workers]
         assert min(loads) >= (16 - AFFINITY_SLACK) // 2 - 1
+        gate.is_open.set()
+        await asyncio.gather(*tasks)
+
+
+async def test_no_request_waits_for_its_users_worker_while_another_has_room(
+    open_pool, make_request, gate
+) -> None:
+    async with open_pool(("a", "b"), max_running_requests=2) as pool:
+        gate.is_open.clear()
+        tasks = [asyncio.create_task(collect(pool, make_request(fairness_key="ann"))) for _ in range(4)]
+        await until(lambda: pool.status().running + pool.status().waiting == len(tasks))
+        assert [worker.running + worker.waiting for worker in pool.status().workers] == [2, 2]
         gate.is_open.set()
         await asyncio.gather(*tasks)
 
