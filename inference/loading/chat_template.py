@@ -103,12 +103,16 @@ def load_chat_template(checkpoint: Checkpoint) -> ChatTemplate:
 
 
 def _describe(message: Message, written: list[WrittenText]) -> dict[str, object]:
-    """Text parts alone become one string, as templates of text models expect; with media, a list."""
+    """Text parts alone become one string, as templates of text models expect; with media, a list.
+
+    `characters` is the length of the texts, which the template cannot see.
+    """
     is_reply = message.role == "assistant"
     parts = [_describe_part(part, is_reply, written) for part in message.parts]
     texts = [part["text"] for part in parts if part["type"] == "text"]
     content = "".join(texts) if len(texts) == len(parts) else parts
-    described: dict[str, object] = {"role": message.role, "content": content}
+    characters = sum(len(part.text) for part in message.parts if isinstance(part, Text))
+    described: dict[str, object] = {"role": message.role, "content": content, "characters": characters}
     if message.tool_calls:
         described["tool_calls"] = [_describe_call(call, written) for call in message.tool_calls]
     if message.tool_call_id is not None:

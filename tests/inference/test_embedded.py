@@ -151,3 +151,15 @@ def test_order_of_text_and_media_in_a_message_makes_no_difference(model: LoadedM
     prompts = [model.encode_prompt((Message("user", parts),), False, "chat") for parts in orders]
     assert len({prompt.token_ids for prompt in prompts}) == 1
     assert len({tuple(span.start for span in prompt.media) for prompt in prompts}) == 1
+
+
+def test_long_system_prompts_are_not_shown_to_it(model: LoadedModel) -> None:
+    """It was trained with short ones, and writes nonsense after those of phone agents."""
+    user = Message("user", (Text("Open WeChat"),))
+
+    def ids(*messages: Message) -> tuple[int, ...]:
+        return model.encode_prompt(messages, False, "chat").token_ids
+
+    assert ids(Message("system", (Text("x" * 301),)), user) == ids(user)
+    assert ids(Message("system", (Text("x" * 300),)), user) != ids(user)
+    assert ids(Message("user", (Text("x" * 301),))) != ids(user)
