@@ -2,6 +2,7 @@
 # make test   everything, real servers included       make check   the quick part, under a minute
 # make bench  the figures in benchmarks/              make install set-up alone
 # make docs   docs/settings.md and docs/errors.md again, after a change of settings or errors
+# make clients   the table in docs/clients.md again, by running all clients
 # make screenshots   docs/images again, after a change of the page at /ops; needs chromium
 
 VENV := .venv
@@ -13,7 +14,7 @@ TEST_PROCESSES := 2
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:cacheprovider \
 	-n $(TEST_PROCESSES) --dist worksteal --timeout-method=thread
 
-.PHONY: run install test check bench docs screenshots
+.PHONY: run install test check bench clients docs screenshots
 
 run: install
 	@exec $(BIN)/gateway serve --demo
@@ -22,6 +23,7 @@ install: $(VENV)/.installed
 
 test: $(VENV)/.installed-for-tests
 	@scripts/install-test-servers
+	@scripts/install-test-clients
 	$(TESTS)
 
 check: $(VENV)/.installed-for-tests
@@ -40,6 +42,10 @@ bench: $(VENV)/.installed-for-tests
 docs: $(VENV)/.installed
 	$(BIN)/gateway docs settings > docs/settings.md
 	$(BIN)/gateway docs errors > docs/errors.md
+
+clients: $(VENV)/.installed-for-tests
+	scripts/install-test-clients
+	$(BIN)/python -m tests.app.clients
 
 screenshots: $(VENV)/.installed-for-tests
 	$(BIN)/python -m tests.app.ops.page.screenshots
