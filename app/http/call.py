@@ -153,7 +153,7 @@ class Call:
         try:
             await generation.begin()
         except (QueueFull, BackendUnavailable):
-            if self.admission is not None and len(self._generations) == 1:
+            if self.admission is not None and not any(each.has_output for each in self._generations):
                 await self.admission.give_back()  # nothing was made for it yet
             raise
         self.record.model = model_name

@@ -98,7 +98,7 @@ async def begin_choices(call: Call, messages: Sequence[Message], plan: Completio
         try:
             generation = await call.begin(
                 messages,
-                params if seed is None else replace(params, seed=seed + number),
+                params if seed is None else replace(params, seed=_as_int64(seed + number)),
                 enable_thinking=plan.enable_thinking,
                 output=plan.output,
                 is_further_choice=number > 0,
@@ -112,6 +112,11 @@ async def begin_choices(call: Call, messages: Sequence[Message], plan: Completio
             raise refusal from None
         generations.append(generation)
     return generations
+
+
+def _as_int64(number: int) -> int:
+    """After the highest comes the lowest."""
+    return (number + 2**63) % 2**64 - 2**63
 
 
 async def whole_completion(

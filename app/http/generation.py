@@ -46,6 +46,7 @@ class Generation:
         self._is_further_choice = is_further_choice
         self._usage = Usage(0, 0)
         self._is_counted = False
+        self.has_output = False
         self._finish_reason: FinishReason | None = None
 
     async def begin(self) -> None:
@@ -62,6 +63,7 @@ class Generation:
         with self._call:
             delta = await anext(self._deltas)
         if delta.has_output:
+            self.has_output = True
             self._record.note_output()
             if self._trace is not None:
                 self._trace.note_output()

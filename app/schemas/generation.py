@@ -25,13 +25,12 @@ StopStrings = Annotated[list[StopString], Field(max_length=MAX_STOP_STRINGS)]
 _Base64Text = Annotated[str, Field(min_length=1)]
 
 
-def _as_int64(schema: dict[str, Any]) -> None:
-    """The bounds are not exact in the numbers of many readers of the OpenAPI document."""
+def _without_bounds(schema: dict[str, Any]) -> None:
+    """They are not exact in the numbers of many readers of JSON, of requests and of the OpenAPI document."""
     del schema["minimum"], schema["maximum"]
-    schema["format"] = "int64"
 
 
-Seed = Annotated[int, Field(ge=MIN_SEED, le=MAX_SEED, json_schema_extra=_as_int64)]
+Seed = Annotated[int, Field(ge=MIN_SEED, le=MAX_SEED, json_schema_extra=_without_bounds)]
 
 
 def _take_file_or_text(value: Any, handler: Any) -> Any:  # Any: pydantic's
@@ -73,7 +72,9 @@ class SamplingFields(RequestModel):
     top_k: int = Field(0, ge=-1, le=1000, description="0 and -1 disable it")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     presence_penalty: float = Field(0.0, ge=-2, le=2)
-    seed: Omittable[Seed] = Field(None, description="the same seed gives the same output")
+    seed: Omittable[Seed] = Field(
+        None, description="any signed 64-bit integer; the same seed gives the same output"
+    )
     stream: bool = Field(False, description="respond with server-sent events")
     enable_thinking: bool = Field(False, description="let the model reason before it responds")
     return_reasoning: bool = Field(False, description="include the reasoning")

@@ -199,7 +199,7 @@ class ChatCompletionRequest(Lenient):
         StopStrings | None,
         BeforeValidator(_as_list, json_schema_input_type=StopString | StopStrings | None),
     ] = None
-    seed: Seed | None = None
+    seed: Seed | None = Field(None, description="any signed 64-bit integer")
     n: int | None = Field(None, ge=1, le=MAX_CHOICES, description="number of choices; the prompt counts once")
     response_format: ResponseFormat | None = None
     tools: list[Tool] | None = Field(None, max_length=MAX_TOOLS)

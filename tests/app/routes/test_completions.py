@@ -148,9 +148,16 @@ async def test_several_choices_have_seeds_of_their_own_and_one_prompt(gateway: G
     assert [choice["index"] for choice in answer["choices"]] == [0, 1, 2]
     assert {choice["message"]["content"] for choice in answer["choices"]} == {"chat user: hi"}
     assert (answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]) == (1, 9)
-    assert [request.sampling_params.seed for request in requests] == [2**63 - 1, 2**63, 2**63 + 1]
-    usage = (await gateway.call("GET", "/limits")).status_code
-    assert usage == 200
+    assert [request.sampling_params.seed for request in requests] == [2**63 - 1, -(2**63), -(2**63) + 1]
+
+
+async def test_choices_that_do_not_all_fit_cost_nothing(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(limits={"requests_per_minute": 1})
+    requests = record_requests(gateway, most=1)
+    answer = await gateway.call("POST", COMPLETIONS, json=body("hi", n=2))
+    assert (answer.status_code, answer.json()["error"]["code"], len(requests)) == (503, "overloaded", 2)
+    requests.clear()
+    assert (await gateway.call("POST", COMPLETIONS, json=body("hi"))).status_code == 200
 
 
 async def test_several_choices_are_streamed_in_turns(gateway: Gateway) -> None:

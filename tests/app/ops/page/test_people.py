@@ -42,9 +42,12 @@ async def test_a_token_is_issued_used_and_revoked(visit: Visit, gateway: Gateway
     await press(page, "Issue a token")
     await page.get_by_label("vision").uncheck()
     await page.get_by_label("Valid for").select_option("1 hour")
+    await page.get_by_label("Requests a minute").fill("120")
     await page.get_by_label("Note").fill("pilot")
     await press(page, "Continue")
-    await expect(page.get_by_role("dialog")).to_contain_text("use chat, speech as bob for 1 hour.")
+    await expect(page.get_by_role("dialog")).to_contain_text(
+        "use chat, speech as bob for 1 hour, with 120 requests a minute of its own."
+    )
     assert len(await audit_of(gateway)) == 1  # nothing happens before it is confirmed
     await press(page, "Issue token")
     access_token = await page.locator("#secret").input_value()
@@ -55,6 +58,7 @@ async def test_a_token_is_issued_used_and_revoked(visit: Visit, gateway: Gateway
     row = page.locator("#tokens tbody tr")
     await expect(row).to_contain_text("valid")
     await expect(row).to_contain_text("pilot")
+    await expect(row).to_contain_text("120")
     await row.get_by_role("button", name="Revoke").click()
     await press(page, "Cancel")
     assert await chat(gateway, access_token) == 200
