@@ -193,6 +193,13 @@ class AudioTooLong(InvalidMedia):
     detail = "The recording is longer than allowed; see GET /limits."
 
 
+class NoSpeech(InvalidMedia):
+    """Of a recording inside a chat; the routes that transcribe respond with an empty transcript."""
+
+    code = "no_speech"
+    detail = "Nobody speaks in the recording."
+
+
 # Authentication and authorization
 
 

@@ -21,9 +21,10 @@ from inference.errors import (
     QueueFull,
     UnsupportedModality,
 )
-from inference.model_card import ImageFit, ModelCard
+from inference.model_card import ImageFit, ModelCard, SpeechFit
 from inference.status import BackendStatus, DeviceLoad, WorkerStatus
 from inference.timeline import Timeline
+from inference.transcript_length import most_transcript_tokens
 from inference.types import (
     AUDIO_SAMPLE_RATE,
     ActionOutput,
@@ -50,6 +51,8 @@ from inference.types import (
     ToolDefinition,
     Usage,
 )
+from inference.voice_activity import Network as VoiceNetwork
+from inference.voice_activity import Phrase, SpeechSearch, SpeechSpan, cut_phrases
 
 __all__ = [
     "AUDIO_SAMPLE_RATE",
@@ -79,6 +82,7 @@ __all__ = [
     "NamedTool",
     "OutputFormat",
     "Part",
+    "Phrase",
     "Priority",
     "PromptRefused",
     "PromptTooLong",
@@ -87,6 +91,9 @@ __all__ = [
     "SamplingParams",
     "ScriptedConfig",
     "ScriptedReply",
+    "SpeechFit",
+    "SpeechSearch",
+    "SpeechSpan",
     "Task",
     "Text",
     "Timeline",
@@ -97,10 +104,13 @@ __all__ = [
     "ToolDefinition",
     "UnsupportedModality",
     "Usage",
+    "VoiceNetwork",
     "WorkerStatus",
     "build_backend",
     "check_engine",
     "check_speech_recognition_model",
+    "cut_phrases",
     "describe_error",
+    "most_transcript_tokens",
     "parse_action",
 ]

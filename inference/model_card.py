@@ -17,6 +17,17 @@ class ImageFit:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechFit:
+    """How much speech the model transcribes at once; longer recordings are cut where somebody pauses.
+
+    Without `may_pause` it transcribes what is said until the first pause.
+    """
+
+    longest_seconds: float = 30.0
+    may_pause: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """Lengths are in tokens."""
 
@@ -25,5 +36,6 @@ class ModelCard:
     modalities: frozenset[str]  # of "text", "image", "audio"
     created: int = 0  # Unix seconds
     image_fit: ImageFit | None = None  # None: pictures are not resized
+    speech_fit: SpeechFit = SpeechFit()
     has_reasoning: bool = False  # its chat template can ask for thoughts
     has_tools: bool = False  # it takes tools, and writes calls of them

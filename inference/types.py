@@ -210,7 +210,8 @@ class Delta:
     The first Delta of a generation has no text and reports that the engine has begun it. `reasoning` is the
     text inside `<think>`. `logprobs` has the tokens of the text since the last Delta. `usage` counts what was
     used so far, so that a generation is counted even when its client disconnects; the first and the last
-    Delta always have it. The last one has a `finish_reason`.
+    Delta always have it. The last one has a `finish_reason` and, if the model names it, the `language` of a
+    transcript: "en".
     """
 
     text: str = ""
@@ -219,6 +220,7 @@ class Delta:
     usage: Usage | None = None
     tool_calls: tuple[ToolCallDelta, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    language: str = ""
 
     @property
     def has_output(self) -> bool:

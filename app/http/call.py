@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
 from starlette.types import Scope
 
 from app.auth.principal import Principal
@@ -29,7 +30,6 @@ from inference import (
     Image,
     Message,
     OutputFormat,
-    Part,
     QueueFull,
     SamplingParams,
     Task,
@@ -93,16 +93,21 @@ class Call:
         """
         assert self.admission is not None
         with self.record.phase("reserve"):
-            try:
-                await self.admission.reserve_tokens(max_tokens)
-            except TokensAboveQuota as error:
-                error.param = field
-                raise
+            await self.reserve_tokens(max_tokens, field)
             try:
                 self._place = self.services.admission_queue.reserve()
             except Overloaded:
                 await self.admission.give_back()
                 raise
+
+    async def reserve_tokens(self, max_tokens: int, field: str | None = "max_tokens") -> None:
+        """Takes that many tokens in all, once the length of a recording is known. Raises like `reserve`."""
+        assert self.admission is not None
+        try:
+            await self.admission.reserve_tokens(max_tokens)
+        except TokensAboveQuota as error:
+            error.param = field
+            raise
 
     async def begin(
         self,
@@ -118,7 +123,7 @@ class Call:
 
         `is_further_choice`: the prompt is that of the generation before, and is not counted again.
         """
-        self.memory.shrink("media", sum(_media_bytes(part) for message in messages for part in message.parts))
+        self.memory.shrink("media", _media_bytes(messages))
         model_name = self.services.backend.model_card.name
         trace = None
         if self.record.trace is not None:
@@ -181,11 +186,12 @@ def call_of(scope: Scope) -> Call:
     return call
 
 
-def _media_bytes(part: Part) -> int:
-    match part:
-        case Image(pixels):
-            return pixels.nbytes
-        case Audio(samples):
-            return samples.nbytes
-        case _:
-            return 0
+def _media_bytes(messages: Sequence[Message]) -> int:
+    """Of the whole arrays: a part of a recording keeps all of it."""
+    sizes: dict[int, int] = {}
+    for part in (part for message in messages for part in message.parts):
+        if isinstance(part, Image | Audio):
+            array = part.pixels if isinstance(part, Image) else part.samples
+            whole = array.base if isinstance(array.base, np.ndarray) else array
+            sizes[id(whole)] = whole.nbytes
+    return sum(sizes.values())

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from fastapi import Request, Response
@@ -98,7 +98,9 @@ async def native_events(
         yield error_event(call, number, GenerationError())
 
 
-def done_event(call: Call, number: int, finish_reason: FinishReason, **more: Any) -> bytes:
+def done_event(
+    call: Call, number: int, finish_reason: FinishReason | Literal["no_speech"], **more: Any
+) -> bytes:
     """`more` adds fields such as the action."""
     done = {"finish_reason": finish_reason, "usage": usage_of(call), "timings": timings_of(call)}
     return native_event("done", number, more | done)

@@ -1,15 +1,106 @@
-"""A transcription, which /speech and /v1/audio/transcriptions begin alike."""
+"""A transcription, which /speech and /v1/audio/transcriptions begin alike: phrase by phrase."""
 
+import unicodedata
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Final
 
+from app.errors import DeadlineExceeded, GenerationError
 from app.http.call import Call
 from app.http.generation import Generation
-from inference import Audio, Message, SamplingParams
+from app.http.repetition import RepetitionWatch
+from app.media.recording import Recording
+from inference import Message, Phrase, SamplingParams, UnsupportedModality, most_transcript_tokens
 
-TRANSCRIPTION_MAX_TOKENS: Final = 1024
+RESERVED_TOKENS: Final = most_transcript_tokens(0)  # before the recording's length is known
 
 
-async def begin_transcription(call: Call, audio: Audio) -> Generation:
-    """Returns once the engine has begun. Raises what `Backend.generate` raises."""
-    sampling_params = SamplingParams(max_tokens=TRANSCRIPTION_MAX_TOKENS, temperature=0.0)
-    return await call.begin([Message("user", (audio,))], sampling_params, task="transcribe")
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What was said in one phrase; `start` and `end` are seconds of the recording."""
+
+    start: float
+    end: float
+    text: str
+    no_speech: float  # probability that nobody speaks
+
+
+class Transcription:
+    """Of one recording, begun and closed by one request. Without speech it asks the model nothing."""
+
+    def __init__(self, call: Call, recording: Recording, *, is_timed: bool = False) -> None:
+        self._call = call
+        fit = call.services.backend.model_card.speech_fit
+        self.phrases = recording.phrases(fit, is_timed=is_timed)
+        self.segments: list[Segment] = []
+        self.text = ""
+        self.language = ""  # a code such as "en", if the model names it
+        self.has_loop = False  # whether the model repeated itself until it was stopped
+        self._first: Generation | None = None
+
+    @property
+    def most_tokens(self) -> int:
+        return sum(map(_most_tokens, self.phrases))
+
+    async def begin(self) -> None:
+        """Returns once the engine has begun the first phrase. Raises what `Backend.generate` raises."""
+        if "audio" not in self._call.services.backend.model_card.modalities:
+            raise UnsupportedModality("audio")
+        if self.phrases:
+            self._first = await self._generate(self.phrases[0])
+
+    async def pieces(self) -> AsyncGenerator[str, None]:
+        """The text as it is written. Raises `DeadlineExceeded` and `GenerationError`."""
+        for index, phrase in enumerate(self.phrases):
+            generation = self._first if index == 0 else await self._generate(phrase)
+            assert generation is not None
+            before = len(self.text)
+            async with aclosing(self._phrase_pieces(generation)) as pieces:
+                async for piece in pieces:
+                    self.text += piece
+                    yield piece
+            said = self.text[before:].strip()
+            if said:
+                self.segments.append(Segment(phrase.start, phrase.end, said, 1 - phrase.probability))
+
+    async def collect(self) -> str:
+        """The whole text. Raises what `pieces` raises."""
+        async for _ in self.pieces():
+            pass
+        return self.text.strip()
+
+    async def _generate(self, phrase: Phrase) -> Generation:
+        sampling_params = SamplingParams(max_tokens=_most_tokens(phrase), temperature=0.0)
+        return await self._call.begin([Message("user", (phrase.audio,))], sampling_params, task="transcribe")
+
+    async def _phrase_pieces(self, generation: Generation) -> AsyncGenerator[str, None]:
+        watch = RepetitionWatch()
+        is_first = True
+        async for delta in generation:
+            text = delta.text.lstrip() if is_first else delta.text
+            if text:
+                if is_first and needs_space(self.text, text):
+                    text = f" {text}"
+                is_first = False
+                yield text
+                if watch.is_loop(text):
+                    self.has_loop = True
+                    await generation.aclose()
+                    return
+            self.language = self.language or delta.language
+            if delta.finish_reason == "deadline":
+                raise DeadlineExceeded
+            if delta.finish_reason not in (None, "stop", "length"):
+                raise GenerationError
+
+
+def needs_space(before: str, after: str) -> bool:
+    """Between two phrases; there is none beside Chinese and Japanese."""
+    if not before or not after or before[-1].isspace():
+        return False
+    return not any(unicodedata.east_asian_width(character) in "WF" for character in (before[-1], after[0]))
+
+
+def _most_tokens(phrase: Phrase) -> int:
+    return most_transcript_tokens(phrase.end - phrase.start)

@@ -12,13 +12,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import AudioTooLong, BodyTooLarge, InvalidAudio, InvalidImage, ServiceUnavailable
+from app.errors import AudioTooLong, BodyTooLarge, InvalidAudio, InvalidImage, NoSpeech, ServiceUnavailable
 from app.media.codecs.base64_text import is_too_long
+from app.media.recording import Recording
 from app.media.sandbox.confinement import Limits, Posture
 from app.media.sandbox.messages import PPM_HEADER, Job, Kind, Reply
 from app.media.sandbox.sandbox import FitSize, JobUsage, Sandbox
 from app.media.sandbox.shared_memory import Result, UnexpectedSize, create_file, take_result, write_all
 from app.media.sandbox.turns import Turns
+from app.media.speech_finder import SpeechFinder
 from app.media.upload import Source
 from app.settings import MediaSettings
 from inference import AUDIO_SAMPLE_RATE, Audio, Image, ImageFit
@@ -55,6 +57,7 @@ class MediaDecoder:
         self.statistics = MediaStatistics()
         self._settings = settings
         self._on_job = on_job
+        self._speech_finder = SpeechFinder()
         self._turns = Turns(settings.decoding_processes, settings.max_waiting_files)
         result_bytes = _HEADER_BYTES + max(
             settings.max_image_pixels * _PIXEL_BYTES,
@@ -76,6 +79,7 @@ class MediaDecoder:
     async def aclose(self) -> None:
         """Kills what is being decoded."""
         await self._sandbox.aclose()
+        self._speech_finder.close()
 
     def _note_job(self, usage: JobUsage) -> None:
         self.statistics.add(usage)
@@ -140,7 +144,14 @@ class MediaDecoder:
         return Image(pixels.reshape(reply.first, reply.second, 3))
 
     async def audio(self, source: Source, budget: "MediaBudget") -> Audio:
-        """A recording, mono at the models' sample rate.
+        """The part of a recording in which somebody speaks. Raises `NoSpeech` and what `recording` raises."""
+        spoken_part = (await self.recording(source, budget)).spoken_part()
+        if spoken_part is None:
+            raise NoSpeech
+        return spoken_part.audio
+
+    async def recording(self, source: Source, budget: "MediaBudget") -> Recording:
+        """A recording, mono at the models' sample rate, in which speech has been looked for.
 
         Raises `InvalidAudio`, `AudioTooLong`, `Overloaded` and `ServiceUnavailable`; also `InvalidMedia` and
         `BodyTooLarge` for a string, and what `Upload.copy_to` raises.
@@ -152,7 +163,8 @@ class MediaDecoder:
         samples = np.frombuffer(result, np.float32)
         bound_samples(samples)
         budget.seconds -= math.ceil(len(samples) / AUDIO_SAMPLE_RATE)
-        return Audio(samples)
+        with budget.measure("find speech"):
+            return Recording(samples, await self._speech_finder.find(samples))
 
     async def _decode(
         self, kind: Kind, source: Source, bound: int, user_id: str, fit_size: FitSize

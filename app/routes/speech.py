@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
@@ -10,17 +11,19 @@ from app.http.body.forms import read_form, required_file
 from app.http.call import Call, call_of
 from app.http.disconnect import AbortOnDisconnect
 from app.http.event_stream import EventStreamResponse, native_event
-from app.http.generation import Generation
+from app.http.generation import Completion, Generation
 from app.http.guard import guarded
 from app.http.media_types import MULTIPART
 from app.http.messages import decode_images, field_at_fault
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.responses import done_event, error_event, generation_response, native_events
-from app.http.transcription import TRANSCRIPTION_MAX_TOKENS, begin_transcription
-from app.schemas.generation import DeltaEvent, DoneEvent
+from app.http.transcription import RESERVED_TOKENS, Transcription
+from app.schemas.generation import DeltaEvent
 from app.schemas.problems import Problem, problem_responses
-from app.schemas.speech import SpeechForm, SpeechResponse, TranscriptEvent
-from inference import Message, Part, Text
+from app.schemas.speech import SpeechDoneEvent, SpeechForm, SpeechResponse, TranscriptEvent
+from inference import Image, Message, Part, Text
+
+NO_SPEECH: Final = "no_speech"
 
 router = APIRouter(
     tags=["generation"],
@@ -32,49 +35,53 @@ router = APIRouter(
     "/speech",
     operation_id="speech",
     summary="Speak to the model",
-    responses=streamed_or_whole(SpeechResponse, [TranscriptEvent, DeltaEvent, DoneEvent, Problem])
+    responses=streamed_or_whole(SpeechResponse, [TranscriptEvent, DeltaEvent, SpeechDoneEvent, Problem])
     | problem_responses(*GENERATION_ERRORS),
     openapi_extra=request_body({MULTIPART: (SpeechForm, {"audio": (1, 1), "image": (0, 1)})}),
 )
 async def speech(request: Request) -> Response:
-    """A recording (m4a, mp3, ogg, opus, webm, amr, flac or wav), and an optional prompt and image."""
+    """A recording (m4a, mp3, ogg, opus, webm, amr, flac or wav), and an optional prompt and image.
+
+    If nobody speaks, the `finish_reason` is `no_speech`, and the model is not asked.
+    """
     call = call_of(request.scope)
     form = await read_form(request, SpeechForm, {"audio": 1, "image": 1})
-    recording = required_file(form.files, "audio")
-    body = form.fields
-    await call.reserve(body.max_tokens + TRANSCRIPTION_MAX_TOKENS)
+    file, body = required_file(form.files, "audio"), form.fields
+    await call.reserve(body.max_tokens + RESERVED_TOKENS)
     decoder = call.services.media
     budget = await call.media_budget(len(form.files["image"]), recordings=1)
     with field_at_fault("audio"):
-        audio = await decoder.audio(recording, budget)
+        recording = await decoder.recording(file, budget)
     images = await decode_images(form.files["image"], decoder, budget, "image")
-    parts: list[Part] = [*images, audio]
-    if body.prompt:
-        parts.append(Text(body.prompt))
-    messages = [Message("user", tuple(parts))]
     async with AbortOnDisconnect(request.receive):
-        transcription = await begin_transcription(call, audio)
+        transcription = Transcription(call, recording)
+        await call.reserve_tokens(body.max_tokens + transcription.most_tokens)
+        await transcription.begin()
         if not body.stream:
-            transcript = (await transcription.collect()).text
-            generation = await call.begin(
-                messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
-            )
+            transcript = await transcription.collect()
+            if not transcript:
+                nothing = Completion("", "", "stop")
+                return generation_response(
+                    call, nothing, body.return_reasoning, transcript="", finish_reason=NO_SPEECH
+                )
+            generation = await _respond(call, body, images, transcription)
             completion = await generation.collect()
             return generation_response(call, completion, body.return_reasoning, transcript=transcript)
-    return EventStreamResponse(_events(call, transcription, messages, body))
+    return EventStreamResponse(_events(call, transcription, images, body))
 
 
 async def _events(
-    call: Call, transcription: Generation, messages: list[Message], body: SpeechForm
+    call: Call, transcription: Transcription, images: list[Image], body: SpeechForm
 ) -> AsyncGenerator[bytes, None]:
     number = 1
     try:
-        transcript = (await transcription.collect()).text
+        transcript = await transcription.collect()
         yield native_event("transcript", number, {"transcript": transcript})
         number += 1
-        generation = await call.begin(
-            messages, body.to_sampling_params(), enable_thinking=body.enable_thinking
-        )
+        if not transcript:
+            yield done_event(call, number, NO_SPEECH)
+            return
+        generation = await _respond(call, body, images, transcription)
     except DeadlineExceeded:
         yield done_event(call, number, "deadline")
         return
@@ -84,3 +91,15 @@ async def _events(
     async with aclosing(native_events(call, generation, body.return_reasoning, number)) as events:
         async for event in events:
             yield event
+
+
+async def _respond(
+    call: Call, body: SpeechForm, images: list[Image], transcription: Transcription
+) -> Generation:
+    """Begins the response. The model hears one phrase itself; it reads what was said in several."""
+    phrases = transcription.phrases
+    is_heard = len(phrases) == 1 and not transcription.has_loop
+    said: Part = phrases[0].audio if is_heard else Text(transcription.text.strip())
+    prompt = [Text(body.prompt)] if body.prompt else []
+    messages = [Message("user", (*images, said, *prompt))]
+    return await call.begin(messages, body.to_sampling_params(), enable_thinking=body.enable_thinking)

@@ -1,20 +1,37 @@
-"""`POST /v1/audio/transcriptions`: what was said in a recording, in OpenAI's shape."""
+"""`POST /v1/audio/transcriptions`: what was said in a recording, in OpenAI's shapes."""
+
+import zlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import PlainTextResponse
 
 from app.http.body.forms import read_form, required_file
-from app.http.call import call_of
+from app.http.call import Call, call_of
 from app.http.disconnect import AbortOnDisconnect
+from app.http.error_handlers import gateway_error_of
+from app.http.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
 from app.http.guard import guarded
+from app.http.languages import language_name
 from app.http.media_types import MULTIPART
 from app.http.messages import field_at_fault
 from app.http.openai_call import check_model, head_of
-from app.http.openapi import GENERATION_ERRORS, request_body, whole_response
-from app.http.responses import JSONResponse, usage_of
-from app.http.transcription import TRANSCRIPTION_MAX_TOKENS, begin_transcription
-from app.schemas.problems import OpenAIError, problem_responses
-from app.schemas.transcription import Transcription, TranscriptionForm
+from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
+from app.http.responses import JSONResponse
+from app.http.subtitles import to_srt, to_vtt
+from app.http.transcription import RESERVED_TOKENS, Segment, Transcription
+from app.media.recording import Recording
+from app.schemas.problems import OpenAIError, openai_error_of, problem_responses
+from app.schemas.transcription import (
+    Transcription as TranscriptionResponse,
+)
+from app.schemas.transcription import (
+    TranscriptionDelta,
+    TranscriptionDone,
+    TranscriptionForm,
+)
 
 router = APIRouter(
     prefix="/v1",
@@ -27,23 +44,93 @@ router = APIRouter(
     "/audio/transcriptions",
     operation_id="createTranscription",
     summary="Transcribe a recording, in OpenAI's shape",
-    responses=whole_response(Transcription, text=True)
+    responses=streamed_or_whole(
+        TranscriptionResponse, [TranscriptionDelta, TranscriptionDone, OpenAIError], end=OPENAI_END
+    )
     | problem_responses(*GENERATION_ERRORS, 404, schema=OpenAIError),
     openapi_extra=request_body({MULTIPART: (TranscriptionForm, {"file": (1, 1)})}),
 )
 async def create_transcription(request: Request) -> Response:
+    """The transcript is empty if nobody speaks. `srt`, `vtt` and `verbose_json` have segments with times."""
     call = call_of(request.scope)
     form = await read_form(request, TranscriptionForm, {"file": 1})
-    recording = required_file(form.files, "file")
-    check_model(call, form.fields.model)
-    await call.reserve(TRANSCRIPTION_MAX_TOKENS, field=None)
-    decoder = call.services.media
+    file, body = required_file(form.files, "file"), form.fields
+    check_model(call, body.model)
+    body.refuse_unsupported()
+    await call.reserve(RESERVED_TOKENS, field=None)
     budget = await call.media_budget(recordings=1)
     with field_at_fault("file"):
-        audio = await decoder.audio(recording, budget)
+        recording = await call.services.media.recording(file, budget)
+    is_timed = body.response_format in ("srt", "vtt", "verbose_json")
     async with AbortOnDisconnect(request.receive):
-        generation = await begin_transcription(call, audio)
-        text = (await generation.collect()).text
-    if form.fields.response_format == "text":
-        return PlainTextResponse(text + "\n")
-    return JSONResponse(head_of(call, "transcription", "trsc") | {"text": text, "usage": usage_of(call)})
+        transcription = Transcription(call, recording, is_timed=is_timed)
+        await call.reserve_tokens(transcription.most_tokens, field=None)
+        await transcription.begin()
+        if not body.stream:
+            await transcription.collect()
+            return _response(call, body, recording, transcription)
+    return EventStreamResponse(_events(call, transcription))
+
+
+def _response(
+    call: Call, body: TranscriptionForm, recording: Recording, transcription: Transcription
+) -> Response:
+    text, segments = transcription.text.strip(), transcription.segments
+    match body.response_format:
+        case "text":
+            return PlainTextResponse(text + "\n")
+        case "srt":
+            return PlainTextResponse(to_srt(segments), media_type="application/x-subrip; charset=utf-8")
+        case "vtt":
+            return PlainTextResponse(to_vtt(segments), media_type="text/vtt")
+    content = head_of(call, "transcription", "trsc") | {"text": text, "usage": _tokens_of(call)}
+    if body.response_format == "verbose_json":
+        content |= {
+            "task": "transcribe",
+            "language": language_name(transcription.language, text),
+            "duration": round(recording.seconds, 3),
+            "segments": [_segment(index, segment) for index, segment in enumerate(segments)],
+            "usage": {"type": "duration", "seconds": round(recording.seconds, 3)},
+        }
+    return JSONResponse(content)
+
+
+async def _events(call: Call, transcription: Transcription) -> AsyncGenerator[bytes, None]:
+    try:
+        async with aclosing(transcription.pieces()) as pieces:
+            async for piece in pieces:
+                yield openai_event({"type": "transcript.text.delta", "delta": piece})
+        done = {"type": "transcript.text.done", "text": transcription.text, "usage": _tokens_of(call)}
+        yield openai_event(done)
+    except Exception as error:
+        gateway_error = gateway_error_of(error)
+        call.record.error_code = gateway_error.code
+        yield openai_event(openai_error_of(gateway_error))
+    yield OPENAI_DONE
+
+
+def _segment(index: int, segment: Segment) -> dict[str, Any]:
+    text = segment.text.encode()
+    return {
+        "id": index,
+        "seek": round(segment.start * 100),
+        "start": round(segment.start, 3),
+        "end": round(segment.end, 3),
+        "text": segment.text,
+        "tokens": [],
+        "temperature": 0.0,
+        "avg_logprob": 0.0,
+        "compression_ratio": round(len(text) / len(zlib.compress(text)), 4),  # as Whisper measures it
+        "no_speech_prob": round(segment.no_speech, 4),
+    }
+
+
+def _tokens_of(call: Call) -> dict[str, Any]:
+    record = call.record
+    return {
+        "type": "tokens",
+        "input_tokens": record.prompt_tokens,
+        "output_tokens": record.completion_tokens,
+        "total_tokens": record.prompt_tokens + record.completion_tokens,
+        "input_token_details": {"audio_tokens": record.prompt_tokens, "text_tokens": 0},
+    }

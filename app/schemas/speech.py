@@ -1,9 +1,11 @@
 """The form of `POST /speech`, and its response."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.absence import Omittable
-from app.schemas.generation import GenerationResponse, Prompt, SamplingFields
+from app.schemas.generation import DoneEvent, GenerationResponse, Prompt, SamplingFields
 
 
 class SpeechForm(SamplingFields):
@@ -15,7 +17,10 @@ class SpeechForm(SamplingFields):
 
 
 class SpeechResponse(GenerationResponse):
+    """With the `finish_reason` `no_speech`, `transcript` and `content` are empty: nobody speaks."""
+
     transcript: str = Field(description="what was said", examples=["打开微信"])
+    finish_reason: Literal["stop", "length", "no_speech"]  # type: ignore[assignment] # one more than elsewhere
 
 
 class TranscriptEvent(BaseModel):
@@ -24,3 +29,9 @@ class TranscriptEvent(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     transcript: str
+
+
+class SpeechDoneEvent(DoneEvent):
+    """`event: done` of `/speech`. With `no_speech`, there is no `delta` before it: nobody speaks."""
+
+    finish_reason: Literal["stop", "length", "deadline", "no_speech"]  # type: ignore[assignment] # as above

@@ -10,9 +10,8 @@ from weakref import WeakKeyDictionary
 from inference.errors import UnsupportedModality
 from inference.pool import Pool
 from inference.status import BackendStatus
+from inference.transcript_length import most_transcript_tokens
 from inference.types import Audio, Delta, GenerationRequest, Message, Part, SamplingParams, Text, Usage
-
-MAX_TRANSCRIPT_TOKENS = 2048  # of a recording inside a chat; a transcription request has its own limit
 
 
 class SpeechRecognition:
@@ -105,10 +104,11 @@ def _recordings(request: GenerationRequest) -> list[Audio]:
 
 
 def _to_transcribe(request: GenerationRequest, recording: Audio) -> GenerationRequest:
+    max_tokens = most_transcript_tokens(len(recording.samples) / recording.sample_rate)
     return replace(
         request,
         messages=(Message("user", (recording,)),),
-        sampling_params=SamplingParams(max_tokens=MAX_TRANSCRIPT_TOKENS, temperature=0.0),
+        sampling_params=SamplingParams(max_tokens=max_tokens, temperature=0.0),
         task="transcribe",
         timeline=None,
     )

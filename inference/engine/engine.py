@@ -31,7 +31,8 @@ from inference.engine.shared_prompts import SharedPrompts
 from inference.engine.step_executor import MakeExecutor, make_executor
 from inference.engine.text_stream import Piece
 from inference.errors import GenerationFailed, InferenceError
-from inference.model_card import ModelCard
+from inference.model_card import ModelCard, SpeechFit
+from inference.models.audio_tower import ONE_SENTENCE
 from inference.models.prompt import EncodedPrompt
 from inference.types import Delta, FinishReason, GenerationRequest, Usage
 
@@ -92,12 +93,14 @@ class Engine:
     @property
     def model_card(self) -> ModelCard:
         model = self._model
+        speech_fit = ONE_SENTENCE if "audio" in model.modalities else SpeechFit()
         return ModelCard(
             model.name,
             self._context_length,
             model.modalities,
             model.created,
             model.image_fit,
+            speech_fit=speech_fit,
             has_reasoning=model.has_reasoning,
             has_tools=True,
         )

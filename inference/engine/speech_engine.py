@@ -16,10 +16,10 @@ from inference.engine.language_model import Vocabulary
 from inference.engine.outcome import Outcome
 from inference.errors import GenerationFailed, InferenceError
 from inference.modalities.audio import HOP_SIZE
-from inference.modalities.speech_windows import cut_at_pauses
 from inference.model_card import ModelCard
 from inference.models.whisper import FRAMES_PER_POSITION, WindowState
 from inference.types import Audio, Delta, FinishReason, GenerationRequest, Usage
+from inference.voice_activity.pauses import cut_at_pauses
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Recogniser(Protocol):
 
     def encode_window(self, samples: NDArray[np.float32], language: int | None = None) -> WindowState: ...
     def next_token(self, window: WindowState) -> int | None: ...
+    def language_code(self, language: int | None) -> str: ...
     def probe(self) -> None: ...
 
 
@@ -70,6 +71,10 @@ class _Transcription:
         self._has_text = False
 
     @property
+    def language(self) -> str:
+        return self._model.language_code(self._language)
+
+    @property
     def usage(self) -> Usage:
         return Usage(self.prompt_tokens, self.output_tokens)
 
@@ -77,10 +82,10 @@ class _Transcription:
         """Returns the text that can be emitted after this step, and the finish reason if it was the last."""
         if self._window is None:
             self._window = self._model.encode_window(self._windows.pop(0), self._language)
+            self._language = self._window.language
             return "", None
         token_id = self._model.next_token(self._window)
         if token_id is None:
-            self._language = self._window.language
             self._window = None
             return "", None if self._windows else "stop"
         self.output_tokens += 1
@@ -175,13 +180,13 @@ class SpeechEngine:
                 self._end(key, "deadline")
 
     def _end(self, key: int, finish_reason: FinishReason) -> None:
-        usage = Usage(0, 0)
+        usage, language = Usage(0, 0), ""
         if self._waiting.pop(key, None) is None:
             if self._current is None or self._current.key != key:
                 return
-            usage = self._current.usage
+            usage, language = self._current.usage, self._current.language
             self._current = None
-        self._outcomes.append((key, Delta(finish_reason=finish_reason, usage=usage)))
+        self._outcomes.append((key, Delta(finish_reason=finish_reason, usage=usage, language=language)))
 
     def _fail(self, key: int, error: Exception) -> None:
         if not isinstance(error, InferenceError):

@@ -40,6 +40,7 @@ def read_whisper_tokens(checkpoint: Checkpoint) -> WhisperTokens:
         ends=tokens.eos_token_id,
         no_timestamps=min(tokens.no_timestamps_token_id),
         languages=tuple(tokens.lang_to_id.values()),
+        language_codes=tuple(name.strip("<|>") for name in tokens.lang_to_id),
         transcribe=tokens.task_to_id.get("transcribe"),
         suppressed=_known(tokens.suppress_tokens),
         suppressed_first=_known(tokens.begin_suppress_tokens),

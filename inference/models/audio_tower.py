@@ -6,10 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.model_card import SpeechFit
 from inference.models.transformer import TransformerBlock, wave_features
 from inference.stepwise import Stepwise, finish
 
 AUDIO_WIDTH = 512
+ONE_SENTENCE = SpeechFit(longest_seconds=4.6, may_pause=False)  # what the tower is trained on
 CONVOLUTION_STRIDE = 4  # frames; two convolutions of stride 2
 WINDOW = 512  # positions that attend to each other, 20 s, so that costs grow linearly with length
 LONGEST_WAVE = 500.0  # positions

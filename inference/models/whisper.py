@@ -26,6 +26,7 @@ class WhisperTokens:
     ends: frozenset[int]
     no_timestamps: int
     languages: tuple[int, ...]
+    language_codes: tuple[str, ...]  # of `languages`: "en"
     transcribe: int | None
     suppressed: tuple[int, ...]  # never generated
     suppressed_first: tuple[int, ...]  # never generated as the first token
@@ -90,6 +91,11 @@ class Whisper:
         window.token_ids.append(token_id)
         window.next_ids = [token_id]
         return token_id
+
+    def language_code(self, language: int | None) -> str:
+        """Of a window's `language`; "" if the model knows only one."""
+        tokens = self._tokens
+        return "" if language is None else tokens.language_codes[tokens.languages.index(language)]
 
     def probe(self) -> None:
         """Raises when the device itself does not work any more."""

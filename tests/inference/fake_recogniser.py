@@ -41,6 +41,9 @@ class FakeRecogniser:
         window.token_ids.append(int(window.states[emitted]))
         return window.token_ids[-1]
 
+    def language_code(self, language: int | None) -> str:
+        return "" if language is None else f"language {language}"
+
     def probe(self) -> None:
         pass
 

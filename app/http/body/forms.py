@@ -46,7 +46,8 @@ async def read_form(
     files: dict[str, list[SpooledFile]] = {name: [] for name in max_files}
     for sent_name, value in parts:
         base_name = sent_name.removesuffix("[]")  # so do many clients name a field that may be repeated
-        name = base_name if base_name in files else sent_name
+        is_repeatable = base_name in files or _is_list(fields_model, base_name)
+        name = base_name if is_repeatable else sent_name
         if isinstance(value, SpooledFile):
             _add_file(files, name, value, max_files)
         elif name in files:
@@ -85,11 +86,19 @@ def _add_field(fields: dict[str, Any], model: type[BaseModel], name: str, text: 
     declared = model.model_fields.get(name)
     if declared is None and model.model_config.get("extra") == "allow":
         return
+    if _is_list(model, name):
+        fields.setdefault(name, []).append(text)
+        return
     if name in fields:
         name = field_name(name)
         raise InvalidRequest(f"{name}: sent more than once", param=name)
     is_json = declared is not None and not NUMBERS_AND_BOOLEANS.isdisjoint(_types_of(declared.annotation))
     fields[name] = _from_text(text) if is_json else text
+
+
+def _is_list(model: type[BaseModel], name: str) -> bool:
+    declared = model.model_fields.get(name)
+    return declared is not None and get_origin(declared.annotation) is list
 
 
 def _types_of(annotation: Any) -> Iterator[Any]:  # Any: what may stand in an annotation

@@ -15,15 +15,19 @@ from app.errors import (
     ImageTooLarge,
     InvalidImage,
     InvalidMedia,
+    NoSpeech,
 )
 from app.http.body.spooled_file import MAX_BYTES_IN_MEMORY, SpooledFile
 from app.media.codecs.audio import SAMPLE_RATE
 from app.media.decoding import MediaDecoder
 from app.media.sandbox.sandbox import JobUsage
+from app.media.speech_finder import SpeechFinder
 from app.memory_budget import MemoryBudget
 from app.settings import MediaSettings
 from inference import AUDIO_SAMPLE_RATE, ImageFit
+from testbed.noises import as_wav, make_noise
 
+from ..spoken import said
 from .conftest import encode_picture, recording, tone
 
 SETTINGS = MediaSettings(max_image_pixels=10_000, max_audio_seconds=2, max_media_bytes=100_000)
@@ -42,7 +46,7 @@ async def decoder(anyio_backend: str) -> AsyncIterator[MediaDecoder]:
 @pytest.mark.anyio
 async def test_pictures_and_recordings_are_decoded(decoder: MediaDecoder):
     image, audio = await asyncio.gather(
-        decoder.image(PICTURE, decoder.budget()), decoder.audio(recording("opus", 1.0), decoder.budget())
+        decoder.image(PICTURE, decoder.budget()), decoder.recording(recording("opus", 1.0), decoder.budget())
     )
     assert image.pixels.shape == (100, 100, 3)
     assert len(audio.samples) == pytest.approx(16_000, abs=1_000)
@@ -53,7 +57,7 @@ async def test_the_bounds_are_those_of_the_settings(decoder: MediaDecoder):
     with pytest.raises(ImageTooLarge):
         await decoder.image(encode_picture(PillowImage.new("RGB", (100, 101)), "PNG"), decoder.budget())
     with pytest.raises(AudioTooLong):
-        await decoder.audio(recording("wav", 2.1), decoder.budget())
+        await decoder.recording(recording("wav", 2.1), decoder.budget())
 
 
 @pytest.mark.anyio
@@ -89,7 +93,7 @@ async def test_an_upload_in_memory_or_on_disk_is_decoded_from_its_beginning(
 async def test_decoded_arrays_can_be_written(decoder: MediaDecoder):
     image = await decoder.image(PICTURE, decoder.budget())
     image.pixels[:] = 0
-    audio = await decoder.audio(recording("wav", 1.0), decoder.budget())
+    audio = await decoder.recording(recording("wav", 1.0), decoder.budget())
     audio.samples[:] = 0
 
 
@@ -122,11 +126,38 @@ async def test_a_picture_is_never_enlarged(decoder: MediaDecoder):
 async def test_samples_are_finite_and_within_bounds(decoder: MediaDecoder, poison: float):
     samples = tone(1.0, 16_000)
     samples[4_000:4_010] = poison
-    audio = await decoder.audio(float_wav(samples), decoder.budget())
-    assert audio.sample_rate == AUDIO_SAMPLE_RATE == SAMPLE_RATE
+    audio = await decoder.recording(float_wav(samples), decoder.budget())
+    assert AUDIO_SAMPLE_RATE == SAMPLE_RATE
     assert np.isfinite(audio.samples).all()
     assert np.abs(audio.samples).max() <= 1.0
     assert audio.samples[8_000:] == pytest.approx(samples[8_000:], abs=0.01)
+
+
+@pytest.mark.anyio
+async def test_recording_without_speech_is_refused_as_a_part_of_a_chat(decoder: MediaDecoder):
+    recording = await decoder.recording(as_wav(make_noise("melody", 1.0)), decoder.budget())
+    assert (recording.speech, recording.seconds) == ((), 1.0)
+    with pytest.raises(NoSpeech):
+        await decoder.audio(as_wav(make_noise("melody", 1.0)), decoder.budget())
+
+
+@pytest.mark.anyio
+async def test_what_surrounds_speech_is_left_out(decoder: MediaDecoder):
+    speech = np.pad(said("stop"), (12_000, 6_000))
+    audio = await decoder.audio(as_wav(speech), decoder.budget())
+    assert len(audio.samples) == pytest.approx(len(said("stop")) + 2 * 3_200, abs=3_200)
+    assert audio.sample_rate == AUDIO_SAMPLE_RATE
+
+
+@pytest.mark.anyio
+async def test_recordings_take_turns(decoder: MediaDecoder):
+    """A short one does not wait until speech has been looked for in all of a long one."""
+    finder = SpeechFinder()
+    long = asyncio.create_task(finder.find(np.resize(said("stop"), 300 * 16_000)))
+    await finder.find(said("stop"))
+    assert not long.done()
+    long.cancel()
+    finder.close()
 
 
 @pytest.mark.anyio

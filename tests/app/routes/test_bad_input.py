@@ -16,8 +16,8 @@ from app.settings import Settings
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
+from ..spoken import wav
 from .test_chat import jpeg
-from .test_openai import wav
 
 pytestmark = pytest.mark.anyio
 
@@ -142,7 +142,7 @@ async def test_max_tokens_above_a_whole_days_quota_is_no_reason_to_wait(start_ga
         await gateway.call("POST", "/chat", json={"prompt": "a"}),
         await gateway.call("POST", "/v1/chat/completions", json=completion | {"max_tokens": 101}),
         await gateway.call("POST", "/v1/chat/completions", json=completion | {"max_completion_tokens": 101}),
-        await gateway.call("POST", "/speech", files={"audio": wav(1)}, data={"max_tokens": "10"}),
+        await gateway.call("POST", "/speech", files={"audio": wav(5)}, data={"max_tokens": "10"}),
     ]
     assert {response.status_code for response in refused} == {422}
     assert not any("retry-after" in response.headers for response in refused)

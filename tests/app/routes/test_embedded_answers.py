@@ -5,14 +5,18 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from inference import most_transcript_tokens
+from testbed.noises import NOISES, as_wav, at_level, make_noise
 from training.evaluate import ask_all
 from training.held_out import held_out_items
 from training.respondents import GatewayRespondent
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
+from ..spoken import RATE, said
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -156,3 +160,52 @@ async def test_a_spoken_command_is_written_down_and_obeyed_at_once_and_streamed(
     )
     assert transcript.data == {"transcript": body["transcript"]}
     assert "".join(event.data["text"] for event in deltas) == body["content"]
+
+
+@pytest.mark.parametrize("rate", [8_000, 48_000])
+async def test_noise_makes_no_phone_act(start_gateway: StartGateway, rate: int) -> None:
+    embedded = await start(start_gateway)
+    for name in NOISES:
+        for level in (-50.0, -6.0):
+            noise = as_wav(at_level(make_noise(name, 1.0, rate), level), rate)
+            response = await embedded.call("POST", "/speech", files={"audio": ("noise.wav", noise)})
+            body = response.json()
+            assert (body["finish_reason"], body["content"]) == ("no_speech", ""), (name, level)
+
+
+async def test_times_of_segments_are_those_of_the_sentences(start_gateway: StartGateway) -> None:
+    """Whose transcripts are right, as that of the first sentence alone is."""
+    embedded = await start(start_gateway)
+    sentences = {"set an alarm for seven thirty": "en-us+m6", "open the camera": "en-us+f4"}
+    spoken = [said(words, voice) for words, voice in sentences.items()]
+    starts = (1.0, 5.0)
+    samples = np.random.default_rng(1).normal(0, 0.001, 9 * RATE).astype(np.float32)
+    for at, speech in zip(starts, spoken, strict=True):
+        samples[round(at * RATE) :][: len(speech)] += speech
+    response = await embedded.call(
+        "POST",
+        "/v1/audio/transcriptions",
+        files={"file": ("two.wav", as_wav(samples))},
+        data={"model": "autoglm-phone-tiny", "response_format": "verbose_json"},
+    )
+    body = response.json()
+    assert [segment["text"] for segment in body["segments"]] == list(sentences)
+    for segment, at, speech in zip(body["segments"], starts, spoken, strict=True):
+        assert segment["start"] == pytest.approx(at, abs=0.2)
+        assert segment["end"] == pytest.approx(at + len(speech) / RATE, abs=0.2)
+    assert (body["language"], body["duration"]) == ("english", 9.0)
+
+
+async def test_speech_that_is_cut_off_costs_few_tokens(start_gateway: StartGateway) -> None:
+    embedded = await start(start_gateway)
+    for seconds in (0.4, 0.8, 1.5):
+        cut_off = as_wav(
+            said("send a message to doctor fitzgerald saying that i am late")[: round(seconds * RATE)]
+        )
+        response = await embedded.call(
+            "POST",
+            "/v1/audio/transcriptions",
+            files={"file": ("cut.wav", cut_off)},
+            data={"model": "autoglm-phone-tiny"},
+        )
+        assert response.json()["usage"]["output_tokens"] <= most_transcript_tokens(seconds) < 50

@@ -8,9 +8,10 @@ import pytest
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
+from ..spoken import wav
 from .test_bad_input import JSON
 from .test_chat import jpeg
-from .test_openai import body, wav
+from .test_openai import body
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +123,12 @@ async def test_fields_that_openai_clients_send_are_taken(gateway: Gateway) -> No
         "POST",
         "/v1/audio/transcriptions",
         files={"file": ("v.wav", wav(1), "audio/wav")},
-        data={"model": "scripted", "timestamp_granularities[]": ["word", "segment"]},
+        data={
+            "model": "scripted",
+            "response_format": "verbose_json",
+            "timestamp_granularities[]": ["segment"],
+            "temperature": "0",
+        },
     )
     assert response.status_code == 200
 

@@ -1,31 +1,22 @@
 """The routes under `/v1`: shapes, bytes, and what its clients expect."""
 
 import base64
-import io
 import json
 import re
-import wave
 
 import pytest
 
+from testbed.noises import as_wav, make_noise
+
 from ..conftest import StartGateway
 from ..gateway import Gateway, parse_events
+from ..spoken import wav
 from .test_chat import jpeg
 
 pytestmark = pytest.mark.anyio
 
 COMPLETIONS = "/v1/chat/completions"
 ALWAYS_THERE = {"id", "object", "created", "model", "system_fingerprint"}
-
-
-def wav(seconds: float) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as recording:
-        recording.setnchannels(1)
-        recording.setsampwidth(2)
-        recording.setframerate(16_000)
-        recording.writeframes(bytes(int(seconds * 16_000) * 2))
-    return file.getvalue()
 
 
 def body(content: object, **more: object) -> dict[str, object]:
@@ -251,3 +242,15 @@ async def test_models_lists_the_loaded_one(gateway: Gateway) -> None:
 async def test_bytes_of_a_completion_are_utf8_json(gateway: Gateway) -> None:
     answer = await gateway.call("POST", COMPLETIONS, json=body("\u2028"))
     assert json.loads(answer.content.decode("utf-8"))["choices"][0]["message"]["content"].endswith("\u2028")
+
+
+async def test_recording_without_speech_is_refused_by_its_place(gateway: Gateway) -> None:
+    silence = base64.b64encode(as_wav(make_noise("pink", 1.0))).decode()
+    parts = [
+        {"type": "text", "text": "do it"},
+        {"type": "input_audio", "input_audio": {"data": silence, "format": "wav"}},
+    ]
+    response = await gateway.call("POST", COMPLETIONS, json=body(parts))
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (422, "no_speech")
+    assert error["param"] == "messages.0.content.1.input_audio.data"

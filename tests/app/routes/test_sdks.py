@@ -1,17 +1,24 @@
 """The official OpenAI SDK and LangChain, as they come from the package index."""
 
 import base64
-from typing import Any
+from typing import Any, Literal
 
 import openai
 import pytest
 from langchain_openai import ChatOpenAI
+from openai.types.audio import (
+    Transcription,
+    TranscriptionTextDeltaEvent,
+    TranscriptionTextDoneEvent,
+    TranscriptionVerbose,
+)
+from openai.types.audio.transcription import UsageTokens
 from openai.types.chat import ChatCompletionMessageParam
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
+from ..spoken import wav
 from .test_chat import jpeg
-from .test_openai import wav
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -81,6 +88,71 @@ async def test_openai_lists_models_and_transcribes(gateway: Gateway) -> None:
             model="scripted", file=("voice.wav", wav(1), "audio/wav")
         )
     assert transcription.text == "transcribe user: audio(1.0s)"
+
+
+@pytest.mark.parametrize("response_format", ["json", "verbose_json", "text", "srt", "vtt"])
+async def test_openai_transcribes_in_every_format(
+    gateway: Gateway, response_format: Literal["json", "verbose_json", "text", "srt", "vtt"]
+) -> None:
+    said = "transcribe user: audio(1.0s)"
+    async with await sdk(gateway) as client:
+        transcription: Any = await client.audio.transcriptions.create(
+            model="scripted", file=("voice.wav", wav(1), "audio/wav"), response_format=response_format
+        )
+    match response_format:
+        case "json":
+            assert isinstance(transcription, Transcription)
+            assert isinstance(transcription.usage, UsageTokens)
+            assert transcription.text == said
+            assert transcription.usage.input_token_details is not None
+            assert transcription.usage.input_token_details.audio_tokens == transcription.usage.input_tokens
+        case "verbose_json":
+            assert isinstance(transcription, TranscriptionVerbose)
+            assert isinstance(transcription.segments, list)
+            assert [segment.text for segment in transcription.segments] == [transcription.text] == [said]
+            assert transcription.usage is not None
+            assert transcription.usage.seconds == transcription.duration == 1.0
+            TranscriptionVerbose.model_validate(transcription.model_dump(), strict=True)
+        case _:
+            assert isinstance(transcription, str)
+            assert said in transcription
+
+
+@pytest.mark.parametrize("response_format", ["json", "text"])
+async def test_openai_streams_a_transcription(
+    gateway: Gateway, response_format: Literal["json", "text"]
+) -> None:
+    async with await sdk(gateway) as client:
+        stream: Any = await client.audio.transcriptions.create(
+            model="scripted",
+            file=("voice.wav", wav(1), "audio/wav"),
+            response_format=response_format,
+            stream=True,
+        )
+        events = [event async for event in stream]
+    *deltas, done = events
+    assert all(isinstance(delta, TranscriptionTextDeltaEvent) for delta in deltas)
+    assert isinstance(done, TranscriptionTextDoneEvent)
+    assert "".join(delta.delta for delta in deltas) == done.text == "transcribe user: audio(1.0s)"
+    assert done.usage is not None
+    assert done.usage.total_tokens == done.usage.input_tokens + done.usage.output_tokens > 0
+
+
+async def test_openai_asks_for_times_of_segments_and_not_of_words(gateway: Gateway) -> None:
+    file = ("voice.wav", wav(1), "audio/wav")
+    async with await sdk(gateway) as client:
+        segments = await client.audio.transcriptions.create(
+            model="scripted", file=file, response_format="verbose_json", timestamp_granularities=["segment"]
+        )
+        assert segments.segments
+        with pytest.raises(openai.BadRequestError) as refused:
+            await client.audio.transcriptions.create(
+                model="scripted",
+                file=file,
+                response_format="verbose_json",
+                timestamp_granularities=["word", "segment"],
+            )
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "timestamp_granularities")
 
 
 async def test_openai_understands_our_errors(start_gateway: StartGateway) -> None:

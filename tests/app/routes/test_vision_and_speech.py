@@ -5,10 +5,12 @@ import base64
 import pytest
 
 from app.schemas.vision import VisionRequest
+from testbed.noises import as_wav, at_level, make_noise
 
+from ..conftest import StartGateway
 from ..gateway import Gateway
+from ..spoken import wav
 from .test_chat import jpeg
-from .test_openai import wav
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +61,39 @@ async def test_speech_stream_begins_with_the_transcript(gateway: Gateway) -> Non
     assert [event.name for event in events] == ["transcript", "delta", "delta", "delta", "done"]
     assert events[0].data == {"transcript": "transcribe user: audio(1.0s)"}
     assert [event.number for event in events] == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("noise", ["zeros", "last bit", "hum of 50 Hz", "white", "melody", "clicks"])
+async def test_without_speech_the_model_is_not_asked(gateway: Gateway, noise: str) -> None:
+    recording = ("v.wav", as_wav(at_level(make_noise(noise, 1.5, 44_100), -20), 44_100), "audio/wav")
+    files = {"audio": recording, "image": image_file(3, 4)}
+    response = await gateway.call("POST", "/speech", files=files, data={"prompt": "do it"})
+    body = response.json()
+    assert response.status_code == 200
+    assert (body["transcript"], body["content"], body["finish_reason"]) == ("", "", "no_speech")
+    assert body["usage"] == {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    transcript, done = await gateway.events("/speech", files=files, data={"stream": "true"})
+    assert (transcript.name, transcript.data) == ("transcript", {"transcript": ""})
+    assert (done.name, done.data["finish_reason"]) == ("done", "no_speech")
+
+
+async def test_ten_milliseconds_are_not_speech(gateway: Gateway) -> None:
+    files = {"audio": ("v.wav", wav(0.01), "audio/wav")}
+    assert (await gateway.call("POST", "/speech", files=files)).json()["finish_reason"] == "no_speech"
+
+
+async def test_empty_transcript_is_no_speech(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(scripted={"reply": " "})
+    files = {"audio": ("v.wav", wav(1), "audio/wav")}
+    body = (await gateway.call("POST", "/speech", files=files)).json()
+    assert (body["transcript"], body["finish_reason"]) == ("", "no_speech")
+
+
+async def test_long_speech_is_read_by_the_model(gateway: Gateway) -> None:
+    files = {"audio": ("v.wav", wav(40), "audio/wav")}
+    body = (await gateway.call("POST", "/speech", files=files)).json()
+    assert body["transcript"].startswith("transcribe user: audio(")
+    assert body["content"] == f"chat user: {body['transcript']}"
 
 
 @pytest.mark.parametrize(

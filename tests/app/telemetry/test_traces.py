@@ -157,7 +157,8 @@ async def test_media_and_both_generations_of_speech_have_spans(
     assert (await gateway.call("POST", "/speech", files=files)).status_code == 200
     await flush(gateway)
     assert tree_of(collector.spans)["POST /speech"] == [
-        *("authenticate", "check limits", "read body", "reserve", "decode audio", "decode image"),
+        *("authenticate", "check limits", "read body", "reserve", "decode audio", "find speech"),
+        "decode image",
         *("transcribe scripted", "chat scripted"),
     ]
 

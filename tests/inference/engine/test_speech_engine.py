@@ -51,7 +51,8 @@ def test_text_is_emitted_in_whole_characters_with_its_usage(recogniser: LoadedFa
     events = run(engine)[0]
     assert text_of(events) == "打开微信"
     assert events[0] == Delta(usage=Usage(1, 0))
-    assert events[-1] == Delta(finish_reason="stop", usage=Usage(1, 13))
+    last = Delta(finish_reason="stop", usage=Usage(1, 13), language=f"language {LANGUAGE}")
+    assert events[-1] == last
     assert engine.blocks_used == 0
 
 
@@ -81,7 +82,8 @@ def test_max_tokens_ends_with_length(recogniser: LoadedFakeRecogniser) -> None:
     engine.add(0, recording_request("hello there", max_tokens=6))
     events = run(engine)[0]
     assert text_of(events) == "hello"
-    assert events[-1] == Delta(finish_reason="length", usage=Usage(1, 6))
+    last = Delta(finish_reason="length", usage=Usage(1, 6), language=f"language {LANGUAGE}")
+    assert events[-1] == last
 
 
 @pytest.mark.parametrize("ending", ["aborted", "deadline"])

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.modalities.speech_windows import cut_at_pauses
+from inference.voice_activity.pauses import cut_at_pauses
 
 SECOND = 16_000
 

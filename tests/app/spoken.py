@@ -1,0 +1,27 @@
+"""Recordings in which somebody speaks, from the first sample to the last."""
+
+import functools
+
+import numpy as np
+
+from testbed.noises import Samples, as_wav
+from training.speech.espeak import SAMPLE_RATE, Manner, speak
+from training.speech.spectra import resample
+
+RATE = 16_000
+WORDS = "we were going to leave early and never know where all the money will have gone"
+
+
+@functools.cache
+def said(words: str, voice: str = "en-us+f4") -> Samples:
+    """(T,) at 16 kHz with a peak of 0.5, without silence at its ends."""
+    speech = resample(speak(words, voice, Manner(), seed=1), RATE / SAMPLE_RATE)
+    speech = speech * np.float32(0.5 / np.abs(speech).max())
+    loud = np.flatnonzero(np.abs(speech) > 0.02)
+    return speech[loud[0] : loud[-1]]
+
+
+@functools.cache
+def wav(seconds: float) -> bytes:
+    """Somebody speaks all the time."""
+    return as_wav(np.resize(said(WORDS), round(seconds * RATE)))
