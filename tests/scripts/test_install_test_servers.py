@@ -9,7 +9,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "install-test-servers"
 PROGRAMS = (
     *("redis-server", "initdb", "chromium", "promtool", "systemd-analyze"),
     *("nginx", "h2load", "envsubst", "curl", "openssl"),
-    *("javac", "node"),
+    *("javac", "node", "npm"),
 )
 # Prints the status that it is asked for; without that question it succeeds for every package that it knows.
 STATUS_OF_EVERY_FONT = """[ "$2" = --showformat ] && [ "$3" = '${db:Status-Status}' ] && printf %s """

@@ -1,5 +1,7 @@
 """What a chat completion passes to the model, and what it makes of thoughts, tools, choices and formats."""
 
+import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from .test_openai import COMPLETIONS, assert_no_nulls, body, schema_format
 
 pytestmark = pytest.mark.anyio
 
+SAMPLES = Path(__file__).parents[3] / "samples"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER = {
     "type": "function",
@@ -388,3 +391,22 @@ async def test_setting_says_whether_the_model_thinks_by_default(
     gateway = await start(start_gateway, THOUGHT, **settings)
     assert (await received(gateway)).enable_thinking is expected
     assert (await received(gateway, enable_thinking=not expected)).enable_thinking is not expected
+
+
+# The included model
+
+
+async def test_order_of_text_and_picture_does_not_change_the_response(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(backend="in_process", devices=("cpu",), request_timeout_seconds=300)
+    screenshot = base64.b64encode((SAMPLES / "screenshot.png").read_bytes()).decode()
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{screenshot}"}}
+    text = {"type": "text", "text": "What is at [500,250]?"}
+    messages = [[{"role": "user", "content": parts}] for parts in ([picture, text], [text, picture])]
+    before, after = [
+        (await gateway.call("POST", COMPLETIONS, json={"model": "autoglm-phone-9b", "messages": each})).json()
+        for each in messages
+    ]
+    assert before["choices"] == after["choices"]
+    assert before["usage"]["prompt_tokens"] == after["usage"]["prompt_tokens"]
+    assert before["usage"]["prompt_tokens_details"] == {"cached_tokens": 0}
+    assert after["usage"]["prompt_tokens_details"]["cached_tokens"] > 0
