@@ -210,7 +210,7 @@ class _ChoiceStream:
         """Raises `GenerationError`."""
         if self._finish_reason not in FINISH_REASONS:
             raise GenerationError
-        action = parse_action("".join(self._text)) if self._plan.has_action else None
+        action = parse_action(_answer("".join(self._text))) if self._plan.has_action else None
         delta = {} if action is None else {"action": action}
         return self.chunk(delta, finish_reason=FINISH_REASONS[self._finish_reason])
 
@@ -237,9 +237,14 @@ def _message(completion: Completion, plan: CompletionPlan) -> dict[str, Any]:
             }
             for call in completion.tool_calls
         ]
-    if plan.has_action and (action := parse_action(completion.text)) is not None:
+    if plan.has_action and (action := parse_action(_answer(completion.text))) is not None:
         message["action"] = action
     return message
+
+
+def _answer(text: str) -> str:
+    """Without the model's own tag, which the text has if thoughts are in the content."""
+    return text.rpartition("<answer>")[2]
 
 
 def _tool_call_piece(piece: ToolCallDelta) -> dict[str, Any]:

@@ -273,6 +273,11 @@ async def test_action_is_returned_as_json_too(start_gateway: StartGateway) -> No
     assert choice["message"]["action"] == TAP_PARSED
     *_, last = await streamed(gateway, **action)
     assert last["delta"] == {"action": TAP_PARSED}
+    (choice,) = await choices(gateway, reasoning_format="raw", **action)
+    assert choice["message"]["content"] == f"<think>why</think><answer>{TAP}"
+    assert choice["message"]["action"] == TAP_PARSED
+    *_, last = await streamed(gateway, reasoning_format="raw", **action)
+    assert last["delta"] == {"action": TAP_PARSED}
     (choice,) = await choices(gateway, max_tokens=2, **action)
     assert "action" not in choice["message"]
     (choice,) = await choices(gateway)
