@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.errors import GenerationError, InvalidOutputFormat
+from app.http.action_field import action_field
 from app.http.call import Call, OutputOptions
 from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import OPENAI_DONE, openai_event
@@ -12,7 +13,6 @@ from app.http.generation import Completion, Generation
 from app.http.openai_call import head_of
 from app.http.services import Services
 from app.http.thoughts import Place, place_of_thoughts, thinks
-from app.phone_actions import parse_action
 from app.schemas.openai import ChatCompletionRequest
 from app.schemas.openai_output import tool_choice_of, tools_of
 from app.schemas.problems import openai_error_of
@@ -210,8 +210,7 @@ class _ChoiceStream:
         """Raises `GenerationError`."""
         if self._finish_reason not in FINISH_REASONS:
             raise GenerationError
-        action = parse_action(_answer("".join(self._text))) if self._plan.has_action else None
-        delta = {} if action is None else {"action": action}
+        delta = action_field("".join(self._text)) if self._plan.has_action else {}
         return self.chunk(delta, finish_reason=FINISH_REASONS[self._finish_reason])
 
     def chunk(self, delta: dict[str, Any], **more: Any) -> bytes:
@@ -237,14 +236,7 @@ def _message(completion: Completion, plan: CompletionPlan) -> dict[str, Any]:
             }
             for call in completion.tool_calls
         ]
-    if plan.has_action and (action := parse_action(_answer(completion.text))) is not None:
-        message["action"] = action
-    return message
-
-
-def _answer(text: str) -> str:
-    """Without the model's own tag, which the text has if thoughts are in the content."""
-    return text.rpartition("<answer>")[2]
+    return message | (action_field(completion.text) if plan.has_action else {})
 
 
 def _tool_call_piece(piece: ToolCallDelta) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any, Final
 
 from app.errors import DeadlineExceeded, GenerationError
+from app.http.action_field import action_field
 from app.http.call import Call
 from app.http.completions import CompletionPlan, logprobs_of
 from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import named_event
 from app.http.generation import Generation
 from app.http.openai_call import head_of
-from app.phone_actions import parse_action
 from app.schemas.openai_output import ActionFormat
 from app.schemas.response_request import CreateResponseRequest
 from inference import Delta, FinishReason, TokenLogprob, ToolCallDelta
@@ -169,8 +169,8 @@ class _Message(_Item):
     def end(self, status: str) -> Iterator[Event]:
         text = "".join(self._text)
         part = self._part(text)
-        if self._plan.has_action and (action := parse_action(text)) is not None:
-            part["action"] = action
+        if self._plan.has_action:
+            part |= action_field(text)
         yield self._event("output_text.done", content_index=0, text=text, logprobs=self._logprobs)
         yield self._event("content_part.done", content_index=0, part=part)
         self.item["content"] = [part]

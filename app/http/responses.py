@@ -8,12 +8,12 @@ import orjson
 from fastapi import Request, Response
 
 from app.errors import GenerationError, InvalidRequest
+from app.http.action_field import action_field
 from app.http.call import Call, OutputOptions
 from app.http.disconnect import AbortOnDisconnect
 from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import EventStreamResponse, native_event
 from app.http.generation import Completion, Generation
-from app.phone_actions import parse_action
 from app.schemas.generation import SamplingFields
 from app.schemas.problems import problem_of
 from inference import ActionOutput, FinishReason, InvalidGrammar, Message
@@ -42,7 +42,7 @@ async def respond(
             raise InvalidRequest(f"action: {error.reason}.", param="action") from None
         if not body.stream:
             completion = await generation.collect()
-            more = _action_of(completion.text) if action else {}
+            more = action_field(completion.text) if action else {}
             return generation_response(call, completion, body.return_reasoning, **more)
     return EventStreamResponse(native_events(call, generation, body.return_reasoning, action=action))
 
@@ -93,7 +93,7 @@ async def native_events(
         yield error_event(call, number, error)
         return
     if finish_reason in ("stop", "length", "deadline"):
-        yield done_event(call, number, finish_reason, **_action_of("".join(whole)))
+        yield done_event(call, number, finish_reason, **action_field("".join(whole)))
     else:
         yield error_event(call, number, GenerationError())
 
@@ -104,12 +104,6 @@ def done_event(
     """`more` adds fields such as the action."""
     done = {"finish_reason": finish_reason, "usage": usage_of(call), "timings": timings_of(call)}
     return native_event("done", number, more | done)
-
-
-def _action_of(content: str) -> dict[str, Any]:
-    """The field `action`, if the content is one."""
-    action = parse_action(content)
-    return {} if action is None else {"action": action}
 
 
 def error_event(call: Call, number: int, error: Exception) -> bytes:
