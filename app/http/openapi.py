@@ -26,16 +26,28 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def streamed_or_whole(
-    whole: type[BaseModel], events: Sequence[type[BaseModel]], *, end: str | None = None
+    whole: type[BaseModel],
+    events: Sequence[type[BaseModel]],
+    *,
+    end: str | None = None,
+    other_whole: type[BaseModel] | None = None,
+    texts: Sequence[str] = (),
 ) -> Responses:
-    """A 200 that is a JSON document or, with `stream`, a sequence of events, ended by `end`."""
+    """A 200 that is a JSON document or, with `stream`, a sequence of events, ended by `end`.
+
+    `other_whole` is another form of the document, and `texts` are the content types of plain texts.
+    """
     responses = whole_response(whole)
+    content = responses[200]["content"]
+    if other_whole is not None:
+        content["application/json"]["schema"] = {"oneOf": [_reference(whole), _reference(other_whole)]}
+    content |= {content_type: {"schema": {"type": "string"}} for content_type in texts}
     data: dict[str, Any] = {
         "type": "string",
         "contentMediaType": "application/json",
         "contentSchema": {"oneOf": [_reference(event) for event in events]},
     }
-    responses[200]["content"]["text/event-stream"] = {
+    content["text/event-stream"] = {
         "schema": {
             "description": "server-sent events, each like this",
             "type": "object",
@@ -50,10 +62,8 @@ def streamed_or_whole(
     return responses
 
 
-def whole_response(model: type[BaseModel], *, text: bool = False) -> Responses:
-    content: dict[str, Any] = {"application/json": {"schema": _reference(model)}}
-    if text:
-        content["text/plain"] = {"schema": {"type": "string"}}
+def whole_response(model: type[BaseModel]) -> Responses:
+    content = {"application/json": {"schema": _reference(model)}}
     return {200: {"description": "Success", "content": content}}
 
 

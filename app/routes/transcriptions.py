@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import PlainTextResponse
@@ -31,7 +31,11 @@ from app.schemas.transcription import (
     TranscriptionDelta,
     TranscriptionDone,
     TranscriptionForm,
+    VerboseTranscription,
 )
+
+SRT: Final = "application/x-subrip"
+VTT: Final = "text/vtt"
 
 router = APIRouter(
     prefix="/v1",
@@ -45,7 +49,11 @@ router = APIRouter(
     operation_id="createTranscription",
     summary="Transcribe a recording, in OpenAI's shape",
     responses=streamed_or_whole(
-        TranscriptionResponse, [TranscriptionDelta, TranscriptionDone, OpenAIError], end=OPENAI_END
+        TranscriptionResponse,
+        [TranscriptionDelta, TranscriptionDone, OpenAIError],
+        end=OPENAI_END,
+        other_whole=VerboseTranscription,
+        texts=("text/plain", SRT, VTT),
     )
     | problem_responses(*GENERATION_ERRORS, 404, schema=OpenAIError),
     openapi_extra=request_body({MULTIPART: (TranscriptionForm, {"file": (1, 1)})}),
@@ -80,9 +88,9 @@ def _response(
         case "text":
             return PlainTextResponse(text + "\n")
         case "srt":
-            return PlainTextResponse(to_srt(segments), media_type="application/x-subrip; charset=utf-8")
+            return PlainTextResponse(to_srt(segments), media_type=f"{SRT}; charset=utf-8")
         case "vtt":
-            return PlainTextResponse(to_vtt(segments), media_type="text/vtt")
+            return PlainTextResponse(to_vtt(segments), media_type=VTT)
     content = head_of(call, "transcription", "trsc") | {"text": text, "usage": _tokens_of(call)}
     if body.response_format == "verbose_json":
         content |= {

@@ -185,3 +185,14 @@ async def test_long_recording_has_a_long_transcript(start_gateway: StartGateway)
     response = (await transcribe(gateway, wav(90))).json()
     assert response["text"].count("word0 ") >= 3, "each half minute is transcribed"
     assert response["usage"]["output_tokens"] > 1_024
+
+
+async def test_openapi_document_has_every_format(gateway: Gateway) -> None:
+    document = (await gateway.client.get("/openapi.json")).json()
+    content = document["paths"][ROUTE]["post"]["responses"]["200"]["content"]
+    assert content.keys() == {
+        *("application/json", "text/event-stream", "text/plain", "application/x-subrip", "text/vtt")
+    }
+    names = {option["$ref"].rpartition("/")[2] for option in content["application/json"]["schema"]["oneOf"]}
+    assert names == {"Transcription", "VerboseTranscription"}
+    assert names < document["components"]["schemas"].keys()
