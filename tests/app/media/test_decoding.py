@@ -154,6 +154,7 @@ async def test_recordings_take_turns(decoder: MediaDecoder):
     """A short one does not wait until speech has been looked for in all of a long one."""
     finder = SpeechFinder()
     long = asyncio.create_task(finder.find(np.resize(said("stop"), 300 * 16_000)))
+    await asyncio.sleep(0)  # it begins
     await finder.find(said("stop"))
     assert not long.done()
     long.cancel()

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from inference import InvalidCheckpoint
+from testbed.noises import as_wav, at_level, make_noise
 
 from ...inference.tiny_checkpoints import write_glm4
 from ...inference.tiny_whisper import write_whisper
@@ -133,6 +134,17 @@ async def test_model_that_cannot_hear_answers_what_a_whisper_model_heard(
         "POST", "/v1/audio/transcriptions", files=again, data={"model": "chat"}
     )
     assert transcription.json()["text"] == transcript
+    verbose = await gateway.call(
+        "POST",
+        "/v1/audio/transcriptions",
+        files=again,
+        data={"model": "chat", "response_format": "verbose_json"},
+    )
+    assert verbose.json()["language"].isdigit(), "a code of the Whisper model, which has names for few"
+    for name in ("zeros", "hum of 50 Hz", "pink", "chords"):
+        noise = {"audio": ("noise.wav", as_wav(at_level(make_noise(name, 1.0), -12)))}
+        silent = (await gateway.call("POST", "/speech", files=noise, data=plain)).json()
+        assert (silent["finish_reason"], silent["content"]) == ("no_speech", ""), name
     photo = {"image": ("photo.jpg", (SAMPLES / "photo.jpg").read_bytes())}
     seen = await gateway.call("POST", "/vision", files=photo, data=plain | {"prompt": QUESTION})
     assert (seen.status_code, seen.json()["code"]) == (422, "modality_not_supported")
