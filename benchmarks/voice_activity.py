@@ -1,8 +1,9 @@
 """How well and how fast voices are found: `python -m benchmarks.voice_activity`. About two minutes.
 
 Recordings without speech are the noises of `testbed/noises.py`, at every level and three sample rates,
-decoded as uploads are. Recordings with speech are the samples and held-out commands in rooms, with noise and through
-codecs. Then five minutes of speech are searched beside an event loop, whose longest delay is measured.
+decoded as uploads are. Recordings with speech are the samples and held-out commands in rooms, with noise
+and through codecs. Then five minutes of speech are searched beside an event loop, whose longest delay is
+measured.
 """
 
 import asyncio
