@@ -46,6 +46,10 @@ NOT_STORED: Final = "responses are not stored here; send the whole conversation 
 _Text = Annotated[CleanText, Field(max_length=MAX_PROMPT_CHARACTERS)]
 
 
+_MetadataKey = Annotated[CleanText, Field(max_length=64)]
+_MetadataValue = Annotated[CleanText, Field(max_length=512)]
+
+
 class TextInput(Lenient):
     type: Literal["input_text", "output_text", "text"]
     text: _Text
@@ -187,7 +191,9 @@ class CreateResponseRequest(Lenient):
     include: list[CleanText] | None = Field(None, max_length=16)
     stream: bool | None = None
     stream_options: ResponseStreamOptions | None = None
-    metadata: dict[CleanText, CleanText] | None = Field(None, max_length=16, description="returned as it is")
+    metadata: dict[_MetadataKey, _MetadataValue] | None = Field(
+        None, max_length=16, description="returned as it is"
+    )
     store: bool | None = Field(None, description="nothing is stored: true is refused")
     previous_response_id: Any = Field(None, description="not supported: nothing is stored")
     conversation: Any = Field(None, description="not supported: nothing is stored")

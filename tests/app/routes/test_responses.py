@@ -303,6 +303,7 @@ async def test_input_items_become_messages(gateway: Gateway) -> None:
         ({"input": [{"type": "web_search_call"}]}, 400, "unsupported_parameter", "input.0.type"),
         ({"input": [{"role": "robot", "content": "hi"}]}, 422, "invalid_request", "input.0.role"),
         ({"input": []}, 422, "invalid_request", "input"),
+        ({"metadata": {"trip": "x" * 513}}, 422, "invalid_request", "metadata.trip"),
         ({"model": "gpt-5"}, 404, "model_not_found", "model"),
         ({"temperature": 3}, 422, "invalid_request", "temperature"),
         ({"input": "word " * 5000}, 400, "context_length_exceeded", "input"),
