@@ -14,6 +14,7 @@ import pytest
 from inference.backends.in_process import InProcessBackend
 from inference.config import EngineConfig
 from inference.errors import BackendUnavailable, GenerationFailed, InvalidCheckpoint
+from inference.transcript_length import most_transcript_tokens
 from inference.types import Audio, Delta, GenerationRequest, Message, Text
 
 from ..fake_recogniser import LoadedFakeRecogniser, speak
@@ -120,6 +121,13 @@ async def test_the_transcript_replaces_the_recording(open_backend, make_request)
     whole = len(text_of(response))
     assert response[-1].usage.completion_tokens == len(" hello") + len(" bye") + whole + 1
     assert response[-1].usage.prompt_tokens == 1 + 1 + whole + 1
+
+
+async def test_a_recording_inside_a_chat_has_few_tokens_for_its_length(open_backend, make_request) -> None:
+    async with open_backend() as backend:
+        response = await collect(backend, make_request(messages=message_of(speak("word " * 12))))
+    assert text_of(response) == "word word word w"
+    assert len(" word word word w") == most_transcript_tokens(0.001) == 17
 
 
 async def test_a_request_without_recordings_is_unchanged(open_backend, make_request, recogniser) -> None:
