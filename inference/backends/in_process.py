@@ -150,9 +150,11 @@ def make_engine(config: EngineConfig, load: LoadModel, device: str) -> Engine:
     try:
         model = load(config.model, first, config.quantization, config.quantize_head, **more)
         warm_up(model, torch.device(first))
-        return Engine(model, torch.device(first), config)
+        engine = Engine(model, torch.device(first), config)
     except torch.OutOfMemoryError as error:
         raise _too_large(names_of(device)) from error
+    engine.prepare_grammars()
+    return engine
 
 
 def make_speech_engine(config: EngineConfig, load: LoadRecogniser, device: str) -> SpeechEngine:

@@ -49,20 +49,24 @@ class GrammarCompiler:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="grammar")
         self._prepare = partial(_prepare, token_bytes, special_token_ids, eos_token_ids, encode)
         self._parts: list[Future[_Parts]] = []  # at most one
-        weakref.finalize(self, _close, self._threads, self._parts)
+        self._finalizer = weakref.finalize(self, _close, self._threads, self._parts)
 
-    def prepare(self) -> None:
+    def close(self) -> None:
+        """Ends them now. May be called twice."""
+        self._finalizer()
+
+    def prepare(self) -> Future[_Parts]:
         """Begins to read the vocabulary, if nothing has done so. The creator's thread calls it."""
         if not self._parts:
             self._parts.append(self._threads.submit(self._prepare))
+        return self._parts[0]
 
     def compile(self, write: Write) -> Future[TokenConstraint | None]:
         """`write` returns the field and the grammar, or None; it is called in a thread.
 
         The future raises what `write` raises, and `InvalidGrammar`. The creator's thread calls it.
         """
-        self.prepare()
-        return self._threads.submit(_compile, self._cache, self._parts[0], write)
+        return self._threads.submit(_compile, self._cache, self.prepare(), write)
 
 
 class _Cache:

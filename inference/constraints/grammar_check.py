@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from threading import Lock, Timer
 
 from inference.constraints.grammar_vocabulary import GrammarVocabulary
+from inference.process_environment import process_environment
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class GrammarCheck:
             text=True,
             encoding="utf-8",
             start_new_session=True,  # a terminal's Ctrl-C is for the server
+            env=process_environment(),
         )
         with _killed_after(process, FIRST_LINE_SECONDS):
             if self._is_closed:

@@ -34,12 +34,12 @@ class GrammarVocabulary:
     ) -> None:
         """`encode` writes forced text as the model would; None writes it in the longest tokens. No text has
         special tokens."""
-        encode = encode or self._encode_greedily
-        wrapped = _Tokenizer(token_bytes, special_token_ids, eos_token_ids[0], encode)
+        known = [token_id for token_id in eos_token_ids if token_id < len(token_bytes)]
+        wrapped = _Tokenizer(token_bytes, special_token_ids, known[0], encode, self._encode_greedily)
         self._tokenizer = LLTokenizer(
             wrapped,  # type: ignore[arg-type]  # has what TokenizerWrapper has
             n_vocab=len(token_bytes),
-            eos_token=eos_token_ids,
+            eos_token=known,
         )
         self._limits = LLParserLimits(**asdict(Limits()), verbose_errors=False)
 
@@ -111,13 +111,21 @@ class _Tokenizer:
         token_bytes: list[bytes],
         special_token_ids: list[int],
         eos_token_id: int,
-        encode: Callable[[str], list[int]],
+        encode: Callable[[str], list[int]] | None,
+        encode_greedily: Callable[[str], list[int]],
     ) -> None:
         # Its marker of special tokens is a byte that is in no text.
         self.tokens = [b"" if token.startswith(b"\xff") else token for token in token_bytes]
         self.special_token_ids = special_token_ids
         self.eos_token_id = eos_token_id
         self._encode = encode
+        self._encode_greedily = encode_greedily
 
     def __call__(self, text: bytes | str) -> list[int]:
-        return self._encode(text if isinstance(text, str) else text.decode())
+        """A tokenizer that normalises text writes another one, which the grammar would refuse."""
+        wanted = text.encode() if isinstance(text, str) else text
+        if self._encode is not None:
+            token_ids = self._encode(wanted.decode())
+            if b"".join(self.tokens[token_id] for token_id in token_ids) == wanted:
+                return token_ids
+        return self._encode_greedily(wanted.decode())

@@ -127,7 +127,7 @@ class Engine:
             self._arrivals.add(key, request)
 
     def prepare_grammars(self) -> None:
-        """Begins to read the vocabulary for constrained responses, instead of with the first of them."""
+        """Reads the vocabulary for constrained responses now, instead of with the first of them."""
         self._grammars.prepare()
 
     def abort(self, key: int) -> None:

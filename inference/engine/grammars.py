@@ -47,8 +47,8 @@ class Grammars:
         return next(iter(self._tag_ids.get(END_OF_THOUGHT, ())), None)
 
     def prepare(self) -> None:
-        """Reads the vocabulary in the background, which takes seconds for a large one."""
-        self._compiler.prepare()
+        """Reads the vocabulary: a second or two for a large one, in which no other Python code runs."""
+        self._compiler.prepare().exception()
 
     def begin(self, request: GenerationRequest) -> Future[TokenConstraint | None] | None:
         """Checks and compiles in another thread. Returns None if there is nothing to do.

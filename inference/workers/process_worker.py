@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from inference.engine.outcome import Outcome, is_last
 from inference.errors import BackendUnavailable, GenerationFailed
 from inference.model_card import ModelCard
+from inference.process_environment import process_environment
 from inference.timeline import Timeline
 from inference.types import GenerationRequest
 from inference.workers.messages import (
@@ -35,7 +36,6 @@ from inference.workers.messages import (
     Stop,
     ToProcess,
 )
-from inference.workers.process_environment import process_environment
 from inference.workers.worker import MakeEngine, WorkerListener
 
 logger = logging.getLogger(__name__)

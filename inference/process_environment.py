@@ -1,10 +1,10 @@
-"""What a worker's process inherits of the gateway's environment: how libraries are set up, and no secrets."""
+"""What a process of ours inherits of the gateway's environment: how libraries are set up, and no secrets."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[2]  # where `inference` is imported from
+SOURCE = Path(__file__).parents[1]  # where `inference` is imported from
 NAMES = frozenset(
     {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "XDG_CACHE_HOME"}
 )

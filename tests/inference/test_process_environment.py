@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.workers.process_environment import SOURCE, process_environment
+from inference.process_environment import SOURCE, process_environment
 
 
 @pytest.mark.parametrize(
