@@ -39,7 +39,14 @@ from app.persistence.usage import tokens_used_on
 from app.persistence.usage_writer import UsageWriter
 from app.settings import Settings
 from app.telemetry.build import build_telemetry
-from inference import BackendConfig, EngineConfig, ScriptedConfig, build_backend
+from inference import (
+    BackendConfig,
+    EngineConfig,
+    RemoteConfig,
+    RemoteEndpoint,
+    ScriptedConfig,
+    build_backend,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +164,27 @@ def backend_config(settings: Settings) -> BackendConfig:
     )
     if settings.model_name is not None:
         scripted = replace(scripted, model_name=settings.model_name)
-    return BackendConfig(settings.backend, engine, scripted)
+    return BackendConfig(settings.backend, engine, scripted, remote_config(settings))
+
+
+def remote_config(settings: Settings) -> RemoteConfig:
+    remote = settings.remote
+    keys = [endpoint.key or remote.key for endpoint in remote.endpoints]
+    endpoints = (
+        RemoteEndpoint(endpoint.url, None if key is None else key.get_secret_value(), endpoint.model)
+        for endpoint, key in zip(remote.endpoints, keys, strict=True)
+    )
+    return RemoteConfig(
+        endpoints=tuple(endpoints),
+        abilities=frozenset(remote.abilities),
+        recordings=remote.recordings,
+        picture_format=remote.picture_format,
+        context_length=remote.context_length,
+        model_name=settings.model_name,
+        max_outstanding=remote.max_outstanding,
+        health_seconds=remote.health_seconds,
+        ca_file=None if remote.ca_file is None else str(remote.ca_file),
+    )
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:

@@ -24,7 +24,14 @@ from pydantic_settings import (
 
 from app.networks import Network, covers_internet, parse_networks
 from app.user_limits import UserLimits
-from inference import ScriptedReply
+from inference import (
+    DEFAULT_ABILITIES,
+    Ability,
+    BackendKind,
+    PictureFormat,
+    Recordings,
+    ScriptedReply,
+)
 
 if TYPE_CHECKING:
     from app.server_urls import ServerURL
@@ -213,6 +220,65 @@ class EngineSettings(_Section):
         return self
 
 
+class RemoteEndpointSettings(_Section):
+    """One of `GATEWAY_REMOTE__ENDPOINTS`."""
+
+    url: str
+    key: SecretStr | None = None
+    model: str | None = Field(None, min_length=1, max_length=200)
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        parts = _split(url)
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("write an address like http://engine:8000")
+        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+            raise ValueError("put the secret in `key`, not in the address")
+        return url
+
+
+class RemoteSettings(_Section):
+    """Engines with OpenAI's API that serve the model, if `GATEWAY_BACKEND` has `remote`."""
+
+    endpoints: tuple[RemoteEndpointSettings, ...] = Field(
+        (),
+        max_length=256,
+        description='a JSON list of engines that serve one model, such as `[{"url": "http://engine:8000"}]`; '
+        "each may have a `key`, and the `model` under which it serves (default: its first)",
+    )
+    key: SecretStr | None = Field(None, description="sent to endpoints that have no `key` of their own")
+    abilities: Annotated[tuple[Ability, ...], _COMMA_SEPARATED] = Field(
+        tuple(sorted(DEFAULT_ABILITIES)),
+        description="what the engines take; requests with anything else are refused by name. `thinking` and "
+        "`top_k` are members that OpenAI's API does not have; `actions` is for engines that are this gateway",
+    )
+    recordings: Recordings = Field(
+        "none",
+        description="go to the engine as `input_audio` in messages, or are refused",
+    )
+    picture_format: PictureFormat = Field("png", description="in which pictures are sent")
+    context_length: int | None = Field(
+        None, ge=16, le=100_000_000, description="in tokens; default: what the engines report, or 8192"
+    )
+    max_outstanding: int = Field(
+        256, ge=1, le=100_000, description="requests at each endpoint at once; further ones get 503"
+    )
+    health_seconds: float = Field(
+        5.0, ge=0.1, le=600, description="between two checks of an endpoint that is healthy"
+    )
+    ca_file: Path | None = Field(
+        None, description="certificates that verify the engines'; default: the system's"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_abilities(cls, values: dict[str, object]) -> dict[str, object]:
+        if isinstance(values, dict) and isinstance(given := values.get("abilities"), str):
+            return values | {"abilities": tuple(_items(given))}
+        return values
+
+
 class ScriptedSettings(_Section):
     reply: str = Field(
         "one two three four five six seven eight",
@@ -306,9 +372,12 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None, description="`redis://:password@host:6379/0`; without it limits apply per process"
     )
-    backend: Literal["in_process", "scripted"] = Field(
-        "in_process",
-        description="what generates responses: the model in this process, or a fixed reply for tests",
+    backend: Annotated[tuple[BackendKind, ...], _COMMA_SEPARATED] = Field(
+        ("in_process",),
+        min_length=1,
+        description="what generates responses: the model in this process, the engines of "
+        "`GATEWAY_REMOTE__ENDPOINTS`, or a fixed reply for tests. With `in_process,remote` or "
+        "`remote,in_process`, the second one serves what the first one has no place or no worker for",
     )
     model: str | None = Field(None, description="a directory or hub name; default: the embedded model")
     model_name: str | None = Field(
@@ -405,6 +474,7 @@ class Settings(BaseSettings):
     media: MediaSettings = MediaSettings()
     ops: OpsSettings = OpsSettings()
     engine: EngineSettings = EngineSettings()
+    remote: RemoteSettings = RemoteSettings()
     scripted: ScriptedSettings = ScriptedSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
@@ -435,7 +505,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_lists(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("devices", "model_aliases", "metrics_networks", "cors_origins"):
+        for name in ("backend", "devices", "model_aliases", "metrics_networks", "cors_origins"):
             value = values.get(name)
             if isinstance(value, str):
                 values[name] = tuple(item.strip() for item in value.split(",") if item.strip())
@@ -490,12 +560,23 @@ class Settings(BaseSettings):
         return url
 
     @model_validator(mode="after")
+    def _backends_can_be_built(self) -> Self:
+        if len(set(self.backend)) < len(self.backend):
+            raise ValueError("GATEWAY_BACKEND must not name a backend twice")
+        if "remote" in self.backend and not self.remote.endpoints:
+            raise ValueError(
+                "GATEWAY_BACKEND=remote needs GATEWAY_REMOTE__ENDPOINTS, such as "
+                '[{"url": "http://engine:8000"}]'
+            )
+        return self
+
+    @model_validator(mode="after")
     def _production_has_its_secrets(self) -> Self:
         if self.env == "development":
             return self
         if self.auth.keys_dir is None:
             raise ValueError("GATEWAY_AUTH__KEYS_DIR must be set in production: a directory of signing keys")
-        if self.backend == "scripted":
+        if "scripted" in self.backend:
             raise ValueError("GATEWAY_BACKEND=scripted is for tests; production needs a real backend")
         for name, url in (("database_url", self.database_url), ("redis_url", self.redis_url)):
             if url is not None and not _has_strong_password(name, url):

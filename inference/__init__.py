@@ -5,8 +5,25 @@ re-exported here.
 """
 
 from inference.backend import Backend, DeltaStream
-from inference.build import build_backend, check_engine, check_speech_recognition_model
-from inference.config import BackendConfig, EngineConfig, ScriptedConfig, ScriptedReply
+from inference.build import (
+    build_backend,
+    check_engine,
+    check_remote_engines,
+    check_speech_recognition_model,
+)
+from inference.config import (
+    DEFAULT_ABILITIES,
+    Ability,
+    BackendConfig,
+    BackendKind,
+    EngineConfig,
+    PictureFormat,
+    Recordings,
+    RemoteConfig,
+    RemoteEndpoint,
+    ScriptedConfig,
+    ScriptedReply,
+)
 from inference.constraints.phone_actions import parse_action
 from inference.error_description import describe_error
 from inference.errors import (
@@ -20,6 +37,7 @@ from inference.errors import (
     PromptTooLong,
     QueueFull,
     UnsupportedModality,
+    UnsupportedParameter,
 )
 from inference.model_card import ImageFit, ModelCard, SpeechFit
 from inference.status import BackendStatus, DeviceLoad, WorkerStatus
@@ -56,10 +74,13 @@ from inference.voice_activity import Phrase, SpeechSearch, SpeechSpan, cut_phras
 
 __all__ = [
     "AUDIO_SAMPLE_RATE",
+    "DEFAULT_ABILITIES",
+    "Ability",
     "ActionOutput",
     "Audio",
     "Backend",
     "BackendConfig",
+    "BackendKind",
     "BackendStatus",
     "BackendUnavailable",
     "Delta",
@@ -83,10 +104,14 @@ __all__ = [
     "OutputFormat",
     "Part",
     "Phrase",
+    "PictureFormat",
     "Priority",
     "PromptRefused",
     "PromptTooLong",
     "QueueFull",
+    "Recordings",
+    "RemoteConfig",
+    "RemoteEndpoint",
     "Role",
     "SamplingParams",
     "ScriptedConfig",
@@ -103,11 +128,13 @@ __all__ = [
     "ToolChoice",
     "ToolDefinition",
     "UnsupportedModality",
+    "UnsupportedParameter",
     "Usage",
     "VoiceNetwork",
     "WorkerStatus",
     "build_backend",
     "check_engine",
+    "check_remote_engines",
     "check_speech_recognition_model",
     "cut_phrases",
     "describe_error",

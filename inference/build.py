@@ -1,7 +1,7 @@
 """The factory of backends. It imports them late, so that the gateway runs without torch."""
 
 from inference.backend import Backend
-from inference.config import BackendConfig, EngineConfig
+from inference.config import BackendConfig, BackendKind, EngineConfig, RemoteConfig
 
 
 def check_engine(config: EngineConfig) -> None:
@@ -25,9 +25,29 @@ def check_speech_recognition_model(path_or_hub_name: str) -> None:
     check_recogniser(path_or_hub_name)
 
 
+async def check_remote_engines(config: RemoteConfig) -> dict[str, str | None]:
+    """The URL of each engine, and why it cannot serve, or None."""
+    from inference.backends.remote.health import check_all
+
+    return await check_all(config)
+
+
 def build_backend(config: BackendConfig) -> Backend:
-    """Returns a backend that is not started."""
-    match config.kind:
+    """Returns a backend that is not started. Raises ModuleNotFoundError for what is not installed."""
+    backends: dict[str, Backend] = {kind: _build(kind, config) for kind in config.kinds}
+    if len(backends) == 1:
+        return next(iter(backends.values()))
+    from inference.backends.fallback import FallbackBackend
+
+    return FallbackBackend(backends)
+
+
+def _build(kind: BackendKind, config: BackendConfig) -> Backend:
+    match kind:
+        case "remote":
+            from inference.backends.remote.backend import RemoteBackend
+
+            return RemoteBackend(config.remote)
         case "scripted":
             from inference.backends.scripted import ScriptedBackend
 

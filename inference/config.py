@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 EMBEDDED_MODEL = Path(__file__).parent / "embedded"
+
+BackendKind = Literal["in_process", "remote", "scripted"]
+Ability = Literal["images", "tools", "typed_output", "logprobs", "thinking", "top_k", "actions"]
+Recordings = Literal["input_audio", "none"]
+PictureFormat = Literal["png", "jpeg"]
+
+# Not `actions`: a response format of this gateway alone.
+DEFAULT_ABILITIES: Final[frozenset[Ability]] = frozenset(
+    {"images", "tools", "typed_output", "logprobs", "thinking", "top_k"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,38 @@ class ScriptedConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteEndpoint:
+    """An engine. `url` ends before `/v1`. `model` is the name under which it serves; None: its first one."""
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteConfig:
+    """Engines that serve one model. `abilities` are what they take; what is not among them is refused.
+
+    `recordings`: as parts of messages, or refused. `context_length` of None: what the engines report.
+    `model_name` is the name to serve the model under; None: that of the first engine.
+    """
+
+    endpoints: tuple[RemoteEndpoint, ...] = ()
+    abilities: frozenset[Ability] = DEFAULT_ABILITIES
+    recordings: Recordings = "none"
+    picture_format: PictureFormat = "png"
+    context_length: int | None = None
+    model_name: str | None = None
+    max_outstanding: int = 256  # at each endpoint
+    health_seconds: float = 5.0  # between two checks of a healthy endpoint
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BackendConfig:
-    kind: Literal["in_process", "scripted"] = "in_process"
+    """With several kinds, the second serves what the first has no place for."""
+
+    kinds: tuple[BackendKind, ...] = ("in_process",)
     engine: EngineConfig = field(default_factory=EngineConfig)
     scripted: ScriptedConfig = field(default_factory=ScriptedConfig)
+    remote: RemoteConfig = field(default_factory=RemoteConfig)

@@ -52,8 +52,20 @@ class UnsupportedModality(InferenceError):
         self.modality = modality
 
 
+class UnsupportedParameter(InferenceError):
+    """A remote engine does not take this part of the request: "tools", "response_format", "logprobs"."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"the engine does not take {field}")
+        self.field = field
+
+
 class QueueFull(InferenceError):
-    """The backend's bounded queue is full."""
+    """The backend's bounded queue is full. `retry_after_seconds` is what a remote engine says, if it does."""
+
+    def __init__(self, message: str, retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class BackendUnavailable(InferenceError):

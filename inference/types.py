@@ -170,13 +170,15 @@ class GenerationRequest:
 class Usage:
     """Tokens as the model counts them. Media count as many tokens as they occupy positions.
 
-    `cached_tokens` of the prompt's were found in the cache and not computed again.
+    `cached_tokens` of the prompt's were found in the cache and not computed again. `is_estimate`: a remote
+    engine has not reported them, or not yet.
     """
 
     prompt_tokens: int
     completion_tokens: int
     reasoning_tokens: int = 0
     cached_tokens: int = 0
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ class Delta:
     text inside `<think>`. `logprobs` has the tokens of the text since the last Delta. `usage` counts what was
     used so far, so that a generation is counted even when its client disconnects; the first and the last
     Delta always have it. The last one has a `finish_reason` and, if the model names it, the `language` of a
-    transcript: "en".
+    transcript: "en". The first one has the `backend` that serves the request, if there are several.
     """
 
     text: str = ""
@@ -221,6 +223,7 @@ class Delta:
     tool_calls: tuple[ToolCallDelta, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     language: str = ""
+    backend: str = ""
 
     @property
     def has_output(self) -> bool:

@@ -58,7 +58,7 @@ class EngineRespondent:
             quantization="int8" if quantization == "int8" else "none",
             max_waiting_requests=1024,
         )
-        self._backend = build_backend(BackendConfig("in_process", engine))
+        self._backend = build_backend(BackendConfig(("in_process",), engine))
         self._numbers = itertools.count()
 
     async def __aenter__(self) -> Self:

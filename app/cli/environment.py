@@ -5,10 +5,11 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from itertools import takewhile
 from typing import Any, Final, TypeVar, get_origin
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
+from pydantic_settings import NoDecode, SettingsError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,7 +30,7 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = "__".join(str(part) for part in first["loc"]).upper()
+        name = "__".join(takewhile(_is_name, map(str, first["loc"]))).upper()  # not the item of a list
         reason = first["msg"].removeprefix("Value error, ")
         sentence = f"GATEWAY_{name} is not valid: {reason}." if name else f"{reason}."
         raise CommandFailed(sentence, CALLED_WRONGLY) from None
@@ -42,6 +43,10 @@ def load_settings() -> Settings:
     return settings
 
 
+def _is_name(part: str) -> bool:
+    return not part.isdecimal()
+
+
 def _explain_section(error: SettingsError) -> str:
     """A section that was set as a whole, or a list in it that is not written in JSON."""
     found = NAME_OF_SECTION.search(str(error))
@@ -52,7 +57,9 @@ def _explain_section(error: SettingsError) -> str:
         return f"{name} is not valid: it is a section; set its parts one by one, as {name}__NAME."
     parts = getattr(Settings.model_fields[found[1]].annotation, "model_fields", {})
     lists = [
-        f"{name}__{part.upper()}" for part, field in parts.items() if get_origin(field.annotation) is tuple
+        f"{name}__{part.upper()}"
+        for part, field in parts.items()
+        if get_origin(field.annotation) is tuple and NoDecode not in field.metadata
     ]
     return f'{" or ".join(lists) or name} is not valid: a list is written as ["one", "two"].'
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.auth.signing_keys import InvalidSigningKeys, load_signing_keys
 from app.cli.environment import describe_database
 from app.errors import DatabaseUnavailable
+from app.lifespan import remote_config
 from app.media.decoding import MediaDecoder
 from app.media.sandbox.confinement import NO_POSTURE
 from app.media.sandbox.sandbox import SandboxUnavailable
@@ -26,7 +27,13 @@ from app.persistence.database import Database, sqlite_path
 from app.persistence.migrations import is_up_to_date
 from app.settings import Settings, unknown_variables
 from app.telemetry.build import TELEMETRY_PACKAGES
-from inference import EngineConfig, InferenceError, check_engine, check_speech_recognition_model
+from inference import (
+    EngineConfig,
+    InferenceError,
+    check_engine,
+    check_remote_engines,
+    check_speech_recognition_model,
+)
 
 State = Literal["ok", "warning", "wrong"]
 REDIS_SECONDS: Final = 2.0
@@ -65,6 +72,7 @@ async def examine(settings: Settings) -> list[Finding]:
         await _redis(settings),
         await _media(settings),
         _model(settings),
+        *await _remote_engines(settings),
         _speech_recognition(settings),
         await _telemetry(settings),
     ]
@@ -197,8 +205,10 @@ async def _media(settings: Settings) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
-    if settings.backend == "scripted":
+    if "scripted" in settings.backend:
         return Finding("model", "warning", "scripted: fixed replies, no model")
+    if "in_process" not in settings.backend:
+        return Finding("model", "ok", "not loaded here: GATEWAY_REMOTE__ENDPOINTS serve it")
     if find_spec("torch") is None:
         return Finding("model", "wrong", "PyTorch is not installed; install autoglm-gateway[inference]")
     name = settings.model or EngineConfig().model
@@ -213,11 +223,34 @@ def _model(settings: Settings) -> Finding:
     return Finding("model", "ok", f"{name}{where} {how} {', '.join(settings.devices)}")
 
 
+async def _remote_engines(settings: Settings) -> list[Finding]:
+    """One for each engine; none if the settings do not use them."""
+    if "remote" not in settings.backend:
+        return []
+    config = remote_config(settings)
+    try:
+        reasons = await check_remote_engines(config)
+    except OSError:
+        return [Finding("engines", "wrong", "GATEWAY_REMOTE__CA_FILE has no usable certificate")]
+    findings = [
+        Finding("engine", "ok" if reason is None else "warning", f"{url}: {reason or 'ok'}")
+        for url, reason in reasons.items()
+    ]
+    for endpoint in config.endpoints:
+        parts = urlsplit(endpoint.url)
+        if endpoint.key is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            where = f"{parts.scheme}://{parts.netloc}"
+            findings.append(
+                Finding("engine", "warning", f"its key is sent to {where} unencrypted; use https")
+            )
+    return findings
+
+
 def _speech_recognition(settings: Settings) -> Finding:
     name = settings.speech_recognition_model
     if name is None:
         return Finding("speech recognition", "ok", "not configured: recordings go to the model itself")
-    if settings.backend == "scripted" or find_spec("torch") is None:
+    if "scripted" in settings.backend or find_spec("torch") is None:
         return Finding("speech recognition", "warning", f"{name} is not checked")
     try:
         check_speech_recognition_model(name)

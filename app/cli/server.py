@@ -159,6 +159,8 @@ def _unbroken_outputs() -> Iterator[None]:
 
 
 def _describe_model(settings: Settings) -> str:
-    if settings.backend == "scripted":
+    if settings.backend[0] == "scripted":
         return "scripted replies (GATEWAY_BACKEND=scripted)"
+    if settings.backend[0] == "remote":
+        return "the model of GATEWAY_REMOTE__ENDPOINTS"
     return f"the model {settings.model}" if settings.model else "the embedded model"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from app.cli.markdown import table
-from app.settings import Settings
+from app.settings import RemoteEndpointSettings, Settings
 from inference import ScriptedReply
 
 HEAD: Final = """# Settings
@@ -30,6 +30,7 @@ _KINDS: Final[dict[Any, str]] = {
     Path: "path",
     SecretStr: "text, secret",
     timedelta: "duration",
+    RemoteEndpointSettings: "objects",
     ScriptedReply: "objects",
 }
 _DURATION: Final = TypeAdapter(timedelta)

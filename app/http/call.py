@@ -162,6 +162,9 @@ class Call:
                 await self.admission.give_back()  # nothing was made for it yet
             raise
         self.record.model = model_name
+        self.record.backend = generation.backend or self.services.settings.backend[0]
+        if trace is not None:
+            trace.backend = self.record.backend
         return generation
 
     async def aclose(self) -> None:

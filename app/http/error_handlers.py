@@ -36,6 +36,7 @@ from inference import (
     PromptTooLong,
     QueueFull,
     UnsupportedModality,
+    UnsupportedParameter,
 )
 
 logger = logging.getLogger(__name__)
@@ -106,8 +107,10 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
             return errors.InvalidOutputFormat(f"{field} {reason}.", param=field)
         case UnsupportedModality(modality=modality):
             return errors.ModalityNotSupported(f"The loaded model does not support {modality}.")
-        case QueueFull():
-            return errors.Overloaded()
+        case UnsupportedParameter(field=field):
+            return errors.UnsupportedParameter(f"The model's engine does not support {field}.", param=field)
+        case QueueFull(retry_after_seconds=seconds):
+            return errors.Overloaded(retry_after_seconds=seconds)
         case BackendUnavailable():
             return errors.ServiceUnavailable()
         case _:

@@ -46,6 +46,7 @@ class Generation:
         self._is_further_choice = is_further_choice
         self._usage = Usage(0, 0)
         self._is_counted = False
+        self.backend = ""  # its name, where there are several
         self.has_output = False
         self._finish_reason: FinishReason | None = None
 
@@ -53,7 +54,9 @@ class Generation:
         """Waits until the engine has begun the request. Raises what ends the call, as iterating does."""
         requested_at = time.monotonic()
         with self._call:
-            self._usage = (await anext(self._deltas)).usage or self._usage
+            begun = await anext(self._deltas)
+        self._usage = begun.usage or self._usage
+        self.backend = begun.backend
         self._record.queue_seconds += time.monotonic() - requested_at
 
     def __aiter__(self) -> "Generation":
@@ -119,5 +122,6 @@ class Generation:
                 self._record.cached_tokens += self._usage.cached_tokens
             self._record.completion_tokens += self._usage.completion_tokens
             self._record.reasoning_tokens += self._usage.reasoning_tokens
+            self._record.is_usage_estimated |= self._usage.is_estimate
             if self._trace is not None:
                 self._trace.end(self._usage, self._finish_reason)

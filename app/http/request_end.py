@@ -51,8 +51,11 @@ def _fields_of(record: RequestRecord, outcome: Outcome, total_seconds: float) ->
         fields["error_code"] = record.error_code
     if record.model is not None:
         fields["model"] = record.model
+        fields["backend"] = record.backend
         fields["prompt_tokens"] = record.prompt_tokens
         fields["completion_tokens"] = record.completion_tokens
+        if record.is_usage_estimated:
+            fields["usage_is_estimated"] = True
         fields["queue_ms"] = round(record.queue_seconds * 1000, 3)
         fields["ttft_ms"] = _milliseconds(record.ttft_seconds)
         fields["finish_reason"] = record.finish_reason

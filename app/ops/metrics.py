@@ -65,8 +65,15 @@ class Metrics(Collector):
         refusals = Counter(
             "gateway_refusals", "Refused requests by stable code", ("code",), registry=self._registry
         )
+        generations = Counter(
+            "gateway_generations",
+            "Requests that generated, by the backend that served them",
+            ("backend",),
+            registry=self._registry,
+        )
         # Finding a child by its labels takes longer than counting: children are cached.
         self._requests, self._refusals = cache(requests.labels), cache(refusals.labels)
+        self._by_backend = cache(generations.labels)
         self._generations = _GenerationMetrics(self._registry)
         self._users = UserMetrics(self._registry, max_users)
 
@@ -78,6 +85,8 @@ class Metrics(Collector):
         self._users.observe(record, outcome, total_seconds)
         if record.model is not None:
             self._generations.observe(record, outcome, total_seconds, record.model)
+        if record.backend is not None:
+            self._by_backend(record.backend).inc()
 
     def register(self, collector: Collector) -> None:
         """Adds what another part counts itself."""

@@ -41,10 +41,12 @@ class RequestRecord:
     status: int = 0
     user_id: str | None = None
     model: str | None = None
+    backend: str | None = None  # which of several served it; set with the model
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0  # of the prompt's
     reasoning_tokens: int = 0  # of the completion's
+    is_usage_estimated: bool = False  # a remote engine did not report it
     queue_seconds: float = 0.0
     first_output_at: float | None = None
     last_output_at: float | None = None

@@ -30,6 +30,7 @@ class GenerationTrace:
     first_output_at: float | None = None
     usage: Usage = field(default_factory=lambda: Usage(0, 0))
     finish_reason: FinishReason | None = None
+    backend: str | None = None
 
     def note_output(self) -> None:
         if self.first_output_at is None:

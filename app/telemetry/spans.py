@@ -191,6 +191,7 @@ def _add_generation_spans(
             "gen_ai.usage.cache_read.input_tokens": timeline.cached_tokens or None,
             "gen_ai.usage.reasoning.output_tokens": generation.usage.reasoning_tokens or None,
             "gen_ai.output.type": "text",
+            "gateway.backend": generation.backend,
             "error.type": error_type,
         },
         is_failure=error_type is not None,

@@ -248,3 +248,11 @@ def test_address_and_headers_of_telemetry_are_checked(run: Run, name: str, value
     assert (examined.code, state_of(examined, "settings")) == (1, "wrong")
     assert f"GATEWAY_TELEMETRY__{name} is not valid" in examined.out
     assert "s3cret" not in examined.out + examined.err
+
+
+def test_an_engine_that_cannot_serve_is_found_and_its_key_is_not_shown(run: Run) -> None:
+    endpoints = '[{"url": "http://127.0.0.1:9", "key": "key-s3cret"}]'
+    examined = run("doctor", GATEWAY_BACKEND="remote", GATEWAY_REMOTE__ENDPOINTS=endpoints)
+    assert state_of(examined, "engine") == "warning"
+    assert "http://127.0.0.1:9" in examined.out
+    assert "s3cret" not in examined.out + examined.err

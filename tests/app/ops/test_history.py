@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def history(clock: Clock) -> History:
-    return History(build_backend(BackendConfig("scripted")), clock=clock)
+    return History(build_backend(BackendConfig(("scripted",))), clock=clock)
 
 
 def generation(user_id: str | None = "usr_1", ttft_seconds: float = 0.5, **known: object) -> RequestRecord:
@@ -177,7 +177,7 @@ async def test_a_started_history_samples_by_itself_until_it_is_closed():
         await woken.wait()
         woken.clear()
 
-    history = History(build_backend(BackendConfig("scripted")), sleep=sleep)
+    history = History(build_backend(BackendConfig(("scripted",))), sleep=sleep)
     await history.start()
     assert await asleep.get() == SAMPLE_SECONDS
     assert history.samples_after(0) == []

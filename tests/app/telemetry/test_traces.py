@@ -34,6 +34,7 @@ GENAI_ATTRIBUTES = {
     *("gen_ai.response.finish_reasons", "gen_ai.response.time_to_first_chunk"),
     *("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
     *("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.reasoning.output_tokens"),
+    "gateway.backend",
 }
 ENGINE_ATTRIBUTES = {
     *("gateway.worker", "gateway.engine.steps", "gateway.engine.cached_tokens"),
@@ -99,6 +100,7 @@ async def test_chat_is_one_tree_from_the_proxys_span_to_the_engines_steps(
         "gen_ai.usage.input_tokens": 3,
         "gen_ai.usage.output_tokens": 5,
         "gen_ai.output.type": "text",
+        "gateway.backend": "scripted",
     }
     assert attributes_of(server.attributes) == {
         "http.request.method": "POST",

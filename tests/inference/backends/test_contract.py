@@ -3,18 +3,22 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inference.backend import Backend
 from inference.backends.in_process import InProcessBackend
+from inference.backends.remote.backend import RemoteBackend
 from inference.backends.scripted import ScriptedBackend
-from inference.config import EngineConfig, ScriptedConfig
+from inference.config import EngineConfig, RemoteConfig, RemoteEndpoint, ScriptedConfig
 from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
 from inference.timeline import Timeline
 from inference.types import Delta, Image, Message, Text
 
+from ...app.gateway import running_gateway
 from ..fake_model import FakeModel
 
 pytestmark = pytest.mark.anyio
@@ -27,14 +31,26 @@ def load_fake(*arguments: object) -> FakeModel:
     return FakeModel()
 
 
-@pytest.fixture(params=["scripted", "in_process", pytest.param("in_processes", marks=pytest.mark.slow)])
-async def make_backend(request: pytest.FixtureRequest) -> AsyncIterator[MakeBackend]:
-    """Makes started backends that respond to REPLY with the same text; closes them after the test."""
+@pytest.fixture(
+    params=["scripted", "remote", "in_process", pytest.param("in_processes", marks=pytest.mark.slow)]
+)
+async def make_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MakeBackend]:
+    """Makes started backends that respond to REPLY with the same text; closes them after the test.
+
+    The engine of the remote one is another gateway.
+    """
     backends: list[Backend] = []
+    engines = AsyncExitStack()
 
     async def make(max_running: int = 16, max_waiting: int = 64) -> Backend:
         backend: Backend
-        if request.param == "scripted":
+        if request.param == "remote":
+            limits = {"requests_per_minute": 100_000, "concurrent_requests": 10_000}
+            gateway = await engines.enter_async_context(running_gateway(tmp_path, limits=limits))
+            key = (await gateway.headers())["Authorization"].removeprefix("Bearer ")
+            endpoint = RemoteEndpoint(f"http://127.0.0.1:{gateway.port}", key)
+            backend = RemoteBackend(RemoteConfig((endpoint,), max_outstanding=max_running + max_waiting))
+        elif request.param == "scripted":
             backend = ScriptedBackend(
                 ScriptedConfig(reply=REPLY, max_concurrency=max_running, max_waiting=max_waiting)
             )
@@ -53,6 +69,7 @@ async def make_backend(request: pytest.FixtureRequest) -> AsyncIterator[MakeBack
     yield make
     for backend in backends:
         await backend.aclose(0)
+    await engines.aclose()
 
 
 @pytest.fixture
@@ -102,7 +119,9 @@ async def test_a_response_reports_usage_from_the_beginning(make_backend, make_re
     backend = await make_backend()
     deltas = await collect(backend, make_reply_request())
     used = [delta.usage for delta in deltas if delta.usage]
-    assert used[0].prompt_tokens == used[-1].prompt_tokens > 0
+    assert used[0].prompt_tokens == used[-1].prompt_tokens > 0 or used[0].is_estimate
+    assert used[0].prompt_tokens > 0
+    assert not used[-1].is_estimate
     assert used[0].completion_tokens == 0
     assert [usage.completion_tokens for usage in used] == sorted(usage.completion_tokens for usage in used)
     assert 0 < used[-2].completion_tokens <= used[-1].completion_tokens

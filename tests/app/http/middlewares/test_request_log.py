@@ -39,7 +39,7 @@ def recorder():
 def ask(recorder, caplog):
     """Sends one request through the middleware; returns the messages that came out."""
     caplog.set_level(logging.INFO, logger="app.http.request_end")
-    history = History(build_backend(BackendConfig("scripted")))
+    history = History(build_backend(BackendConfig(("scripted",))))
     services = SimpleNamespace(metrics=recorder, usage_writer=recorder, telemetry=None, history=history)
     gateway = SimpleNamespace(state=SimpleNamespace(services=services))
 

@@ -1,0 +1,82 @@
+"""One engine: where it is, how many requests it has, whether it is healthy, and when it is tried again."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from inference.config import RemoteEndpoint
+from inference.status import WorkerStatus
+
+logger = logging.getLogger(__name__)
+
+FAILURES_IN_A_ROW = 3  # responses with an error of the engine; a lost connection is enough by itself
+FIRST_PAUSE_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 60.0
+
+
+class Endpoint:
+    """Made by the backend, used in the event loop's thread. Healthy after the first check that succeeds."""
+
+    def __init__(
+        self, name: str, config: RemoteEndpoint, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.name = name
+        self.url = config.url.rstrip("/").removesuffix("/v1")
+        self.headers = {} if config.key is None else {"Authorization": f"Bearer {config.key}"}
+        self.model = config.model
+        self.context_length: int | None = None
+        self.outstanding = 0
+        self.running = 0  # of the outstanding ones, those that the engine has begun
+        self.is_healthy = False
+        self.pause_seconds = FIRST_PAUSE_SECONDS  # until the next check, while it is not healthy
+        self._clock = clock
+        self._busy_until = 0.0
+        self._failures = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """It refused a request for its load, and wants no other one yet."""
+        return self._clock() < self._busy_until
+
+    def note_success(self) -> None:
+        if not self.is_healthy:
+            logger.info("engine %s is healthy", self.name)
+        self.is_healthy = True
+        self._failures = 0
+        self.pause_seconds = FIRST_PAUSE_SECONDS
+
+    def note_busy(self, retry_after_seconds: int | None) -> None:
+        self._busy_until = self._clock() + (retry_after_seconds or 0)
+
+    def note_error(self, reason: str) -> None:
+        self._failures += 1
+        if self._failures >= FAILURES_IN_A_ROW:
+            self.note_lost(reason)
+
+    def note_lost(self, reason: str) -> None:
+        """`reason` is for the log, and contains nothing that the engine sent."""
+        if self.is_healthy:
+            logger.warning("engine %s is not healthy: %s", self.name, reason)
+            self.is_healthy = False
+            self.pause_seconds = FIRST_PAUSE_SECONDS
+        else:
+            self.pause_seconds = min(self.pause_seconds * 2, MAX_PAUSE_SECONDS)
+
+    def status(self, *, is_open: bool) -> WorkerStatus:
+        return WorkerStatus(
+            worker=self.name,
+            device=self.url,
+            healthy=self.is_healthy and is_open,
+            running=self.running,
+            waiting=self.outstanding - self.running,
+            kv_used=0,
+            kv_total=0,
+        )
+
+
+def choose(endpoints: Sequence[Endpoint], without: Sequence[Endpoint], turn: int) -> Endpoint | None:
+    """The healthy one with the fewest outstanding requests; in turns where they have equally many."""
+    count = len(endpoints)
+    candidates = [endpoints[(turn + offset) % count] for offset in range(count)]
+    usable = [each for each in candidates if each.is_healthy and each not in without]
+    return min(usable, key=lambda each: (each.is_busy, each.outstanding), default=None)

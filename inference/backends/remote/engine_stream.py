@@ -1,0 +1,130 @@
+"""The streamed response of an engine: opened once its first event is there, then event by event."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Self
+
+import httpx
+import orjson
+
+from inference.backends.remote.client import TRANSPORT_ERRORS, is_unreachable
+from inference.backends.remote.endpoint import Endpoint
+from inference.backends.remote.event_decoder import EventDecoder
+from inference.backends.remote.refusals import (
+    MAX_REFUSAL_BYTES,
+    EngineError,
+    LostConnection,
+    error_of_event,
+    refusal_of,
+)
+from inference.backends.remote.sent_request import SentRequest
+from inference.errors import GenerationFailed
+
+CHAT_PATH: Final = "/v1/chat/completions"
+DONE: Final = b"[DONE]"
+
+
+class EngineStream:
+    """Made by `open`. Whoever opened it closes it, which ends the engine's generation with the connection."""
+
+    def __init__(self, worker: str, response: httpx.Response, sent: SentRequest) -> None:
+        self.worker = worker  # the endpoint's name
+        self._response = response
+        self._pieces: AsyncIterator[bytes] = response.aiter_raw()
+        self._decoder = EventDecoder()
+        self._events: deque[bytes] = deque()
+        self._sent = sent
+        self._is_over = False
+
+    @classmethod
+    async def open(
+        cls, client: httpx.AsyncClient, endpoint: Endpoint, content: bytes, sent: SentRequest
+    ) -> tuple[Self, Mapping[str, Any]]:
+        """Returns the stream and its first event.
+
+        Raises `LostConnection`, `EngineError` and what `refusal_of` returns: no text has been made then.
+        """
+        request = client.build_request(
+            "POST",
+            endpoint.url + CHAT_PATH,
+            content=content,
+            headers={
+                **endpoint.headers,
+                "Content-Type": "application/json",
+                "Accept": "text/event-stream",
+                "Accept-Encoding": "identity",
+            },
+        )
+        try:
+            response = await client.send(request, stream=True)
+        except TRANSPORT_ERRORS as error:
+            raise _lost(error) from None
+        try:
+            if response.status_code != 200:
+                raise await _refusal(response, sent)
+            stream = cls(endpoint.name, response, sent)
+            try:
+                first = await stream.next_event()
+            except TRANSPORT_ERRORS as error:
+                raise _lost(error) from None
+            except GenerationFailed as error:
+                raise EngineError(str(error)) from None
+            if first is None:
+                raise LostConnection("the engine's stream is empty")
+        except BaseException:
+            await response.aclose()
+            raise
+        return stream, first
+
+    async def next_event(self) -> Mapping[str, Any] | None:
+        """None after the last one. Raises `TRANSPORT_ERRORS`, and what an event says that is an error."""
+        while not self._events and not self._is_over:
+            piece = await anext(self._pieces, None)
+            if piece is None:
+                self._is_over = True
+                self._events.extend(self._decoder.flush())
+            else:
+                self._events.extend(self._decoder.push(piece))
+        if not self._events:
+            return None
+        data = self._events.popleft()
+        if data.strip() == DONE:
+            self._is_over = True
+            self._events.clear()
+            return None
+        return self._parse(data)
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+    def _parse(self, data: bytes) -> Mapping[str, Any]:
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            raise GenerationFailed("the engine sent an event that is not JSON") from None
+        if not isinstance(event, dict):
+            raise GenerationFailed("the engine sent an event that is not an object")
+        if event.get("error") is not None:
+            raise error_of_event(event["error"], self._sent)
+        return event
+
+
+def _lost(error: Exception) -> Exception:
+    """An error of `TRANSPORT_ERRORS`. TimeoutError is one, but means the patience of the request."""
+    if isinstance(error, TimeoutError):
+        return error
+    return LostConnection(type(error).__name__, is_unreachable=is_unreachable(error))
+
+
+async def _refusal(response: httpx.Response, sent: SentRequest) -> Exception:
+    text = bytearray()
+    try:
+        async for piece in response.aiter_raw():
+            text += piece
+            if len(text) > MAX_REFUSAL_BYTES:
+                break
+    except TRANSPORT_ERRORS as error:
+        if isinstance(error, TimeoutError):
+            raise
+    said = text.decode(errors="replace")
+    return refusal_of(response.status_code, response.headers, said, sent)

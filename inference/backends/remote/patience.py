@@ -1,0 +1,37 @@
+"""How long one generation may wait for its engine: until its deadline, or until the backend aborts it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+class Patience:
+    """One per generation. `deadline` is in `time.monotonic()` seconds."""
+
+    def __init__(self, deadline: float) -> None:
+        self.is_aborted = False
+        self._deadline = deadline
+        self._timeout: asyncio.Timeout | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_aborted or time.monotonic() >= self._deadline
+
+    async def wait(self, read: Callable[[], Awaitable[Result]]) -> Result:
+        """Returns what `read` returns. Raises TimeoutError once it is over, which cancels `read`."""
+        if self.is_over:
+            raise TimeoutError
+        remaining = self._deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(None if remaining == float("inf") else remaining) as self._timeout:
+                return await read()
+        finally:
+            self._timeout = None
+
+    def abort(self) -> None:
+        self.is_aborted = True
+        if self._timeout is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time())

@@ -1,0 +1,136 @@
+"""What an engine's refusal means. Its own text is searched for what it is about, and never passed on."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from inference.backends.remote.sent_request import SentRequest
+from inference.errors import (
+    BackendUnavailable,
+    GenerationFailed,
+    InferenceError,
+    PromptRefused,
+    QueueFull,
+    UnsupportedModality,
+    UnsupportedParameter,
+)
+
+MAX_REFUSAL_BYTES = 65_536
+MAX_RETRY_AFTER_SECONDS = 3600
+
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|(context|input|prompt).{0,80}(length|size|long|exceed)"
+    r"|maximum.{0,40}(length|tokens)|max_model_len",
+    re.IGNORECASE | re.DOTALL,
+)
+_MEDIA = {
+    "image": re.compile(r"image|vision|multimodal|mmproj", re.IGNORECASE),
+    "audio": re.compile(r"audio|multimodal|mmproj", re.IGNORECASE),
+}
+_NAMED_IN_REFUSALS = {  # the request's field, for a member of the body
+    "tools": "tools",
+    "tool_choice": "tool_choice",
+    "parallel_tool_calls": "parallel_tool_calls",
+    "response_format": "response_format",
+    "grammar": "response_format",
+    "top_logprobs": "logprobs",
+    "logprobs": "logprobs",
+    "logit_bias": "logit_bias",
+    "top_k": "top_k",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+    "seed": "seed",
+    "stop": "stop",
+}
+
+
+class LostConnection(Exception):
+    """The engine cannot be reached (`is_unreachable`), or ended the connection before the first event."""
+
+    def __init__(self, reason: str, *, is_unreachable: bool = False) -> None:
+        super().__init__(reason)
+        self.is_unreachable = is_unreachable
+
+
+class EngineError(Exception):
+    """The engine failed, or does not serve this model with this key, before the first event."""
+
+
+def refusal_of(status: int, headers: Mapping[str, str], text: str, sent: SentRequest) -> Exception:
+    """The error for a response with this status.
+
+    `EngineError` and `QueueFull` may be answered by another engine; all others would be the same there.
+    """
+    if status in (429, 503):
+        return QueueFull(f"the engine responded with {status}", retry_after_seconds(headers))
+    if status >= 500 or status in (401, 403, 404, 405, 408) or status < 400:
+        medium = _medium_refused(text, sent.body) if status >= 500 else None
+        if medium is not None:
+            return UnsupportedModality(medium)
+        return EngineError(f"the engine responded with {status}")
+    return _refusal_of_request(status, text, sent)
+
+
+def error_of_event(error: object, sent: SentRequest) -> Exception:
+    """The error for an event that contains one: some engines send it after a status of 200."""
+    code = error.get("code") if isinstance(error, Mapping) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    text = json.dumps(error, default=str)[:MAX_REFUSAL_BYTES]
+    return refusal_of(status, {}, text, sent)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
+    """Seconds or a date, as RFC 9110 has it; None if there is none that can be read."""
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        seconds = (at - datetime.now(UTC)).total_seconds()
+    if not math.isfinite(seconds):
+        return None
+    return min(max(math.ceil(seconds), 1), MAX_RETRY_AFTER_SECONDS)
+
+
+def final_error(errors: list[Exception]) -> InferenceError:
+    """What the caller gets when no engine took the request."""
+    full = [error for error in errors if isinstance(error, QueueFull)]
+    if full:
+        pauses = [each.retry_after_seconds for each in full if each.retry_after_seconds is not None]
+        return QueueFull("no engine takes more requests", min(pauses, default=None))
+    if errors and all(isinstance(error, EngineError) for error in errors):
+        return GenerationFailed("; ".join(map(str, errors)))
+    return BackendUnavailable("no engine can be reached")
+
+
+def _refusal_of_request(status: int, text: str, sent: SentRequest) -> InferenceError:
+    if _TOO_LONG.search(text):
+        return sent.too_long()
+    medium = _medium_refused(text, sent.body)
+    if medium is not None:
+        return UnsupportedModality(medium)
+    for member, field in _NAMED_IN_REFUSALS.items():
+        if member in sent.body and re.search(rf"\b{member}\b", text):
+            return UnsupportedParameter(field)
+    return PromptRefused(f"the engine responded with {status}")
+
+
+def _medium_refused(text: str, body: Mapping[str, Any]) -> str | None:
+    sent = {
+        part["type"]
+        for message in body.get("messages", ())
+        if isinstance(message.get("content"), list)
+        for part in message["content"]
+    }
+    for medium, part in (("image", "image_url"), ("audio", "input_audio")):
+        if part in sent and _MEDIA[medium].search(text):
+            return medium
+    return None

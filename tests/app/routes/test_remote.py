@@ -1,0 +1,144 @@
+"""A gateway whose model runs elsewhere: in another gateway."""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.ops.logging import JSONFormatter
+from app.settings import Settings
+
+from ..gateway import Gateway, running_gateway
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "s3cret"
+SCREENSHOT = Path("samples/screenshot.png").read_bytes()
+RECORDING = Path("samples/voice.m4a").read_bytes()
+PATIENT = {"requests_per_minute": 1000, "concurrent_requests": 100}
+
+
+@asynccontextmanager
+async def two_gateways(
+    directory: Path, limits: dict[str, int] = PATIENT, **overrides: Any
+) -> AsyncIterator[tuple[Gateway, Gateway]]:
+    """The one that clients use, and the one that has the model. Overrides are of the first."""
+    (directory / "engine").mkdir()
+    async with running_gateway(directory / "engine", limits=limits, scripted={"reply": "{prompt}"}) as engine:
+        key = (await engine.headers())["Authorization"].removeprefix("Bearer ")
+        remote = {"endpoints": [{"url": f"http://127.0.0.1:{engine.port}"}], "key": key}
+        settings = {"backend": "remote", "remote": remote | overrides.pop("remote", {})} | overrides
+        async with running_gateway(directory, **settings) as gateway:
+            yield gateway, engine
+
+
+async def test_a_chat_is_served_by_the_engine(tmp_path: Path) -> None:
+    async with two_gateways(tmp_path) as (gateway, engine):
+        response = await gateway.call("POST", "/chat", json={"prompt": "hello"})
+        assert response.status_code == 200
+        assert response.json()["content"] == "chat user: hello"
+        assert response.json()["usage"]["prompt_tokens"] == 1
+        names = [each["id"] for each in (await gateway.call("GET", "/v1/models")).json()["data"]]
+        assert names == ["scripted"]
+        assert (await gateway.client.get("/readyz")).status_code == 200
+        await engine.until_idle()
+
+
+async def test_a_picture_and_a_recording_reach_the_engine(tmp_path: Path) -> None:
+    async with two_gateways(tmp_path, remote={"recordings": "input_audio"}) as (gateway, _):
+        files = {"image": ("screenshot.png", SCREENSHOT)}
+        seen = await gateway.call("POST", "/vision", files=files, data={"prompt": "what?"})
+        assert "image(" in seen.json()["content"]
+        heard = await gateway.call("POST", "/speech", files={"audio": RECORDING})
+        assert "audio(" in heard.json()["transcript"]
+
+
+async def test_a_modality_that_the_engine_does_not_take_is_refused(tmp_path: Path) -> None:
+    async with two_gateways(tmp_path, remote={"abilities": []}) as (gateway, _):
+        files = {"image": SCREENSHOT}
+        response = await gateway.call("POST", "/vision", files=files, data={"prompt": "what?"})
+        assert (response.status_code, response.json()["code"]) == (422, "modality_not_supported")
+        chat = {"model": "scripted", "messages": [{"role": "user", "content": "hi"}], "logprobs": True}
+        response = await gateway.call("POST", "/v1/chat/completions", json=chat)
+        assert response.status_code == 400
+        assert response.json()["error"]["code"] == "unsupported_parameter"
+        assert response.json()["error"]["param"] == "logprobs"
+
+
+async def test_the_engines_retry_after_is_passed_on(tmp_path: Path) -> None:
+    async with two_gateways(tmp_path, limits={"requests_per_minute": 1}) as (gateway, _):
+        responses = [await gateway.call("POST", "/chat", json={"prompt": "hello"}) for _ in range(3)]
+        last = responses[-1]
+        assert (last.status_code, last.json()["code"]) == (503, "overloaded")
+        assert int(last.headers["Retry-After"]) > 5  # which it would be without the engine's
+
+
+async def test_a_stream_that_is_left_ends_the_engines(tmp_path: Path) -> None:
+    async with two_gateways(tmp_path) as (gateway, engine):
+        body = {"prompt": "hello", "stream": True}
+        headers = await gateway.headers()
+        async with gateway.client.stream("POST", "/chat", json=body, headers=headers) as response:
+            assert response.status_code == 200
+        await engine.until_idle()
+        await gateway.until_idle()
+
+
+async def test_the_log_and_the_metrics_say_which_backend_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "app")
+    async with two_gateways(tmp_path, backend="scripted,remote") as (gateway, _):
+        await gateway.call("POST", "/chat", json={"prompt": "hello"})
+        await gateway.services.backend._backends["scripted"].aclose(0)
+        await gateway.call("POST", "/chat", json={"prompt": "hello"})
+        metrics = (await gateway.client.get("/metrics")).text
+    assert 'gateway_generations_total{backend="scripted"} 1.0' in metrics
+    assert 'gateway_generations_total{backend="remote"} 1.0' in metrics
+    lines = [json.loads(JSONFormatter().format(record)) for record in caplog.records]
+    backends = [line["backend"] for line in lines if line.get("route") == "/chat"]
+    assert backends == ["scripted", "remote"]
+
+
+async def test_the_key_of_an_engine_is_in_no_output(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    endpoint = {"url": "http://127.0.0.1:9", "key": f"key-{SECRET}"}
+    settings = Settings(_env_file=None, backend="remote", remote={"endpoints": [endpoint]})
+    assert SECRET not in repr(settings)
+    async with running_gateway(tmp_path, backend="remote", remote={"endpoints": [endpoint]}) as gateway:
+        response = await gateway.call("POST", "/chat", json={"prompt": "hello"})
+        assert (response.status_code, response.json()["code"]) == (503, "service_unavailable")
+        metrics = await gateway.client.get("/metrics")
+    log = "\n".join(JSONFormatter().format(record) for record in caplog.records)
+    assert SECRET not in response.text + metrics.text + log
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"backend": "remote"},
+        {"backend": "remote,remote", "remote": {"endpoints": [{"url": "http://engine"}]}},
+        {"remote": {"endpoints": [{"url": f"http://user:{SECRET}@engine"}]}},
+        {"remote": {"endpoints": [{"url": f"engine?key={SECRET}"}]}},
+        {"remote": {"endpoints": [{"url": "http://engine", "key": SECRET, "unknown": 1}]}},
+        {"remote": {"abilities": "everything"}},
+    ],
+)
+def test_settings_that_cannot_work_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(_env_file=None, **values)
+    assert SECRET not in str(caught.value)
+
+
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_BACKEND", "in_process, remote")
+    monkeypatch.setenv("GATEWAY_REMOTE__ENDPOINTS", '[{"url": "http://engine:8000", "model": "m"}]')
+    monkeypatch.setenv("GATEWAY_REMOTE__ABILITIES", "images, tools")
+    settings = Settings(_env_file=None)
+    assert settings.backend == ("in_process", "remote")
+    assert settings.remote.abilities == ("images", "tools")
+    assert settings.remote.endpoints[0].model == "m"

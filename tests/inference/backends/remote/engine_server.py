@@ -1,0 +1,122 @@
+"""An engine over plain sockets that sends exactly the bytes that a test says, and sees when it is left."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+CRLF = b"\r\n"
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+MODELS = {"data": [{"id": "canned", "max_model_len": 4096}]}
+
+Behaviour = Callable[["Exchange"], Awaitable[None]]
+
+
+@dataclass
+class Exchange:
+    """One request for a completion. `is_left` is set when the client has closed the connection."""
+
+    body: dict[str, Any]
+    headers: dict[str, str]
+    writer: asyncio.StreamWriter
+    is_left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    def cut(self) -> None:
+        """Ends the connection with a reset."""
+        self.writer.transport.abort()
+
+
+@dataclass
+class EngineServer:
+    """`behave` answers requests for completions; `health` is the status of `/health`."""
+
+    url: str
+    behave: Behaviour
+    health: int = 200
+    exchanges: list[Exchange] = field(default_factory=list)
+    checks: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(2 * CRLF)
+            first, *lines = head.decode().strip().split("\r\n")
+            path = first.split(" ")[1]
+            headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines if line)}
+            if path != "/v1/chat/completions":
+                self.checks.put_nowait(path)
+                await self._respond(writer, *((self.health, {}) if path == "/health" else (200, MODELS)))
+                return
+            body = await reader.readexactly(int(headers["content-length"]))
+            exchange = Exchange(json.loads(body), headers, writer)
+            self.exchanges.append(exchange)
+            watch = asyncio.create_task(self._watch(reader, exchange))
+            try:
+                await self.behave(exchange)
+            finally:
+                watch.cancel()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _watch(self, reader: asyncio.StreamReader, exchange: Exchange) -> None:
+        with suppress(ConnectionError):
+            await reader.read()
+        exchange.is_left.set()
+
+    async def _respond(self, writer: asyncio.StreamWriter, status: int, body: object) -> None:
+        writer.write(response(status, body))
+        await writer.drain()
+
+
+def response(status: int, body: object, **headers: str) -> bytes:
+    content = json.dumps(body).encode()
+    lines = [
+        f"HTTP/1.1 {status} Canned",
+        f"Content-Length: {len(content)}",
+        "Content-Type: application/json",
+        "Connection: close",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join(lines).encode() + 2 * CRLF + content
+
+
+def event(value: object) -> bytes:
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def text_event(text: str, **members: object) -> bytes:
+    return event({"choices": [{"index": 0, "delta": {"content": text, **members}}]})
+
+
+ENDING = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+USAGE = event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}})
+DONE = b"data: [DONE]\n\n"
+
+
+def sends(*pieces: bytes) -> Behaviour:
+    async def behave(exchange: Exchange) -> None:
+        for piece in pieces:
+            await exchange.send(piece)
+
+    return behave
+
+
+whole = sends(STREAM_HEAD, text_event("hello"), text_event(" there"), ENDING, USAGE, DONE)
+
+
+@asynccontextmanager
+async def engine_server(behave: Behaviour = whole) -> AsyncIterator[EngineServer]:
+    engine = EngineServer("", behave)
+    server = await asyncio.start_server(engine.serve, "127.0.0.1", 0)
+    engine.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield engine
+    finally:
+        server.close()

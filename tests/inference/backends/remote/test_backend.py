@@ -1,0 +1,368 @@
+"""The remote backend against engines that misbehave, over real connections."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import numpy as np
+import pytest
+
+from inference.backends.remote.backend import RemoteBackend
+from inference.config import RemoteConfig, RemoteEndpoint
+from inference.errors import (
+    BackendUnavailable,
+    GenerationFailed,
+    InferenceError,
+    PromptRefused,
+    PromptTooLong,
+    QueueFull,
+    UnsupportedModality,
+    UnsupportedParameter,
+)
+from inference.types import ActionOutput, Delta, Image, Message, Text, ToolDefinition, Usage
+
+from .engine_server import (
+    DONE,
+    ENDING,
+    STREAM_HEAD,
+    USAGE,
+    Behaviour,
+    EngineServer,
+    Exchange,
+    engine_server,
+    event,
+    response,
+    sends,
+    text_event,
+    whole,
+)
+
+pytestmark = pytest.mark.anyio
+
+SECONDS = 10.0
+SECRET = "s3cret"
+
+Start = Callable[..., "asyncio.Future[tuple[RemoteBackend, list[EngineServer]]]"]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Starts an engine for each behaviour, and a backend for all of them."""
+    stack = AsyncExitStack()
+
+    async def start(*behaviours: Behaviour, **config: object) -> tuple[RemoteBackend, list[EngineServer]]:
+        engines = [await stack.enter_async_context(engine_server(behave)) for behave in behaviours]
+        endpoints = tuple(RemoteEndpoint(engine.url, f"key-{SECRET}") for engine in engines)
+        backend = RemoteBackend(RemoteConfig(endpoints, **config))
+        await backend.start()
+        stack.push_async_callback(backend.aclose, 0)
+        return backend, engines
+
+    yield start
+    await stack.aclose()
+
+
+async def collect(backend: RemoteBackend, request) -> list[Delta]:
+    return [delta async for delta in backend.generate(request)]
+
+
+def text_of(deltas: list[Delta]) -> str:
+    return "".join(delta.text for delta in deltas)
+
+
+async def hang(exchange: Exchange) -> None:
+    await exchange.is_left.wait()
+
+
+async def begin_and_hang(exchange: Exchange) -> None:
+    await exchange.send(STREAM_HEAD + text_event("hello"))
+    await exchange.is_left.wait()
+
+
+async def cut_before_the_head(exchange: Exchange) -> None:
+    exchange.cut()
+
+
+async def cut_in_the_stream(exchange: Exchange) -> None:
+    await exchange.send(STREAM_HEAD + text_event("hello"))
+    exchange.cut()
+
+
+async def test_the_name_and_the_context_are_those_of_the_engine(start) -> None:
+    backend, _ = await start(whole)
+    assert backend.model_card.name == "canned"
+    assert backend.model_card.context_length == 4096
+
+
+async def test_a_stream_has_the_text_and_the_engines_usage(start, make_request) -> None:
+    backend, (engine,) = await start(whole)
+    deltas = await collect(backend, make_request())
+    assert text_of(deltas) == "hello there"
+    assert deltas[0].usage.is_estimate
+    assert deltas[-1] == Delta(finish_reason="stop", usage=Usage(7, 2))
+    assert engine.exchanges[0].headers["authorization"] == f"Bearer key-{SECRET}"
+    assert engine.exchanges[0].body["model"] == "canned"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([text_event("hello"), ENDING, USAGE], id="no [DONE]"),
+        pytest.param([text_event("hello"), ENDING, USAGE.rstrip()], id="no last blank line"),
+        pytest.param([b": ping\n\n", text_event("hello"), b":\n", ENDING, USAGE, DONE], id="comments"),
+        pytest.param(
+            [piece.replace(b"\n", b"\r\n") for piece in (text_event("hello"), ENDING, USAGE, DONE)],
+            id="carriage returns",
+        ),
+        pytest.param([b"id: 1\nretry: 5\nnonsense\n" + text_event("hello"), ENDING, USAGE], id="fields"),
+        pytest.param([b"\xef\xbb\xbf" + text_event("hello"), ENDING, USAGE, DONE], id="byte order mark"),
+    ],
+)
+async def test_streams_of_all_kinds_are_read(start, make_request, pieces: list[bytes]) -> None:
+    backend, _ = await start(sends(STREAM_HEAD, *pieces))
+    deltas = await collect(backend, make_request())
+    assert text_of(deltas) == "hello"
+    assert deltas[-1].usage == Usage(7, 2)
+
+
+async def test_without_usage_it_is_estimated_and_marked(start, make_request) -> None:
+    backend, _ = await start(sends(STREAM_HEAD, text_event("hello"), text_event(" there"), ENDING, DONE))
+    usage = (await collect(backend, make_request()))[-1].usage
+    assert usage.is_estimate
+    assert usage.completion_tokens == 2
+    assert usage.prompt_tokens > 0
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(cut_in_the_stream, id="a connection that is cut"),
+        pytest.param(sends(STREAM_HEAD, text_event("hello")), id="half a stream"),
+        pytest.param(sends(STREAM_HEAD, text_event("hello"), b"data: {nonsense\n\n"), id="not JSON"),
+        pytest.param(sends(STREAM_HEAD, text_event("hello"), b"data: [1]\n\n"), id="not an object"),
+        pytest.param(
+            sends(STREAM_HEAD, text_event("hello"), event({"error": {"message": SECRET}})), id="an error"
+        ),
+        pytest.param(
+            sends(STREAM_HEAD, text_event("hello"), b"data: " + b"x" * (2 << 20)), id="a long event"
+        ),
+    ],
+)
+async def test_a_stream_that_breaks_fails_and_is_not_repeated(start, make_request, behave) -> None:
+    backend, engines = await start(behave, behave)
+    deltas = backend.generate(make_request())
+    assert [(await anext(deltas)).text, (await anext(deltas)).text] == ["", "hello"]
+    with pytest.raises(GenerationFailed) as caught:
+        await anext(deltas)
+    assert SECRET not in str(caught.value)
+    assert sum(len(engine.exchanges) for engine in engines) == 1
+    assert backend.status().running == backend.status().waiting == 0
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(cut_before_the_head, id="a connection that is cut"),
+        pytest.param(sends(STREAM_HEAD), id="an empty stream"),
+        pytest.param(sends(STREAM_HEAD, b"data: {nonsense\n\n"), id="garbage"),
+        pytest.param(sends(b"nonsense\r\n\r\n"), id="no HTTP"),
+        pytest.param(sends(response(500, {"error": {"message": SECRET}})), id="500"),
+        pytest.param(sends(response(429, {}, Retry_After="3")), id="429"),
+        pytest.param(sends(response(503, {})), id="503"),
+        pytest.param(sends(response(401, {})), id="401"),
+        pytest.param(sends(response(302, {}, Location="http://127.0.0.1:1/")), id="a redirect"),
+    ],
+)
+async def test_before_the_first_event_another_engine_takes_over(start, make_request, behave) -> None:
+    backend, engines = await start(behave, whole)
+    for _ in range(2):  # one of them begins with the engine that fails
+        assert text_of(await collect(backend, make_request())) == "hello there"
+    assert len(engines[0].exchanges) == 1
+    assert backend.status().running == backend.status().waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("behave", "error"),
+    [
+        (sends(response(500, {"error": {"message": SECRET}})), GenerationFailed),
+        (sends(response(401, {"error": {"message": SECRET}})), GenerationFailed),
+        (sends(response(503, {"error": {"message": SECRET}})), QueueFull),
+        (sends(response(422, {"error": {"message": SECRET}})), PromptRefused),
+        (
+            sends(response(400, {"error": {"message": f"maximum context length is 9 {SECRET}"}})),
+            PromptTooLong,
+        ),
+        (cut_before_the_head, BackendUnavailable),
+    ],
+)
+async def test_what_an_engine_says_is_not_shown(start, make_request, behave, error) -> None:
+    backend, _ = await start(behave)
+    with pytest.raises(error) as caught:
+        await collect(backend, make_request())
+    assert isinstance(caught.value, InferenceError)
+    assert SECRET not in repr(caught.value)
+    assert SECRET not in repr(backend.status())
+    assert SECRET not in repr(RemoteEndpoint("http://engine", f"key-{SECRET}"))
+
+
+@pytest.mark.parametrize(("status", "text", "seconds"), [(429, "7", 7), (503, "2.5", 3), (503, "soon", None)])
+async def test_an_overloaded_engine_says_when_to_try_again(
+    start, make_request, status, text, seconds
+) -> None:
+    backend, _ = await start(sends(response(status, {}, Retry_After=text)))
+    with pytest.raises(QueueFull) as caught:
+        await collect(backend, make_request())
+    assert caught.value.retry_after_seconds == seconds
+
+
+async def test_an_idle_connection_that_was_closed_is_no_failure(start, make_request) -> None:
+    """A lost request is repeated once at the only engine."""
+    backend, (engine,) = await start(cut_before_the_head)
+
+    async def recover(exchange: Exchange) -> None:
+        engine.behave = whole
+        exchange.cut()
+
+    engine.behave = recover
+    assert text_of(await collect(backend, make_request())) == "hello there"
+
+
+async def test_closing_the_stream_closes_the_engines(start, make_request) -> None:
+    backend, (engine,) = await start(begin_and_hang)
+    deltas = backend.generate(make_request())
+    await anext(deltas)
+    assert (await anext(deltas)).text == "hello"
+    await deltas.aclose()
+    async with asyncio.timeout(SECONDS):
+        await engine.exchanges[0].is_left.wait()
+
+
+@pytest.mark.parametrize("behave", [hang, begin_and_hang])
+async def test_a_deadline_ends_the_engines_stream(start, make_request, behave) -> None:
+    backend, (engine,) = await start(behave)
+    deltas = await collect(backend, make_request(deadline=time.monotonic() + 0.2))
+    assert deltas[0].usage is not None
+    assert deltas[-1].finish_reason == "deadline"
+    async with asyncio.timeout(SECONDS):
+        await engine.exchanges[0].is_left.wait()
+
+
+async def test_there_is_no_other_attempt_after_the_deadline(start, make_request) -> None:
+    async def fail_late(exchange: Exchange) -> None:
+        await exchange.is_left.wait()
+        exchange.cut()
+
+    backend, engines = await start(fail_late, fail_late)
+    deltas = await collect(backend, make_request(deadline=time.monotonic() + 0.2))
+    assert deltas[-1].finish_reason == "deadline"
+    assert sum(len(engine.exchanges) for engine in engines) == 1
+
+
+async def test_closing_the_backend_aborts_what_runs(start, make_request) -> None:
+    backend, _ = await start(begin_and_hang)
+    deltas = backend.generate(make_request())
+    assert [(await anext(deltas)).text, (await anext(deltas)).text] == ["", "hello"]
+    last = asyncio.create_task(anext(deltas))
+    await asyncio.sleep(0)
+    await asyncio.gather(backend.aclose(0), last)
+    assert last.result().finish_reason == "aborted"
+
+
+async def test_requests_go_to_the_engine_with_the_fewest(start, make_request) -> None:
+    backend, engines = await start(begin_and_hang, begin_and_hang)
+    streams = [backend.generate(make_request()) for _ in range(4)]
+    for stream in streams:
+        await anext(stream)
+    assert [len(engine.exchanges) for engine in engines] == [2, 2]
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_a_dead_engine_is_left_alone_and_comes_back(start, make_request) -> None:
+    backend, (engine,) = await start(whole, health_seconds=0.01)
+    engine.health = 503
+    async with asyncio.timeout(SECONDS):
+        while backend.status().is_ready:
+            await engine.checks.get()
+    with pytest.raises(BackendUnavailable):
+        await collect(backend, make_request())
+    assert not engine.exchanges
+    engine.health = 200
+    async with asyncio.timeout(SECONDS):
+        while not backend.status().is_ready:
+            await engine.checks.get()
+    assert text_of(await collect(backend, make_request())) == "hello there"
+
+
+async def test_an_engine_that_is_down_does_not_prevent_the_start(make_request) -> None:
+    backend = RemoteBackend(RemoteConfig((RemoteEndpoint("http://127.0.0.1:9"),)))
+    await backend.start()
+    assert not backend.status().is_ready
+    with pytest.raises(BackendUnavailable):
+        await collect(backend, make_request())
+    await backend.aclose(0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "ability", "error"),
+    [
+        ({"tools": (ToolDefinition("look"),)}, "tools", UnsupportedParameter),
+        ({"logprobs": 2}, "logprobs", UnsupportedParameter),
+        ({"top_k": 5}, "top_k", UnsupportedParameter),
+        ({"output_format": ActionOutput()}, "actions", UnsupportedParameter),
+        (
+            {"messages": (Message("user", (Image(np.zeros((2, 2, 3), np.uint8)),)),)},
+            "images",
+            UnsupportedModality,
+        ),
+    ],
+)
+async def test_what_the_engine_does_not_take_is_refused_by_name(
+    start, make_request, fields, ability, error
+) -> None:
+    backend, (engine,) = await start(whole, abilities=frozenset())
+    with pytest.raises(error):
+        await collect(backend, make_request(**fields))
+    assert not engine.exchanges
+    able, _ = await start(whole, abilities=frozenset({ability}))
+    assert text_of(await collect(able, make_request(**fields))) == "hello there"
+
+
+async def test_an_engine_that_refuses_log_probabilities_is_understood(start, make_request) -> None:
+    refusal = response(400, {"error": {"message": "logprobs is not supported with stream"}})
+    backend, _ = await start(sends(refusal))
+    with pytest.raises(UnsupportedParameter) as caught:
+        await collect(backend, make_request(logprobs=1))
+    assert caught.value.field == "logprobs"
+
+
+async def test_a_request_that_may_be_shortened_is_sent_again_without_a_length(start, make_request) -> None:
+    backend, (engine,) = await start(whole)
+
+    async def refuse_the_length(exchange: Exchange) -> None:
+        too_long = response(400, {"error": {"code": "context_length_exceeded", "message": ""}})
+        await (sends(too_long) if "max_tokens" in exchange.body else whole)(exchange)
+
+    engine.behave = refuse_the_length
+    assert text_of(await collect(backend, make_request(fits_context=True))) == "hello there"
+    with pytest.raises(PromptTooLong):
+        await collect(backend, make_request())
+
+
+async def test_more_requests_than_allowed_are_refused(start, make_request) -> None:
+    backend, _ = await start(begin_and_hang, max_outstanding=1)
+    running = backend.generate(make_request())
+    await anext(running)
+    with pytest.raises(QueueFull):
+        await collect(backend, make_request())
+    await running.aclose()
+
+
+async def test_a_picture_travels_as_a_data_uri(start, make_request) -> None:
+    backend, (engine,) = await start(whole)
+    picture = Image(np.full((3, 4, 3), 200, np.uint8))
+    await collect(backend, make_request(messages=(Message("user", (picture, Text("what?"))),)))
+    image, text = engine.exchanges[0].body["messages"][0]["content"]
+    assert image["image_url"]["url"].startswith("data:image/png;base64,")
+    assert text == {"type": "text", "text": "what?"}
