@@ -6,10 +6,13 @@ import json
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, Literal
 
 import jsonschema
+import openai
 import pytest
 from PIL import Image
+from pydantic import BaseModel
 
 from inference import parse_action
 from testbed.servers import MissingServer
@@ -75,6 +78,42 @@ async def test_apples_generable_types_are_filled_by_the_included_model(start_gat
         response_format={"type": "json_schema", "json_schema": wrapper},
     )
     jsonschema.validate(json.loads(response.text), replayed.TRIP_SCHEMA)
+
+
+class Trip(BaseModel):
+    city: Literal["Rome", "Oslo"]
+    days: Literal[1, 2, 3]
+
+
+async def test_openais_sdk_gets_types_and_calls_from_the_included_model(start_gateway: StartGateway) -> None:
+    url, key = await embedded(start_gateway)
+    messages: list[Any] = [{"role": "user", "content": "Where do you want to go?"}]
+    tool: Any = openai.pydantic_function_tool(Trip)
+    async with openai.AsyncOpenAI(base_url=url, api_key=key, max_retries=0) as client:
+        completion = await client.chat.completions.parse(
+            model=replayed.MODEL, messages=messages, response_format=Trip
+        )
+        assert isinstance(completion.choices[0].message.parsed, Trip)
+        response = await client.responses.parse(model=replayed.MODEL, input="Where to?", text_format=Trip)
+        assert isinstance(response.output_parsed, Trip)
+        async with client.chat.completions.stream(
+            model=replayed.MODEL,
+            messages=messages,
+            tools=[tool],
+            tool_choice="required",
+            parallel_tool_calls=False,
+        ) as stream:
+            choice = (await stream.get_final_completion()).choices[0]
+        assert choice.finish_reason == "tool_calls"
+        assert choice.message.tool_calls is not None
+        (call,) = choice.message.tool_calls
+        assert isinstance(call.function.parsed_arguments, Trip)
+        messages.append(choice.message.model_dump(exclude_none=True))
+        messages.append({"role": "tool", "tool_call_id": call.id, "content": "booked"})
+        completion = await client.chat.completions.create(
+            model=replayed.MODEL, messages=messages, tools=[tool], tool_choice="none"
+        )
+        assert completion.choices[0].message.content
 
 
 async def test_apples_pictures_are_seen_though_their_slashes_are_escaped(start_gateway: StartGateway) -> None:
