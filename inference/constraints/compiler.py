@@ -11,17 +11,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 
-from inference.constraints.grammar_check import GrammarCheck
+from inference.constraints.grammar_check import EXHAUSTED, GrammarCheck
 from inference.constraints.grammar_vocabulary import GrammarConstraint, GrammarVocabulary
 from inference.constraints.token_constraint import TokenConstraint
 from inference.errors import InvalidGrammar
 
-CACHED_GRAMMARS = 64
+CACHED_GRAMMARS = 16  # each may have as many bytes as `grammar_check` allows
 TOO_COMPLEX = "is too complex: compiling it takes too much time or memory"
 
 _REASONS = (
     (re.compile(r'Unimplemented keys: (\[[^\]\n]*\])'), "uses keywords that are not supported: {}"),
-    (re.compile(r"Unknown format: ([\w.-]{1,40})"), "uses a format of strings that is not supported: {}"),
     (re.compile(r"nsatisfiable"), "cannot be satisfied by any value"),
     (re.compile(r"oneOf constraints"), "uses oneOf with alternatives that are not disjoint: write anyOf"),
     (re.compile(r"patternProperty"), "uses patternProperties that are not disjoint"),
@@ -113,7 +112,8 @@ def _compile(cache: _Cache, parts: Future[_Parts], write: Write) -> TokenConstra
         vocabulary, check = parts.result()
         message = check.check(grammar)
         found = vocabulary.compile(grammar) if message is None else reason_of(message)
-        cache.put(grammar, found)
+        if message != EXHAUSTED:  # perhaps the machine was busy
+            cache.put(grammar, found)
     if isinstance(found, str):
         raise InvalidGrammar(field, found)
     return found.fork()

@@ -11,6 +11,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Lock, Timer
 
 from inference.constraints.grammar_vocabulary import GrammarVocabulary
@@ -20,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 CPU_SECONDS = 1.0
 WALL_SECONDS = 10.0  # for a child that waits for a processor
-MEMORY_BYTES = 1 << 30  # of address space
+GRAMMAR_BYTES = 128 << 20  # of address space, beside the vocabulary's
+EXHAUSTED = ""  # the message for a grammar that takes more than these
 FIRST_LINE_SECONDS = 60.0  # the vocabulary is read
 
 
@@ -37,19 +39,18 @@ class GrammarCheck:
         self._is_closed = False
 
     def check(self, grammar: str) -> str | None:
-        """Returns the compiler's message, or None for a grammar that can be compiled within the bounds.
-
-        "" is the message for a grammar that exhausts the child.
-        """
+        """Returns the compiler's message, or None for a grammar that can be compiled within the bounds."""
         with self._lock:
             if self._is_closed:
-                return ""
+                return EXHAUSTED
+            if self._process is not None and self._process.poll() is not None:
+                self._stop()  # it died while it was idle
             process = self._start() if self._process is None else self._process
             with _killed_after(process, WALL_SECONDS):
                 answer = _exchange(process, json.dumps(grammar))
             if answer is None:
                 self._stop()
-                return ""
+                return EXHAUSTED
             message: str | None = json.loads(answer)
             return message
 
@@ -114,10 +115,10 @@ def _killed_after(process: subprocess.Popen[str], seconds: float) -> Iterator[No
 
 def main() -> None:
     """The child's loop, until its input ends."""
-    _limit_memory()
     tokens, special_token_ids, eos_token_ids = json.loads(sys.stdin.readline())
     token_bytes = [token.encode("latin-1") for token in tokens]
     vocabulary = GrammarVocabulary(token_bytes, special_token_ids, eos_token_ids)
+    _limit_memory()
     print("ready", flush=True)
     for line in sys.stdin:
         with _limited_cpu():
@@ -130,8 +131,11 @@ def _limit_memory() -> None:
         import resource
     except ImportError:  # Windows
         return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    status = Path("/proc/self/statm")
+    if status.exists():
+        most = int(status.read_text().split()[0]) * resource.getpagesize() + GRAMMAR_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 @contextlib.contextmanager

@@ -6,11 +6,39 @@ from collections.abc import Mapping
 # Models write one space, or a line feed and an indentation. More would let a response consist of white space.
 WHITESPACE = r" |\n( {0,32}|\t{0,8})"
 
+_FORMATS = frozenset(
+    ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri")
+)
+_DATA = frozenset(("const", "enum", "default", "example", "examples"))
+
 
 def json_rule(schema: Mapping[str, object], *, is_lenient: bool = False) -> str:
-    """The right side of a rule. `is_lenient` ignores keywords that the compiler does not know."""
+    """The right side of a rule. `is_lenient` ignores keywords that the compiler does not know.
+
+    Formats that it does not know are ignored in any case, as the standard allows: `int64`, `password`, ….
+    """
     options = {"whitespace_pattern": WHITESPACE, "lenient": is_lenient}
-    return f"%json {json.dumps({**schema, 'x-guidance': options})}"
+    known = {**_without_unknown_formats(schema), "x-guidance": options}
+    return f"%json {json.dumps(known)}"
+
+
+def _without_unknown_formats(schema: Mapping[str, object]) -> dict[str, object]:
+    dropped = "format" if _has_unknown_format(schema) else None
+    return {name: _filtered(name, value) for name, value in schema.items() if name != dropped}
+
+
+def _filtered(keyword: str, value: object) -> object:
+    """The value of a keyword, with its schemas. Values that are data and not schemas stay."""
+    if keyword in _DATA:
+        return value
+    if isinstance(value, Mapping):
+        return _without_unknown_formats(value)
+    return [_filtered("", each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _has_unknown_format(schema: Mapping[str, object]) -> bool:
+    """A property of the name "format" has a schema, not a text."""
+    return isinstance(schema.get("format"), str) and schema["format"] not in _FORMATS
 
 
 def json_object_rule() -> str:
