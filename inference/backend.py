@@ -42,7 +42,8 @@ class Backend(Protocol):
         Raises, before the first Delta: `PromptTooLong`, `UnsupportedModality`, `QueueFull`,
         `BackendUnavailable`; at any time: `GenerationFailed`. Closing the iterator (`aclose`) aborts the
         generation at the next step and frees its memory and its place in the queue; when `aclose` returns,
-        both are free. A deadline that passes, in the queue too, ends it with `finish_reason="deadline"`.
+        both are free, unless a worker still does not respond two seconds after the deadline. A deadline that
+        passes, in the queue too, ends the generation with `finish_reason="deadline"`.
         """
         ...
 

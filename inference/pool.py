@@ -22,6 +22,7 @@ from inference.workers.worker import MakeWorker, Worker
 logger = logging.getLogger(__name__)
 
 AFFINITY_SLACK = 2  # requests by which a user's own worker may have more than the idlest one
+OVERDUE_SECONDS = 2.0  # for a worker to end a request after its deadline, before the pool does
 ABORT_SECONDS = 10.0  # for workers to end aborted requests, before they are stopped
 RESTART_PAUSE_SECONDS = 1.0  # after a failed restart; doubles each time, up to the next
 MAX_RESTART_PAUSE_SECONDS = 60.0
@@ -38,6 +39,7 @@ class Pool:
         restart_pause_seconds: float = RESTART_PAUSE_SECONDS,
         abort_seconds: float = ABORT_SECONDS,
         running_per_worker: float = float("inf"),
+        overdue_seconds: float = OVERDUE_SECONDS,
     ) -> None:
         """`running_per_worker`: how many requests a worker computes together; more wait there."""
         self._devices = devices
@@ -46,6 +48,7 @@ class Pool:
         self._restart_pause_seconds = restart_pause_seconds
         self._abort_seconds = abort_seconds
         self._running_per_worker = running_per_worker
+        self._overdue_seconds = overdue_seconds
         self._workers: list[Worker] = []
         self._tickets: dict[int, Ticket] = {}
         self._keys = count()
@@ -53,6 +56,7 @@ class Pool:
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_open = False
+        self._may_restart = True
 
     async def start(self) -> ModelCard:
         """Loads on all devices at once. Raises what loading raises, after all workers have ended."""
@@ -68,7 +72,10 @@ class Pool:
         return model_cards[0]
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
-        """See `Backend.generate`. A replayed request begins twice; its caller sees only the first time."""
+        """See `Backend.generate`. A replayed request begins twice; its caller sees only the first time.
+
+        Callers wait for a worker that does not respond until soon after the deadline.
+        """
         ticket = self._admit(request)
         is_announced = False
         try:
@@ -87,7 +94,7 @@ class Pool:
         finally:
             if ticket.state is not TicketState.ENDED:
                 self._abort(ticket)
-                await ticket.ended.wait()
+                await ticket.is_released.wait()
 
     def status(self) -> BackendStatus:
         return BackendStatus(tuple(map(self._worker_status, self._workers)))
@@ -104,6 +111,7 @@ class Pool:
             with suppress(TimeoutError):  # a worker hangs
                 async with asyncio.timeout(self._abort_seconds):
                     await self._idle.wait()
+        self._may_restart = False  # a worker may die while it is stopped
         for restart in self._restarts:
             restart.cancel()
         await asyncio.gather(*self._restarts, return_exceptions=True)
@@ -150,6 +158,7 @@ class Pool:
         if ticket.request.timeline is not None:
             ticket.request.timeline.worker = worker.name
         worker.add(ticket.key, ticket.request)
+        self._expire_at(ticket, max(ticket.request.deadline, time.monotonic()) + self._overdue_seconds)
 
     def _abort(self, ticket: Ticket) -> None:
         if ticket.worker is None:
@@ -196,7 +205,7 @@ class Pool:
                 self._settle(ticket, event)
 
     def on_death(self, worker: Worker) -> None:
-        """Replays requests without text once, fails the others, and starts another worker."""
+        """Replays requests without text once, fails the others, and starts another worker until closing."""
         index = self._workers.index(worker)
         for ticket in tuple(self._tickets.values()):
             if ticket.worker is not worker:
@@ -208,6 +217,8 @@ class Pool:
                 self._replay(ticket)
             else:
                 self._settle(ticket, GenerationFailed("its worker died"))
+        if not self._may_restart:
+            return
         restart = asyncio.ensure_future(self._restart(index))
         self._restarts.add(restart)
         restart.add_done_callback(self._restarts.discard)
@@ -220,13 +231,27 @@ class Pool:
             self._assign(ticket, worker)
             return
         ticket.move(TicketState.PARKED)
-        if ticket.expiry is None and ticket.request.deadline != float("inf"):
-            remaining = max(0.0, ticket.request.deadline - time.monotonic())
+        self._expire_at(ticket, ticket.request.deadline)
+
+    def _expire_at(self, ticket: Ticket, moment: float) -> None:
+        """`moment` is in `time.monotonic()` seconds."""
+        if ticket.expiry is not None:
+            ticket.expiry.cancel()
+        if moment != float("inf"):
+            remaining = max(0.0, moment - time.monotonic())
             ticket.expiry = asyncio.get_running_loop().call_later(remaining, self._expire, ticket)
 
     def _expire(self, ticket: Ticket) -> None:
-        if ticket.state is TicketState.PARKED:
+        """Its worker has not ended it at its deadline, or it is parked.
+
+        A ticket that a worker has stays until the worker responds or dies, so that it counts as its load.
+        """
+        if ticket.worker is None:
             self._finish(ticket, "deadline")
+            return
+        logger.warning("worker %s has not ended a request at its deadline", ticket.worker.name)
+        self._abort(ticket)
+        ticket.release()
 
     def _new_worker(self, index: int) -> Worker:
         return self._make_worker(str(index), self._devices[index], self)

@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from inference.engine.outcome import Event
 from inference.event_queue import EventQueue
-from inference.types import Delta, GenerationRequest
+from inference.types import Delta, GenerationRequest, Usage
 from inference.workers.worker import Worker
 
 
@@ -39,7 +39,10 @@ ABORTED = frozenset({_S.WITHDRAWN, _S.STOPPING})
 
 
 class Ticket:
-    """Created and moved by the pool. `Pool.generate` reads `events`. `worker` is None while it is parked."""
+    """Created and moved by the pool. `Pool.generate` reads `events`. `worker` is None while it is parked.
+
+    `is_released` is set when its caller has nothing to wait for: it ended, or its worker does not respond.
+    """
 
     def __init__(self, key: int, request: GenerationRequest) -> None:
         self.key = key
@@ -47,7 +50,8 @@ class Ticket:
         self.state = TicketState.QUEUED
         self.worker: Worker | None = None
         self.events = EventQueue()
-        self.ended = asyncio.Event()
+        self.is_released = asyncio.Event()
+        self.usage = Usage(0, 0)  # as far as its events say
         self.expiry: asyncio.TimerHandle | None = None
 
     @property
@@ -60,7 +64,7 @@ class Ticket:
         assert state is self.state or state in TRANSITIONS[self.state], f"{self.state} to {state}"
         self.state = state
         if state is TicketState.ENDED:
-            self.ended.set()
+            self.is_released.set()
 
     def abort(self) -> None:
         """Notes that its caller has left. The pool sends the abort to its worker."""
@@ -69,7 +73,15 @@ class Ticket:
     def put(self, event: Event) -> None:
         """Hands an event to the caller, and moves to the state that follows from it."""
         self.move(self._state_after(event))
+        if isinstance(event, Delta) and event.usage is not None:
+            self.usage = event.usage
         self.events.put(event)
+
+    def release(self) -> None:
+        """Ends it for its caller. Its worker, which has been told to abort it, still has it."""
+        assert self.state in ABORTED
+        self.events.put(Delta(finish_reason="deadline", usage=self.usage))
+        self.is_released.set()
 
     def _state_after(self, event: Event) -> TicketState:
         if not isinstance(event, Delta) or event.finish_reason is not None:

@@ -42,6 +42,7 @@ LoadModel = Callable[..., LanguageModel]
 LoadRecogniser = Callable[[str, str], SpeechModel]  # model, device
 
 GPU_PATIENCE_SECONDS = 60.0  # a step of a GPU that takes longer never ends
+CPU_PATIENCE_SECONDS = 600.0  # no request may take longer
 
 
 class InProcessBackend:
@@ -171,7 +172,7 @@ def _worker_maker(config: EngineConfig, make: Callable[[str], Steppable]) -> Mak
         make_here = partial(make, device)
         if config.workers == "threads":
             return ThreadWorker(name, device, make_here, listener)
-        patience_seconds = GPU_PATIENCE_SECONDS if is_gpu(names_of(device)[0]) else None
+        patience_seconds = GPU_PATIENCE_SECONDS if is_gpu(names_of(device)[0]) else CPU_PATIENCE_SECONDS
         return ProcessWorker(name, device, make_here, listener, patience_seconds)
 
     return make_worker

@@ -13,10 +13,10 @@ import torch
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.errors import BackendUnavailable, GenerationFailed, InvalidCheckpoint, QueueFull
-from inference.pool import AFFINITY_SLACK, Pool
+from inference.pool import AFFINITY_SLACK, OVERDUE_SECONDS, Pool
 from inference.types import Delta
 from inference.workers.thread_worker import ThreadWorker
-from inference.workers.worker import MakeWorker, Steppable
+from inference.workers.worker import MakeWorker, Steppable, Worker, WorkerListener
 
 pytestmark = pytest.mark.anyio
 
@@ -74,6 +74,7 @@ def open_pool(make_model, gate: Gate, may_load: threading.Event):
         devices: tuple[str, ...] = ("cpu",),
         max_waiting_requests: int = 64,
         before_load: Callable[[str], object] = lambda device: may_load.wait(30),
+        overdue_seconds: float = OVERDUE_SECONDS,
         **config: object,
     ) -> AsyncIterator[Pool]:
         engine_config = EngineConfig(block_size=4, kv_cache_tokens=4096, **config)
@@ -89,6 +90,7 @@ def open_pool(make_model, gate: Gate, may_load: threading.Event):
             in_threads(make_engine),
             max_waiting_requests,
             restart_pause_seconds=0.001,
+            overdue_seconds=overdue_seconds,
             running_per_worker=engine_config.max_running_requests,
         )
         await pool.start()
@@ -317,6 +319,67 @@ async def test_a_deadline_passes_while_no_worker_is_healthy(open_pool, make_requ
         assert [delta.finish_reason for delta in response] == [None, "deadline"]
         assert pool.status().waiting == 0
         may_load.set()
+
+
+async def test_a_worker_that_does_not_respond_delays_no_response_beyond_its_deadline(
+    open_pool, make_request, gate
+) -> None:
+    gate.free_steps = 2
+    gate.is_open.clear()
+    async with open_pool(overdue_seconds=0.01) as pool:
+        deltas = await collect(pool, make_request("a long answer", deadline=time.monotonic() + 0.5))
+        waiting = await collect(pool, make_request(deadline=time.monotonic()))
+        assert text_of(deltas)
+        assert deltas[-1].finish_reason == "deadline"
+        assert deltas[-1].usage == deltas[-2].usage
+        assert [delta.finish_reason for delta in waiting] == [None, "deadline"]
+        assert (pool.status().running, pool.status().waiting) == (1, 1), "the worker has them"
+        gate.is_open.set()
+        await until(lambda: pool.status().running + pool.status().waiting == 0)
+        assert text_of(await collect(pool, make_request())) == "hello"
+        assert pool.status().workers[0].kv_used == 0
+
+
+async def test_a_caller_may_leave_a_worker_that_does_not_respond(open_pool, make_request, gate) -> None:
+    gate.is_open.clear()
+    async with open_pool(overdue_seconds=0.01) as pool:
+        generating = asyncio.create_task(collect(pool, make_request(deadline=time.monotonic() + 0.5)))
+        await gate.wait_entered()
+        generating.cancel()
+        await asyncio.wait([generating], timeout=30)
+        assert generating.cancelled()
+
+
+async def test_a_worker_that_dies_while_it_is_stopped_is_not_replaced(make_model, make_request, gate) -> None:
+    workers: list[ThreadWorker] = []
+    is_stopping = asyncio.Event()
+
+    class StoppableWorker(ThreadWorker):
+        async def stop(self) -> None:
+            is_stopping.set()
+            await super().stop()
+
+    def make_engine() -> Engine:
+        model = make_model()
+        model.decoder.before_forward = gate
+        return Engine(model, torch.device("cpu"), EngineConfig(kv_cache_tokens=64))
+
+    def make_worker(name: str, device: str, listener: WorkerListener) -> Worker:
+        workers.append(StoppableWorker(name, device, make_engine, listener))
+        return workers[-1]
+
+    pool = Pool(("cpu",), make_worker, max_waiting_requests=1, abort_seconds=0.01)
+    await pool.start()
+    gate.is_open.clear()
+    gate.kills = 1
+    generating = asyncio.create_task(collect(pool, make_request(max_tokens=8)))
+    await gate.wait_entered()
+    closing = asyncio.create_task(pool.aclose(0))
+    await is_stopping.wait()
+    gate.is_open.set()
+    await closing
+    assert (await generating)[-1].finish_reason == "aborted"
+    assert len(workers) == 1
 
 
 async def test_disconnecting_while_no_worker_is_healthy_frees_everything(

@@ -1,5 +1,6 @@
 """A ticket's states follow from what happens to its request."""
 
+import asyncio
 import itertools
 
 import pytest
@@ -40,7 +41,7 @@ def test_events_move_a_ticket(ticket: Ticket, events: list[Delta], state: Ticket
     for event in events:
         ticket.put(event)
     assert ticket.state is state
-    assert ticket.ended.is_set() == (state is S.ENDED)
+    assert ticket.is_released.is_set() == (state is S.ENDED)
     assert len(ticket.events) == len(events)
 
 
@@ -90,6 +91,22 @@ def test_every_state_can_be_reached_and_leads_to_the_end() -> None:
     assert reached == set(TicketState)
     assert all(S.ENDED in TRANSITIONS[state] for state in TicketState if state is not S.ENDED)
     assert not TRANSITIONS[S.ENDED]
+
+
+def test_a_released_ticket_ends_for_its_caller_with_the_newest_usage(ticket: Ticket) -> None:
+    ticket.put(Delta("a", usage=Usage(3, 1)))
+    ticket.put(TEXT)
+    ticket.abort()
+    ticket.release()
+    assert ticket.is_released.is_set()
+    assert ticket.state is S.STOPPING
+    assert asyncio.run(read_last(ticket)) == Delta(finish_reason="deadline", usage=Usage(3, 1))
+
+
+async def read_last(ticket: Ticket) -> object:
+    while len(ticket.events) > 1:
+        await ticket.events.get()
+    return await ticket.events.get()
 
 
 def test_an_aborted_or_begun_replay_is_not_replayable() -> None:
