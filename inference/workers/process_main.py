@@ -132,6 +132,7 @@ def main() -> NoReturn:
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)  # compilers that a library starts must not keep it open
     _end_with_gateway()
+    _ignore_termination()
     try:
         EngineProcess(Channel(Connection(descriptor))).run()
     except BaseException:
@@ -145,6 +146,12 @@ def _end_with_gateway() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _ignore_termination() -> None:
+    """A supervisor may send these to every process of a service, while the gateway drains."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _forward_logs(channel: Channel, levels: dict[str, int]) -> None:
     logging.getLogger().addHandler(LogForwarder(channel))
     for name, level in levels.items():
@@ -152,14 +159,15 @@ def _forward_logs(channel: Channel, levels: dict[str, int]) -> None:
 
 
 def _portable(error: BaseException) -> Exception:
-    """An error that the gateway can raise: this one, if it can be sent."""
-    if isinstance(error, Exception):
+    """An error that the gateway can raise: this one, if it can be sent. It arrives without its frames."""
+    if not isinstance(error, InferenceError):
+        logger.error("a worker cannot be loaded", exc_info=error)
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):  # which no future can carry
         try:
             pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
             return error
         except Exception:
             logger.debug("%s cannot be sent", type(error).__name__)
-    logger.error("a worker cannot be loaded", exc_info=error)
     return BackendUnavailable(f"{type(error).__name__} while a worker was loaded")
 
 

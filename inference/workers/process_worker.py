@@ -207,6 +207,7 @@ class ProcessWorker:
     def _note_unsent(self, command: ToProcess, error: Exception) -> None:
         logger.error("a command cannot be sent to worker %s", self.name, exc_info=error)
         if isinstance(command, Add):
+            self._timelines.pop(command.key, None)
             self._listener.on_outcomes(
                 self, [(command.key, GenerationFailed("it cannot be sent to its worker"))]
             )

@@ -99,9 +99,8 @@ class ThreadWorker:
         self.blocks_used = 0
         self._ended.set_result(None)
         if not self._loaded.done():
-            if not isinstance(
-                error, Exception
-            ):  # a future must not carry an exception that ends the event loop
+            # A future must not carry an exception that ends the event loop, and cannot carry a StopIteration.
+            if not isinstance(error, Exception) or isinstance(error, StopIteration):
                 error = BackendUnavailable("the worker died")
             self._loaded.set_exception(error)
             self._loaded.exception()  # marks it as retrieved, since `start` may have been cancelled

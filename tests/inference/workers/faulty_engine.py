@@ -80,6 +80,14 @@ def fail_unpicklably() -> Engine:
     raise NotPicklable("one", "two")
 
 
+def fail_unexpectedly() -> Engine:
+    raise KeyError("a path")
+
+
+def stop_iterating() -> Engine:
+    return next(iter(()))
+
+
 def hang_while_loading() -> Engine:
     wait_forever()
     raise AssertionError

@@ -23,10 +23,12 @@ from inference.workers.process_worker import ProcessWorker
 from inference.workers.worker import MakeEngine, Worker, WorkerListener
 
 from .faulty_engine import (
+    fail_unexpectedly,
     fail_unpicklably,
     hang_while_loading,
     make_faulty_engine,
     refuse_checkpoint,
+    stop_iterating,
 )
 
 pytestmark = pytest.mark.anyio
@@ -193,22 +195,49 @@ async def test_a_process_that_hangs_is_killed_at_the_stop(open_pool, make_reques
     [
         (refuse_checkpoint, InvalidCheckpoint, "The model directory is empty."),
         (fail_unpicklably, BackendUnavailable, "NotPicklable while a worker was loaded"),
+        (stop_iterating, BackendUnavailable, "StopIteration while a worker was loaded"),
         (lambda: None, Exception, "pickle"),
     ],
-    ids=["refused", "with an error that cannot be sent", "not picklable"],
+    ids=["refused", "with an error that cannot be sent", "with an error for no future", "not picklable"],
 )
 async def test_an_engine_that_cannot_be_made_ends_the_start(
     make_engine: MakeEngine, error: type[Exception], message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     workers = Workers(make_engine)
     pool = Pool(("cpu",), workers, max_waiting_requests=1)
-    with pytest.raises(error, match=message):
-        await pool.start()
+    async with asyncio.timeout(60):
+        with pytest.raises(error, match=message):
+            await pool.start()
     assert workers.living == []
     logged = [record for record in caplog.records if record.name == "inference.faulty"]
     assert [record.getMessage() for record in logged] == (
         ["the directory is empty"] if make_engine is refuse_checkpoint else []
     )
+
+
+async def test_an_error_that_nobody_expected_is_logged_with_its_frames(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pool = Pool(("cpu",), Workers(fail_unexpectedly), max_waiting_requests=1)
+    with pytest.raises(KeyError):
+        await pool.start()
+    (logged,) = [each for each in caplog.records if each.getMessage() == "a worker cannot be loaded"]
+    (described,) = logged.exceptions
+    assert described["type"] == "builtins.KeyError"
+    assert "fail_unexpectedly" in described["frames"][-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_signals_for_the_gateway_end_no_process(open_pool, make_request, number: int) -> None:
+    """Of a supervisor that sends them to every process of a service."""
+    async with open_pool(step_seconds=0.01) as (pool, workers):
+        response = pool.generate(make_request(LONG, max_tokens=20))
+        while not text_of([await anext(response)]):
+            pass
+        os.kill(workers[0].process_id, number)
+        assert await collect_rest(response) == "length"
+        assert len(workers) == 1
 
 
 async def test_a_cancelled_start_kills_the_process() -> None:
