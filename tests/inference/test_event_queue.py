@@ -102,23 +102,41 @@ async def test_an_error_comes_after_all_text() -> None:
 async def test_joined_or_not_a_reader_gets_the_same(seed: int) -> None:
     chance, queue = random.Random(seed), EventQueue()
     kinds = [text, reasoning, call, likely]
-    sent = [chance.choice(kinds)(chr(97 + number % 26)) for number in range(60)]
+    sent: list[Event] = [BEGINNING]
+    sent += [chance.choice(kinds)(chr(97 + number % 26)) for number in range(60)]
+    sent += [chance.choice([END, Delta("z", finish_reason="length"), GenerationFailed("its worker died")])]
     found: list[Event] = []
-    for delta in sent:
-        queue.put(delta)
+    for event in sent:
+        queue.put(event)
         while len(queue) and chance.random() < 0.3:
             found.append(await queue.get())
     while len(queue):
         found.append(await queue.get())
     assert parts_of(found) == parts_of(sent)
+    assert logprobs_of(found) == logprobs_of(sent)
+    assert (found[0], found[-1]) == (sent[0], sent[-1])
+    assert usage_of(found) == usage_of(sent)
     assert len(found) < len(sent)
 
 
-def parts_of(deltas: list[Event]) -> list[tuple[str, str]]:
-    """Every character, argument and log probability, in the order in which a gateway sends them."""
+def deltas_of(events: list[Event]) -> list[Delta]:
+    return [event for event in events if isinstance(event, Delta)]
+
+
+def parts_of(events: list[Event]) -> list[tuple[str, str]]:
+    """Every character and argument, in the order in which a gateway sends them."""
     parts: list[tuple[str, str]] = []
-    for delta in deltas:
+    for delta in deltas_of(events):
         parts += [("reasoning", character) for character in delta.reasoning]
         parts += [("text", character) for character in delta.text]
         parts += [("call", each.arguments) for each in delta.tool_calls]
     return parts
+
+
+def logprobs_of(events: list[Event]) -> list[TokenLogprob]:
+    return [each for delta in deltas_of(events) for each in delta.logprobs]
+
+
+def usage_of(events: list[Event]) -> Usage | None:
+    """The newest, after all events."""
+    return next(delta.usage for delta in reversed(deltas_of(events)) if delta.usage is not None)
