@@ -1,6 +1,6 @@
 """What the page at /ops shows, as one JSON document: state now, and the samples it has not seen yet."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -60,7 +60,7 @@ class Dashboard:
         history, status = self._history, self._backend.status()
         recent = history.last(WINDOW_SECONDS)
         line = status_line(self._readiness.now(), status, recent, self._thresholds)
-        loads = {load.worker: load for load in history.loads}
+        loads = loads_by_worker(history.loads)
         samples = history.samples_after(after)
         return {
             "instance": history.instance,
@@ -115,7 +115,7 @@ def _columns(samples: Sequence[Sample]) -> Document:
 
 def _worker_columns(samples: Sequence[Sample], names: Sequence[str]) -> Document:
     workers = [{worker.worker: worker for worker in sample.status.workers} for sample in samples]
-    loads = [{load.worker: load for load in sample.loads} for sample in samples]
+    loads = [loads_by_worker(sample.loads) for sample in samples]
     return {
         name: {
             "kv": [_kv_share(of_sample.get(name)) for of_sample in workers],
@@ -124,6 +124,25 @@ def _worker_columns(samples: Sequence[Sample], names: Sequence[str]) -> Document
         }
         for name in names
     }
+
+
+def loads_by_worker(loads: Iterable[DeviceLoad]) -> dict[str, DeviceLoad]:
+    """Devices that share a model's layers count as one: memory in all, and the mean utilization."""
+    by_worker: dict[str, list[DeviceLoad]] = {}
+    for load in loads:
+        by_worker.setdefault(load.worker, []).append(load)
+    return {name: _join(name, each) for name, each in by_worker.items()}
+
+
+def _join(worker: str, loads: Sequence[DeviceLoad]) -> DeviceLoad:
+    known = [load.utilization for load in loads if load.utilization is not None]
+    return DeviceLoad(
+        worker,
+        ",".join(load.device for load in loads),
+        sum(load.memory_used_bytes for load in loads),
+        sum(load.memory_total_bytes for load in loads),
+        sum(known) / len(known) if known else None,
+    )
 
 
 def _kv_share(worker: WorkerStatus | None) -> float | None:
