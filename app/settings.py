@@ -596,6 +596,10 @@ class Settings(BaseSettings):
         return parse_networks(self.metrics_networks)
 
     @property
+    def serves_embedded_model(self) -> bool:
+        return self.backend == "in_process" and self.model is None
+
+    @property
     def allows_every_origin(self) -> bool:
         return self.cors_origins == (_ALL_ORIGINS,)
 
