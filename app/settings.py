@@ -597,7 +597,7 @@ class Settings(BaseSettings):
 
     @property
     def serves_embedded_model(self) -> bool:
-        return self.backend == "in_process" and self.model is None
+        return self.backend[0] == "in_process" and self.model is None
 
     @property
     def allows_every_origin(self) -> bool:

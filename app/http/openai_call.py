@@ -33,8 +33,7 @@ def head_of(call: Call, object_name: str, id_prefix: str) -> dict[str, Any]:
 def model_names(services: Services) -> tuple[str, ...]:
     """The served name first, then its aliases."""
     settings = services.settings
-    is_embedded = settings.backend[0] == "in_process" and settings.model is None
-    embedded = EMBEDDED_ALIASES if is_embedded else ()
+    embedded = EMBEDDED_ALIASES if settings.serves_embedded_model else ()
     return tuple(dict.fromkeys((services.backend.model_card.name, *settings.model_aliases, *embedded)))
 
 

@@ -24,7 +24,7 @@ def thinks(services: Services, wanted: bool | None) -> bool:
         return wanted
     settings = services.settings
     if settings.thinking == "auto":
-        return settings.model is not None and _is_autoglm(services)
+        return _is_autoglm(services) and not settings.serves_embedded_model
     return settings.thinking == "on"
 
 

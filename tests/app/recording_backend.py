@@ -27,7 +27,7 @@ class RecordingBackend:
 
 
 async def _refuse() -> AsyncGenerator[Delta, None]:
-    raise QueueFull
+    raise QueueFull("the queue is full")
     yield Delta()  # it makes this a generator
 
 

@@ -388,6 +388,7 @@ async def test_requests_say_whether_the_model_thinks(
         ({"model": "zai-org/AutoGLM-Phone-9B"}, True),
         ({"model": "zai-org/AutoGLM-Phone-9B", "thinking": "off"}, False),
         ({"model": "zai-org/GLM-4-9B-0414"}, False),
+        ({"model_name": "scripted", "model": "/models/AutoGLM-Phone-9B/"}, True),
     ],
 )
 async def test_setting_says_whether_the_model_thinks_by_default(
