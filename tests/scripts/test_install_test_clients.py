@@ -12,9 +12,13 @@ LISTS = (
     "tests/app/clients/requirements.txt",
     "tests/app/clients/requirements-instructor.txt",
     "tests/app/clients/node/package.json",
+    "pyproject.toml",
 )
 # Makes an environment whose python does nothing.
-PYTHON = 'mkdir -p "$3/bin" && printf "#!/bin/sh\\nexit 0\\n" >"$3/bin/python" && chmod +x "$3/bin/python"'
+PYTHON = (
+    '[ "$2" = venv ] || exit 0; '
+    'mkdir -p "$3/bin" && printf "#!/bin/sh\\nexit 0\\n" >"$3/bin/python" && chmod +x "$3/bin/python"'
+)
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def test_clients_are_installed_once(install, tmp_path):
     first = install()
     assert (first.returncode, first.stderr) == (0, "")
     assert all(name in first.stdout for name in ("requirements.txt", "requirements-instructor.txt", "node"))
-    for name in ("python", "instructor", "node"):
+    for name in ("python", "instructor", "node", "plain", "engine"):
         assert (tmp_path / ".clients" / name / ".installed").is_file()
     second = install(npm="exit 1", python="exit 1")
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")

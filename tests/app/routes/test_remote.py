@@ -25,11 +25,12 @@ PATIENT = {"requests_per_minute": 1000, "concurrent_requests": 100}
 
 @asynccontextmanager
 async def two_gateways(
-    directory: Path, limits: dict[str, int] = PATIENT, **overrides: Any
+    directory: Path, limits: dict[str, int] = PATIENT, step_seconds: float = 0.0, **overrides: Any
 ) -> AsyncIterator[tuple[Gateway, Gateway]]:
     """The one that clients use, and the one that has the model. Overrides are of the first."""
     (directory / "engine").mkdir()
-    async with running_gateway(directory / "engine", limits=limits, scripted={"reply": "{prompt}"}) as engine:
+    scripted = {"reply": "{prompt}", "step_seconds": step_seconds}
+    async with running_gateway(directory / "engine", limits=limits, scripted=scripted) as engine:
         key = (await engine.headers())["Authorization"].removeprefix("Bearer ")
         remote = {"endpoints": [{"url": f"http://127.0.0.1:{engine.port}"}], "key": key}
         settings = {"backend": "remote", "remote": remote | overrides.pop("remote", {})} | overrides
@@ -79,11 +80,13 @@ async def test_the_engines_retry_after_is_passed_on(tmp_path: Path) -> None:
 
 
 async def test_a_stream_that_is_left_ends_the_engines(tmp_path: Path) -> None:
-    async with two_gateways(tmp_path) as (gateway, engine):
-        body = {"prompt": "hello", "stream": True}
+    """The engine's response would take an hour; `until_idle` waits ten seconds."""
+    async with two_gateways(tmp_path, step_seconds=60) as (gateway, engine):
+        body = {"prompt": "hello " * 60, "stream": True}
         headers = await gateway.headers()
         async with gateway.client.stream("POST", "/chat", json=body, headers=headers) as response:
             assert response.status_code == 200
+            assert engine.services.backend.status().running == 1
         await engine.until_idle()
         await gateway.until_idle()
 
