@@ -52,7 +52,7 @@ class WorkerKilled(BaseException):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     text: str
     moments: list[tuple[float, int]]  # of each piece of text, and the tokens until then
     ttft_seconds: float
@@ -168,7 +168,7 @@ async def measure(directory: str, max_tokens: int, only_start: bool) -> dict[str
     try:
         if only_start:
             return figures
-        for part in (ask_alone, ask_at_once, end_early):
+        for part in (send_alone, ask_at_once, end_early):
             figures |= tell(await part(backend, max_tokens))
         figures |= tell(await kill_a_worker(backend, replicas))
     finally:
@@ -182,7 +182,7 @@ def tell(figures: dict[str, object]) -> dict[str, object]:
     return figures
 
 
-async def ask_alone(backend: InProcessBackend, max_tokens: int) -> dict[str, object]:
+async def send_alone(backend: InProcessBackend, max_tokens: int) -> dict[str, object]:
     """The first screenshot comes before anything else: what the start has not warmed up, it pays for."""
     figures: dict[str, object] = {}
     for seed, name in enumerate(("first_screenshot", "screenshot", "third_screenshot")):
@@ -195,17 +195,17 @@ async def ask_alone(backend: InProcessBackend, max_tokens: int) -> dict[str, obj
         }
     for tokens in PREFILLS:
         asked = [text(tokens, f"{tokens} {number}") for number in range(ROUNDS)]
-        answers = [await ask(backend, request(each, max_tokens=2)) for each in asked]
-        figures[f"ttft_{tokens}_ms"] = tuple(_ms(answer.ttft_seconds) for answer in answers)
+        responses = [await ask(backend, request(each, max_tokens=2)) for each in asked]
+        figures[f"ttft_{tokens}_ms"] = tuple(_ms(response.ttft_seconds) for response in responses)
     for context in (256, CONTEXT, LONG_CONTEXT):
-        answers = [
+        responses = [
             await ask(
                 backend,
                 request(text(context - max_tokens // 2, f"{context} {number}"), max_tokens=max_tokens),
             )
             for number in range(2)
         ]
-        figures[f"alone_at_{context}_tokens_per_second"] = tuple(map(_rate, answers))
+        figures[f"alone_at_{context}_tokens_per_second"] = tuple(map(_rate, responses))
     return figures
 
 
@@ -226,8 +226,8 @@ async def ask_at_once(backend: InProcessBackend, max_tokens: int) -> dict[str, o
     return figures
 
 
-async def gather(backend: InProcessBackend, count: int, name: str, max_tokens: int) -> list[Answer]:
-    """Contexts of CONTEXT tokens in the middle of the answers, from as many users."""
+async def gather(backend: InProcessBackend, count: int, name: str, max_tokens: int) -> list[Response]:
+    """Contexts of CONTEXT tokens in the middle of the responses, from as many users."""
     return await asyncio.gather(
         *(
             ask(
@@ -241,17 +241,17 @@ async def gather(backend: InProcessBackend, count: int, name: str, max_tokens: i
     )
 
 
-def steady_rate(answers: list[Answer]) -> float:
+def steady_rate(responses: list[Response]) -> float:
     """Tokens per second while all decode: from the last one's first token to the first one's end."""
-    start = max(answer.moments[0][0] for answer in answers)
-    end = min(answer.moments[-1][0] for answer in answers)
-    tokens = sum(tokens_until(answer, end) - tokens_until(answer, start) for answer in answers)
+    start = max(response.moments[0][0] for response in responses)
+    end = min(response.moments[-1][0] for response in responses)
+    tokens = sum(tokens_until(response, end) - tokens_until(response, start) for response in responses)
     return round(tokens / (end - start), 1)
 
 
-def tokens_until(answer: Answer, moment: float) -> int:
+def tokens_until(response: Response, moment: float) -> int:
     """A piece of text has several tokens when the event loop is behind."""
-    return max((tokens for when, tokens in answer.moments if when <= moment), default=0)
+    return max((tokens for when, tokens in response.moments if when <= moment), default=0)
 
 
 def text(tokens: int, name: str) -> Text:
@@ -282,13 +282,13 @@ async def kill_a_worker(backend: InProcessBackend, replicas: Replicas) -> dict[s
     blocks = [worker.kv_total for worker in backend.status().workers]
     replicas.faults = iter([kill])
     started = time.monotonic()
-    answers = await asyncio.gather(*(ask(backend, each) for each in requests))
-    answered = time.monotonic() - started
+    responses = await asyncio.gather(*(ask(backend, each) for each in requests))
+    took_seconds = time.monotonic() - started
     while not all(worker.healthy for worker in backend.status().workers):  # noqa: ASYNC110 - has no event
         await asyncio.sleep(0.05)
     return {
-        "killed_answers": sum(answer.tokens == 8 for answer in answers),
-        "killed_answered_after_s": round(answered, 1),
+        "killed_responses": sum(response.tokens == 8 for response in responses),
+        "killed_served_after_s": round(took_seconds, 1),
         "killed_healthy_after_s": round(time.monotonic() - started, 1),
         "killed_same_cache": blocks == [worker.kv_total for worker in backend.status().workers],
         "killed_weights_and_cache_gib": held_gib(),
@@ -311,7 +311,7 @@ def screenshot(seed: int) -> Image:
     return Image(np.random.default_rng(seed).integers(0, 256, (*SCREEN, 3), dtype=np.uint8))
 
 
-async def ask(backend: InProcessBackend, asked: GenerationRequest) -> Answer:
+async def ask(backend: InProcessBackend, asked: GenerationRequest) -> Response:
     started = time.monotonic()
     moments: list[tuple[float, int]] = []
     deltas: list[Delta] = []
@@ -322,7 +322,7 @@ async def ask(backend: InProcessBackend, asked: GenerationRequest) -> Answer:
     ended = time.monotonic()
     usage = deltas[-1].usage
     assert usage is not None
-    return Answer(
+    return Response(
         text="".join(delta.text for delta in deltas),
         moments=moments,
         ttft_seconds=(moments[0][0] if moments else ended) - started,
@@ -339,9 +339,9 @@ def held_gib() -> tuple[float, ...]:
     )
 
 
-def _rate(answer: Answer) -> float:
+def _rate(response: Response) -> float:
     """Tokens per second after the first one."""
-    return round((answer.tokens - 1) / (answer.seconds - answer.ttft_seconds), 1)
+    return round((response.tokens - 1) / (response.seconds - response.ttft_seconds), 1)
 
 
 def _ms(seconds: float) -> float:

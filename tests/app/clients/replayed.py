@@ -149,9 +149,9 @@ async def ask_as_apple(url: str, key: str, messages: list[dict[str, Any]], **fie
     }
     async with httpx.AsyncClient(timeout=60, verify=False) as client:
         address = f"{url}/chat/completions"
-        answer = await client.post(address, content=apple_body(messages, **fields), headers=headers)
-    assert answer.status_code == 200, answer.text
-    return AppleResponse(answer.text)
+        response = await client.post(address, content=apple_body(messages, **fields), headers=headers)
+    assert response.status_code == 200, response.text
+    return AppleResponse(response.text)
 
 
 def apple_picture(picture: bytes, media_type: str = "image/jpeg") -> dict[str, Any]:
@@ -250,13 +250,13 @@ def open_autoglm_messages(picture: bytes) -> list[dict[str, Any]]:
 async def ask_as_open_autoglm(url: str, key: str, messages: list[dict[str, Any]]) -> list[str]:
     """The pieces of content."""
     async with httpx.AsyncClient(timeout=60, verify=False) as client:
-        answer = await client.post(
+        response = await client.post(
             f"{url}/chat/completions",
             json=open_autoglm_body(messages),
             headers={"Authorization": f"Bearer {key}"},
         )
-    assert answer.status_code == 200, answer.text
-    lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: {")]
+    assert response.status_code == 200, response.text
+    lines = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: {")]
     deltas = [choice["delta"] for line in lines for choice in json.loads(line)["choices"]]
     return [delta["content"] for delta in deltas if delta.get("content")]
 

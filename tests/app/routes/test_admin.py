@@ -203,9 +203,9 @@ async def test_token_with_a_rate_of_its_own_is_limited_by_it(start_gateway: Star
     user_id = await make_user(gateway)
     key = await issue(gateway, user_id, lifetime_seconds=90 * 86_400, token_requests_per_minute=3)
     phone = await issue(gateway, user_id)
-    answers = [await chat(gateway, key["access_token"]) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert answers[0].headers["ratelimit-policy"] == '"requests";q=3;w=60'
+    responses = [await chat(gateway, key["access_token"]) for _ in range(4)]
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    assert responses[0].headers["ratelimit-policy"] == '"requests";q=3;w=60'
     assert [(await chat(gateway, phone["access_token"])).status_code for _ in range(2)] == [200, 429]
     headers = {"Authorization": f"Bearer {key['access_token']}"}
     assert (await gateway.client.get("/limits", headers=headers)).json()["requests_per_minute"] == 3

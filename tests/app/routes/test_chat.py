@@ -22,13 +22,13 @@ def jpeg(width: int, height: int) -> str:
 
 
 async def test_prompt_reaches_the_model_and_is_response_sent(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", "/chat", json={"prompt": "你好"})
-    assert answer.status_code == 200
-    body = answer.json()
+    response = await gateway.call("POST", "/chat", json={"prompt": "你好"})
+    assert response.status_code == 200
+    body = response.json()
     assert body["content"] == "chat user: 你好"
     assert body["model"] == "scripted"
     assert body["finish_reason"] == "stop"
-    assert body["id"] == answer.headers["x-request-id"]
+    assert body["id"] == response.headers["x-request-id"]
     assert body["usage"] == {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}
     assert 0 <= body["timings"]["queue_ms"] <= body["timings"]["ttft_ms"] <= body["timings"]["total_ms"]
 
@@ -40,17 +40,17 @@ async def test_messages_reach_the_model_in_order(gateway: Gateway) -> None:
         {"role": "assistant", "content": "hello"},
         {"role": "user", "content": "and now?"},
     ]
-    answer = await gateway.call("POST", "/chat", json={"messages": messages})
-    assert answer.json()["content"] == "chat system: be brief user: hi assistant: hello user: and now?"
+    response = await gateway.call("POST", "/chat", json={"messages": messages})
+    assert response.json()["content"] == "chat system: be brief user: hi assistant: hello user: and now?"
 
 
 async def test_images_stand_before_the_text_of_the_last_user_message(gateway: Gateway) -> None:
     body = {"prompt": "what is this?", "images": [jpeg(40, 30), f"data:image/jpeg;base64,{jpeg(20, 10)}"]}
-    answer = await gateway.call("POST", "/chat", json=body)
-    assert answer.json()["content"] == "chat user: image(40x30) image(20x10) what is this?"
+    response = await gateway.call("POST", "/chat", json=body)
+    assert response.json()["content"] == "chat user: image(40x30) image(20x10) what is this?"
 
 
-async def test_stream_says_the_same_as_the_whole_answer(gateway: Gateway) -> None:
+async def test_stream_says_the_same_as_the_whole_response(gateway: Gateway) -> None:
     whole = (await gateway.call("POST", "/chat", json={"prompt": "one two"})).json()
     *deltas, done = await gateway.events("/chat", json={"prompt": "one two", "stream": True})
     assert {event.name for event in deltas} == {"delta"}
@@ -61,19 +61,19 @@ async def test_stream_says_the_same_as_the_whole_answer(gateway: Gateway) -> Non
     assert done.data["usage"] == whole["usage"]
 
 
-async def test_max_tokens_ends_the_answer(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", "/chat", json={"prompt": "one two three", "max_tokens": 2})
-    assert answer.json()["finish_reason"] == "length"
-    assert answer.json()["usage"]["completion_tokens"] == 2
+async def test_max_tokens_ends_the_response(gateway: Gateway) -> None:
+    response = await gateway.call("POST", "/chat", json={"prompt": "one two three", "max_tokens": 2})
+    assert response.json()["finish_reason"] == "length"
+    assert response.json()["usage"]["completion_tokens"] == 2
 
 
-async def test_unstreamed_answer_past_the_deadline_is_504(start_gateway: StartGateway) -> None:
+async def test_unstreamed_response_past_the_deadline_is_504(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(
         request_timeout_seconds=1, scripted={"reply": "tick " * 50, "step_seconds": 0.1}
     )
-    answer = await gateway.call("POST", "/chat", json={"prompt": "wait"})
-    assert answer.status_code == 504
-    assert answer.json()["code"] == "deadline_exceeded"
+    response = await gateway.call("POST", "/chat", json={"prompt": "wait"})
+    assert response.status_code == 504
+    assert response.json()["code"] == "deadline_exceeded"
 
 
 async def test_stream_past_the_deadline_ends_and_says_so(start_gateway: StartGateway) -> None:
@@ -89,8 +89,8 @@ async def test_client_that_leaves_aborts_the_generation(start_gateway: StartGate
     gateway = await start_gateway(scripted={"reply": "tick " * 1000, "step_seconds": 0.01})
     body = {"prompt": "wait", "stream": True, "max_tokens": 2000}
     headers = await gateway.headers()
-    async with gateway.client.stream("POST", "/chat", json=body, headers=headers) as answer:
-        async for line in answer.aiter_lines():
+    async with gateway.client.stream("POST", "/chat", json=body, headers=headers) as response:
+        async for line in response.aiter_lines():
             if line.startswith("data:"):
                 break
     # The fixture waits until nothing runs; ten seconds of ticking would be too long for it.
@@ -100,9 +100,9 @@ async def test_client_that_leaves_has_used_what_was_made_for_it(start_gateway: S
     gateway = await start_gateway(scripted={"reply": "tick " * 1000, "step_seconds": 0.01})
     body = {"prompt": "wait for me", "stream": True, "max_tokens": 2000}
     headers = await gateway.headers()
-    async with gateway.client.stream("POST", "/chat", json=body, headers=headers) as answer:
+    async with gateway.client.stream("POST", "/chat", json=body, headers=headers) as response:
         ticks = 0
-        async for line in answer.aiter_lines():
+        async for line in response.aiter_lines():
             ticks += line.startswith("data:")
             if ticks == 5:
                 break
@@ -122,14 +122,14 @@ async def test_client_that_leaves_an_unstreamed_request_aborts_it_too(start_gate
 
 async def test_sampling_settings_reach_the_backend(gateway: Gateway) -> None:
     body = {"prompt": "one stop two", "stop": ["stop"], "max_tokens": 50, "seed": 7}
-    answer = await gateway.call("POST", "/chat", json=body)
-    assert answer.json()["content"] == "chat user: one"
+    response = await gateway.call("POST", "/chat", json=body)
+    assert response.json()["content"] == "chat user: one"
 
 
 async def test_null_counts_as_absent(gateway: Gateway) -> None:
     optional = set(ChatRequest.model_fields) - {"prompt"}
-    answer = await gateway.call("POST", "/chat", json={"prompt": "hi", **dict.fromkeys(optional)})
-    assert (answer.status_code, answer.json().get("content")) == (200, "chat user: hi")
-    answer = await gateway.call("POST", "/chat", json={"messages": [{"role": "user", "content": None}]})
-    assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"field": "messages.0.content", "message": "Field required"}]
+    response = await gateway.call("POST", "/chat", json={"prompt": "hi", **dict.fromkeys(optional)})
+    assert (response.status_code, response.json().get("content")) == (200, "chat user: hi")
+    response = await gateway.call("POST", "/chat", json={"messages": [{"role": "user", "content": None}]})
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"field": "messages.0.content", "message": "Field required"}]

@@ -44,16 +44,16 @@ async def start(start_gateway: StartGateway, *replies: dict[str, Any], **setting
 async def received(gateway: Gateway, **fields: Any) -> GenerationRequest:
     """What the backend gets for these fields of a request."""
     requests = record_requests(gateway)
-    answer = await gateway.call("POST", COMPLETIONS, json=body("hi") | fields)
-    assert answer.status_code == 200, answer.text
+    response = await gateway.call("POST", COMPLETIONS, json=body("hi") | fields)
+    assert response.status_code == 200, response.text
     return requests[0]
 
 
 async def choices(gateway: Gateway, **fields: Any) -> list[dict[str, Any]]:
-    answer = await gateway.call("POST", COMPLETIONS, json=body("hi", **fields))
-    assert answer.status_code == 200, answer.text
-    assert_no_nulls(answer.json())
-    found: list[dict[str, Any]] = answer.json()["choices"]
+    response = await gateway.call("POST", COMPLETIONS, json=body("hi", **fields))
+    assert response.status_code == 200, response.text
+    assert_no_nulls(response.json())
+    found: list[dict[str, Any]] = response.json()["choices"]
     return found
 
 
@@ -98,26 +98,26 @@ async def test_sampling_parameters_reach_the_model(gateway: Gateway) -> None:
 async def test_native_route_takes_the_same_extremes(gateway: Gateway) -> None:
     requests = record_requests(gateway)
     fields = {"top_p": 0, "top_k": -1, "seed": -(2**63), "presence_penalty": -2, "max_tokens": 4000}
-    answer = await gateway.call("POST", "/chat", json={"prompt": "hi", **fields})
-    assert answer.status_code == 200, answer.text
+    response = await gateway.call("POST", "/chat", json={"prompt": "hi", **fields})
+    assert response.status_code == 200, response.text
     params = requests[0].sampling_params
     assert (params.top_p, params.top_k, params.seed, params.presence_penalty) == (0, 0, -(2**63), -2)
 
 
 @pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
 async def test_more_tokens_than_the_context_are_lowered_to_it(gateway: Gateway, field: str) -> None:
-    answer = await gateway.call("POST", COMPLETIONS, json=body("hi", **{field: 1_000_000}))
-    assert answer.status_code == 200
-    answer = await gateway.call("POST", COMPLETIONS, json=body("word " * 4096, **{field: 1_000_000}))
-    assert answer.json()["error"]["code"] == "context_length_exceeded"
+    response = await gateway.call("POST", COMPLETIONS, json=body("hi", **{field: 1_000_000}))
+    assert response.status_code == 200
+    response = await gateway.call("POST", COMPLETIONS, json=body("word " * 4096, **{field: 1_000_000}))
+    assert response.json()["error"]["code"] == "context_length_exceeded"
 
 
 async def test_lowered_tokens_are_what_the_quota_reserves(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(limits={"daily_tokens": 4096})
-    answer = await gateway.call("POST", COMPLETIONS, json=body("hi", max_tokens=1_000_000))
-    assert answer.status_code == 200
-    answer = await gateway.call("POST", COMPLETIONS, json=body("hi", max_tokens=4000, n=2))
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "max_tokens")
+    response = await gateway.call("POST", COMPLETIONS, json=body("hi", max_tokens=1_000_000))
+    assert response.status_code == 200
+    response = await gateway.call("POST", COMPLETIONS, json=body("hi", max_tokens=4000, n=2))
+    assert (response.status_code, response.json()["error"]["param"]) == (422, "max_tokens")
 
 
 async def test_log_probabilities_come_with_their_tokens(gateway: Gateway) -> None:
@@ -147,18 +147,18 @@ async def test_usage_has_cached_and_reasoning_tokens(start_gateway: StartGateway
 
 async def test_several_choices_have_seeds_of_their_own_and_one_prompt(gateway: Gateway) -> None:
     requests = record_requests(gateway)
-    answer = (await gateway.call("POST", COMPLETIONS, json=body("hi", n=3, seed=2**63 - 1))).json()
-    assert [choice["index"] for choice in answer["choices"]] == [0, 1, 2]
-    assert {choice["message"]["content"] for choice in answer["choices"]} == {"chat user: hi"}
-    assert (answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]) == (1, 9)
+    response = (await gateway.call("POST", COMPLETIONS, json=body("hi", n=3, seed=2**63 - 1))).json()
+    assert [choice["index"] for choice in response["choices"]] == [0, 1, 2]
+    assert {choice["message"]["content"] for choice in response["choices"]} == {"chat user: hi"}
+    assert (response["usage"]["prompt_tokens"], response["usage"]["completion_tokens"]) == (1, 9)
     assert [request.sampling_params.seed for request in requests] == [2**63 - 1, -(2**63), -(2**63) + 1]
 
 
 async def test_choices_that_do_not_all_fit_cost_nothing(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(limits={"requests_per_minute": 1})
     requests = record_requests(gateway, most=1)
-    answer = await gateway.call("POST", COMPLETIONS, json=body("hi", n=2))
-    assert (answer.status_code, answer.json()["error"]["code"], len(requests)) == (503, "overloaded", 2)
+    response = await gateway.call("POST", COMPLETIONS, json=body("hi", n=2))
+    assert (response.status_code, response.json()["error"]["code"], len(requests)) == (503, "overloaded", 2)
     requests.clear()
     assert (await gateway.call("POST", COMPLETIONS, json=body("hi"))).status_code == 200
 
@@ -287,13 +287,13 @@ async def test_action_is_returned_as_json_too(start_gateway: StartGateway) -> No
 async def test_native_routes_return_actions(start_gateway: StartGateway) -> None:
     gateway = await start(start_gateway, {"text": TAP})
     requests = record_requests(gateway)
-    answer = await gateway.call("POST", "/chat", json={"prompt": "hi", "action": True})
-    assert answer.json()["action"] == TAP_PARSED
+    response = await gateway.call("POST", "/chat", json={"prompt": "hi", "action": True})
+    assert response.json()["action"] == TAP_PARSED
     assert requests[0].output_format == ActionOutput()
     *_, done = await gateway.events("/chat", json={"prompt": "hi", "action": True, "stream": True})
     assert done.data["action"] == TAP_PARSED
-    answer = await gateway.call("POST", "/chat", json={"prompt": "hi"})
-    assert "action" not in answer.json()
+    response = await gateway.call("POST", "/chat", json={"prompt": "hi"})
+    assert "action" not in response.json()
     assert requests[-1].output_format is None
 
 

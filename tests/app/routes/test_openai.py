@@ -38,14 +38,14 @@ def assert_no_nulls(value: object) -> None:
 
 
 async def test_completion_has_every_field_and_no_null(gateway: Gateway) -> None:
-    answer = (await gateway.call("POST", COMPLETIONS, json=body("hi"))).json()
-    assert_no_nulls(answer)
-    assert answer.keys() == ALWAYS_THERE | {"choices", "usage"}
-    assert answer["object"] == "chat.completion"
-    assert answer["choices"] == [
+    response = (await gateway.call("POST", COMPLETIONS, json=body("hi"))).json()
+    assert_no_nulls(response)
+    assert response.keys() == ALWAYS_THERE | {"choices", "usage"}
+    assert response["object"] == "chat.completion"
+    assert response["choices"] == [
         {"index": 0, "message": {"role": "assistant", "content": "chat user: hi"}, "finish_reason": "stop"}
     ]
-    assert answer["usage"] == {
+    assert response["usage"] == {
         "prompt_tokens": 1,
         "completion_tokens": 3,
         "total_tokens": 4,
@@ -64,21 +64,21 @@ async def test_parts_reach_the_model_in_their_order(gateway: Gateway) -> None:
             "input_audio": {"data": base64.b64encode(wav(1.5)).decode(), "format": "wav"},
         },
     ]
-    answer = (await gateway.call("POST", COMPLETIONS, json=body(content))).json()
-    said = answer["choices"][0]["message"]["content"]
+    response = (await gateway.call("POST", COMPLETIONS, json=body(content))).json()
+    said = response["choices"][0]["message"]["content"]
     assert said == "chat user: look: image(8x6) and listen: audio(1.5s)"
 
 
 async def test_images_beside_the_messages_are_taken(gateway: Gateway) -> None:
-    answer = (await gateway.call("POST", COMPLETIONS, json=body("this?", images=[jpeg(8, 6)]))).json()
-    assert answer["choices"][0]["message"]["content"] == "chat user: image(8x6) this?"
+    response = (await gateway.call("POST", COMPLETIONS, json=body("this?", images=[jpeg(8, 6)]))).json()
+    assert response["choices"][0]["message"]["content"] == "chat user: image(8x6) this?"
 
 
 async def test_stream_is_bare_data_lines_that_end_with_done(gateway: Gateway) -> None:
     headers = await gateway.headers()
     request = body("你好", stream=True, stream_options={"include_usage": True})
-    async with gateway.client.stream("POST", COMPLETIONS, json=request, headers=headers) as answer:
-        raw = await answer.aread()
+    async with gateway.client.stream("POST", COMPLETIONS, json=request, headers=headers) as response:
+        raw = await response.aread()
     events = list(parse_events(raw))
     assert all(event.name == "" and event.number == "" for event in events)
     assert raw.endswith(b"\n\ndata: [DONE]\n\n")
@@ -106,17 +106,17 @@ async def test_deadline_ends_a_completion_as_too_few_tokens_do(start_gateway: St
     )
     *_, last, done = await gateway.events(COMPLETIONS, json=body("wait", stream=True))
     assert (last.data["choices"][0]["finish_reason"], done.data) == ("length", "[DONE]")
-    answer = await gateway.call("POST", COMPLETIONS, json=body("wait"))
-    assert answer.status_code == 200
-    (choice,) = answer.json()["choices"]
+    response = await gateway.call("POST", COMPLETIONS, json=body("wait"))
+    assert response.status_code == 200
+    (choice,) = response.json()["choices"]
     assert choice["finish_reason"] == "length"
     assert choice["message"]["content"].startswith("tick tick")
 
 
 async def test_completion_that_has_no_token_at_its_deadline_is_504(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(request_timeout_seconds=1, scripted={"reply": "late", "step_seconds": 1.5})
-    answer = await gateway.call("POST", COMPLETIONS, json=body("wait"))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+    response = await gateway.call("POST", COMPLETIONS, json=body("wait"))
+    assert (response.status_code, response.json()["error"]["code"]) == (504, "deadline_exceeded")
 
 
 async def test_two_completions_have_two_ids_though_the_caller_repeats_its_own(gateway: Gateway) -> None:
@@ -126,13 +126,13 @@ async def test_two_completions_have_two_ids_though_the_caller_repeats_its_own(ga
         await gateway.call("POST", COMPLETIONS, json=body("hi", stream=True), headers=headers)
         for _ in range(2)
     ]
-    ids = [answer.json()["id"] for answer in whole]
-    for answer in streamed:
-        (one_id,) = {event.data["id"] for event in parse_events(answer.content) if event.data != "[DONE]"}
+    ids = [response.json()["id"] for response in whole]
+    for response in streamed:
+        (one_id,) = {event.data["id"] for event in parse_events(response.content) if event.data != "[DONE]"}
         ids.append(one_id)
     assert len(set(ids)) == 4
     assert all(re.fullmatch("chatcmpl-[0-9a-f]{24}", one_id) for one_id in ids)
-    assert {answer.headers["x-request-id"] for answer in (*whole, *streamed)} == {"retry-1"}
+    assert {response.headers["x-request-id"] for response in (*whole, *streamed)} == {"retry-1"}
 
 
 async def test_unknown_fields_are_ignored(gateway: Gateway) -> None:
@@ -212,36 +212,36 @@ async def test_null_means_absent(gateway: Gateway) -> None:
 async def test_refusals_have_openai_shape(
     gateway: Gateway, request_body: dict[str, object], status: int, code: str, param: str
 ) -> None:
-    answer = await gateway.call("POST", COMPLETIONS, json=request_body)
-    assert answer.status_code == status
-    error = answer.json()["error"]
+    response = await gateway.call("POST", COMPLETIONS, json=request_body)
+    assert response.status_code == status
+    error = response.json()["error"]
     assert error.keys() == {"message", "type", "param", "code"}
     assert all(isinstance(value, str) for value in error.values())
     assert (error["code"], error["param"]) == (code, param)
 
 
 async def test_older_route_is_refused_with_the_one_to_use(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", "/v1/completions", json={"model": "scripted", "prompt": "hi"})
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"]) == (404, "not_found")
+    response = await gateway.call("POST", "/v1/completions", json={"model": "scripted", "prompt": "hi"})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (404, "not_found")
     assert "POST /v1/chat/completions" in error["message"]
 
 
 async def test_unknown_path_under_v1_is_response_sent_in_openai_shape(gateway: Gateway) -> None:
-    answer = await gateway.client.get("/v1/nothing")
-    assert answer.status_code == 404
-    assert answer.json()["error"]["code"] == "not_found"
+    response = await gateway.client.get("/v1/nothing")
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "not_found"
 
 
 async def test_models_lists_the_loaded_one(gateway: Gateway) -> None:
-    answer = (await gateway.call("GET", "/v1/models")).json()
-    assert [model["id"] for model in answer["data"]] == ["scripted"]
-    assert_no_nulls(answer)
+    response = (await gateway.call("GET", "/v1/models")).json()
+    assert [model["id"] for model in response["data"]] == ["scripted"]
+    assert_no_nulls(response)
 
 
 async def test_bytes_of_a_completion_are_utf8_json(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", COMPLETIONS, json=body("\u2028"))
-    assert json.loads(answer.content.decode("utf-8"))["choices"][0]["message"]["content"].endswith("\u2028")
+    response = await gateway.call("POST", COMPLETIONS, json=body("\u2028"))
+    assert json.loads(response.content.decode("utf-8"))["choices"][0]["message"]["content"].endswith("\u2028")
 
 
 async def test_recording_without_speech_is_refused_by_its_place(gateway: Gateway) -> None:

@@ -51,9 +51,9 @@ async def send(gateway: Gateway, **fields: Any) -> httpx.Response:
 
 async def respond(gateway: Gateway, **fields: Any) -> dict[str, Any]:
     """The response, which is also valid for OpenAI's own types."""
-    answer = await send(gateway, **fields)
-    assert answer.status_code == 200, answer.text
-    document: dict[str, Any] = answer.json()
+    response = await send(gateway, **fields)
+    assert response.status_code == 200, response.text
+    document: dict[str, Any] = response.json()
     assert_no_nulls(document)
     Response.model_validate(document)
     return document
@@ -61,9 +61,9 @@ async def respond(gateway: Gateway, **fields: Any) -> dict[str, Any]:
 
 async def stream(gateway: Gateway, **fields: Any) -> list[dict[str, Any]]:
     """The events, which are also valid for OpenAI's own types."""
-    answer = await send(gateway, stream=True, **fields)
-    assert answer.status_code == 200, answer.text
-    events = list(parse_events(answer.content))
+    response = await send(gateway, stream=True, **fields)
+    assert response.status_code == 200, response.text
+    events = list(parse_events(response.content))
     for number, event in enumerate(events):
         assert (event.name, event.number) == (event.data["type"], "")
         assert event.data["sequence_number"] == number
@@ -322,15 +322,15 @@ async def test_input_items_become_messages(gateway: Gateway) -> None:
 async def test_refusals_name_the_field(
     gateway: Gateway, fields: dict[str, Any], status: int, code: str, param: str
 ) -> None:
-    answer = await send(gateway, **fields)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
+    response = await send(gateway, **fields)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (status, code, param)
 
 
 @pytest.mark.parametrize("field", ["previous_response_id", "store"])
 async def test_refusal_says_that_nothing_is_stored(gateway: Gateway, field: str) -> None:
-    answer = await send(gateway, **{field: "x" if field == "previous_response_id" else True})
-    assert "not stored" in answer.json()["error"]["message"]
+    response = await send(gateway, **{field: "x" if field == "previous_response_id" else True})
+    assert "not stored" in response.json()["error"]["message"]
 
 
 async def test_openais_sdk_gets_what_it_parses(start_gateway: StartGateway) -> None:

@@ -40,12 +40,12 @@ async def sdk(gateway: Gateway, **options: Any) -> openai.AsyncOpenAI:
 
 async def test_openai_completes_a_chat(gateway: Gateway) -> None:
     async with await sdk(gateway) as client:
-        answer = await client.chat.completions.create(
+        response = await client.chat.completions.create(
             model="scripted", messages=HELLO, extra_body=EXTRA | {"images": [jpeg(8, 6)]}
         )
-    assert answer.choices[0].message.content == "chat user: image(8x6) hello"
-    assert answer.usage is not None
-    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert response.choices[0].message.content == "chat user: image(8x6) hello"
+    assert response.usage is not None
+    assert response.usage.total_tokens == response.usage.prompt_tokens + response.usage.completion_tokens
 
 
 async def test_openai_streams_a_chat(gateway: Gateway) -> None:
@@ -77,8 +77,8 @@ async def test_openai_sends_images_and_audio(gateway: Gateway) -> None:
         }
     ]
     async with await sdk(gateway) as client:
-        answer = await client.chat.completions.create(model="scripted", messages=messages)
-    assert answer.choices[0].message.content == "chat user: image(8x6) audio(1.0s) hello"
+        response = await client.chat.completions.create(model="scripted", messages=messages)
+    assert response.choices[0].message.content == "chat user: image(8x6) audio(1.0s) hello"
 
 
 async def test_openai_lists_models_and_transcribes(gateway: Gateway) -> None:

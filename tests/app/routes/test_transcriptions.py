@@ -35,10 +35,10 @@ async def transcribe(gateway: Gateway, content: bytes, **fields: Any) -> Any:
 
 @pytest.mark.parametrize("hints", [{}, {"language": "zh", "prompt": "names: 微信"}])
 async def test_transcription_asks_for_the_words_alone(gateway: Gateway, hints: dict[str, str]) -> None:
-    answer = await transcribe(gateway, wav(2), **hints)
-    assert answer.status_code == 200
-    assert answer.json()["text"] == "transcribe user: audio(2.0s)"
-    assert_no_nulls(answer.json())
+    response = await transcribe(gateway, wav(2), **hints)
+    assert response.status_code == 200
+    assert response.json()["text"] == "transcribe user: audio(2.0s)"
+    assert_no_nulls(response.json())
 
 
 async def test_usage_has_openai_shape(gateway: Gateway) -> None:
@@ -54,9 +54,9 @@ async def test_usage_has_openai_shape(gateway: Gateway) -> None:
 
 
 async def test_transcription_as_plain_text(gateway: Gateway) -> None:
-    answer = await transcribe(gateway, wav(2), response_format="text")
-    assert answer.headers["content-type"].startswith("text/plain")
-    assert answer.text == "transcribe user: audio(2.0s)\n"
+    response = await transcribe(gateway, wav(2), response_format="text")
+    assert response.headers["content-type"].startswith("text/plain")
+    assert response.text == "transcribe user: audio(2.0s)\n"
 
 
 async def test_verbose_transcription_has_segments_with_times(gateway: Gateway) -> None:

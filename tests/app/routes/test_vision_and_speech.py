@@ -20,18 +20,18 @@ def image_file(width: int, height: int) -> tuple[str, bytes, str]:
 
 
 async def test_photo_in_a_form_reaches_the_model(gateway: Gateway) -> None:
-    answer = await gateway.call(
+    response = await gateway.call(
         "POST", "/vision", files={"image": image_file(30, 40)}, data={"prompt": "what?", "max_tokens": "50"}
     )
-    assert answer.status_code == 200
-    assert answer.json()["content"] == "chat user: image(30x40) what?"
+    assert response.status_code == 200
+    assert response.json()["content"] == "chat user: image(30x40) what?"
 
 
 async def test_photos_as_json_reach_the_model(gateway: Gateway) -> None:
-    answer = await gateway.call(
+    response = await gateway.call(
         "POST", "/vision", json={"prompt": "what?", "images": [jpeg(3, 4), jpeg(5, 6)]}
     )
-    assert answer.json()["content"] == "chat user: image(3x4) image(5x6) what?"
+    assert response.json()["content"] == "chat user: image(3x4) image(5x6) what?"
 
 
 async def test_form_may_ask_for_a_stream(gateway: Gateway) -> None:
@@ -42,17 +42,17 @@ async def test_form_may_ask_for_a_stream(gateway: Gateway) -> None:
 
 
 async def test_recording_is_transcribed_and_answered(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", "/speech", files={"audio": ("v.wav", wav(2), "audio/wav")})
-    assert answer.status_code == 200
-    assert answer.json()["transcript"] == "transcribe user: audio(2.0s)"
-    assert answer.json()["content"] == "chat user: audio(2.0s)"
-    assert answer.json()["usage"]["prompt_tokens"] == 102, "both generations are counted"
+    response = await gateway.call("POST", "/speech", files={"audio": ("v.wav", wav(2), "audio/wav")})
+    assert response.status_code == 200
+    assert response.json()["transcript"] == "transcribe user: audio(2.0s)"
+    assert response.json()["content"] == "chat user: audio(2.0s)"
+    assert response.json()["usage"]["prompt_tokens"] == 102, "both generations are counted"
 
 
 async def test_recording_may_come_with_a_prompt_and_a_photo(gateway: Gateway) -> None:
     files = {"audio": ("v.wav", wav(1), "audio/wav"), "image": image_file(3, 4)}
-    answer = await gateway.call("POST", "/speech", files=files, data={"prompt": "do it"})
-    assert answer.json()["content"] == "chat user: image(3x4) audio(1.0s) do it"
+    response = await gateway.call("POST", "/speech", files=files, data={"prompt": "do it"})
+    assert response.json()["content"] == "chat user: image(3x4) audio(1.0s) do it"
 
 
 async def test_speech_stream_begins_with_the_transcript(gateway: Gateway) -> None:
@@ -114,14 +114,14 @@ async def test_wrong_vision_forms_are_refused(
 ) -> None:
     # httpx sends a form without files as urlencoded; a filename makes it multipart.
     parts = files or [("prompt", (None, "what?"))]
-    answer = await gateway.call("POST", "/vision", files=parts, data=data if files else None)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    response = await gateway.call("POST", "/vision", files=parts, data=data if files else None)
+    assert (response.status_code, response.json()["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("recording", [b"", b"no recording", wav(0)], ids=["empty", "text", "no samples"])
 async def test_wrong_recordings_are_refused(gateway: Gateway, recording: bytes) -> None:
-    answer = await gateway.call("POST", "/speech", files={"audio": ("v.wav", recording, "audio/wav")})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_audio")
+    response = await gateway.call("POST", "/speech", files={"audio": ("v.wav", recording, "audio/wav")})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_audio")
 
 
 async def test_form_that_was_cut_off_is_refused(gateway: Gateway) -> None:
@@ -130,52 +130,54 @@ async def test_form_that_was_cut_off_is_refused(gateway: Gateway) -> None:
     )
     headers = {"Content-Type": whole.headers["content-type"]}
     for cut in (1, 10, 300):
-        answer = await gateway.call("POST", "/vision", content=whole.read()[:-4][:-cut], headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_multipart")
+        response = await gateway.call("POST", "/vision", content=whole.read()[:-4][:-cut], headers=headers)
+        assert (response.status_code, response.json()["code"]) == (400, "invalid_multipart")
 
 
 async def test_null_counts_as_absent(gateway: Gateway) -> None:
     optional = dict.fromkeys(set(VisionRequest.model_fields) - {"prompt", "images"})
     body = {"prompt": "what?", "images": [jpeg(3, 4)], **optional}
     assert (await gateway.call("POST", "/vision", json=body)).status_code == 200
-    answer = await gateway.call(
+    response = await gateway.call(
         "POST",
         "/speech",
         files={"audio": ("voice.wav", wav(1), "audio/wav")},
         data={"seed": "null", "max_tokens": "null"},
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 async def test_numbers_and_booleans_of_a_form_are_read_as_such(gateway: Gateway) -> None:
     fields = {"seed": "7", "max_tokens": "2", "temperature": "0.5", "top_k": "1", "return_reasoning": "true"}
     files = {"image": image_file(3, 4)}
-    answer = await gateway.call("POST", "/vision", files=files, data={"prompt": "12", **fields})
-    assert answer.status_code == 200
-    assert answer.json()["usage"]["completion_tokens"] == 2
+    response = await gateway.call("POST", "/vision", files=files, data={"prompt": "12", **fields})
+    assert response.status_code == 200
+    assert response.json()["usage"]["completion_tokens"] == 2
     for name, value in {"seed": "x", "max_tokens": "1.5", "stream": "yes", "top_k": '"1"'}.items():
-        answer = await gateway.call("POST", "/vision", files=files, data={"prompt": "12", name: value})
-        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, name)
+        response = await gateway.call("POST", "/vision", files=files, data={"prompt": "12", name: value})
+        assert (response.status_code, response.json()["errors"][0]["field"]) == (422, name)
 
 
 @pytest.mark.parametrize("names", [["image[]"], ["image[]", "image[]"], ["image", "image[]"]], ids=str)
 async def test_file_fields_may_be_named_as_repeated(gateway: Gateway, names: list[str]) -> None:
     files = [(name, image_file(3, 4)) for name in names]
-    answer = await gateway.call("POST", "/vision", files=files, data={"prompt": "what?"})
-    assert answer.status_code == 200
-    assert answer.json()["content"].count("image(3x4)") == len(names)
+    response = await gateway.call("POST", "/vision", files=files, data={"prompt": "what?"})
+    assert response.status_code == 200
+    assert response.json()["content"].count("image(3x4)") == len(names)
 
 
 async def test_other_name_with_brackets_is_still_unknown(gateway: Gateway) -> None:
-    answer = await gateway.call("POST", "/vision", files={"photo[]": image_file(3, 4)}, data={"prompt": "a"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await gateway.call(
+        "POST", "/vision", files={"photo[]": image_file(3, 4)}, data={"prompt": "a"}
+    )
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 async def test_empty_file_is_named_as_such(gateway: Gateway) -> None:
     empty = ("empty.jpg", b"", "image/jpeg")
     vision = await gateway.call("POST", "/vision", files={"image": empty}, data={"prompt": "a"})
     speech = await gateway.call("POST", "/speech", files={"audio": empty})
-    assert [(answer.json()["code"], answer.json()["detail"]) for answer in (vision, speech)] == [
+    assert [(response.json()["code"], response.json()["detail"]) for response in (vision, speech)] == [
         ("invalid_image", "The file is empty."),
         ("invalid_audio", "The file is empty."),
     ]
@@ -189,8 +191,8 @@ async def test_base64_may_be_for_urls_and_its_data_uri_in_capitals(gateway: Gate
     text = base64.urlsafe_b64encode(content).decode().rstrip("=")
     assert {"-", "_"} <= set(text)
     body = {"prompt": "what?", "images": [prefix + text]}
-    answer = await gateway.call("POST", "/vision", json=body)
-    assert answer.json().get("content") == "chat user: image(30x40) what?", answer.text
+    response = await gateway.call("POST", "/vision", json=body)
+    assert response.json().get("content") == "chat user: image(30x40) what?", response.text
     large = base64.urlsafe_b64encode(content + bytes(300_000)).decode()  # decoded while it arrives
-    answer = await gateway.call("POST", "/vision", json=body | {"images": [prefix + large]})
-    assert answer.json().get("content") == "chat user: image(30x40) what?", answer.text
+    response = await gateway.call("POST", "/vision", json=body | {"images": [prefix + large]})
+    assert response.json().get("content") == "chat user: image(30x40) what?", response.text
