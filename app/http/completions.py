@@ -10,12 +10,11 @@ from app.http.call import Call, OutputOptions
 from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import OPENAI_DONE, openai_event
 from app.http.generation import Completion, Generation
-from app.http.openai_call import head_of
+from app.http.openai_call import head_of, openai_error_event
 from app.http.services import Services
 from app.http.thoughts import Place, place_of_thoughts, thinks
 from app.schemas.openai import ChatCompletionRequest
 from app.schemas.openai_output import tool_choice_of, tools_of
-from app.schemas.problems import openai_error_of
 from inference import (
     ActionOutput,
     Delta,
@@ -161,9 +160,7 @@ async def completion_chunks(
         if plan.include_usage:
             yield openai_event(head | {"choices": [], "usage": completion_usage(call)})
     except Exception as error:
-        gateway_error = gateway_error_of(error)
-        call.record.error_code = gateway_error.code
-        yield openai_event(openai_error_of(gateway_error))
+        yield openai_error_event(call, error)
     yield OPENAI_DONE
 
 

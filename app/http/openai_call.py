@@ -10,7 +10,10 @@ from typing import Any, Final
 
 from app.errors import ModelNotFound
 from app.http.call import Call
+from app.http.error_handlers import gateway_error_of
+from app.http.event_stream import openai_event
 from app.http.services import Services
+from app.schemas.problems import openai_error_of
 
 EMBEDDED_ALIASES: Final = ("autoglm-phone-9b",)  # what AutoGLM's own clients request
 
@@ -55,3 +58,10 @@ def check_name(services: Services, requested: str) -> None:
 
 def _last_part(name: str) -> str:
     return name.rpartition("/")[2].casefold()
+
+
+def openai_error_event(call: Call, error: Exception) -> bytes:
+    """The event of an error in a stream, which the log line names, too."""
+    gateway_error = gateway_error_of(error)
+    call.record.error_code = gateway_error.code
+    return openai_event(openai_error_of(gateway_error))

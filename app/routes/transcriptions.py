@@ -11,19 +11,18 @@ from starlette.responses import PlainTextResponse
 from app.http.body.forms import read_form, required_file
 from app.http.call import Call, call_of
 from app.http.disconnect import AbortOnDisconnect
-from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
 from app.http.guard import guarded
 from app.http.languages import language_name
 from app.http.media_types import MULTIPART
 from app.http.messages import field_at_fault
-from app.http.openai_call import check_model, head_of
+from app.http.openai_call import check_model, head_of, openai_error_event
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.responses import JSONResponse
 from app.http.subtitles import to_srt, to_vtt
 from app.http.transcription import RESERVED_TOKENS, Segment, Transcription
 from app.media.recording import Recording
-from app.schemas.problems import OpenAIError, openai_error_of, problem_responses
+from app.schemas.problems import OpenAIError, problem_responses
 from app.schemas.transcription import (
     Transcription as TranscriptionResponse,
 )
@@ -111,9 +110,7 @@ async def _events(call: Call, transcription: Transcription) -> AsyncGenerator[by
         done = {"type": "transcript.text.done", "text": transcription.text, "usage": _tokens_of(call)}
         yield openai_event(done)
     except Exception as error:
-        gateway_error = gateway_error_of(error)
-        call.record.error_code = gateway_error.code
-        yield openai_event(openai_error_of(gateway_error))
+        yield openai_error_event(call, error)
     yield OPENAI_DONE
 
 
