@@ -10,8 +10,8 @@ from typing import Final
 
 from benchmarks.faults.fault import Family, Fault, Note, Site, Step
 from benchmarks.faults.gateway import GatewayProcess
-from benchmarks.faults.proxy import Proxy
 from benchmarks.faults.usage import compare_usage, of_postgres
+from testbed.fault_proxy import FaultProxy
 from testbed.servers import PostgresServer, RedisServer
 
 SLOW_SECONDS: Final = 0.2  # each way
@@ -28,7 +28,7 @@ async def open_site(directory: Path) -> AsyncIterator[Site]:
         await asyncio.to_thread(redis.start)
         await asyncio.to_thread(postgres.start)
         name = await asyncio.to_thread(postgres.create_database)
-        near_redis, near_postgres = Proxy(redis.port), Proxy(postgres.port)
+        near_redis, near_postgres = FaultProxy(redis.port), FaultProxy(postgres.port)
         settings = {
             "GATEWAY_REDIS_URL": redis.url.replace(str(redis.port), str(near_redis.port)),
             "GATEWAY_DATABASE_URL": postgres.url(name).replace(str(postgres.port), str(near_postgres.port)),
@@ -66,12 +66,14 @@ async def open_site(directory: Path) -> AsyncIterator[Site]:
         postgres.stop()
 
 
-def of_server(name: str, server: Server, proxy: Proxy, polite: signal.Signals, note: Note) -> list[Fault]:
+def of_server(
+    name: str, server: Server, proxy: FaultProxy, polite: signal.Signals, note: Note
+) -> list[Fault]:
     async def slow_down() -> None:
-        proxy.delay_seconds = SLOW_SECONDS
+        proxy.to_server.delay_seconds = proxy.to_client.delay_seconds = SLOW_SECONDS
 
     async def speed_up() -> None:
-        proxy.delay_seconds = 0.0
+        proxy.to_server.delay_seconds = proxy.to_client.delay_seconds = 0.0
 
     return [
         Fault(f"{name} stopped", kill(server, polite), start(server), note=note),
@@ -89,14 +91,14 @@ def start(server: Server) -> Step:
     return functools.partial(asyncio.to_thread, server.start)
 
 
-def freeze(proxy: Proxy) -> Step:
+def freeze(proxy: FaultProxy) -> Step:
     async def step() -> None:
         proxy.freeze()
 
     return step
 
 
-def thaw(proxy: Proxy) -> Step:
+def thaw(proxy: FaultProxy) -> Step:
     async def step() -> None:
         proxy.thaw()
 
