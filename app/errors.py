@@ -279,6 +279,42 @@ class DailyTokensExceeded(LimitExceeded):
     detail = "The daily token quota is used up, or max_tokens is more than what remains of it."
 
 
+# Recorded responses
+
+
+class StreamNotFound(NotFound):
+    """Also for those of other users."""
+
+    code = "stream_not_found"
+    detail = "There is no such response, or it is no longer kept. Send the request again."
+
+
+class StreamStopped(GatewayError):
+    status_code = 409
+    code = "stream_stopped"
+    detail = "The response was stopped with DELETE /streams/{id}."
+
+
+class StreamAbandoned(GatewayError):
+    status_code = 410
+    code = "stream_abandoned"
+    detail = "The response was stopped because nobody was reading it. Send the request again."
+
+
+class StreamTruncated(GatewayError):
+    status_code = 410
+    code = "stream_truncated"
+    detail = (
+        "The response is longer than what is kept of it, and its missing part is gone. Request fewer tokens."
+    )
+
+
+class StreamInterrupted(GatewayError):
+    status_code = 503
+    code = "stream_interrupted"
+    detail = "The gateway that made this response has failed. Send the request again."
+
+
 # The service
 
 

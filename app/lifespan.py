@@ -37,7 +37,9 @@ from app.persistence.database import Database
 from app.persistence.migrations import is_up_to_date, upgrade_database
 from app.persistence.usage import tokens_used_on
 from app.persistence.usage_writer import UsageWriter
-from app.settings import Settings
+from app.settings import Settings, StreamSettings
+from app.streams.bounds import StreamBounds
+from app.streams.recordings import Keeping, Recordings
 from app.telemetry.build import build_telemetry
 from inference import (
     BackendConfig,
@@ -102,7 +104,11 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
     await backend.start()
     await media.wait_until_ready()
     metrics = Metrics(backend, limiter, usage_writer, version, settings.metrics_users)
-    memory_budget = MemoryBudget(settings.memory_budget_bytes, settings.spool_bytes)
+    memory_budget = MemoryBudget(
+        settings.memory_budget_bytes, settings.spool_bytes, stream_bytes=settings.streams.max_bytes
+    )
+    recordings = _open_recordings(settings.streams, memory_budget)
+    stack.push_async_callback(recordings.aclose)
     metrics.register(MemoryMetrics(memory_budget))
     metrics.register(MediaMetrics(media))
     telemetry = build_telemetry(settings.telemetry, metrics, version)
@@ -138,6 +144,7 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         memory_budget=memory_budget,
         body_turns=asyncio.Semaphore(BODY_TURNS),
         media=media,
+        recordings=recordings,
         usage_writer=usage_writer,
         metrics=metrics,
         telemetry=telemetry,
@@ -185,6 +192,11 @@ def remote_config(settings: Settings) -> RemoteConfig:
         health_seconds=remote.health_seconds,
         ca_file=None if remote.ca_file is None else str(remote.ca_file),
     )
+
+
+def _open_recordings(settings: StreamSettings, budget: MemoryBudget) -> Recordings:
+    bounds = StreamBounds(budget.streams, settings.max_stream_bytes, settings.max_user_bytes)
+    return Recordings(bounds, Keeping(settings.unread, settings.kept))
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:

@@ -17,7 +17,7 @@ from app.errors import Overloaded
 MAX_WAITING: Final = 1024  # in each share; each holds a connection and perhaps a file
 MAX_OVERTAKINGS: Final = 8  # small reservations that may pass the first in the queue
 
-ShareName = Literal["arriving", "bodies", "media", "disk"]
+ShareName = Literal["arriving", "bodies", "media", "disk", "streams"]
 PARTS: Final[Mapping[ShareName, float]] = {"arriving": 1 / 8, "bodies": 3 / 8, "media": 1 / 2}
 
 
@@ -25,19 +25,29 @@ class MemoryBudget:
     """Created by `app/lifespan.py`; used only on the event loop. `clock` is monotonic seconds."""
 
     def __init__(
-        self, total_bytes: int, disk_bytes: int, clock: Callable[[], float] = time.monotonic
+        self,
+        total_bytes: int,
+        disk_bytes: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        stream_bytes: int = 0,
     ) -> None:
-        memory = {name: MemoryShare(int(total_bytes * part), clock) for name, part in PARTS.items()}
-        self.shares: Mapping[ShareName, MemoryShare] = {**memory, "disk": MemoryShare(disk_bytes, clock)}
+        """`stream_bytes` are for recorded responses, which no request holds."""
+        memory: dict[ShareName, MemoryShare] = {
+            name: MemoryShare(int(total_bytes * part), clock) for name, part in PARTS.items()
+        }
+        self.streams = MemoryShare(stream_bytes, clock)
+        self._of_requests = {**memory, "disk": MemoryShare(disk_bytes, clock)}
+        self.shares: Mapping[ShareName, MemoryShare] = {**self._of_requests, "streams": self.streams}
 
     @property
     def used_bytes(self) -> int:
-        """Of all shares, including the disk."""
-        return sum(share.used_bytes for share in self.shares.values())
+        """By requests, including the disk."""
+        return sum(share.used_bytes for share in self._of_requests.values())
 
     def claim(self, deadline: float) -> "MemoryClaim":
         """A claim for one request, empty at first. It waits no longer than `deadline` (monotonic seconds)."""
-        return MemoryClaim(self.shares, deadline)
+        return MemoryClaim(self._of_requests, deadline)
 
 
 class MemoryClaim:

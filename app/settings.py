@@ -152,6 +152,34 @@ class MediaSettings(_Section):
     )
 
 
+class StreamSettings(_Section):
+    """Recorded responses: streams that can be resumed, and responses in the background."""
+
+    unread: timedelta = Field(
+        timedelta(minutes=1),
+        ge=timedelta(0),
+        le=timedelta(minutes=10),
+        description="how long a resumable stream is generated that nobody reads; then it is stopped",
+    )
+    kept: timedelta = Field(
+        timedelta(minutes=5),
+        ge=timedelta(0),
+        le=timedelta(hours=1),
+        description="how long a response can be read after its end",
+    )
+    max_stream_bytes: int = Field(
+        4 * 1_048_576,
+        ge=65_536,
+        description="of one response; of a longer one, the first part can no longer be read",
+    )
+    max_user_bytes: int = Field(
+        16 * 1_048_576,
+        ge=65_536,
+        description="of one user's; a further stream is not resumable, and one in the background gets 503",
+    )
+    max_bytes: int = Field(128 * 1_048_576, ge=65_536, description="of all users, likewise")
+
+
 class OpsSettings(_Section):
     """When the page at /ops turns yellow and red. Measured over five minutes."""
 
@@ -472,6 +500,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     media: MediaSettings = MediaSettings()
+    streams: StreamSettings = StreamSettings()
     ops: OpsSettings = OpsSettings()
     engine: EngineSettings = EngineSettings()
     remote: RemoteSettings = RemoteSettings()

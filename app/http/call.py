@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from app.auth.principal import Principal
 from app.errors import Overloaded, TokensAboveQuota, TooManyImages
+from app.http.exchange import Exchange
 from app.http.generation import Generation
 from app.http.running_calls import RunningCall
 from app.http.services import Services
@@ -66,6 +67,7 @@ class Call:
     deadline: float
     memory: MemoryClaim
     running: RunningCall
+    exchange: Exchange
     admission: Admission | None = None
     _place: Place | None = None
     _generations: list[Generation] = field(default_factory=list)
@@ -161,6 +163,7 @@ class Call:
             if self.admission is not None and not any(each.has_output for each in self._generations):
                 await self.admission.give_back()  # nothing was made for it yet
             raise
+        self.exchange.note_begun()
         self.record.model = model_name
         self.record.backend = generation.backend or self.services.settings.backend[0]
         if trace is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
@@ -40,19 +41,47 @@ class EventStreamResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": OPENING_COMMENT, "more_body": True})
-        keep_alive = asyncio.create_task(_keep_alive(send, self._keep_alive_seconds))
         try:
-            async with AbortOnDisconnect(receive):
-                async for chunk in self._events:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            keep_alive.cancel()
-            await send({"type": "http.response.body", "body": b""})
+            if is_recorded(scope):
+                await self._send_to_recording(send)
+            else:
+                await send_events(self._events, receive, send, self._keep_alive_seconds)
         except ClientDisconnect:
             record_of(scope).error_code = "client_disconnected"
-        finally:
+
+    async def _send_to_recording(self, send: Send) -> None:
+        """The events alone: each reader is kept alive on its own connection."""
+        async with aclosing(self._events) as events:
+            async for event in events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def send_events(
+    events: AsyncGenerator[bytes, None],
+    receive: Receive,
+    send: Send,
+    keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+) -> None:
+    """The body of an event stream, after its head. Raises `ClientDisconnect`. Always closes `events`."""
+    keep_alive: asyncio.Task[None] | None = None
+    try:
+        await send({"type": "http.response.body", "body": OPENING_COMMENT, "more_body": True})
+        keep_alive = asyncio.create_task(_keep_alive(send, keep_alive_seconds))
+        async with AbortOnDisconnect(receive):
+            async for chunk in events:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        keep_alive.cancel()
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        if keep_alive is not None:
             keep_alive.cancel()
-            await self._events.aclose()
+        await events.aclose()
+
+
+def is_recorded(scope: Scope) -> bool:
+    """Whether the response goes to a recording, not to a connection; `Exchange.record` says so."""
+    return bool(scope["state"].get("is_recorded"))
 
 
 async def _keep_alive(send: Send, seconds: float) -> None:

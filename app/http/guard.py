@@ -23,8 +23,9 @@ from app.http.body.request_body import RequestBody
 from app.http.body.strict_request import StrictRequest
 from app.http.call import Call
 from app.http.client_address import client_address
+from app.http.error_handlers import render
+from app.http.exchange import Exchange
 from app.http.media_types import JSON, is_compressed, media_type_of
-from app.http.response_sender import ResponseSender
 from app.http.running_calls import RunningCall
 from app.http.services import Services
 from app.record.request_record import record_of
@@ -36,12 +37,15 @@ MAX_PUBLIC_BYTES: Final = 16 * 1024  # of a body without a token: the longest ho
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a route requires. `generates`: the user's limits apply and `Call.begin` may be used."""
+    """What a route requires. `generates`: the user's limits apply and `Call.begin` may be used.
+    `ends_with_token`: a call that still runs ends when its token is revoked.
+    """
 
     scope: TokenScope | Literal["any"] | None
     generates: bool
     accepts: tuple[str, ...]
     takes_media: bool
+    ends_with_token: bool = False
 
 
 def guarded(
@@ -50,9 +54,10 @@ def guarded(
     generates: bool = False,
     accepts: tuple[str, ...] = (JSON,),
     takes_media: bool = False,
+    ends_with_token: bool = False,
 ) -> type[APIRoute]:
     """A `route_class` for `APIRouter`. `"any"` takes every valid token, None needs no token."""
-    required = Access(scope, generates, accepts, takes_media)
+    required = Access(scope, generates, accepts, takes_media, generates or ends_with_token)
 
     class Guarded(GuardedRoute):
         access = required
@@ -66,17 +71,28 @@ class GuardedRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in (self.methods or ()):
             raise errors.MethodNotAllowed(headers={"Allow": self._allowed_methods(scope["app"])})
-        services: Services = scope["app"].state.services
         record = record_of(scope)
         record.route = self.path_format
         record.route_generates = self.access.generates
-        response = ResponseSender(send)
+        exchange = Exchange(scope, receive, send)
+        try:
+            await self._handle_in_time(scope, exchange)
+        except errors.GatewayError as error:
+            if exchange.recording is None or exchange.has_started:
+                raise
+            await render(error, scope)(scope, exchange.receive, exchange.send)
+            await exchange.finish()
+        finally:
+            exchange.close()
+
+    async def _handle_in_time(self, scope: Scope, exchange: Exchange) -> None:
+        services: Services = scope["app"].state.services
         timeout = services.settings.request_timeout_seconds
         deadline = time.monotonic() + timeout * (1 - DEADLINE_MARGIN)
         with (
             services.memory_budget.claim(deadline) as memory,
             RequestBody(
-                receive,
+                exchange.receive,
                 self._max_body_bytes(services),
                 memory,
                 services.settings.data_dir,
@@ -85,16 +101,17 @@ class GuardedRoute(APIRoute):
         ):
             scope["state"]["body"] = body
             try:
-                async with asyncio.timeout(timeout) as response.timer:
-                    await self._authenticate_and_handle(scope, deadline, body, response)
+                async with asyncio.timeout(timeout) as exchange.timer:
+                    await self._authenticate_and_handle(scope, deadline, body, exchange)
+                    await exchange.finish()
             except TimeoutError:
-                if response.has_started:
+                if exchange.has_started:
                     return  # a client that stopped reading; the server closes the connection
                 late = errors.DeadlineExceeded if body.is_complete else errors.RequestBodyTimeout
-                raise late(headers=response.headers) from None
+                raise late(headers=exchange.limit_headers) from None
 
     async def _authenticate_and_handle(
-        self, scope: Scope, deadline: float, body: RequestBody, response: ResponseSender
+        self, scope: Scope, deadline: float, body: RequestBody, exchange: Exchange
     ) -> None:
         services: Services = scope["app"].state.services
         record = record_of(scope)
@@ -105,11 +122,11 @@ class GuardedRoute(APIRoute):
             if scope["method"] not in BODYLESS_METHODS:
                 await services.address_limiter.acquire(client_address(scope))
             self._check_body_headers(scope, headers, body)
-            await super().handle(scope, body.receive, response.send)
+            await super().handle(scope, body.receive, exchange.send)
             return
         record.user_id = principal.user_id
-        running = RunningCall(principal, is_generation=self.access.generates)
-        call = Call(services, principal, record, deadline, body.memory, running)
+        running = RunningCall(principal, ends_with_token=self.access.ends_with_token)
+        call = Call(services, principal, record, deadline, body.memory, running, exchange)
         scope["state"]["call"] = call
         try:
             with services.running_calls.registered(running):
@@ -119,14 +136,14 @@ class GuardedRoute(APIRoute):
                     limits = limits.with_token_rate(principal.token_id, principal.requests_per_minute)
                     with record.phase("check limits"):
                         call.admission = await services.limiter.admit(principal.user_id, limits)
-                    response.headers = call.admission.headers
+                    exchange.limit_headers = call.admission.headers
                 self._check_body_headers(scope, headers, body)
-                await super().handle(scope, body.receive, response.send)
+                await super().handle(scope, body.receive, exchange.send)
         except errors.GatewayError as error:
-            if response.has_started:  # the call was ended and its client does not read; the server closes
+            if exchange.has_started:  # the call was ended and its client does not read; the server closes
                 record.error_code = error.code
                 return
-            error.headers.update(response.headers)
+            error.headers.update(exchange.limit_headers)
             raise
         finally:
             await call.aclose()

@@ -62,6 +62,19 @@ def streamed_or_whole(
     return responses
 
 
+def recorded_response() -> Responses:
+    """A 200 of any route that generates."""
+    return {
+        200: {
+            "description": "Success",
+            "content": {
+                "text/event-stream": {"schema": {"type": "string"}},
+                "application/json": {"schema": {"type": "object"}},
+            },
+        }
+    }
+
+
 def whole_response(model: type[BaseModel]) -> Responses:
     content = {"application/json": {"schema": _reference(model)}}
     return {200: {"description": "Success", "content": content}}

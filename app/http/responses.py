@@ -14,6 +14,7 @@ from app.http.disconnect import AbortOnDisconnect
 from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import EventStreamResponse, native_event
 from app.http.generation import Completion, Generation
+from app.http.resumption import record_if_asked
 from app.schemas.generation import SamplingFields
 from app.schemas.problems import problem_of
 from inference import ActionOutput, FinishReason, InvalidGrammar, Message
@@ -33,6 +34,7 @@ async def respond(
 ) -> Response:
     """One generation, whole or streamed, as /chat and /vision give it. `action`: of a phone agent."""
     output = OutputOptions(output_format=ActionOutput()) if action else OutputOptions()
+    record_if_asked(request, call, stream=body.stream, fields=body)
     async with AbortOnDisconnect(request.receive):
         try:
             generation = await call.begin(

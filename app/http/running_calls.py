@@ -24,12 +24,12 @@ class RunningCall:
     """
 
     __slots__ = (
-        "_cancelling", "_depth", "_error", "_is_cancelled", "_late", "_task", "is_generation", "principal",
+        "_cancelling", "_depth", "_error", "_is_cancelled", "_late", "_task", "ends_with_token", "principal",
     )  # fmt: skip
 
-    def __init__(self, principal: Principal, *, is_generation: bool) -> None:
+    def __init__(self, principal: Principal, *, ends_with_token: bool) -> None:
         self.principal = principal
-        self.is_generation = is_generation
+        self.ends_with_token = ends_with_token
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0  # requests to cancel the task that others made before
         self._depth = 0
@@ -115,9 +115,9 @@ class RunningCalls:
         call.finish(None)
 
     def end_revoked(self, is_revoked: Callable[[Principal], bool]) -> None:
-        """Generations only: the call that revokes a token may itself use that token."""
+        """Not all of them: the call that revokes a token may itself use that token."""
         for call in tuple(self._calls):
-            if call.is_generation and is_revoked(call.principal):
+            if call.ends_with_token and is_revoked(call.principal):
                 call.end(TokenRevoked)
 
     def end_all(self, error: type[GatewayError]) -> None:

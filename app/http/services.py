@@ -20,6 +20,7 @@ from app.ops.readiness import ReadinessCheck
 from app.persistence.database import Database
 from app.persistence.usage_writer import UsageWriter
 from app.settings import Settings
+from app.streams.recordings import Recordings
 from inference import Backend
 
 if TYPE_CHECKING:  # its HTTP client takes memory, and most gateways send nothing
@@ -43,6 +44,7 @@ class Services:
         asyncio.Semaphore
     )  # bodies of which a slice is worked on: without it, each of hundreds at once
     media: MediaDecoder
+    recordings: Recordings
     usage_writer: UsageWriter
     metrics: Metrics
     telemetry: "Telemetry | None"

@@ -17,7 +17,7 @@ from inference import FinishReason
 Outcome = Literal["ok", "refused", "failed", "deadline", "client_gone"]
 
 _REFUSED_AS_5XX: Final = frozenset({"overloaded", "limiter_unavailable"})
-_DISCONNECTED: Final = "client_disconnected"
+_CLIENT_GONE: Final = frozenset({"client_disconnected", "stream_abandoned", "stream_stopped"})
 _REVOKED: Final = "token_revoked"
 
 
@@ -82,7 +82,7 @@ class RequestRecord:
     def outcome(self) -> Outcome:
         if self.error_code == "deadline_exceeded" or self.finish_reason == "deadline":
             return "deadline"
-        if self.error_code is not None and self.error_code != _DISCONNECTED:
+        if self.error_code is not None and self.error_code not in _CLIENT_GONE:
             if self.error_code == _REVOKED:
                 return "refused"  # in the middle of a stream too: the operator's doing, no failure
             is_refused = self.status < 500 or self.error_code in _REFUSED_AS_5XX
@@ -90,5 +90,5 @@ class RequestRecord:
             return "refused" if is_refused and self.status >= 400 else "failed"
         if self.status >= 500 or self.finish_reason in ("error", "aborted"):
             return "failed"
-        is_gone = not self.is_response_sent or self.error_code == _DISCONNECTED
+        is_gone = not self.is_response_sent or self.error_code in _CLIENT_GONE
         return "client_gone" if is_gone else "ok"

@@ -17,6 +17,7 @@ from app.http.messages import chat_completion_messages
 from app.http.openai_call import check_model, check_name, model_names
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_response
 from app.http.responses import JSONResponse
+from app.http.resumption import record_if_asked
 from app.http.services import Services
 from app.schemas.openai import ChatCompletionRequest
 from app.schemas.openai_completion import ChatCompletion, ChatCompletionChunk, Model, ModelList
@@ -50,6 +51,7 @@ async def create_chat_completion(request: Request) -> Response:
     await call.reserve(plan.max_tokens(call.services), body.max_tokens_field())
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await chat_completion_messages(body, call.services.media, budget)
+    record_if_asked(request, call, stream=bool(body.stream))
     async with AbortOnDisconnect(request.receive):
         generations = await begin_choices(call, messages, plan)
         if not body.stream:

@@ -13,6 +13,7 @@ from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.response_input import response_messages
 from app.http.response_output import ResponseOutput, response_events, whole_response
 from app.http.responses import JSONResponse
+from app.http.resumption import record_if_asked
 from app.http.services import Services
 from app.http.thoughts import thinks
 from app.schemas.problems import OpenAIError, problem_responses
@@ -42,6 +43,7 @@ async def create_response(request: Request) -> Response:
     await call.reserve(plan.max_tokens(call.services), "max_output_tokens")
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await response_messages(body, call.services.media, budget)
+    record_if_asked(request, call, stream=bool(body.stream))
     async with AbortOnDisconnect(request.receive):
         (generation,) = await begin_choices(call, messages, plan)
         output = ResponseOutput(call, body, plan)

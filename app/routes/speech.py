@@ -17,6 +17,7 @@ from app.http.media_types import MULTIPART
 from app.http.messages import decode_images, field_at_fault
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.responses import done_event, error_event, generation_response, native_events
+from app.http.resumption import record_if_asked
 from app.http.transcription import RESERVED_TOKENS, Transcription
 from app.schemas.generation import DeltaEvent
 from app.schemas.problems import Problem, problem_responses
@@ -53,6 +54,7 @@ async def speech(request: Request) -> Response:
     with field_at_fault("audio"):
         recording = await decoder.recording(file, budget)
     images = await decode_images(form.files["image"], decoder, budget, "image")
+    record_if_asked(request, call, stream=body.stream, fields=body)
     async with AbortOnDisconnect(request.receive):
         transcription = Transcription(call, recording)
         await call.reserve_tokens(body.max_tokens + transcription.most_tokens)

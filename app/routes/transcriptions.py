@@ -19,6 +19,7 @@ from app.http.messages import field_at_fault
 from app.http.openai_call import check_model, head_of, openai_error_event
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.responses import JSONResponse
+from app.http.resumption import record_if_asked
 from app.http.subtitles import to_srt, to_vtt
 from app.http.transcription import RESERVED_TOKENS, Segment, Transcription
 from app.media.recording import Recording
@@ -69,6 +70,7 @@ async def create_transcription(request: Request) -> Response:
     with field_at_fault("file"):
         recording = await call.services.media.recording(file, budget)
     is_timed = body.response_format in ("srt", "vtt", "verbose_json")
+    record_if_asked(request, call, stream=bool(body.stream))
     async with AbortOnDisconnect(request.receive):
         transcription = Transcription(call, recording, is_timed=is_timed)
         await call.reserve_tokens(transcription.most_tokens, field=None)

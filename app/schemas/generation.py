@@ -1,9 +1,9 @@
 """What the generating routes share: sampling fields in requests, content, usage and timings in responses."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
 from pydantic_core import core_schema
 
 from app.clean_text import CleanText
@@ -76,8 +76,22 @@ class SamplingFields(RequestModel):
         None, description="any signed 64-bit integer; the same seed gives the same output"
     )
     stream: bool = Field(False, description="respond with server-sent events")
+    resumable: bool = Field(
+        False, description="keep the events of a stream, for `GET /streams/{id}` after a lost connection"
+    )
+    background: bool = Field(
+        False, description="respond with 202 at once; `GET /streams/{id}` returns the response"
+    )
     enable_thinking: bool = Field(False, description="let the model reason before it responds")
     return_reasoning: bool = Field(False, description="include the reasoning")
+
+    @model_validator(mode="after")
+    def _resumes_streams(self) -> Self:
+        if self.resumable and not (self.stream or self.background):
+            raise ValueError(
+                "resumable needs stream; a response that is not a stream may be in the background"
+            )
+        return self
 
     def to_sampling_params(self, stop: Sequence[str] = ()) -> SamplingParams:
         return SamplingParams(

@@ -69,6 +69,7 @@ REASONS: Final[dict[int, str]] = {
     405: "This address does not support that method",
     408: "The body did not arrive in time",
     409: "It already exists",
+    410: "The rest of the response is gone",
     413: "The body is larger than this route allows",
     415: "This route does not accept that content type, or a compressed body",
     422: "The request is not valid",

@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 
 from app.http.event_stream import EventStreamResponse
+from app.http.exchange import GRACE_SECONDS
 from app.http.guard import DEADLINE_MARGIN
 from app.http.middlewares.early_responses import (
     LINGER_SECONDS,
     MAX_DRAIN_SECONDS,
     PAUSE_SECONDS,
 )
-from app.http.response_sender import GRACE_SECONDS
 from app.server.gateway_server import KEEP_ALIVE_SECONDS as SERVER_KEEP_ALIVE_SECONDS
 from app.server.http_protocol import BoundedHTTPProtocol
 from app.settings import Settings

@@ -13,7 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.record.request_record import record_of
 
-EXPOSED_HEADERS: Final = ("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy")
+EXPOSED_HEADERS: Final = (
+    *("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"),
+    *("Location", "Preference-Applied", "Stream-Id"),
+)
 PREFLIGHT_ROUTE: Final = "preflight"  # in the log and in metrics
 _MAX_AGE_SECONDS: Final = 7200  # the most that Chromium takes
 _OF_OPERATORS: Final = re.compile(r"/(admin|metrics|ops)(/|\Z)")

@@ -21,8 +21,10 @@ def calls() -> Iterator[RunningCalls]:
     assert len(calls) == 0
 
 
-def make(user_id: str = "usr_1", *, is_generation: bool = True) -> RunningCall:
-    return RunningCall(Principal(user_id, frozenset({"chat"}), "tok_1", 1, 2), is_generation=is_generation)
+def make(user_id: str = "usr_1", *, ends_with_token: bool = True) -> RunningCall:
+    return RunningCall(
+        Principal(user_id, frozenset({"chat"}), "tok_1", 1, 2), ends_with_token=ends_with_token
+    )
 
 
 class Work:
@@ -97,7 +99,7 @@ async def test_only_those_who_are_revoked_end(calls: RunningCalls) -> None:
 
 
 async def test_call_that_revokes_its_own_token_is_not_ended_by_it(calls: RunningCalls) -> None:
-    work = Work(calls, make(is_generation=False))
+    work = Work(calls, make(ends_with_token=False))
     task = asyncio.create_task(work.run())
     await work.has_begun.wait()
     calls.end_revoked(lambda principal: True)

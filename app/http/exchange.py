@@ -1,0 +1,207 @@
+"""A request of a guarded route and its response: on its connection alone, or recorded.
+
+A recorded response is made whether or not its connection still exists: the recording takes it in, and the
+connection is one of the recording's readers.
+"""
+
+import asyncio
+from contextlib import ExitStack, suppress
+from typing import Final, Literal
+
+import orjson
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from app.http.preferences import PREFERENCE_APPLIED, Preference
+from app.http.recorded_response import RecordedResponse
+from app.record.request_record import RequestRecord, record_of
+from app.streams.recording import Header, Recording, ResponseHead
+
+GRACE_SECONDS: Final = 2.0  # for the last bytes of a stream that has begun, past the time-out
+ACCEPT_SECONDS: Final = 1.0  # for the engine to refuse a request in the background
+STREAM_ID: Final = b"stream-id"
+ACCEPTED: Final = 202
+BAD_REQUEST: Final = 400
+
+_EVENT_STREAM: Final = (b"content-type", b"text/event-stream")
+
+
+class Exchange:
+    """Made by `GuardedRoute`, which closes it. `timer` is its time-out, which an event stream extends.
+
+    `limit_headers` are those of the user's limits, which only the first response has.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.timer: asyncio.Timeout | None = None
+        self.has_started = False
+        self.limit_headers: dict[str, str] = {}
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._is_body_complete = False
+        self._recorded: _RecordedExchange | None = None
+
+    @property
+    def recording(self) -> Recording | None:
+        """What the response is recorded in."""
+        return None if self._recorded is None else self._recorded.recording
+
+    async def receive(self) -> Message:
+        """As ASGI has it. A recorded response is not told that its client has gone."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._is_body_complete = not message.get("more_body", False)
+        elif self._recorded is not None and self._is_body_complete:
+            self._recorded.note_gone()
+            await asyncio.get_running_loop().create_future()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            if _EVENT_STREAM in message["headers"]:
+                self._extend_timer()
+        if self._recorded is not None:
+            self._recorded.take(message)
+        else:
+            await self._send_with_limits(message)
+
+    def record(self, recording: Recording) -> None:
+        """From here on the response is recorded. Call it before the response starts."""
+        assert self._recorded is None
+        assert not self.has_started
+        self._scope["state"]["is_recorded"] = True
+        self._recorded = _RecordedExchange(recording, self._scope, self._receive, self._send_with_limits)
+
+    def number_events(self) -> None:
+        """For events that have no numbers of their own."""
+        assert self._recorded is not None
+        self._recorded.numbers_events = True
+
+    def respond_in_background(self) -> None:
+        """The connection gets 202 at once, unless the request is refused. The response is recorded."""
+        assert self._recorded is not None
+        self._recorded.begin_to_accept()
+
+    def apply(self, preference: Preference) -> None:
+        """Of a recorded response: its first reader is told."""
+        assert self._recorded is not None
+        self._recorded.applied.append(preference)
+
+    def note_begun(self) -> None:
+        """The engine has begun a generation of this request."""
+        if self._recorded is not None:
+            self._recorded.begun.set()
+
+    async def finish(self) -> None:
+        """Waits until the client has a recorded response, or has gone."""
+        if self._recorded is not None and self._recorded.reader is not None:
+            await self._recorded.reader
+
+    def close(self) -> None:
+        """Ends what did not end by itself."""
+        if self._recorded is not None:
+            self._recorded.close()
+
+    async def _send_with_limits(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            limits = [(name.lower().encode(), value.encode()) for name, value in self.limit_headers.items()]
+            present = {name for name, _ in message["headers"]}
+            message["headers"] = [
+                *message["headers"],
+                *((name, value) for name, value in limits if name not in present),
+            ]
+        await self._send(message)
+
+    def _extend_timer(self) -> None:
+        if self.timer is not None and (ends_at := self.timer.when()) is not None:
+            self.timer.reschedule(ends_at + GRACE_SECONDS)
+
+
+class _RecordedExchange:
+    """`reader` is the task that sends the response to the connection it was requested on."""
+
+    def __init__(self, recording: Recording, scope: Scope, receive: Receive, send: Send) -> None:
+        self.recording = recording
+        self.numbers_events = False
+        self.applied: list[Preference] = []
+        self.begun = asyncio.Event()
+        self.reader: asyncio.Task[None] | None = None
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._is_gone = False
+        self._presence = ExitStack()  # of the connection, as a reader
+        self._presence.enter_context(recording.reading())
+
+    def take(self, message: Message) -> None:
+        """A message of the response."""
+        recording, record = self.recording, record_of(self._scope)
+        if message["type"] == "http.response.start":
+            record.status = message["status"]
+            headers = (*message["headers"], (STREAM_ID, recording.info.recording_id.encode()))
+            recording.start(ResponseHead(message["status"], headers))
+            self.begun.set()
+            if self.reader is None and not self._is_gone:
+                self.reader = asyncio.create_task(self._read(), name="read-recording")
+            return
+        if chunk := message["body"]:
+            numbered = b"id: %d\n%b" % (recording.last_number + 1, chunk) if self.numbers_events else chunk
+            recording.append(numbered)
+        if not message.get("more_body", False):
+            recording.end(is_complete=True)
+            record.is_response_sent = True
+
+    def note_gone(self) -> None:
+        """The client has gone before the response started."""
+        self._is_gone = True
+        self._presence.close()
+
+    def begin_to_accept(self) -> None:
+        self.recording.is_background = True
+        self.reader = asyncio.create_task(self._accept(), name="accept-in-background")
+
+    def close(self) -> None:
+        self.recording.end(is_complete=False)
+        if self.reader is not None:
+            self.reader.cancel()
+        self._presence.close()
+
+    async def _accept(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ACCEPT_SECONDS):
+                await self.begun.wait()
+        head = self.recording.head
+        if head is not None and head.status >= BAD_REQUEST:
+            await self._read()
+            return
+        status: Literal["queued", "in_progress"] = "in_progress" if self.begun.is_set() else "queued"
+        response = accepted_response(self.recording, status, self._applied_headers())
+        self._presence.close()
+        await response(self._scope, self._receive, self._send)
+
+    async def _read(self) -> None:
+        # A record of its own: that the connection breaks is no news of the response.
+        scope = {**self._scope, "state": {"record": RequestRecord(record_of(self._scope).request_id)}}
+        response = RecordedResponse(self.recording, headers=self._applied_headers())
+        try:
+            await response(scope, self._receive, self._send)
+        finally:
+            self._presence.close()
+
+    def _applied_headers(self) -> tuple[Header, ...]:
+        return tuple((PREFERENCE_APPLIED, preference.encode()) for preference in self.applied)
+
+
+def accepted_response(
+    recording: Recording, status: Literal["queued", "in_progress"], headers: tuple[Header, ...] = ()
+) -> Response:
+    """The response to a request in the background."""
+    recording_id = recording.info.recording_id
+    response = Response(
+        orjson.dumps({"id": recording_id, "status": status}), ACCEPTED, media_type="application/json"
+    )
+    location = f"/streams/{recording_id}".encode()
+    response.raw_headers += [(STREAM_ID, recording_id.encode()), (b"location", location), *headers]
+    return response

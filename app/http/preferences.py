@@ -1,0 +1,14 @@
+"""What a request prefers (RFC 7240): `Prefer: resumable` and `Prefer: respond-async`."""
+
+from typing import Final, Literal
+
+from starlette.datastructures import Headers
+
+Preference = Literal["resumable", "respond-async"]
+PREFERENCE_APPLIED: Final = b"preference-applied"
+
+
+def prefers(headers: Headers, preference: Preference) -> bool:
+    """Preferences have parameters and values, which are ignored, and any case."""
+    items = ",".join(headers.getlist("prefer")).lower().split(",")
+    return any(item.partition(";")[0].strip() == preference for item in items)

@@ -1,0 +1,99 @@
+"""Sends what a recording has of a response, from any event on, and goes on as it grows."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, aclosing, nullcontext
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.errors import GatewayError, StreamInterrupted
+from app.http.disconnect import AbortOnDisconnect
+from app.http.event_stream import (
+    KEEP_ALIVE_SECONDS,
+    OPENAI_DONE,
+    named_event,
+    openai_event,
+    send_events,
+)
+from app.record.request_record import record_of
+from app.schemas.problems import openai_error_of, problem_of
+from app.streams.recording import Header, Recording
+
+
+class RecordedResponse(Response):
+    """`after`: the number of the last event that the client has. `headers` are added to the recorded ones.
+
+    `running` is entered wherever it waits, and may end it there. Raises `StreamInterrupted` if there is
+    nothing to send, `StreamTruncated`, and what `running` raises, as far as nothing is sent yet.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        after: int = 0,
+        headers: tuple[Header, ...] = (),
+        *,
+        running: AbstractContextManager[None] | None = None,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = b""
+        self._recording = recording
+        self._after = after
+        self._added = headers
+        self._running = running or nullcontext()
+        self._keep_alive_seconds = keep_alive_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with self._recording.reading():
+                await self._send(scope, receive, send)
+        except ClientDisconnect:
+            record_of(scope).error_code = "client_disconnected"
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        recording = self._recording
+        async with AbortOnDisconnect(receive):
+            with self._running:
+                if not await recording.has_started():
+                    raise StreamInterrupted
+            head = recording.head
+            assert head is not None
+            if not head.is_event_stream:
+                with self._running:
+                    body = b"".join([chunk async for chunk in recording.read(0)])
+                if not recording.is_complete:
+                    raise StreamInterrupted
+        headers = [*head.headers, *self._added]
+        await send({"type": "http.response.start", "status": head.status, "headers": headers})
+        if head.is_event_stream:
+            await send_events(self._events(scope), receive, send, self._keep_alive_seconds)
+        else:
+            await send({"type": "http.response.body", "body": body})
+
+    async def _events(self, scope: Scope) -> AsyncGenerator[bytes, None]:
+        try:
+            async with aclosing(self._recording.read(self._after)) as events:
+                while True:
+                    with self._running:
+                        piece = await anext(events, None)
+                    if piece is None:
+                        break
+                    yield piece
+            if not self._recording.is_complete:
+                raise StreamInterrupted
+        except GatewayError as error:
+            record_of(scope).error_code = error.code
+            yield self._last_event(error, record_of(scope).request_id)
+
+    def _last_event(self, error: GatewayError, request_id: str) -> bytes:
+        """Of this reader alone. It has no number: a client that resumes must not skip what follows."""
+        path = self._recording.info.path
+        if path == "/v1/responses":
+            details = {"type": "error", "code": error.code, "message": error.detail, "param": ""}
+            return named_event("error", details)
+        if path.startswith("/v1/"):
+            return openai_event(openai_error_of(error)) + OPENAI_DONE
+        return named_event("error", problem_of(error, request_id))
