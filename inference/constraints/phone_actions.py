@@ -2,7 +2,7 @@ r"""The actions of a phone agent, as Open-AutoGLM's prompt describes them and it
 
 `do(action="Tap", element=[x,y])` or `finish(message="…")`. Open-AutoGLM reads the texts of Type, Type_Name
 and finish as they are, and every other action as a Python call. Here texts have no backslash and not the
-quote that encloses them, so that both ways of reading give the same.
+quote that encloses them, so that both ways of reading give the same. Midscene reads no point with a space.
 """
 
 import re
@@ -10,7 +10,8 @@ from typing import Final
 
 _TEXTS: Final = ("Type", "Type_Name")
 _PLAIN: Final = ("Interact", "Back", "Home")
-_POINT: Final = r"\[(0|[1-9][0-9]{0,2}), ?(0|[1-9][0-9]{0,2})\]"
+_NUMBER: Final = "(0|[1-9][0-9]{0,2})"
+_POINT: Final = rf"\[{_NUMBER}, ?{_NUMBER}\]"
 _LINE: Final = r"""("[^"\\\x00-\x1f\x7f]*"|'[^'\\\x00-\x1f\x7f]*')"""
 _LINES: Final = r"""("[^"\\\x00-\x09\x0b-\x1f\x7f]*"|'[^'\\\x00-\x09\x0b-\x1f\x7f]*')"""
 _SECONDS: Final = r'"[0-9]{1,3}(\.[0-9])? seconds"'
@@ -33,7 +34,7 @@ do: "\"Launch\", app=" LINE
   | "\"Interact\""
   | "\"Back\""
   | "\"Home\""
-POINT: /{_POINT}/
+POINT: /\[{_NUMBER},{_NUMBER}\]/
 SECONDS: /{_SECONDS}/
 LINE: /{_LINE}/ & ~BEGINNING
 LINES: /{_LINES}/ & ~BEGINNING
@@ -63,7 +64,7 @@ _PARAMETERS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {  # re
 def parse_action(text: str) -> dict[str, object]:
     """Returns the action with `_metadata` ("do" or "finish"), as Open-AutoGLM's parser does.
 
-    It accepts what the grammar generates. Raises ValueError for anything else.
+    It accepts what the grammar generates, and a space in a point. Raises ValueError for anything else.
     """
     text = text.strip()
     if len(_BEGINNING.findall(text)) != 1:

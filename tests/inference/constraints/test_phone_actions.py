@@ -14,7 +14,7 @@ from inference.constraints.token_constraint import words_for
 PROMPTED = {
     'do(action="Launch", app="微信")': {"action": "Launch", "app": "微信"},
     'do(action="Tap", element=[0,999])': {"action": "Tap", "element": [0, 999]},
-    'do(action="Tap", element=[5, 17], message="重要操作")': {
+    'do(action="Tap", element=[5,17], message="重要操作")': {
         "action": "Tap",
         "element": [5, 17],
         "message": "重要操作",
@@ -94,6 +94,13 @@ def test_every_action_of_the_prompt_is_generated_and_read(actions, text: str, ac
     assert accepts(actions, text)
     assert parse_action(text) == {"_metadata": "do"} | action
     assert parse_action(f" {text}\n") == {"_metadata": "do"} | action
+
+
+def test_a_point_with_a_space_is_read_and_not_generated(actions) -> None:
+    """Midscene finds `element=[5,17]` alone."""
+    text = 'do(action="Tap", element=[5, 17])'
+    assert not accepts(actions, text)
+    assert parse_action(text) == {"_metadata": "do", "action": "Tap", "element": [5, 17]}
 
 
 def test_a_finish_is_generated_and_read(actions) -> None:
