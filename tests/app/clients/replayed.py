@@ -273,6 +273,22 @@ async def _open_autoglm_picture(gateways: Gateways) -> None:
     assert "image(8x6) ** Screen Info **" in text
 
 
+async def _open_autoglm_action(gateways: Gateways) -> None:
+    """Two steps of a task, as its `ModelClient` splits what it reads."""
+    messages = open_autoglm_messages(_picture(gateways))[:1]
+    for content, step in (
+        ("Open WeChat", ("<think>It is there.</think><answer>", 'do(action="Tap", element=[500,250])')),
+        ("** Screen Info **", ("", 'finish(message="It is open.")')),
+    ):
+        text = "".join(
+            await ask_as_open_autoglm(gateways["action"], gateways["key"], [*messages, _user(content)])
+        )
+        marker = "finish(message=" if "finish(message=" in text else "do(action="
+        thought, _, rest = text.partition(marker)
+        assert (thought.strip(), marker + rest) == step
+        messages += [_user(content), {"role": "assistant", "content": f"<answer>{marker}{rest}</answer>"}]
+
+
 _WORK: Final[dict[str, dict[str, Callable[[Gateways], Awaitable[None]]]]] = {
     APPLE: {
         "text": _apple_text,
@@ -285,6 +301,7 @@ _WORK: Final[dict[str, dict[str, Callable[[Gateways], Awaitable[None]]]]] = {
         "text": _open_autoglm_stream,
         "stream": _open_autoglm_stream,
         "picture": _open_autoglm_picture,
+        "action": _open_autoglm_action,
     },
 }
 

@@ -23,19 +23,24 @@ MODULES: Final = {
         "pydantic_ai_client",
         "agents_client",
         "llm_client",
+        "autoglm_gui_client",
     ),
     "instructor": ("instructor_client",),
 }
-ABILITIES: Final = ("text", "stream", "picture", "typed", "tools")
+ABILITIES: Final = ("text", "stream", "picture", "typed", "tools", "action")
 SECONDS: Final = 300
 TRIP: Final = '{"city": "Rome", "days": 3}'
 REPLIES: Final[dict[str, list[dict[str, Any]]]] = {  # by the first key of `Gateways`
     "text": [{"text": "{prompt}"}],
     "typed": [{"text": TRIP, "tool_calls": [["Trip", TRIP]]}],
     "tools": [{"tool_calls": [["weather", '{"city": "Rome"}']]}, {"text": "{prompt}"}],
+    "action": [
+        {"reasoning": "It is there.", "text": 'do(action="Tap", element=[500,250])'},
+        {"text": 'finish(message="It is open.")'},
+    ],
 }
 
-Gateways = dict[str, str]  # the base URLs of "text", "typed" and "tools"; "key"; the path of "picture"
+Gateways = dict[str, str]  # the base URLs of the keys of REPLIES; "key"; the path of "picture"
 Results = dict[str, dict[str, str]]  # by client and ability: "ok", or why not
 
 
@@ -53,6 +58,7 @@ async def scripted_gateways(directory: Path) -> AsyncIterator[Gateways]:
                 running_gateway(
                     place,
                     scripted={"replies": replies},
+                    model_name="autoglm-phone-9b" if ability == "action" else None,
                     model_aliases="autoglm-phone-9b",
                     limits={"requests_per_minute": 1000, "concurrent_requests": 10},
                     auth={"keys_dir": directory / "keys"},

@@ -7,7 +7,7 @@ from .running import ABILITIES, Results
 
 DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "clients.md"
 BEGIN: Final = "<!-- The table is made by `make clients`. -->\n"
-HEADINGS: Final = ("client", "text", "stream", "picture", "typed output", "tool round trip")
+HEADINGS: Final = ("client", "text", "stream", "picture", "typed output", "tool round trip", "phone actions")
 
 
 def write_table(results: Results) -> None:

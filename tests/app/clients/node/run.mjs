@@ -13,6 +13,8 @@ const { createOpenAI } = await load("@ai-sdk/openai");
 const { createOpenAICompatible } = await load("@ai-sdk/openai-compatible");
 const { default: OpenAI } = await load("openai");
 const { z } = await load("zod");
+const { Agent } = await load("@midscene/core/agent");
+const { createDefaultMobileActions } = await load("@midscene/core/device");
 
 const given = JSON.parse(readFileSync(0, "utf8"));
 const MODEL = "autoglm-phone-9b";
@@ -130,11 +132,41 @@ const responses = {
   },
 };
 
+/** Midscene's adapter for AutoGLM, on a phone that is not there. */
+const midscene = {
+  action: async () => {
+    const taps = [];
+    const unexpected = async (...what) => { throw new Error(`not as expected: ${JSON.stringify(what)}`); };
+    const input = {
+      pointer: { tap: async (place) => taps.push(place), doubleClick: unexpected, longPress: unexpected, dragAndDrop: unexpected },
+      keyboard: { keyboardPress: unexpected, typeText: unexpected, clearInput: unexpected },
+      touch: { swipe: unexpected },
+      scroll: { scroll: unexpected },
+    };
+    const size = async () => ({ width: 8, height: 6 });
+    const phone = {
+      interfaceType: "android",
+      size,
+      screenshotBase64: async () => pictureURL,
+      actionSpace: () => createDefaultMobileActions({ input, size }),
+    };
+    const modelConfig = {
+      MIDSCENE_MODEL_FAMILY: "auto-glm",
+      MIDSCENE_MODEL_NAME: MODEL,
+      MIDSCENE_MODEL_API_KEY: given.key,
+      MIDSCENE_MODEL_BASE_URL: given.action,
+    };
+    await new Agent(phone, { generateReport: false, modelConfig }).aiAct("Open WeChat");
+    check(taps.length === 1 && taps[0].x === 4 && taps[0].y === 2, taps); // in pixels of the picture, which has 8 x 6
+  },
+};
+
 const vercel = (ability) => createOpenAI({ baseURL: given[ability], apiKey: given.key });
 const compatible = (ability) => createOpenAICompatible({
   name: "gateway", baseURL: given[ability], apiKey: given.key, includeUsage: true, supportsStructuredOutputs: true,
 });
 const CLIENTS = {
+  "Midscene, auto-glm": midscene,
   "OpenAI for Node, completions": completions,
   "OpenAI for Node, responses": responses,
   "Vercel AI SDK, @ai-sdk/openai, completions": ofVercel((ability) => vercel(ability).chat(MODEL)),
