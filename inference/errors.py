@@ -36,12 +36,15 @@ class InvalidGrammar(InferenceError):
     """A schema, a tool or a format of the output cannot be compiled, is too large, or takes too long.
 
     `field` is the part of the request: "response_format" or "tools". `reason` is a phrase for the response.
+    `path` leads from the schema of the format, or from the name of a tool, to the cause; None if it is not
+    known.
     """
 
-    def __init__(self, field: str, reason: str) -> None:
+    def __init__(self, field: str, reason: str, path: tuple[str, ...] | None = None) -> None:
         super().__init__(f"{field} {reason}")
         self.field = field
         self.reason = reason
+        self.path = path
 
 
 class UnsupportedModality(InferenceError):

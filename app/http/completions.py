@@ -4,13 +4,14 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.errors import GenerationError, InvalidOutputFormat
+from app.errors import GenerationError
 from app.http.action_field import action_field
 from app.http.call import Call, OutputOptions
 from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import OPENAI_DONE, openai_event
 from app.http.generation import Completion, Generation
 from app.http.openai_call import head_of, openai_error_event
+from app.http.output_fault import OutputFields, output_fault
 from app.http.services import Services
 from app.http.thoughts import Place, place_of_thoughts, thinks
 from app.schemas.openai import ChatCompletionRequest
@@ -34,6 +35,11 @@ FINISH_REASONS: Final = {  # OpenAI's for ours
     "tool_calls": "tool_calls",
     "deadline": "length",
 }
+SCHEMA_FIELDS: Final = {
+    "response_format": "response_format.json_schema.schema",
+    "guided_json": "guided_json",
+    "structured_outputs": "structured_outputs.json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class CompletionPlan:
     sampling_params: SamplingParams
     output: OutputOptions
     prompt_field: str
-    format_field: str
+    output_fields: OutputFields
     enable_thinking: bool
     thoughts: Place
     choices: int = 1
@@ -78,7 +84,7 @@ def plan_completion(services: Services, request: ChatCompletionRequest) -> Compl
         request.to_sampling_params(),
         output,
         "messages",
-        format_field,
+        OutputFields(format_field, SCHEMA_FIELDS[format_field], "function.parameters"),
         enable_thinking=thinks(services, request.wants_thoughts),
         thoughts=thoughts,
         choices=request.n or 1,
@@ -103,8 +109,7 @@ async def begin_choices(call: Call, messages: Sequence[Message], plan: Completio
                 is_further_choice=number > 0,
             )
         except InvalidGrammar as error:
-            field = plan.format_field if error.field == "response_format" else error.field
-            raise InvalidOutputFormat(f"{field} {error.reason}.", param=field) from None
+            raise output_fault(error, plan.output_fields, plan.output.tools) from None
         except (PromptTooLong, PromptRefused) as error:
             refusal = gateway_error_of(error)
             refusal.param = plan.prompt_field

@@ -1,5 +1,7 @@
 """`POST /v1/responses`: OpenAI's newer format of a completion. Stateless: nothing is stored."""
 
+from typing import Final
+
 from fastapi import APIRouter, Request, Response
 
 from app.http.body.forms import read_json
@@ -10,6 +12,7 @@ from app.http.event_stream import EventStreamResponse
 from app.http.guard import guarded
 from app.http.openai_call import check_model
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
+from app.http.output_fault import OutputFields
 from app.http.response_input import response_messages
 from app.http.response_output import ResponseOutput, response_events, whole_response
 from app.http.responses import JSONResponse
@@ -19,6 +22,8 @@ from app.http.thoughts import thinks
 from app.schemas.problems import OpenAIError, problem_responses
 from app.schemas.response_object import ResponseEvent, ResponseObject
 from app.schemas.response_request import CreateResponseRequest
+
+OUTPUT_FIELDS: Final = OutputFields("text.format", "text.format.schema", "parameters")
 
 router = APIRouter(
     prefix="/v1", tags=["openai"], route_class=guarded("chat", generates=True, takes_media=True)
@@ -66,7 +71,7 @@ def _plan(services: Services, request: CreateResponseRequest) -> CompletionPlan:
         request.to_sampling_params(),
         output,
         prompt_field="input",
-        format_field="text.format",
+        output_fields=OUTPUT_FIELDS,
         enable_thinking=thinks(services, request.wants_thoughts),
         thoughts="hidden" if services.settings.thoughts == "hidden" else "reasoning_content",
     )

@@ -3,7 +3,6 @@
 A grammar that is new is compiled in a child process first (`grammar_check.py`).
 """
 
-import re
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,24 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 
-from inference.constraints.grammar_check import EXHAUSTED, GrammarCheck
+from inference.constraints.grammar_check import GrammarCheck
+from inference.constraints.grammar_refusal import EXHAUSTED, Refusal
 from inference.constraints.grammar_vocabulary import GrammarConstraint, GrammarVocabulary
 from inference.constraints.token_constraint import TokenConstraint
 from inference.errors import InvalidGrammar
 
 CACHED_GRAMMARS = 16  # each may have as many bytes as `grammar_check` allows
-TOO_COMPLEX = "is too complex: compiling it takes too much time or memory"
-
-_REASONS = (
-    (re.compile(r'Unimplemented keys: (\[[^\]\n]*\])'), "uses keywords that are not supported: {}"),
-    (re.compile(r"nsatisfiable"), "cannot be satisfied by any value"),
-    (re.compile(r"oneOf constraints"), "uses oneOf with alternatives that are not disjoint: write anyOf"),
-    (re.compile(r"patternProperty"), "uses patternProperties that are not disjoint"),
-    (re.compile(r"Resource|Pointer|\$ref|reference"), "has a $ref that does not resolve"),
-    (re.compile(r"regex|Regex|pattern"), "has a pattern that is not supported"),
-    (re.compile(r"too large|too many|limit|max is|fuel|NoExtension"), TOO_COMPLEX),
-)  # fmt: skip
-
 _Parts = tuple[GrammarVocabulary, GrammarCheck]
 Write = Callable[[], tuple[str, str] | None]
 
@@ -72,33 +60,21 @@ class _Cache:
     """Compiled grammars, or the reasons why they were refused; the oldest is dropped. Any thread."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[str, GrammarConstraint | str] = OrderedDict()
+        self._found: OrderedDict[str, GrammarConstraint | Refusal] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, grammar: str) -> GrammarConstraint | str | None:
+    def get(self, grammar: str) -> GrammarConstraint | Refusal | None:
         with self._lock:
             found = self._found.get(grammar)
             if found is not None:
                 self._found.move_to_end(grammar)
             return found
 
-    def put(self, grammar: str, found: GrammarConstraint | str) -> None:
+    def put(self, grammar: str, found: GrammarConstraint | Refusal) -> None:
         with self._lock:
             self._found[grammar] = found
             while len(self._found) > CACHED_GRAMMARS:
                 self._found.popitem(last=False)
-
-
-def reason_of(message: str) -> str:
-    """Returns a phrase of our own for the compiler's message; what it quotes of the schema is kept short."""
-    first_line = message.partition("\n")[0]
-    if not message:
-        return TOO_COMPLEX
-    for pattern, phrase in _REASONS:
-        found = pattern.search(first_line)
-        if found is not None:
-            return phrase.format(*(group[:200] for group in found.groups()))
-    return "cannot be compiled"
 
 
 def _compile(cache: _Cache, parts: Future[_Parts], write: Write) -> TokenConstraint | None:
@@ -110,12 +86,11 @@ def _compile(cache: _Cache, parts: Future[_Parts], write: Write) -> TokenConstra
     found = cache.get(grammar)
     if found is None:
         vocabulary, check = parts.result()
-        message = check.check(grammar)
-        found = vocabulary.compile(grammar) if message is None else reason_of(message)
-        if message != EXHAUSTED:  # perhaps the machine was busy
+        found = check.check(grammar) or vocabulary.compile(grammar)
+        if found != EXHAUSTED:  # perhaps the machine was busy
             cache.put(grammar, found)
-    if isinstance(found, str):
-        raise InvalidGrammar(field, found)
+    if isinstance(found, Refusal):
+        raise InvalidGrammar(field, found.reason, found.path)
     return found.fork()
 
 

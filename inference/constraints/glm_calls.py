@@ -69,10 +69,9 @@ class GlmCalls:
         arguments = []
         for index, (key, schema) in enumerate(properties_of(tool).items()):
             if any(character in key for character in "<>\n"):
-                raise InvalidGrammar(
-                    "tools", "must have parameters without <, > and line feeds in their names"
-                )
-            yield from self._argument_rules(f"{name}_{index}", key, schema, tool.parameters)
+                reason = "must have parameters without <, > and line feeds in their names"
+                raise InvalidGrammar("tools", reason, (tool.name,))
+            yield from self._argument_rules(f"{name}_{index}", key, schema, tool)
             arguments.append(f"{name}_{index}" + ("" if key in required_of(tool) else "?"))
         if not arguments and tool.parameters.get("additionalProperties", True) is not False:
             key_rule = f"{quoted(_KEY)} /[^<>\\n]+/ {quoted(_END_KEY + self.line_feed + _VALUE)}"
@@ -81,9 +80,8 @@ class GlmCalls:
             arguments.append(f"{name}_any*")
         yield f"{name}: {quoted(tool.name + self.line_feed)} {' '.join(arguments)} {quoted(END_CALL)}"
 
-    def _argument_rules(
-        self, name: str, key: str, schema: object, root: Mapping[str, object]
-    ) -> Iterator[str]:
+    def _argument_rules(self, name: str, key: str, schema: object, tool: ToolDefinition) -> Iterator[str]:
+        root = tool.parameters
         opening = quoted(_KEY + key + _END_KEY + self.line_feed + _VALUE)
         closing = quoted(_END_VALUE + self.line_feed)
         types = types_of(schema, root)
@@ -91,7 +89,9 @@ class GlmCalls:
             definitions = {name: root[name] for name in ("$defs", "definitions") if name in root}
             described = schema if isinstance(schema, Mapping) else {}
             yield f"{name}: {opening} {name}_value {closing}"
-            yield f"{name}_value: {json_rule({**definitions, **described}, is_lenient=True)}"
+            path = tool.name, "properties", key
+            rule = json_rule({**definitions, **described}, is_lenient=True, path=path)
+            yield f"{name}_value: {rule}"
             return
         choices = _string_choices(schema) if types == STRING else None
         if choices is not None:

@@ -2,7 +2,7 @@
 
 Some schemas of a few bytes take a minute and gigabytes to compile (a `multipleOf` of seven digits), and a
 compilation cannot be interrupted. The child is this module run as a program. It reads one line of JSON per
-grammar and writes one back.
+grammar and writes one back, and after a refusal another one, with the place of the cause.
 """
 
 import contextlib
@@ -10,11 +10,15 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Lock, Timer
+from typing import Any
 
+from inference.constraints.grammar_refusal import EXHAUSTED, Refusal, core_of, explain, refusal_of
 from inference.constraints.grammar_vocabulary import GrammarVocabulary
+from inference.constraints.schema_fault import TrySchema
 from inference.process_environment import process_environment
 
 logger = logging.getLogger(__name__)
@@ -22,8 +26,9 @@ logger = logging.getLogger(__name__)
 CPU_SECONDS = 1.0
 WALL_SECONDS = 10.0  # for a child that waits for a processor
 GRAMMAR_BYTES = 128 << 20  # of address space, beside the vocabulary's
-EXHAUSTED = ""  # the message for a grammar that takes more than these
+EXPLAINING_SECONDS = 0.25  # of a processor, for the place of the cause
 FIRST_LINE_SECONDS = 60.0  # the vocabulary is read
+ACCEPTED = "null\n"
 
 
 class GrammarCheck:
@@ -38,8 +43,8 @@ class GrammarCheck:
         self._process: subprocess.Popen[str] | None = None
         self._is_closed = False
 
-    def check(self, grammar: str) -> str | None:
-        """Returns the compiler's message, or None for a grammar that can be compiled within the bounds."""
+    def check(self, grammar: str) -> Refusal | None:
+        """Returns None for a grammar that can be compiled within the bounds."""
         with self._lock:
             if self._is_closed:
                 return EXHAUSTED
@@ -47,12 +52,13 @@ class GrammarCheck:
                 self._stop()  # it died while it was idle
             process = self._start() if self._process is None else self._process
             with _killed_after(process, WALL_SECONDS):
-                answer = _exchange(process, json.dumps(grammar))
-            if answer is None:
+                line = _exchange(process, json.dumps(grammar))
+                if line == ACCEPTED:
+                    return None
+                explained = _next_line(process)
+            if not explained:  # the child died
                 self._stop()
-                return EXHAUSTED
-            message: str | None = json.loads(answer)
-            return message
+            return _refusal_of(explained or line)
 
     def close(self) -> None:
         """Ends the child, which may be at work. Later grammars exhaust it."""
@@ -90,16 +96,30 @@ class GrammarCheck:
                 process.stdin.close()
 
 
-def _exchange(process: subprocess.Popen[str], line: str) -> str | None:
-    """Returns the child's line, or None if it died."""
+def _exchange(process: subprocess.Popen[str], line: str) -> str:
+    """Returns the child's next line, which is empty if it died."""
     assert process.stdin is not None
-    assert process.stdout is not None
     try:
         process.stdin.write(line + "\n")
         process.stdin.flush()
-        return process.stdout.readline() or None
     except OSError:
-        return None
+        return ""
+    return _next_line(process)
+
+
+def _next_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    try:
+        return process.stdout.readline()
+    except OSError:
+        return ""
+
+
+def _refusal_of(line: str) -> Refusal:
+    if not line:
+        return EXHAUSTED
+    reason, path = json.loads(line)
+    return Refusal(reason, None if path is None else tuple(path))
 
 
 @contextlib.contextmanager
@@ -121,9 +141,32 @@ def main() -> None:
     _limit_memory()
     print("ready", flush=True)
     for line in sys.stdin:
-        with _limited_cpu():
-            error = vocabulary.try_grammar(json.loads(line))
-        print(json.dumps(error), flush=True)
+        grammar = json.loads(line)
+        with _limited_cpu(CPU_SECONDS):
+            message = vocabulary.try_grammar(grammar)
+        if message is None:
+            print(ACCEPTED, end="", flush=True)
+            continue
+        _print(refusal_of(message))
+        with _limited_cpu(2 * EXPLAINING_SECONDS):
+            _print(explain(message, grammar, _try_until(vocabulary, EXPLAINING_SECONDS)))
+
+
+def _print(refusal: Refusal) -> None:
+    print(json.dumps([refusal.reason, refusal.path]), flush=True)
+
+
+def _try_until(vocabulary: GrammarVocabulary, seconds: float) -> TrySchema:
+    """What it returns raises TimeoutError when it is called after so many seconds of the processor."""
+    end = time.process_time() + seconds
+
+    def try_schema(schema: Mapping[str, Any]) -> str | None:
+        if time.process_time() > end:
+            raise TimeoutError
+        message = vocabulary.try_grammar(f"start: %json {json.dumps(schema)}")
+        return None if message is None else core_of(message)
+
+    return try_schema
 
 
 def _limit_memory() -> None:
@@ -139,14 +182,14 @@ def _limit_memory() -> None:
 
 
 @contextlib.contextmanager
-def _limited_cpu() -> Iterator[None]:
+def _limited_cpu(seconds: float) -> Iterator[None]:
     """The process ends, by a signal's default action, if the body takes more."""
     import signal
 
     if not hasattr(signal, "setitimer"):  # Windows
         yield
         return
-    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     yield
     signal.setitimer(signal.ITIMER_PROF, 0)
 

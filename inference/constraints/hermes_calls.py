@@ -44,7 +44,7 @@ class HermesCalls:
             head = f'\n{{"name": {json.dumps(tool.name)}, "arguments": '
             schema = {"type": "object", **tool.parameters}
             rules.append(f"call_{index}: {quoted(head)} arguments_{index} {quoted('}' + chr(10) + END_CALL)}")
-            rules.append(f"arguments_{index}: {json_rule(schema, is_lenient=True)}")
+            rules.append(f"arguments_{index}: {json_rule(schema, is_lenient=True, path=[tool.name])}")
         return "\n".join(rules)
 
     def make_parser(self, tools: Sequence[ToolDefinition]) -> "HermesCallParser":

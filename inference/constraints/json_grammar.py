@@ -1,7 +1,9 @@
 """Grammars of JSON, in llguidance's dialect of Lark."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 # Models write one space, or a line feed and an indentation. More would let a response consist of white space.
 WHITESPACE = r" |\n( {0,32}|\t{0,8})"
@@ -9,16 +11,19 @@ WHITESPACE = r" |\n( {0,32}|\t{0,8})"
 _FORMATS = frozenset(
     ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri")
 )
+PLACE: Final = "$comment"  # which the compiler ignores: the path of the schema in the request
+SCHEMA_RULE: Final = re.compile(r"\w+: %json (\{.*\})")
 _DATA = frozenset(("const", "enum", "default", "example", "examples"))
 
 
-def json_rule(schema: Mapping[str, object], *, is_lenient: bool = False) -> str:
+def json_rule(schema: Mapping[str, object], *, is_lenient: bool = False, path: Sequence[str] = ()) -> str:
     """The right side of a rule. `is_lenient` ignores keywords that the compiler does not know.
 
     Formats that it does not know are ignored in any case, as the standard allows: `int64`, `password`, ….
+    `path` leads from the request's field to the schema.
     """
     options = {"whitespace_pattern": WHITESPACE, "lenient": is_lenient}
-    known = {**_without_unknown_formats(schema), "x-guidance": options}
+    known = {**_without_unknown_formats(schema), PLACE: list(path), "x-guidance": options}
     return f"%json {json.dumps(known)}"
 
 
