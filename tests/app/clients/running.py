@@ -82,6 +82,7 @@ async def run_clients(environment: str, gateways: Gateways) -> Results:
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        cwd=Path(gateways["picture"]).parent,  # agents write logs there
         env=os.environ | {"NODE_CLIENTS": str(place), "LANGSMITH_TRACING": "false"},
     )
     try:
