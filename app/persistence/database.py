@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import DatabaseUnavailable
+from app.persistence.connection_check import ConnectionCheck
 from app.persistence.write_queue import WriteQueue
 
 CONNECT_SECONDS = 5
@@ -91,12 +92,13 @@ def create_engine(url: str, *, command_seconds: float | None = COMMAND_SECONDS) 
     """
     parsed = _with_async_driver(make_url(url))
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(
+        engine = create_async_engine(
             parsed,
-            pool_pre_ping=True,
             pool_timeout=CONNECT_SECONDS,
             connect_args={"timeout": CONNECT_SECONDS, "command_timeout": command_seconds},
         )
+        ConnectionCheck(engine.sync_engine)
+        return engine
     # The driver begins a transaction at the first write, which is too late: ours send BEGIN themselves.
     engine = create_async_engine(parsed, pool_timeout=CONNECT_SECONDS, connect_args={"isolation_level": None})
     event.listen(engine.sync_engine, "do_connect", lambda *_: _create_sqlite_file(parsed))
