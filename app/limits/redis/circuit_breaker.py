@@ -76,6 +76,8 @@ class CircuitBreaker:
         self._probe = asyncio.create_task(self._probe_until_available(), name="redis-probe")
 
     async def _probe_until_available(self) -> None:
+        # What broke one connection broke the others: each would open the circuit again at its next use.
+        await self._client.connection_pool.disconnect(inuse_connections=False)
         while True:
             await self._sleep(PROBE_SECONDS)
             try:

@@ -1,18 +1,24 @@
 """The Redis that several gateways share, and what every limiter that counts in it needs."""
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import Final, Self
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
-from app.limits.redis.circuit_breaker import CircuitBreaker
+from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker
 
 KEY_PREFIX: Final = "gateway:limits"
+CONNECT_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class SharedRedis:
-    """Opened and closed by `app/lifespan.py`; used from one event loop. It connects at the first call."""
+    """Opened and closed by `app/lifespan.py`; used from one event loop. Connects in `connect` or at use."""
 
     url: str
     client: Redis
@@ -20,8 +26,19 @@ class SharedRedis:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        client = Redis.from_url(url)
+        # A connection that the server has closed is replaced at once: the library's own pauses are longer
+        # than a request may wait.
+        client = Redis.from_url(url, retry=Retry(NoBackoff(), 1))
         return cls(url, client, CircuitBreaker(client))
+
+    async def connect(self) -> None:
+        """Opens the connections of a burst now, so that the first burst does not wait for them.
+
+        Redis that is unavailable is found by the first call, as later.
+        """
+        with contextlib.suppress(RedisError, OSError):  # a TimeoutError is an OSError
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await asyncio.gather(*(self.client.ping() for _ in range(MAX_CALLS)))
 
     async def aclose(self) -> None:
         await self.breaker.aclose()

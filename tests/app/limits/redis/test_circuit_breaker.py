@@ -14,12 +14,22 @@ from ...fake_sleep import FakeSleep
 pytestmark = pytest.mark.anyio
 
 
+class FakePool:
+    def __init__(self) -> None:
+        self.disconnections = 0
+
+    async def disconnect(self, *, inuse_connections: bool) -> None:
+        assert not inuse_connections, "calls that run end by themselves"
+        self.disconnections += 1
+
+
 class FakeRedis(Redis):
     """Responds to pings while it is available."""
 
     def __init__(self) -> None:
         self.is_available = False
         self.pings = 0
+        self.connection_pool = FakePool()  # type: ignore[assignment]  # what the breaker uses of one
 
     async def ping(self) -> bool:  # type: ignore[override]  # no options are used
         self.pings += 1
