@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
 from app.auth.signing_keys import load_signing_keys
+from app.errors import DatabaseUnavailable
 from app.http.running_calls import RunningCalls
 from app.http.services import Services
 from app.limits.addresses import AddressLimiter
@@ -88,7 +89,10 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
     redis = SharedRedis.open(settings.redis_url.get_secret_value()) if settings.redis_url else None
     if redis is not None:
         stack.push_async_callback(redis.aclose)
-    limiter = build_limiter(redis, settings.limits.when_redis_is_away, _tokens_used_today(database))
+        await redis.connect()
+    limiter = build_limiter(
+        redis, settings.limits.when_redis_is_away, _tokens_used_today(database, account_changes)
+    )
     stack.push_async_callback(limiter.aclose)
     address_limiter = AddressLimiter(settings.limits.auth_attempts_per_minute, redis)
     stack.push_async_callback(address_limiter.aclose)
@@ -210,8 +214,10 @@ async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     return database
 
 
-def _tokens_used_today(database: Database) -> TokensUsedToday:
+def _tokens_used_today(database: Database, account_changes: AccountChanges) -> TokensUsedToday:
     async def read(user_id: str) -> int:
+        if account_changes.is_database_unavailable:
+            raise DatabaseUnavailable  # known already: the request need not wait to find out
         async with database.session(read_only=True) as db_session:
             return await tokens_used_on(db_session, user_id, datetime.now(UTC).date())
 

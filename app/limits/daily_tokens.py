@@ -1,5 +1,6 @@
 """Tokens that a user may use in one UTC day: what is used, and what running requests have reserved."""
 
+import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,7 @@ from typing import Final
 from app.errors import DailyTokensExceeded, DatabaseUnavailable, TokensAboveQuota
 
 SECONDS_A_DAY: Final = 86_400
+READ_SECONDS: Final = 1.0  # of the usage table, for a request that waits; a silent database takes several
 
 TokensUsedToday = Callable[[str], Awaitable[int]]
 """How many tokens the user has used since 00:00 UTC; may raise DatabaseUnavailable."""
@@ -45,8 +47,9 @@ def check_fits_quota(tokens: int, quota: int) -> None:
 async def read_tokens_used(tokens_used_today: TokensUsedToday, user_id: str) -> int:
     """Zero while the database is unavailable: valid tokens keep working, and the quota starts again."""
     try:
-        return await tokens_used_today(user_id)
-    except DatabaseUnavailable:
+        async with asyncio.timeout(READ_SECONDS):
+            return await tokens_used_today(user_id)
+    except (DatabaseUnavailable, TimeoutError):
         logger.warning("a daily token quota starts from zero: the database is unavailable")
         return 0
 
