@@ -1,0 +1,19 @@
+"""Fixtures: one site of two gateways for each module."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from testbed.servers import PostgresServer, RedisServer, server_directory
+
+from .site import Site, running_site
+
+
+@pytest.fixture(scope="module")
+def site(_redis_session_server: RedisServer, _postgres_session_server: PostgresServer) -> Iterator[Site]:
+    _redis_session_server.start()
+    _postgres_session_server.start()
+    with server_directory() as directory:
+        directory.chmod(0o711)
+        with running_site(directory, _redis_session_server, _postgres_session_server) as site:
+            yield site
