@@ -279,7 +279,8 @@ class RemoteSettings(_Section):
     abilities: Annotated[tuple[Ability, ...], _COMMA_SEPARATED] = Field(
         tuple(sorted(DEFAULT_ABILITIES)),
         description="what the engines take; requests with anything else are refused by name. `thinking` and "
-        "`top_k` are members that OpenAI's API does not have; `actions` is for engines that are this gateway",
+        "`top_k` are members that OpenAI's API does not have; `actions` is for engines that are this "
+        "gateway; `priority` is for vLLM with `--scheduling-policy priority`",
     )
     recordings: Recordings = Field(
         "none",

@@ -40,6 +40,8 @@ from inference.errors import (
     UnsupportedParameter,
 )
 from inference.model_card import ImageFit, ModelCard, SpeechFit
+from inference.queue_place import QueuePlace, Wait
+from inference.queue_shares import most_of_batch
 from inference.status import BackendStatus, DeviceLoad, WorkerStatus
 from inference.timeline import Timeline
 from inference.transcript_length import most_transcript_tokens
@@ -109,6 +111,7 @@ __all__ = [
     "PromptRefused",
     "PromptTooLong",
     "QueueFull",
+    "QueuePlace",
     "Recordings",
     "RemoteConfig",
     "RemoteEndpoint",
@@ -131,6 +134,7 @@ __all__ = [
     "UnsupportedParameter",
     "Usage",
     "VoiceNetwork",
+    "Wait",
     "WorkerStatus",
     "build_backend",
     "check_engine",
@@ -138,6 +142,7 @@ __all__ = [
     "check_speech_recognition_model",
     "cut_phrases",
     "describe_error",
+    "most_of_batch",
     "most_transcript_tokens",
     "parse_action",
 ]

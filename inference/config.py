@@ -7,11 +7,11 @@ from typing import Final, Literal
 EMBEDDED_MODEL = Path(__file__).parent / "embedded"
 
 BackendKind = Literal["in_process", "remote", "scripted"]
-Ability = Literal["images", "tools", "typed_output", "logprobs", "thinking", "top_k", "actions"]
+Ability = Literal["images", "tools", "typed_output", "logprobs", "thinking", "top_k", "actions", "priority"]
 Recordings = Literal["input_audio", "none"]
 PictureFormat = Literal["png", "jpeg"]
 
-# Not `actions`: a response format of this gateway alone.
+# Not `actions`, a response format of this gateway alone, nor `priority`, which vLLM must be started for.
 DEFAULT_ABILITIES: Final[frozenset[Ability]] = frozenset(
     {"images", "tools", "typed_output", "logprobs", "thinking", "top_k"}
 )

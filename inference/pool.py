@@ -14,9 +14,12 @@ from zlib import crc32
 from inference.engine.outcome import Event, Outcome
 from inference.errors import BackendUnavailable, GenerationFailed, QueueFull
 from inference.model_card import ModelCard
+from inference.queue_place import Wait
+from inference.queue_shares import most_of_batch
 from inference.status import BackendStatus, WorkerStatus
-from inference.ticket import ABORTED, REPLAYABLE, Ticket, TicketState, is_beginning
-from inference.types import Delta, FinishReason, GenerationRequest, Usage
+from inference.ticket import ABORTED, REPLAYABLE, WAITING, Ticket, TicketState, is_beginning
+from inference.types import Delta, FinishReason, GenerationRequest, Priority, Usage
+from inference.waitlist import MeanDuration, Waitlist
 from inference.workers.worker import MakeWorker, Worker
 
 logger = logging.getLogger(__name__)
@@ -51,6 +54,8 @@ class Pool:
         self._overdue_seconds = overdue_seconds
         self._workers: list[Worker] = []
         self._tickets: dict[int, Ticket] = {}
+        self._waitlists: dict[Worker, Waitlist[Ticket]] = {}
+        self._duration = MeanDuration()
         self._keys = count()
         self._restarts: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -124,9 +129,7 @@ class Pool:
     def _admit(self, request: GenerationRequest) -> Ticket:
         if not self._is_open:
             raise BackendUnavailable("the pool is closed")
-        waiting = sum(not ticket.has_begun for ticket in self._tickets.values())
-        if waiting >= self._max_waiting_requests:
-            raise QueueFull(f"{waiting} requests are waiting")
+        self._check_place(request.priority)
         worker = self._choose_worker(request)
         if worker is None:
             raise BackendUnavailable("no worker is healthy")
@@ -134,7 +137,20 @@ class Pool:
         self._tickets[ticket.key] = ticket
         self._idle.clear()
         self._assign(ticket, worker)
+        if request.place is not None:
+            request.place.enter(lambda: self._wait_of(ticket))
         return ticket
+
+    def _check_place(self, priority: Priority) -> None:
+        """Raises `QueueFull`."""
+        waiting = [ticket.request.priority for ticket in self._tickets.values() if not ticket.has_begun]
+        is_full = len(waiting) >= self._max_waiting_requests
+        if priority == "batch":
+            is_full = is_full or waiting.count("batch") >= most_of_batch(self._max_waiting_requests)
+        if is_full:
+            pauses = [each.retry_after_seconds() for each in self._waitlists.values()]
+            known = [pause for pause in pauses if pause is not None]
+            raise QueueFull(f"{len(waiting)} requests are waiting", min(known, default=None))
 
     def _choose_worker(self, request: GenerationRequest) -> Worker | None:
         """The user's own worker, which may have cached the prompt's prefix, or the idlest worker.
@@ -144,17 +160,29 @@ class Pool:
         healthy = [worker for worker in self._workers if worker.is_healthy]
         if not healthy:
             return None
-        idlest = min(healthy, key=self._load)
+        loads = {worker: self._load(worker, request.priority) for worker in healthy}
+        idlest = min(healthy, key=lambda worker: (loads[worker], self._load(worker, "batch")))
         own = healthy[crc32(request.fairness_key.encode()) % len(healthy)]
-        load, least = self._load(own), self._load(idlest)
+        load, least = loads[own], loads[idlest]
         waits_only_there = load >= self._running_per_worker > least
         return idlest if waits_only_there or load > least + AFFINITY_SLACK else own
 
-    def _load(self, worker: Worker) -> int:
-        return sum(ticket.worker is worker for ticket in self._tickets.values())
+    def _load(self, worker: Worker, priority: Priority) -> int:
+        """The requests that do not make room for one of that priority."""
+        mine = [each.request.priority for each in self._tickets.values() if each.worker is worker]
+        return len(mine) - (mine.count("batch") if priority == "interactive" else 0)
+
+    def _wait_of(self, ticket: Ticket) -> Wait | None:
+        if ticket.worker is None:
+            return Wait() if ticket.state is TicketState.PARKED else None
+        return self._waitlists[ticket.worker].wait_of(ticket)
 
     def _assign(self, ticket: Ticket, worker: Worker) -> None:
         ticket.worker = worker
+        waitlist = self._waitlists.get(worker)
+        if waitlist is None:
+            waitlist = self._waitlists[worker] = Waitlist(self._duration)
+        waitlist.add(ticket)
         if ticket.request.timeline is not None:
             ticket.request.timeline.worker = worker.name
         worker.add(ticket.key, ticket.request)
@@ -165,6 +193,7 @@ class Pool:
             self._finish(ticket, "aborted")
             return
         ticket.abort()  # its worker may be dead, which may not be known yet
+        self._follow(ticket)
         ticket.worker.abort(ticket.key)
 
     def _finish(self, ticket: Ticket, finish_reason: FinishReason) -> None:
@@ -173,7 +202,11 @@ class Pool:
 
     def _settle(self, ticket: Ticket, event: Event) -> None:
         """Hands an event over, and removes the ticket after its last one."""
+        before = ticket.state
         ticket.put(event)
+        if ticket.state is before:
+            return
+        self._follow(ticket)
         if ticket.state is not TicketState.ENDED:
             return
         if ticket.expiry is not None:
@@ -181,6 +214,16 @@ class Pool:
         del self._tickets[ticket.key]
         if not self._tickets:
             self._idle.set()
+
+    def _follow(self, ticket: Ticket) -> None:
+        """Keeps its worker's list equal to its state."""
+        waitlist = None if ticket.worker is None else self._waitlists.get(ticket.worker)
+        if waitlist is None:
+            return
+        if ticket.has_begun:
+            waitlist.begin(ticket)
+        elif ticket.state not in WAITING:
+            waitlist.end(ticket)
 
     def _worker_status(self, worker: Worker) -> WorkerStatus:
         # A parked ticket is counted once, with the first worker.
@@ -194,6 +237,7 @@ class Pool:
             waiting=len(mine) - running,
             kv_used=worker.blocks_used,
             kv_total=worker.blocks_total,
+            waiting_batch=sum(not each.has_begun and each.request.priority == "batch" for each in mine),
         )
 
     # Workers
@@ -207,6 +251,7 @@ class Pool:
     def on_death(self, worker: Worker) -> None:
         """Replays requests without text once, fails the others, and starts another worker until closing."""
         index = self._workers.index(worker)
+        self._waitlists.pop(worker, None)
         for ticket in tuple(self._tickets.values()):
             if ticket.worker is not worker:
                 continue

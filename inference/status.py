@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """The state of one device. `kv_used` and `kv_total` count cache blocks."""
+    """The state of one device. `waiting_batch` of those that wait have that priority.
+
+    `kv_used` and `kv_total` count cache blocks.
+    """
 
     worker: str
     device: str
@@ -14,6 +17,7 @@ class WorkerStatus:
     waiting: int
     kv_used: int
     kv_total: int
+    waiting_batch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

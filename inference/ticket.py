@@ -34,6 +34,7 @@ TRANSITIONS: dict[TicketState, frozenset[TicketState]] = {
     _S.ENDED: frozenset(),
 }
 REPLAYABLE = frozenset({_S.QUEUED, _S.RUNNING})
+WAITING = frozenset({_S.QUEUED, _S.PARKED, _S.REQUEUED})
 BEGUN = frozenset({_S.RUNNING, _S.STREAMING, _S.STOPPING})
 ABORTED = frozenset({_S.WITHDRAWN, _S.STOPPING})
 
@@ -49,6 +50,7 @@ class Ticket:
         self.request = request
         self.state = TicketState.QUEUED
         self.worker: Worker | None = None
+        self.prompt_tokens = 0  # not known here
         self.events = EventQueue()
         self.is_released = asyncio.Event()
         self.usage = Usage(0, 0)  # as far as its events say

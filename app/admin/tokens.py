@@ -38,6 +38,7 @@ async def issue_tokens(
         family_id=issued.family_id,
         note=new.note,
         **({} if new.requests_per_minute is None else {"requests_per_minute": new.requests_per_minute}),
+        **({} if new.priority == "interactive" else {"priority": new.priority}),
     )
     return issued
 

@@ -19,6 +19,7 @@ from app.auth.principal import Principal
 from app.auth.signing_keys import ALGORITHM, SigningKey, SigningKeys
 from app.auth.token_guard import (
     MAX_TOKEN_CHARACTERS,
+    PRIORITY_CLAIM,
     RATE_CLAIM,
     TOKEN_TYPE,
     Expectations,
@@ -29,6 +30,7 @@ from app.auth.token_guard import (
 from app.clock_steps import STEP_BACK
 from app.errors import InvalidToken, TokenRevoked
 from app.settings import AuthSettings
+from inference import Priority
 
 _DEFAULT_CACHE_SIZE: Final = 10_000  # tokens; about 6 MB
 
@@ -86,6 +88,7 @@ class AccessTokens:
         family_id: str | None = None,
         not_issued_before: int = 0,
         requests_per_minute: int | None = None,
+        priority: Priority = "interactive",
     ) -> MintedToken:
         """Sign a new token. `not_issued_before` (Unix seconds) moves `iat` past a revocation of the user.
 
@@ -109,6 +112,8 @@ class AccessTokens:
             claims["fam"] = family_id
         if requests_per_minute is not None:
             claims[RATE_CLAIM] = requests_per_minute
+        if priority != "interactive":
+            claims[PRIORITY_CLAIM] = priority
         key = self._keys.signer()
         headers = {"typ": TOKEN_TYPE, "kid": key.key_id}
         encoded: str = jwt.encode(claims, key.signer, algorithm=ALGORITHM, headers=headers)

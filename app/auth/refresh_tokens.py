@@ -111,7 +111,8 @@ class RefreshTokens:
     async def _rotate(
         self, db_session: AsyncSession, row: RefreshTokenRow, refresh_token: str
     ) -> IssuedTokens:
-        grant = Grant(row.user_id, frozenset(row.scopes.split()), row.family_id)
+        scopes = frozenset(row.scopes.split())
+        grant = Grant(row.user_id, scopes, row.family_id, priority=row.priority)
         minted = await self._issuer.mint(db_session, grant, self._settings.access_token_ttl)
         successor = _successor_of(refresh_token, row.successor_nonce)
         if row.used_at is None:

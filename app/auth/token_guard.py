@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from app.auth.principal import Principal
 from app.errors import InvalidToken, TokenExpired
+from inference import Priority
 
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105  (a media type, RFC 9068)
 MAX_TOKEN_CHARACTERS: Final = 8192
 RATE_CLAIM: Final = "rpm"  # requests per minute, of a token with a rate of its own
 MAX_RATE: Final = 1_000_000
+PRIORITY_CLAIM: Final = "pri"  # absent: interactive
 _SIGNATURE_BYTES: Final = 64  # r and s of ES256
 _HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
 _MAX_TIME: Final = 2**53  # seconds; beyond it JSON numbers are not exact everywhere
@@ -88,6 +90,7 @@ def principal_of(claims: dict[str, Any], expected: Expectations) -> Principal:
         family_id=family_id,
         not_before=not_before,
         requests_per_minute=_rate(claims[RATE_CLAIM]) if RATE_CLAIM in claims else None,
+        priority=_priority(claims[PRIORITY_CLAIM]) if PRIORITY_CLAIM in claims else "interactive",
     )
 
 
@@ -145,6 +148,12 @@ def _identifier(value: object) -> str:
 
 def _time(value: object) -> int:
     if type(value) is not int or not 0 < value < _MAX_TIME:  # neither booleans nor floats
+        raise InvalidToken
+    return value
+
+
+def _priority(value: object) -> Priority:
+    if value != "interactive" and value != "batch":
         raise InvalidToken
     return value
 

@@ -20,6 +20,7 @@ from app.persistence.refresh_tokens import add_refresh_token, lock_user
 from app.persistence.revocations import user_revoked_until
 from app.persistence.tables import AccessTokenRow, RefreshTokenRow, UserRow
 from app.settings import AuthSettings
+from inference import Priority
 
 REFRESH_TOKEN_PREFIX: Final = "rt_"  # noqa: S105  (the prefix of a secret, not a secret)
 SECRET_BYTES: Final = 32
@@ -29,7 +30,8 @@ SECRET_BYTES: Final = 32
 class NewTokens:
     """What to issue. `lifetime` is the access token's; None takes the settings'.
 
-    `requests_per_minute` is a rate of the token's own, instead of its user's.
+    `requests_per_minute` is a rate of the token's own, instead of its user's. `priority` holds for all tokens
+    of the family.
     """
 
     scopes: Collection[str]
@@ -37,6 +39,7 @@ class NewTokens:
     with_refresh: bool = False
     note: str = ""
     requests_per_minute: int | None = None
+    priority: Priority = "interactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Grant:
     family_id: str | None = None
     note: str = ""
     requests_per_minute: int | None = None
+    priority: Priority = "interactive"
 
 
 class TokenIssuer:
@@ -82,7 +86,7 @@ class TokenIssuer:
         _check_rate(new)
         await lock_user(db_session, user.id)  # a revocation of all of the user's tokens waits until this ends
         family_id = f"fam_{secrets.token_urlsafe(16)}" if new.with_refresh else None
-        grant = Grant(user.id, scopes, family_id, new.note, new.requests_per_minute)
+        grant = Grant(user.id, scopes, family_id, new.note, new.requests_per_minute, new.priority)
         minted = await self.mint(db_session, grant, lifetime)
         refresh_token = None
         if new.with_refresh:
@@ -106,6 +110,7 @@ class TokenIssuer:
             lifetime,
             family_id=grant.family_id,
             requests_per_minute=grant.requests_per_minute,
+            priority=grant.priority,
             # `iat` has whole seconds: a token issued in the second of a revocation would be revoked too.
             not_issued_before=int(revoked_until.timestamp()) + 1 if revoked_until else 0,
         )
@@ -118,6 +123,7 @@ class TokenIssuer:
             expires_at=datetime_of(minted.expires_at),
             note=grant.note,
             requests_per_minute=grant.requests_per_minute,
+            priority=grant.priority,
         )
         await add_access_token(db_session, row)
         return minted
@@ -133,6 +139,7 @@ class TokenIssuer:
             family_id=grant.family_id,
             user_id=grant.user_id,
             scopes=" ".join(sorted(grant.scopes)),
+            priority=grant.priority,
             successor_nonce=secrets.token_urlsafe(SECRET_BYTES),
             created_at=datetime_of(created_at),
             expires_at=datetime_of(created_at) + self._settings.refresh_token_ttl,

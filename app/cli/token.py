@@ -3,7 +3,7 @@
 import json
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +31,10 @@ def issue(
             "--requests-per-minute", min=1, help="A rate of this token alone, for agents and tools."
         ),
     ] = None,
+    priority: Annotated[
+        Literal["interactive", "batch"],
+        typer.Option("--priority", help="batch: its requests go after interactive ones."),
+    ] = "interactive",
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Also a refresh token, on a second line.")
     ] = False,
@@ -46,7 +50,7 @@ def issue(
     from app.cli.token_work import issue_token
 
     duration = None if lifetime is None else _duration(lifetime)
-    new = NewTokens(scope.replace(",", " ").split(), duration, refresh, note, requests_per_minute)
+    new = NewTokens(scope.replace(",", " ").split(), duration, refresh, note, requests_per_minute, priority)
     issued = run_command(lambda settings: issue_token(settings, user, new))
     if as_json:
         content = {
@@ -56,6 +60,8 @@ def issue(
             "scope": " ".join(sorted(issued.scopes)),
             "token_id": issued.token_id,
         }
+        if priority != "interactive":
+            content["priority"] = priority
         if requests_per_minute is not None:
             content["requests_per_minute"] = requests_per_minute
         if issued.refresh_token is not None:
@@ -78,7 +84,7 @@ def list_(
 
     print_table(
         "Access tokens",
-        ("id", "user", "scopes", "state", "issued", "expires", "family", "rate", "note"),
+        ("id", "user", "scopes", "state", "issued", "expires", "family", "rate", "priority", "note"),
         [
             (
                 token.jti,
@@ -89,6 +95,7 @@ def list_(
                 token.expires_at,
                 token.family_id,
                 None if token.requests_per_minute is None else f"{token.requests_per_minute}/min",
+                token.priority,
                 token.note,
             )
             for token, user_name in run_command(lambda settings: list_issued(settings, user, limit))

@@ -97,7 +97,7 @@ class Call:
         with self.record.phase("reserve"):
             await self.reserve_tokens(max_tokens, field)
             try:
-                self._place = self.services.admission_queue.reserve()
+                self._place = self.services.admission_queue.reserve(self.principal.priority)
             except Overloaded:
                 await self.admission.give_back()
                 raise
@@ -138,6 +138,7 @@ class Call:
             enable_thinking=enable_thinking,
             deadline=self.deadline,
             fairness_key=self.principal.user_id,
+            priority=self.principal.priority,
             task=task,
             timeline=None if trace is None else trace.timeline,
             tools=output.tools,
@@ -159,9 +160,11 @@ class Call:
         self._generations.append(generation)
         try:
             await generation.begin()
-        except (QueueFull, BackendUnavailable):
+        except (QueueFull, BackendUnavailable) as error:
             if self.admission is not None and not any(each.has_output for each in self._generations):
                 await self.admission.give_back()  # nothing was made for it yet
+            if isinstance(error, QueueFull) and error.retry_after_seconds is None:
+                error.retry_after_seconds = self.services.admission_queue.retry_after_seconds()
             raise
         self.exchange.note_begun()
         self.record.model = model_name

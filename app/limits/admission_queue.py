@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from app.errors import Overloaded
+from inference import Priority, most_of_batch
 
 MIN_RETRY_SECONDS = 1
 MAX_RETRY_SECONDS = 60
@@ -17,32 +18,38 @@ class AdmissionQueue:
     def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._capacity = capacity
         self._clock = clock
-        self._in_flight = 0
+        self._in_flight: dict[Priority, int] = {"interactive": 0, "batch": 0}
         self._mean_interval: float | None = None  # s between two completions while busy
         self._last_event = 0.0  # the last completion, or when the queue was last empty
 
     @property
     def in_flight(self) -> int:
-        return self._in_flight
+        return sum(self._in_flight.values())
 
-    def reserve(self) -> "Place":
-        """Raises `Overloaded` with the seconds after which a place is likely."""
-        if self._in_flight >= self._capacity:
+    def reserve(self, priority: Priority = "interactive") -> "Place":
+        """Raises `Overloaded` with the seconds after which a place is likely.
+
+        Batch requests leave some places to interactive ones.
+        """
+        is_full = self.in_flight >= self._capacity
+        if priority == "batch":
+            is_full = is_full or self._in_flight["batch"] >= most_of_batch(self._capacity)
+        if is_full:
             raise Overloaded(retry_after_seconds=self.retry_after_seconds())
-        if self._in_flight == 0:
+        if self.in_flight == 0:
             self._last_event = self._clock()  # idle time does not count as slowness
-        self._in_flight += 1
-        return Place(self)
+        self._in_flight[priority] += 1
+        return Place(self, priority)
 
     def retry_after_seconds(self) -> int:
         """How long the backlog takes at the measured rate of completions."""
         since_last = self._clock() - self._last_event
         # A stall counts as soon as it is longer than usual, before the completion that ends it.
         interval = max(self._mean_interval or 0.0, since_last)
-        seconds = math.ceil(self._in_flight * interval)
+        seconds = math.ceil(self.in_flight * interval)
         return min(max(seconds, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS)
 
-    def complete(self) -> None:
+    def complete(self, priority: Priority) -> None:
         now = self._clock()
         interval = now - self._last_event
         if self._mean_interval is None:
@@ -50,19 +57,20 @@ class AdmissionQueue:
         else:
             self._mean_interval += SMOOTHING * (interval - self._mean_interval)
         self._last_event = now
-        self._in_flight -= 1
+        self._in_flight[priority] -= 1
 
 
 class Place:
     """One generation's place. The caller that reserved it releases it, once or more."""
 
-    __slots__ = ("_is_released", "_queue")
+    __slots__ = ("_is_released", "_priority", "_queue")
 
-    def __init__(self, queue: AdmissionQueue) -> None:
+    def __init__(self, queue: AdmissionQueue, priority: Priority) -> None:
         self._queue = queue
+        self._priority: Priority = priority
         self._is_released = False
 
     def release(self) -> None:
         if not self._is_released:
             self._is_released = True
-            self._queue.complete()
+            self._queue.complete(self._priority)

@@ -189,6 +189,11 @@ class _StateCollector(Collector):
             ("gateway_worker_healthy", "1 while the worker can serve", "healthy"),
             ("gateway_requests_running", "Generations in the batch", "running"),
             ("gateway_requests_waiting", "Generations queued for the worker", "waiting"),
+            (
+                "gateway_requests_waiting_batch",
+                "Of those queued, the ones of priority batch",
+                "waiting_batch",
+            ),
             ("gateway_kv_blocks_used", "Blocks of the KV cache in use", "kv_used"),
             ("gateway_kv_blocks", "Blocks of the KV cache in all", "kv_total"),
         ):

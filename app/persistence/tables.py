@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.persistence.change_number import next_change_number
 from app.persistence.columns import UtcDateTime, database_now
+from inference import Priority
 
 ID_LENGTH = 64
 NAME_LENGTH = 64
@@ -19,6 +20,7 @@ SCOPES_LENGTH = 128
 ROUTE_LENGTH = 64
 MODEL_NAME_LENGTH = 128
 SHA256_HEX_LENGTH = 64
+PRIORITY_LENGTH = 16
 
 
 # SQLite numbers rows only if the type is exactly INTEGER, which has 64 bits there.
@@ -30,6 +32,11 @@ ChangeNumber = Annotated[
     mapped_column(
         BigInteger, default=next_change_number, onupdate=next_change_number, server_default="0", index=True
     ),
+]
+
+# Of the requests with a token; `interactive` for tokens from before migration 0006.
+TokenPriority = Annotated[
+    Priority, mapped_column(String(PRIORITY_LENGTH), default="interactive", server_default="interactive")
 ]
 
 
@@ -81,6 +88,7 @@ class AccessTokenRow(Base):
     note: Mapped[str] = mapped_column(String(NOTE_LENGTH), default="")
     revoked_at: Mapped[datetime | None]
     requests_per_minute: Mapped[int | None]
+    priority: Mapped[TokenPriority]
 
 
 class RefreshTokenRow(Base):
@@ -97,6 +105,7 @@ class RefreshTokenRow(Base):
     family_id: Mapped[str] = mapped_column(String(ID_LENGTH), index=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     scopes: Mapped[str] = mapped_column(String(SCOPES_LENGTH))
+    priority: Mapped[TokenPriority]  # of the family
     successor_nonce: Mapped[str] = mapped_column(String(ID_LENGTH))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -15,6 +15,7 @@ from app.persistence.usage import DailyUsage
 from app.schemas.absence import Omittable, OperatorRequestModel
 from app.settings import MAX_ACCESS_TOKEN_TTL
 from app.user_limits import LimitName, OwnLimits, own_limits
+from inference import Priority
 
 LAST_PAGE: Final = "absent on the last page"
 MAX_LIFETIME_SECONDS = int(MAX_ACCESS_TOKEN_TTL.total_seconds())  # the settings may allow less
@@ -134,13 +135,18 @@ class IssueTokenRequest(LimitFields):
         description="a rate of this token alone, for agents and tools; its requests do not count in the "
         "user's window. Not with `with_refresh`",
     )
+    priority: Priority = Field(
+        "interactive",
+        description="`batch`: requests with the token go after interactive ones, and get an eighth of the "
+        "model while those wait too. It holds for all tokens of a sign-in",
+    )
     note: Omittable[Note] = None
 
     def new_tokens(self) -> NewTokens:
         seconds = self.lifetime_seconds
         lifetime = None if seconds is None else datetime.timedelta(seconds=seconds)
         rate = self.token_requests_per_minute
-        return NewTokens(self.scopes, lifetime, self.with_refresh, self.note or "", rate)
+        return NewTokens(self.scopes, lifetime, self.with_refresh, self.note or "", rate, self.priority)
 
 
 class IssuedTokensResponse(BaseModel):
@@ -175,6 +181,7 @@ class TokenResponse(BaseModel):
     expires_at: Timestamp
     revoked_at: Omittable[Timestamp] = None
     requests_per_minute: Omittable[int] = Field(None, description="a rate of its own; absent: the user's")
+    priority: Priority
     note: str = Field(examples=["iOS beta"])
 
     @classmethod
@@ -189,6 +196,7 @@ class TokenResponse(BaseModel):
                 "expires_at": row.expires_at,
                 "revoked_at": row.revoked_at,
                 "requests_per_minute": row.requests_per_minute,
+                "priority": row.priority,
                 "note": row.note,
             }
         )

@@ -10,9 +10,10 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 
 from inference.backend import DeltaStream
+from inference.backends.places import Places
 from inference.config import ScriptedConfig, ScriptedReply
 from inference.constraints.bounds import check_bounds
-from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
+from inference.errors import BackendUnavailable, PromptTooLong
 from inference.model_card import ModelCard
 from inference.status import BackendStatus, DeviceLoad, WorkerStatus
 from inference.types import (
@@ -50,9 +51,7 @@ class ScriptedBackend:
             has_reasoning=True,
             has_tools=True,
         )
-        self._slots = asyncio.Semaphore(config.max_concurrency)
-        self._running = 0
-        self._waiting = 0
+        self._places = Places(config.max_concurrency, config.max_waiting)
         self._is_open = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -71,8 +70,7 @@ class ScriptedBackend:
     async def _generate(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
         if not self._is_open:
             raise BackendUnavailable("the backend is closed")
-        if self._slots.locked() and self._waiting >= self._config.max_waiting:
-            raise QueueFull("the scripted queue is full")
+        self._places.check(request.priority)
         check_bounds(request)
         prompt_tokens = count_prompt_tokens(request)
         max_tokens = request.sampling_params.max_tokens
@@ -80,21 +78,17 @@ class ScriptedBackend:
             max_tokens = min(max_tokens, max(CONTEXT_LENGTH - prompt_tokens, 1))
         if prompt_tokens + max_tokens > CONTEXT_LENGTH:
             raise PromptTooLong(prompt_tokens, max_tokens, CONTEXT_LENGTH)
-        self._waiting += 1
         self._idle.clear()
         try:
             remaining = min(request.deadline - time.monotonic(), 1e9)
             async with asyncio.timeout(remaining):
-                await self._slots.acquire()
+                place = await self._places.acquire(request)
         except TimeoutError:
             yield Delta(usage=Usage(prompt_tokens, 0))
             yield Delta(finish_reason="deadline", usage=Usage(prompt_tokens, 0))
             return
         finally:
-            self._waiting -= 1
             self._note_idle()
-        self._running += 1
-        self._idle.clear()
         timeline = request.timeline
         if timeline is not None:
             timeline.worker = WORKER_NAME
@@ -123,8 +117,7 @@ class ScriptedBackend:
                 yield replace(word, usage=used)
             yield Delta(finish_reason=finish_reason, usage=used)
         finally:
-            self._running -= 1
-            self._slots.release()
+            self._places.release(place)
             self._note_idle()
 
     def _reply(self, request: GenerationRequest) -> ScriptedReply:
@@ -151,10 +144,11 @@ class ScriptedBackend:
             worker=WORKER_NAME,
             device="scripted",
             healthy=self._is_open,
-            running=self._running,
-            waiting=self._waiting,
-            kv_used=self._running,
+            running=self._places.running,
+            waiting=self._places.waiting,
+            kv_used=self._places.running,
             kv_total=self._config.max_concurrency,
+            waiting_batch=self._places.waiting_of_batch,
         )
         return BackendStatus((worker,))
 
@@ -167,7 +161,7 @@ class ScriptedBackend:
         await self._idle.wait()
 
     def _note_idle(self) -> None:
-        if self._running == 0 and self._waiting == 0:
+        if not self._places.running and not self._places.waiting:
             self._idle.set()
 
 

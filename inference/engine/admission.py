@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from inference.engine.scheduler import Scheduler
 from inference.errors import PromptRefused, PromptTooLong, QueueFull
+from inference.queue_shares import most_of_batch
 from inference.types import GenerationRequest
 
 
@@ -20,9 +21,13 @@ def admit(
         raise PromptTooLong(prompt_tokens, max_tokens, context_length)
     if not prompt_tokens:
         raise PromptRefused("it writes nothing for them")
-    waiting_tokens = scheduler.waiting_prompt_tokens
-    if scheduler.has_backlog and waiting_tokens + prompt_tokens > max_waiting_prompt_tokens:
-        raise QueueFull(f"{waiting_tokens} prompt tokens are waiting")
+    waiting_tokens, most = scheduler.waiting_prompt_tokens, max_waiting_prompt_tokens
+    of_batch = scheduler.waiting_prompt_tokens_of("batch")
+    is_full = waiting_tokens + prompt_tokens > most
+    if request.priority == "batch":
+        is_full = is_full or of_batch + prompt_tokens > most_of_batch(most)
+    if scheduler.has_backlog and is_full:
+        raise QueueFull(f"{waiting_tokens} prompt tokens are waiting, {of_batch} of them of batch")
 
 
 def fit_to_context(request: GenerationRequest, prompt_tokens: int, context_length: int) -> GenerationRequest:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
-from inference.engine.fair_queue import FairQueue
+from inference.engine.priority_queue import PriorityQueue
 from inference.models.prompt import EncodedPrompt
 from inference.stepwise import Stepwise
-from inference.types import PRIORITIES, GenerationRequest
+from inference.types import GenerationRequest
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Arrivals:
         self._begin = begin
         self._release_memory = release_memory
         self._arrivals: dict[int, Arrival] = {}
-        self._queues = {priority: FairQueue[Arrival]() for priority in PRIORITIES}
+        self._queue = PriorityQueue[Arrival]()
         self._current: tuple[Arrival, Stepwise[EncodedPrompt]] | None = None
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class Arrivals:
 
     def add(self, key: int, request: GenerationRequest) -> None:
         arrival = self._arrivals[key] = Arrival(key, request)
-        self._queues[request.priority].push(arrival)
+        self._queue.push(arrival)
 
     def remove(self, key: int) -> bool:
         """Returns whether the request was here. Its encoded part is dropped."""
@@ -56,7 +56,7 @@ class Arrivals:
         if self._current is not None and self._current[0] is arrival:
             self._current = None
         else:
-            self._queues[arrival.request.priority].remove(arrival)
+            self._queue.remove(arrival)
         return True
 
     def overdue(self, now: float) -> list[int]:
@@ -86,7 +86,9 @@ class Arrivals:
     def _next(self) -> Arrival:
         if self._current is not None:
             return self._current[0]
-        return next(queue for queue in self._queues.values() if len(queue)).pop()
+        priority = self._queue.next_priority
+        assert priority is not None
+        return self._queue.pop(priority)
 
 
 def _encode(

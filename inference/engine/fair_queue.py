@@ -1,6 +1,7 @@
 """A queue with turns: round-robin over users, first in first out among the requests of one user."""
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
 from inference.types import GenerationRequest
@@ -51,6 +52,20 @@ class FairQueue(Generic[T]):
         self._forget_if_empty(fairness_key)
         self.prompt_tokens -= item.prompt_tokens
         return item
+
+    def take(self, item: T) -> None:
+        """Removes an item whose user has had a turn with it. Raises ValueError if it is not in the queue."""
+        self.remove(item)
+        if item.request.fairness_key in self._users:
+            self._users.move_to_end(item.request.fairness_key)
+
+    def in_order(self) -> Iterator[T]:
+        """All items, as they would be popped if no other came."""
+        users = [list(waiting) for waiting in self._users.values()]
+        for turn in range(max(map(len, users), default=0)):
+            for waiting in users:
+                if turn < len(waiting):
+                    yield waiting[turn]
 
     def remove(self, item: T) -> None:
         """Raises ValueError if it is not in the queue."""

@@ -5,10 +5,10 @@ It works on lengths and blocks, not on tensors or text. Used by the engine's thr
 
 from typing import NamedTuple
 
-from inference.engine.fair_queue import FairQueue
 from inference.engine.kv_cache import BlockAllocator, blocks_for
+from inference.engine.priority_queue import BATCH_SHARE, PriorityQueue
 from inference.engine.sequence import Sequence
-from inference.types import PRIORITIES
+from inference.types import Priority
 
 
 class Chunk(NamedTuple):
@@ -27,9 +27,13 @@ class Chunk(NamedTuple):
 class Scheduler:
     """Continuous batching. A sequence is admitted with all blocks that its tokens need so far.
 
-    So only decoding allocates more, one block at a time. When none is left, the youngest sequence of the
-    lowest priority class is preempted: it releases all of its blocks and is computed again later. The
-    oldest sequence is never preempted, so every sequence ends.
+    So only decoding allocates more, one block at a time. When none is left, a sequence is preempted: it
+    releases all of its blocks and is computed again later. The youngest one of batch that does not keep its
+    place comes first, then the youngest of all. The oldest of the others is never preempted, so it ends.
+
+    Batch sequences fill what interactive ones leave, and yield to them: an interactive sequence that waits
+    preempts them for its place and its blocks. Up to an eighth of the places, at least one, are kept by
+    batch sequences whose turn it was while interactive ones waited too. So batch goes on under any load.
     """
 
     def __init__(
@@ -52,7 +56,8 @@ class Scheduler:
         self._chunk_tokens = chunk_tokens
         self._idle_chunk_tokens = max(chunk_tokens, idle_chunk_tokens)
         self._min_forced_chunk = min_forced_chunk
-        self._queues = {priority: FairQueue[Sequence]() for priority in PRIORITIES}
+        self._waiting = PriorityQueue[Sequence]()
+        self._places_of_batch = max(1, max_running // BATCH_SHARE)  # that it keeps
         self.running: list[Sequence] = []  # in order of admission
         self._left_waiting = False
         self._may_admit = False  # a sequence was added or removed since the last step was scheduled
@@ -63,7 +68,10 @@ class Scheduler:
 
     @property
     def waiting_prompt_tokens(self) -> int:
-        return sum(queue.prompt_tokens for queue in self._queues.values())
+        return self._waiting.prompt_tokens
+
+    def waiting_prompt_tokens_of(self, priority: Priority) -> int:
+        return self._waiting.prompt_tokens_of(priority)
 
     @property
     def has_backlog(self) -> bool:
@@ -72,11 +80,11 @@ class Scheduler:
 
     @property
     def _has_waiting(self) -> bool:
-        return any(map(len, self._queues.values()))
+        return bool(len(self._waiting))
 
     def add(self, sequence: Sequence) -> None:
         self._may_admit = True
-        self._queue(sequence).push(sequence)
+        self._waiting.push(sequence)
 
     def remove(self, sequence: Sequence) -> None:
         """Removes a sequence that ended, running or waiting, and frees its blocks."""
@@ -85,7 +93,7 @@ class Scheduler:
             self.running.remove(sequence)
             self._allocator.release(sequence.take_blocks())
         else:
-            self._queue(sequence).remove(sequence)
+            self._waiting.remove(sequence)
 
     def invalidate_blocks(self, sequence: Sequence) -> None:
         """Removes a running sequence's blocks from the prefix cache: their content may be wrong."""
@@ -167,9 +175,6 @@ class Scheduler:
         is_alone = all(each is sequence or each.is_forced for each in self.running)
         return sequence.num_remaining < self._min_forced_chunk or not is_alone
 
-    def _queue(self, sequence: Sequence) -> FairQueue[Sequence]:
-        return self._queues[sequence.request.priority]
-
     def _preempt_for_decodes(self) -> None:
         """Allocates the block that each decoding sequence needs next.
 
@@ -186,27 +191,50 @@ class Scheduler:
                     self._preempt(self._victim())
 
     def _victim(self) -> Sequence:
-        for sequence in reversed(self.running):
-            if sequence.request.priority == "batch":
-                return sequence
-        return self.running[-1]
+        return next(reversed(self._yielding), self.running[-1])
+
+    @property
+    def _yielding(self) -> list[Sequence]:
+        """The running sequences that make room for interactive ones, the oldest first."""
+        return [each for each in self.running if each.request.priority == "batch" and not each.keeps_place]
 
     def _preempt(self, sequence: Sequence) -> None:
         self.running.remove(sequence)
         self._allocator.release(sequence.take_blocks())
-        self._queue(sequence).push_front(sequence)
+        self._waiting.push_front(sequence, is_due=sequence.keeps_place)
+        sequence.keeps_place = False
         if sequence.request.timeline is not None:
             sequence.request.timeline.preemptions += 1
 
     def _admit(self) -> None:
-        for queue in self._queues.values():
-            while len(self.running) < self._max_running:
-                sequence = queue.peek()
-                if sequence is None:
-                    break
-                if not self._reserve(sequence):
+        while (priority := self._next_priority()) is not None:
+            sequence = self._waiting.peek(priority)
+            assert sequence is not None
+            while len(self.running) == self._max_running or not self._reserve(sequence):
+                if priority == "batch" or not self._fits_without_batch(sequence):
                     return
-                self.running.append(queue.pop())
+                self._preempt(self._yielding[-1])
+            sequence.keeps_place = priority == "batch" and self._waiting.has_interactive
+            self.running.append(self._waiting.pop(priority))
+
+    def _next_priority(self) -> Priority | None:
+        """Batch that is due keeps one place more: that of a sequence that runs, or else the next one."""
+        if not (self._waiting.is_batch_due and self._waiting.has_interactive):
+            return self._waiting.next_priority
+        if sum(each.keeps_place for each in self.running) < self._places_of_batch:
+            yielding = self._yielding
+            if not yielding:
+                return "batch"
+            yielding[0].keeps_place = True
+        self._waiting.skip_batch()
+        return "interactive"
+
+    def _fits_without_batch(self, sequence: Sequence) -> bool:
+        """Whether there is something to preempt for it, and that is enough."""
+        yielding = self._yielding
+        blocks = blocks_for(len(sequence.token_ids), self._block_size)
+        free = self._allocator.num_free + sum(each.num_blocks for each in yielding)
+        return bool(yielding) and blocks + len(self.running) - len(yielding) <= free
 
     def _reserve(self, sequence: Sequence) -> bool:
         """Allocates blocks for all its tokens, cached prefixes first. One stays free per running sequence."""
@@ -224,6 +252,16 @@ class Scheduler:
 
 
 def _divide(budget: int, prefills: list[Sequence]) -> list[Chunk]:
+    """Interactive prefills come first. An eighth of the budget, at least one token, is kept for batch."""
+    interactive = [each for each in prefills if each.request.priority == "interactive"]
+    batch = [each for each in prefills if each.request.priority == "batch"]
+    kept = min(max(1, budget // BATCH_SHARE), budget - 1, sum(each.num_remaining for each in batch))
+    chunks = _divide_fairly(budget - kept, interactive) if interactive else []
+    budget -= sum(chunk.end - chunk.start for chunk in chunks)
+    return chunks + (_divide_fairly(budget, batch) if batch and budget else [])
+
+
+def _divide_fairly(budget: int, prefills: list[Sequence]) -> list[Chunk]:
     """Half of the budget goes to the oldest prefill, so that none starves; the rest to the shortest first."""
     grants = dict.fromkeys(prefills, 0)
     grants[prefills[0]] = min(prefills[0].num_remaining, -(-budget // 2))

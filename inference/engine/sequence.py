@@ -59,6 +59,7 @@ class Sequence:
         self.num_launched = 0  # launched steps that compute some of its tokens
         self.num_stale = 0  # tokens in flight that must not be used: they were drawn without their mask
         self.has_begun = False
+        self.keeps_place = False  # of batch, and not preempted for an interactive one that waits
         self.token_counts: Tensor | None = None  # (vocab,) float32; None without a penalty
         self.sampled_logprobs: SampledLogprobs | None = None  # of the last token, if they were requested
         self.logprobs: list[TokenLogprob] = []  # of text that is not emitted yet

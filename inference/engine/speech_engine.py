@@ -1,4 +1,4 @@
-"""Transcribes recordings on one device, in order of arrival. A step encodes a window or decodes a token.
+"""Transcribes recordings on one device, one after the other. A step encodes a window or decodes a token.
 
 A worker's one thread creates, steps and drops it, like the engine.
 """
@@ -11,9 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engine.arrivals import Arrival
 from inference.engine.detokenizer import Detokenizer, TokenBytes, make_token_bytes
 from inference.engine.language_model import Vocabulary
 from inference.engine.outcome import Outcome
+from inference.engine.priority_queue import PriorityQueue
 from inference.errors import GenerationFailed, InferenceError
 from inference.modalities.audio import HOP_SIZE
 from inference.model_card import ModelCard
@@ -106,7 +108,8 @@ class SpeechEngine:
         self._recogniser = recogniser
         self._clock = clock
         self._token_bytes = make_token_bytes(recogniser.tokenizer, shown=frozenset())
-        self._waiting: dict[int, GenerationRequest] = {}
+        self._waiting: dict[int, Arrival] = {}
+        self._queue = PriorityQueue[Arrival]()
         self._current: _Transcription | None = None
         self._outcomes: list[Outcome] = []
 
@@ -126,7 +129,8 @@ class SpeechEngine:
         return int(self._current is not None)
 
     def add(self, key: int, request: GenerationRequest) -> None:
-        self._waiting[key] = request
+        self._waiting[key] = Arrival(key, request)
+        self._queue.push(self._waiting[key])
 
     def abort(self, key: int) -> None:
         self._end(key, "aborted")
@@ -134,15 +138,17 @@ class SpeechEngine:
     def step(self) -> list[Outcome]:
         """Raises only when the device is lost. An error of one recording is an outcome of its request."""
         self._end_overdue()
-        if self._current is None and self._waiting:
-            self._begin(next(iter(self._waiting)))
+        priority = self._queue.next_priority
+        if self._current is None and priority is not None:
+            self._begin(self._queue.pop(priority))
         if self._current is not None:
             self._advance(self._current)
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
-    def _begin(self, key: int) -> None:
-        request = self._waiting.pop(key)
+    def _begin(self, arrival: Arrival) -> None:
+        key, request = arrival.key, arrival.request
+        del self._waiting[key]
         try:
             current = _Transcription(key, request, self._recogniser.model, self._token_bytes)
         except Exception as error:
@@ -172,7 +178,7 @@ class SpeechEngine:
 
     def _end_overdue(self) -> None:
         now = self._clock()
-        requests = dict(self._waiting)
+        requests = {key: arrival.request for key, arrival in self._waiting.items()}
         if self._current is not None:
             requests[self._current.key] = self._current.request
         for key, request in requests.items():
@@ -181,7 +187,10 @@ class SpeechEngine:
 
     def _end(self, key: int, finish_reason: FinishReason) -> None:
         usage, language = Usage(0, 0), ""
-        if self._waiting.pop(key, None) is None:
+        arrival = self._waiting.pop(key, None)
+        if arrival is not None:
+            self._queue.remove(arrival)
+        else:
             if self._current is None or self._current.key != key:
                 return
             usage, language = self._current.usage, self._current.language

@@ -14,6 +14,7 @@ from inference.config import EngineConfig
 from inference.engine.engine import Engine
 from inference.errors import BackendUnavailable, GenerationFailed, InvalidCheckpoint, QueueFull
 from inference.pool import AFFINITY_SLACK, OVERDUE_SECONDS, Pool
+from inference.queue_place import QueuePlace
 from inference.types import Delta
 from inference.workers.thread_worker import ThreadWorker
 from inference.workers.worker import MakeWorker, Steppable, Worker, WorkerListener
@@ -185,6 +186,66 @@ async def test_a_full_queue_refuses_and_frees_its_places_again(open_pool, make_r
         gate.is_open.set()
         await asyncio.gather(*tasks)
         assert text_of(await collect(pool, make_request())) == "hello"
+
+
+async def test_a_flood_of_batch_requests_leaves_places_in_the_queue(open_pool, make_request, gate) -> None:
+    async with open_pool(max_waiting_requests=4) as pool:
+        gate.is_open.clear()
+        tasks = [asyncio.create_task(collect(pool, make_request(priority="batch"))) for _ in range(3)]
+        await until(lambda: pool.status().waiting == 3)
+        with pytest.raises(QueueFull):
+            await collect(pool, make_request(priority="batch"))
+        tasks.append(asyncio.create_task(collect(pool, make_request())))
+        await until(lambda: pool.status().waiting == 4)
+        assert pool.status().workers[0].waiting_batch == 3
+        with pytest.raises(QueueFull):
+            await collect(pool, make_request())
+        gate.is_open.set()
+        await asyncio.gather(*tasks)
+
+
+async def test_an_interactive_request_goes_where_only_batch_requests_are(
+    open_pool, make_request, gate
+) -> None:
+    async with open_pool(("a", "b"), max_running_requests=2) as pool:
+        gate.is_open.clear()
+        fields = [{"priority": "batch", "fairness_key": "bob"}] * 4 + [{"fairness_key": "ann"}] * 4
+        tasks = [asyncio.create_task(collect(pool, make_request(**each))) for each in fields]
+        await until(lambda: pool.status().running + pool.status().waiting == len(tasks))
+        assert [worker.running + worker.waiting for worker in pool.status().workers] == [4, 4]
+        gate.is_open.set()
+        await asyncio.gather(*tasks)
+
+
+async def test_a_request_that_waits_knows_its_position_and_how_long_it_takes(
+    open_pool, make_request, gate
+) -> None:
+    async with open_pool(max_running_requests=1) as pool:
+        await collect(pool, make_request())  # from now on it is known how long one takes
+        gate.is_open.clear()
+        names = ("ann", "ann", "bob", "eve", "ann")
+        priorities = ("interactive", "interactive", "interactive", "batch", "interactive")
+        places = [QueuePlace() for _ in names]
+        tasks = [
+            asyncio.create_task(
+                collect(pool, make_request(fairness_key=name, priority=priority, place=place))
+            )
+            for name, priority, place in zip(names, priorities, places, strict=True)
+        ]
+        await until(lambda: pool.status().waiting == len(tasks))
+        assert [place.look().position for place in places] == [1, 3, 2, 5, 4]
+        assert places[0].look().expected_seconds is None, "nothing runs, so nothing ends"
+        gate.free_steps = 1
+        gate.is_open.set()
+        gate.is_open.clear()
+        await until(lambda: pool.status().running == 1)
+        waits = [place.look() for place in places]
+        assert waits[0] is None
+        assert [wait.position for wait in waits[1:]] == [2, 1, 4, 3]
+        assert waits[1].expected_seconds == pytest.approx(2 * waits[2].expected_seconds, rel=0.5)
+        gate.is_open.set()
+        await asyncio.gather(*tasks)
+        assert not any(place.look() for place in places)
 
 
 async def test_a_killed_worker_is_replaced_and_requests_without_text_are_replayed(

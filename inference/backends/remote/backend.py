@@ -31,7 +31,8 @@ from inference.constraints.bounds import check_bounds
 from inference.errors import BackendUnavailable, GenerationFailed, PromptTooLong, QueueFull
 from inference.model_card import ModelCard
 from inference.status import BackendStatus, DeviceLoad
-from inference.types import Delta, GenerationRequest
+from inference.types import Delta, GenerationRequest, Priority
+from inference.waitlist import Queued
 
 MAX_ATTEMPTS: Final = 3
 DEFAULT_CONTEXT_LENGTH: Final = 8192  # where the engines do not report it
@@ -164,9 +165,15 @@ class RemoteBackend:
         tried: list[Endpoint] = []
         errors: list[Exception] = []
         turn = next(self._turns)
-        while len(errors) < MAX_ATTEMPTS and (endpoint := self._choose(tried, errors, turn)) is not None:
+        while len(errors) < MAX_ATTEMPTS:
+            endpoint = self._choose(request.priority, tried, errors, turn)
+            if endpoint is None:
+                break
             tried.append(endpoint)
-            endpoint.outstanding += 1
+            queued = Queued(request)
+            endpoint.requests.add(queued)
+            if request.place is not None:
+                request.place.enter(partial(endpoint.wait_of, queued))
             try:
                 try:
                     opened = await self._open(endpoint, request, prompt_tokens, max_tokens, patience)
@@ -175,7 +182,7 @@ class RemoteBackend:
                     _note(endpoint, error)
                     continue
                 endpoint.note_success()
-                endpoint.running += 1
+                endpoint.requests.begin(queued)
                 try:
                     yield opened
                 except TRANSPORT_ERRORS as error:
@@ -186,18 +193,21 @@ class RemoteBackend:
                 except (EngineError, QueueFull) as error:
                     raise GenerationFailed(f"in the stream: {error}") from None
                 finally:
-                    endpoint.running -= 1
                     await opened[0].aclose()
                 return
             finally:
-                endpoint.outstanding -= 1
+                endpoint.requests.end(queued)
         raise final_error(errors)
 
-    def _choose(self, tried: list[Endpoint], errors: list[Exception], turn: int) -> Endpoint | None:
+    def _choose(
+        self, priority: Priority, tried: list[Endpoint], errors: list[Exception], turn: int
+    ) -> Endpoint | None:
         """Repeats a lost request once at the only engine: it may have closed an idle connection."""
-        usable = [each for each in self._endpoints if each.outstanding < self._config.max_outstanding]
+        usable = [each for each in self._endpoints if each.has_place(priority, self._config.max_outstanding)]
         if not usable:
-            errors.append(QueueFull("every engine has as many requests as it may have"))
+            pauses = [each.requests.retry_after_seconds() for each in self._endpoints]
+            pause = min((each for each in pauses if each is not None), default=None)
+            errors.append(QueueFull("every engine has as many requests as it may have", pause))
             return None
         endpoint = choose(usable, tried, turn)
         is_first_loss = len(errors) == 1 and isinstance(errors[0], LostConnection)

@@ -5,7 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from inference.config import RemoteEndpoint
+from inference.queue_place import Wait
+from inference.queue_shares import most_of_batch
 from inference.status import WorkerStatus
+from inference.types import Priority
+from inference.waitlist import MeanDuration, Queued, Waitlist
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +29,27 @@ class Endpoint:
         self.headers = {} if config.key is None else {"Authorization": f"Bearer {config.key}"}
         self.model = config.model
         self.context_length: int | None = None
-        self.outstanding = 0
-        self.running = 0  # of the outstanding ones, those that the engine has begun
+        self.requests = Waitlist[Queued](MeanDuration(), clock)  # outstanding ones
         self.is_healthy = False
         self.pause_seconds = FIRST_PAUSE_SECONDS  # until the next check, while it is not healthy
         self._clock = clock
         self._busy_until = 0.0
         self._failures = 0
+
+    @property
+    def outstanding(self) -> int:
+        return len(self.requests) + self.requests.running
+
+    def has_place(self, priority: Priority, max_outstanding: int) -> bool:
+        """For a request of that priority: batch leaves some places to interactive ones."""
+        if self.outstanding >= max_outstanding:
+            return False
+        return priority != "batch" or self.requests.count("batch") < most_of_batch(max_outstanding)
+
+    def wait_of(self, queued: Queued) -> Wait | None:
+        """Without the position: the engine may have requests of others, and an order of its own."""
+        wait = self.requests.wait_of(queued)
+        return None if wait is None else Wait(expected_seconds=wait.expected_seconds)
 
     @property
     def is_busy(self) -> bool:
@@ -67,8 +85,9 @@ class Endpoint:
             worker=self.name,
             device=self.url,
             healthy=self.is_healthy and is_open,
-            running=self.running,
-            waiting=self.outstanding - self.running,
+            running=self.requests.running,
+            waiting=len(self.requests),
+            waiting_batch=self.requests.waiting_of("batch"),
             kv_used=0,
             kv_total=0,
         )

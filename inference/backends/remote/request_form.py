@@ -23,6 +23,7 @@ from inference.types import (
 
 TRANSCRIBE = "Transcribe the recording. Return only what is said."
 NO_TOP_K = -1  # which vLLM, SGLang and llama.cpp understand
+BATCH_PRIORITY = 1  # after vLLM's default of 0
 BYTES_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
 TOKENS_PER_IMAGE = 256
@@ -67,6 +68,8 @@ def body_of(request: GenerationRequest, config: RemoteConfig, model: str, max_to
             body["parallel_tool_calls"] = False
     if request.output_format is not None:
         body["response_format"] = _response_format(request)
+    if "priority" in config.abilities and request.priority == "batch":
+        body["priority"] = BATCH_PRIORITY
     if "thinking" in config.abilities:
         body["chat_template_kwargs"] = {"enable_thinking": request.enable_thinking}
         body["include_reasoning"] = True

@@ -176,9 +176,10 @@ class Process:
     issuer: TokenIssuer
     refresh_tokens: RefreshTokens
 
-    async def sign_in(self, user: UserRow, *, with_refresh: bool = True) -> IssuedTokens:
+    async def sign_in(self, user: UserRow, *, with_refresh: bool = True, **fields: Any) -> IssuedTokens:
+        new = NewTokens(["chat"], with_refresh=with_refresh, **fields)
         async with self.database.session() as db_session:
-            return await self.issuer.issue(db_session, user, NewTokens(["chat"], with_refresh=with_refresh))
+            return await self.issuer.issue(db_session, user, new)
 
 
 @pytest.fixture

@@ -46,6 +46,13 @@ async def test_refreshing_works_many_times(process: Process, user: UserRow, cloc
     assert process.access_tokens.verify(issued.access_token).user_id == user.id
 
 
+async def test_priority_of_a_sign_in_survives_refreshes(process: Process, user: UserRow) -> None:
+    issued = await process.sign_in(user, priority="batch")
+    for _ in range(3):
+        assert process.access_tokens.verify(issued.access_token).priority == "batch"
+        issued = await refresh(process, issued)
+
+
 async def test_retry_within_the_grace_gets_the_same_successor(
     process: Process, user: UserRow, database: Database, clock: FakeClock
 ) -> None:

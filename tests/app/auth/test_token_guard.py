@@ -55,6 +55,13 @@ def test_rate_of_a_token_is_read(
     assert access_tokens.verify(forge(header, claims | {"rpm": 60})).requests_per_minute == 60
 
 
+def test_priority_of_a_token_is_read(
+    access_tokens: AccessTokens, forge: Forge, header: Members, claims: Members
+) -> None:
+    assert access_tokens.verify(forge(header, claims)).priority == "interactive"
+    assert access_tokens.verify(forge(header, claims | {"pri": "batch"})).priority == "batch"
+
+
 HOSTILE_HEADERS: dict[str, Members] = {
     "alg none": {"alg": "none"},
     "alg None": {"alg": "None"},
@@ -137,6 +144,9 @@ HOSTILE_CLAIMS: dict[str, Members] = {
     "rpm boolean": {"rpm": True},
     "rpm zero": {"rpm": 0},
     "rpm huge": {"rpm": 1_000_001},
+    "pri null": {"pri": None},
+    "pri unknown": {"pri": "first"},
+    "pri list": {"pri": ["batch"]},
     "fam null": {"fam": None},
     "fam number": {"fam": 1},
     "fam empty": {"fam": ""},

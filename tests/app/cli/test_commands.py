@@ -52,6 +52,13 @@ def test_issue_gives_a_static_key_with_a_rate(run: Run) -> None:
     assert (issued["expires_in"], issued["requests_per_minute"]) == (90 * 86_400, 120)
 
 
+def test_issue_gives_a_token_for_batch_work(run: Run) -> None:
+    issued = json.loads(run("token", "issue", "--user", "night", "--priority", "batch", "--json").out)
+    assert issued["priority"] == claims_of(issued["access_token"])["pri"] == "batch"
+    assert "batch" in run("token", "list").out
+    assert "pri" not in claims_of(run("token", "issue", "--user", "day").out.strip())
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("15m", 900), ("12h", 43_200), ("1w", 604_800)])
 def test_lifetimes_have_units(run: Run, text: str, seconds: int) -> None:
     issued = run("token", "issue", "--user", "bob", "--lifetime", text, "--json")

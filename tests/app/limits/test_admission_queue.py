@@ -25,6 +25,20 @@ def test_no_more_than_the_capacity_is_in_flight():
     assert queue.in_flight == 0
 
 
+def test_batch_requests_leave_a_quarter_of_the_places_to_interactive_ones():
+    queue = AdmissionQueue(8)
+    batch = [queue.reserve("batch") for _ in range(6)]
+    with pytest.raises(Overloaded):
+        queue.reserve("batch")
+    interactive = [queue.reserve() for _ in range(2)]
+    refused_wait(queue)
+    for place in batch + interactive:
+        place.release()
+    assert queue.in_flight == 0
+    for place in [queue.reserve() for _ in range(8)]:
+        place.release()
+
+
 def test_a_place_is_released_once():
     queue = AdmissionQueue(2)
     first, second = queue.reserve(), queue.reserve()

@@ -12,6 +12,7 @@ from app.persistence.usage_writer import UsageRecord
 from testbed.servers import PostgresServer
 from tests.app.conftest import StartGateway
 from tests.app.gateway import Gateway
+from tests.app.recording_backend import record_requests
 
 pytestmark = pytest.mark.anyio
 
@@ -217,6 +218,21 @@ async def test_token_with_a_rate_of_its_own_is_limited_by_it(start_gateway: Star
     entries = (await call(gateway, "GET", "/audit")).json()["entries"]
     details = [entry["details"] for entry in entries if entry["subject"] == key["token_id"]]
     assert details[0]["requests_per_minute"] == 3
+
+
+async def test_priority_of_a_token_goes_with_its_requests_after_a_refresh_too(gateway: Gateway) -> None:
+    issued = await issue(gateway, await make_user(gateway), priority="batch", with_refresh=True)
+    body = {"grant_type": "refresh_token", "refresh_token": issued["refresh_token"]}
+    refreshed = await gateway.client.post("/auth/token", json=body)
+    requests = record_requests(gateway)
+    assert (await chat(gateway, refreshed.json()["access_token"])).status_code == 200
+    assert (await gateway.call("POST", "/chat", json={"prompt": "hi"})).status_code == 200
+    assert [request.priority for request in requests] == ["batch", "interactive"]
+    listed = (await call(gateway, "GET", "/tokens")).json()["tokens"]
+    assert {token["priority"] for token in listed if token.get("family_id")} == {"batch"}
+    entries = (await call(gateway, "GET", "/audit")).json()["entries"]
+    details = [entry["details"] for entry in entries if entry["subject"] == issued["token_id"]]
+    assert details[0]["priority"] == "batch"
 
 
 async def test_rate_of_a_token_needs_one_that_is_not_refreshed(gateway: Gateway) -> None:

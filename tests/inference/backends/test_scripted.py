@@ -1,12 +1,14 @@
 """`inference/backends/scripted.py`: what the tests of the gateway script."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from inference.backends.scripted import ScriptedBackend
 from inference.config import ScriptedConfig, ScriptedReply
-from inference.errors import InvalidGrammar
+from inference.errors import InvalidGrammar, QueueFull
+from inference.queue_place import QueuePlace
 from inference.types import Delta, JsonSchemaOutput, Message, Text, ToolCall, ToolDefinition
 
 pytestmark = pytest.mark.anyio
@@ -78,6 +80,34 @@ async def test_logprobs_come_with_their_text(make_request) -> None:
     assert "".join(token.token for token in tokens) == "one two"
     assert all(len(token.top) == 2 and token.top[0].token == token.token for token in tokens)
     assert all(token.top[0].logprob > token.top[1].logprob for token in tokens)
+
+
+async def test_interactive_requests_go_first_and_know_how_long_they_wait(make_request) -> None:
+    backend = ScriptedBackend(ScriptedConfig(reply="one", max_concurrency=1, max_waiting=4))
+    await backend.start()
+    assert [delta async for delta in backend.generate(make_request())]
+    running = backend.generate(make_request())
+    await anext(running)
+    order: list[str] = []
+    places = [QueuePlace() for _ in range(4)]
+
+    async def respond(priority: str, place: QueuePlace) -> None:
+        deltas = [delta async for delta in backend.generate(make_request(priority=priority, place=place))]
+        assert deltas[-1].finish_reason == "stop"
+        order.append(priority)
+
+    async with asyncio.TaskGroup() as tasks:
+        for place, priority in zip(places, ["batch"] * 3 + ["interactive"], strict=True):
+            tasks.create_task(respond(priority, place))
+        await asyncio.sleep(0)
+        waits = [place.look() for place in places]
+        assert [wait.position for wait in waits] == [2, 3, 4, 1]
+        assert waits[2].expected_seconds >= waits[3].expected_seconds > 0
+        with pytest.raises(QueueFull):
+            await anext(backend.generate(make_request(priority="batch")))
+        await running.aclose()
+    assert order == ["interactive", "batch", "batch", "batch"]
+    assert not any(place.look() for place in places)
 
 
 async def test_a_schema_beyond_the_bounds_is_refused(respond) -> None:

@@ -162,6 +162,81 @@ def test_batch_requests_take_no_blocks_that_an_interactive_request_waits_for() -
     assert sorted(simulation.finished) == [0, 1, 2]
 
 
+def test_an_interactive_request_takes_the_place_of_the_youngest_batch_request() -> None:
+    simulation = Simulation(max_running=2)
+    batch = [make_sequence(key, [key], max_tokens=50, priority="batch") for key in range(3)]
+    simulation.add(*batch)
+    simulation.step()
+    simulation.add(make_sequence(10, [9], max_tokens=2))
+    assert 10 in lengths(simulation.step())
+    assert simulation.scheduler.running[0] is batch[0]
+    assert batch[1].output_tokens == 1, "what it wrote so far is not lost"
+    simulation.run()
+    assert simulation.finished == [10, 0, 1, 2]
+
+
+def test_an_interactive_request_takes_blocks_of_batch_requests_if_that_is_enough() -> None:
+    simulation = Simulation(num_blocks=8, max_running=8)
+    batch = make_sequence(0, [1] * 12, max_tokens=8, priority="batch")
+    simulation.add(batch)
+    simulation.step()
+    simulation.add(make_sequence(1, [2] * 20, max_tokens=2))
+    assert 1 in lengths(simulation.step())
+    assert batch not in simulation.scheduler.running
+    simulation.run()
+    assert simulation.finished == [1, 0]
+
+
+def test_no_batch_request_is_preempted_in_vain() -> None:
+    simulation = Simulation(num_blocks=12, max_running=8)
+    batch = make_sequence(0, [1] * 8, max_tokens=40, priority="batch")
+    simulation.add(make_sequence(1, [2] * 20, max_tokens=4), batch)
+    simulation.step()
+    simulation.add(make_sequence(2, [3] * 40, max_tokens=1))
+    simulation.step()
+    assert batch in simulation.scheduler.running
+
+
+@pytest.mark.parametrize("max_running", [1, 4, 16])
+def test_batch_requests_get_a_share_under_a_flood_of_interactive_ones(max_running: int) -> None:
+    simulation = Simulation(num_blocks=400, max_running=max_running, chunk_tokens=64)
+    batch = [make_sequence(key, [key], max_tokens=8, priority="batch") for key in range(400)]
+    simulation.add(*batch)
+    key = 1000
+    for _ in range(600):
+        while simulation.scheduler.waiting_prompt_tokens_of("interactive") < 20:
+            simulation.add(make_sequence(key, [key], max_tokens=8, user=f"user {key % 5}"))
+            key += 1
+        simulation.step()
+    finished = len([each for each in simulation.finished if each < 1000])
+    assert finished / len(simulation.finished) == pytest.approx(1 / 8, rel=0.25)
+
+
+def test_a_flood_of_batch_requests_does_not_keep_the_places_of_interactive_ones() -> None:
+    simulation = Simulation(num_blocks=4000, max_running=8, chunk_tokens=64)
+    simulation.add(*(make_sequence(key, [key], 200, f"user {key}", "batch") for key in range(100)))
+    steps_to_first_token = []
+    for key in range(1000, 1040):  # each preempts for itself, and some let batch keep a place
+        sequence = make_sequence(key, [key], max_tokens=3)
+        simulation.add(sequence)
+        steps = 0
+        while not sequence.output_tokens:
+            simulation.step()
+            steps += 1
+        steps_to_first_token.append(steps)
+        simulation.step()
+    assert set(steps_to_first_token) == {1}
+    assert sum(each.keeps_place for each in simulation.scheduler.running) <= 1
+
+
+def test_interactive_prompts_come_before_those_of_batch_in_a_step() -> None:
+    simulation = Simulation(chunk_tokens=16, num_blocks=200)
+    simulation.add(make_sequence(0, [1] * 100, priority="batch"))
+    simulation.step()
+    simulation.add(make_sequence(1, [2] * 100))
+    assert lengths(simulation.step()) == {1: 14, 0: 2}
+
+
 def test_the_youngest_sequence_is_preempted_when_no_block_is_free() -> None:
     simulation = Simulation(num_blocks=5)
     old, young = make_sequence(0, [1] * 8, max_tokens=8), make_sequence(1, [2] * 4, max_tokens=8)

@@ -20,6 +20,7 @@ from inference.errors import (
     UnsupportedModality,
     UnsupportedParameter,
 )
+from inference.queue_place import QueuePlace, Wait
 from inference.types import ActionOutput, Delta, Image, Message, Text, ToolDefinition, Usage
 
 from .engine_server import (
@@ -357,6 +358,43 @@ async def test_more_requests_than_allowed_are_refused(start, make_request) -> No
     with pytest.raises(QueueFull):
         await collect(backend, make_request())
     await running.aclose()
+
+
+async def test_batch_requests_leave_places_and_are_marked_if_the_engine_takes_priorities(
+    start, make_request
+) -> None:
+    backend, (engine,) = await start(begin_and_hang, max_outstanding=2, abilities=frozenset({"priority"}))
+    running = backend.generate(make_request(priority="batch"))
+    await anext(running)
+    with pytest.raises(QueueFull):
+        await collect(backend, make_request(priority="batch"))
+    other = backend.generate(make_request())
+    await anext(other)
+    assert [exchange.body.get("priority") for exchange in engine.exchanges] == [1, None]
+    await running.aclose()
+    await other.aclose()
+
+
+async def test_a_request_that_waits_knows_no_position_that_the_engine_does_not_report(
+    start, make_request
+) -> None:
+    may_begin = asyncio.Event()
+
+    async def begin_late(exchange: Exchange) -> None:
+        if "wait" in str(exchange.body["messages"]):
+            await may_begin.wait()
+        await whole(exchange)
+
+    backend, _ = await start(begin_late)
+    place = QueuePlace()
+    assert place.look() is None
+    waiting = asyncio.create_task(collect(backend, make_request("wait", place=place)))
+    while place.look() is None:  # noqa: ASYNC110 - a place has no event
+        await asyncio.sleep(0)
+    assert place.look() == Wait(), "nothing has ended yet"
+    may_begin.set()
+    await waiting
+    assert place.look() is None
 
 
 async def test_a_picture_travels_as_a_data_uri(start, make_request) -> None:
