@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[2]
 LISTS = (
     "tests/app/clients/requirements.txt",
     "tests/app/clients/requirements-instructor.txt",
+    "tests/app/clients/requirements-agents.txt",
     "tests/app/clients/node/package.json",
+    "tests/app/quickstart/kotlin/package.json",
     "pyproject.toml",
 )
 # Makes an environment whose python does nothing.
@@ -47,8 +49,10 @@ def install(tmp_path):
 def test_clients_are_installed_once(install, tmp_path):
     first = install()
     assert (first.returncode, first.stderr) == (0, "")
-    assert all(name in first.stdout for name in ("requirements.txt", "requirements-instructor.txt", "node"))
-    for name in ("python", "instructor", "node", "plain", "engine"):
+    assert all(
+        name in first.stdout for name in ("requirements.txt", "requirements-instructor.txt", "node", "kotlin")
+    )
+    for name in ("python", "instructor", "node", "kotlin", "plain", "engine"):
         assert (tmp_path / ".clients" / name / ".installed").is_file()
     second = install(npm="exit 1", python="exit 1")
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
@@ -71,8 +75,8 @@ def test_clients_that_cannot_be_installed_are_named(install, tmp_path):
     failed = install(npm="exit 1")
     assert failed.returncode == 0
     assert failed.stderr == (
-        "Left out: the tests of the clients in tests/app/clients/node/package.json, which could not be "
-        "installed, as it says above.\n"
+        "Left out: the tests of the clients in tests/app/clients/node/package.json "
+        "tests/app/quickstart/kotlin/package.json, which could not be installed, as it says above.\n"
     )
     assert not (tmp_path / ".clients" / "node" / ".installed").exists()
     assert (tmp_path / ".clients" / "python" / ".installed").is_file()
