@@ -5,6 +5,7 @@ In development it migrates the database and makes keys; in production both must 
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -34,6 +35,8 @@ from app.ops.media_metrics import MediaMetrics
 from app.ops.memory_metrics import MemoryMetrics
 from app.ops.metrics import Metrics
 from app.ops.readiness import ReadinessCheck
+from app.ops.report_publisher import ReportPublisher
+from app.ops.shared_reports import SharedReports
 from app.persistence.database import Database
 from app.persistence.migrations import is_up_to_date, upgrade_database
 from app.persistence.usage import tokens_used_on
@@ -70,12 +73,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     for _, sentence in exposures(settings):
         logger.warning(sentence)
     async with AsyncExitStack() as stack:
-        app.state.services = await open_services(settings, stack, app.version)
+        name = getattr(app.state, "gateway_name", socket.gethostname())
+        app.state.services = await open_services(settings, stack, app.version, name)
         yield
 
 
-async def open_services(settings: Settings, stack: AsyncExitStack, version: str) -> Services:
-    """`stack` closes everything, the last opened first."""
+async def open_services(settings: Settings, stack: AsyncExitStack, version: str, name: str) -> Services:
+    """`stack` closes everything, the last opened first. `name` tells this gateway from others at /ops."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     signing_keys = load_signing_keys(settings)
     database = await _open_database(settings, stack)
@@ -131,9 +135,21 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str)
         media,
         is_unavailable_without_redis=settings.limits.when_redis_is_away == "refuse",
     )
+    shared_reports = None if redis is None else SharedReports(redis)
     dashboard = Dashboard(
-        history, readiness, backend, media, settings.ops, max_in_flight=settings.limits.max_in_flight
+        history,
+        readiness,
+        backend,
+        media,
+        settings.ops,
+        max_in_flight=settings.limits.max_in_flight,
+        name=name,
+        shared=shared_reports,
     )
+    if shared_reports is not None:
+        reports = ReportPublisher(dashboard, history, shared_reports)
+        await reports.start()
+        stack.push_async_callback(reports.aclose)
     return Services(
         settings=settings,
         backend=backend,

@@ -76,6 +76,7 @@ def run_server(serving: Serving) -> None:
 
 async def _serve(serving: Serving, listener: socket.socket) -> None:
     app = create_app(serving.settings)
+    app.state.gateway_name = f"{socket.gethostname()}:{listener.getsockname()[1]}"
     printed: list[str] = []
     server = GatewayServer(
         server_config(app, serving.settings),

@@ -1,7 +1,10 @@
 """What the page at /ops shows, as one JSON document: state now, and the samples it has not seen yet."""
 
+import asyncio
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from app import errors
@@ -9,6 +12,20 @@ from app.media.decoding import MediaDecoder
 from app.media.sandbox.confinement import NO_POSTURE
 from app.ops.history import MAX_SAMPLES, SAMPLE_SECONDS, History, Sample
 from app.ops.readiness import ReadinessCheck
+from app.ops.report import (
+    CONTEXT_SECONDS,
+    Heard,
+    Report,
+    merged_loads,
+    merged_readiness,
+    merged_samples,
+    merged_sandbox,
+    merged_slowest,
+    merged_status,
+    missing,
+    serving,
+)
+from app.ops.shared_reports import ReportsUnavailable, SharedReports
 from app.ops.status_line import (
     WINDOW_SECONDS,
     speed_level,
@@ -21,13 +38,26 @@ from app.settings import OpsSettings
 from inference import Backend, DeviceLoad, WorkerStatus
 
 SLOWEST_USERS: Final = 8
+REPORTED_USERS: Final = 32  # of each gateway, from which the slowest of all are taken
 _DIGITS: Final = 4  # enough of a second or a rate
 
 Document = dict[str, Any]  # Any: what JSON holds
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one request of the page shows. `heard` begins with this gateway; `are_others_known` is false if
+    Redis did not respond."""
+
+    heard: Sequence[Heard]
+    samples: Sequence[Sample]
+    are_others_known: bool
+    slowest: Sequence[tuple[str, Traffic]]  # ids, and the last hour of each
+
+
 class Dashboard:
-    """Collects the document from the parts of the gateway. Created by `app/lifespan.py`."""
+    """Collects the document from the parts of the gateway, and from the reports of others that share its
+    Redis. Created by `app/lifespan.py`."""
 
     def __init__(
         self,
@@ -38,48 +68,105 @@ class Dashboard:
         thresholds: OpsSettings,
         *,
         max_in_flight: int,
+        name: str = "",
+        shared: SharedReports | None = None,
     ) -> None:
+        """`name` is where operators find this gateway: its machine and port. Without `shared` there are no
+        others."""
         self._history = history
         self._readiness = readiness
         self._backend = backend
         self._media = media
         self._thresholds = thresholds
         self._max_in_flight = max_in_flight
+        self._name = name
+        self.shared = shared
 
-    def slowest_users(self) -> list[tuple[str, Traffic]]:
-        """Ids, and the last hour of each."""
-        return self._history.users.slowest(SLOWEST_USERS)
+    def report(self) -> Report:
+        """This gateway now, for the others."""
+        return Report(
+            instance=self._history.instance,
+            name=self._name,
+            model=self._backend.model_card.name,
+            max_in_flight=self._max_in_flight,
+            readiness=self._readiness.now(),
+            status=self._backend.status(),
+            loads=self._history.loads,
+            media_running=self._media.running,
+            media_waiting=self._media.waiting,
+            sandbox=self._media.posture or NO_POSTURE,
+            recent=self._history.last(WINDOW_SECONDS),
+            refusals=self._history.refusals(),
+            slowest=tuple(self._history.users.slowest(REPORTED_USERS)),
+        )
 
-    def document(
-        self, after: float, slowest: Sequence[tuple[str, Traffic]], names: Mapping[str, str]
-    ) -> Document:
-        """State now, and the samples later than `after` (Unix seconds).
+    async def view(self, after: float) -> View:
+        """State now, and the samples later than `after` (Unix seconds)."""
+        others: list[Heard] = []
+        are_others_known = True
+        if self.shared is not None:
+            try:
+                others = await self.shared.others(self._history.instance, after)
+            except ReportsUnavailable:
+                are_others_known = False
+        own = Heard(self.report(), samples=self._history.samples_after(after - CONTEXT_SECONDS))
+        heard = (own, *others)
+        samples: Sequence[Sample] = [sample for sample in own.samples if sample.at > after]
+        if others:  # two steps late, when all have published
+            until = self._history.now() - 2 * SAMPLE_SECONDS
+            samples = await asyncio.to_thread(merged_samples, heard, after, until)
+        return View(heard, samples, are_others_known, merged_slowest(heard, SLOWEST_USERS))
 
-        `names` are those of the slowest users, as far as they are known.
-        """
-        history, status = self._history, self._backend.status()
-        recent = history.last(WINDOW_SECONDS)
-        line = status_line(self._readiness.now(), status, recent, self._thresholds)
-        loads = loads_by_worker(history.loads)
-        samples = history.samples_after(after)
+    def document(self, view: View, names: Mapping[str, str]) -> Document:
+        """`names` are those of the slowest users, as far as they are known."""
+        reports = serving(view.heard)
+        status, recent = merged_status(reports), Traffic.merged(report.recent for report in reports)
+        are_missing = missing(view.heard)
+        line = status_line(
+            merged_readiness(reports),
+            status,
+            recent,
+            self._thresholds,
+            missing=[(one.report.name, one.seconds_ago) for one in are_missing],
+        )
+        loads = loads_by_worker(merged_loads(reports))
         return {
-            "instance": history.instance,
+            "instance": _instance_of(view.heard),
             "sample_seconds": SAMPLE_SECONDS,
             "max_samples": MAX_SAMPLES,
             "model": self._backend.model_card.name,
             "status": {"level": line.level, "title": line.title, "sentence": line.sentence},
+            "gateways": [self._gateway(one) for one in (*filter(_is_serving, view.heard), *are_missing)],
+            "are_others_known": view.are_others_known,
             "measures": self._measures(recent)
-            | {"running": status.running, "waiting": status.waiting, "max_in_flight": self._max_in_flight},
+            | {
+                "running": status.running,
+                "waiting": status.waiting,
+                "max_in_flight": sum(report.max_in_flight for report in reports),
+            },
             "media": {
-                "running": self._media.running,
-                "waiting": self._media.waiting,
-                "sandbox": asdict(self._media.posture or NO_POSTURE),
+                "running": sum(report.media_running for report in reports),
+                "waiting": sum(report.media_waiting for report in reports),
+                "sandbox": asdict(merged_sandbox(reports)),
             },
             "workers": [_worker(worker, loads.get(worker.worker)) for worker in status.workers],
-            "refusals": list(_refusals(history)),
-            "slowest_users": [_user(user_id, hour, names) for user_id, hour in slowest],
-            "samples": _columns(samples),
-            "worker_samples": _worker_columns(samples, [worker.worker for worker in status.workers]),
+            "refusals": list(_refusals(view.heard)),
+            "slowest_users": [_user(user_id, hour, names) for user_id, hour in view.slowest],
+            "samples": _columns(view.samples),
+            "worker_samples": _worker_columns(view.samples, [worker.worker for worker in status.workers]),
+        }
+
+    def _gateway(self, one: Heard) -> Document:
+        report = one.report
+        return {
+            "name": report.name,
+            "is_this": report.instance == self._history.instance,
+            "state": report.readiness.overall if one.is_serving else "missing",
+            "seconds_ago": round(one.seconds_ago),
+            "requests": report.recent.requests,
+            "ttft_p95": _rounded(Measures.of(report.recent).ttft_p95),
+            "running": report.status.running,
+            "waiting": report.status.waiting,
         }
 
     def _measures(self, recent: Traffic) -> Document:
@@ -174,9 +261,20 @@ def _worker(worker: WorkerStatus, load: DeviceLoad | None) -> Document:
     return document
 
 
-def _refusals(history: History) -> Iterator[Document]:
+def _is_serving(one: Heard) -> bool:
+    return one.is_serving
+
+
+def _instance_of(heard: Sequence[Heard]) -> str:
+    """Changes when the page must load the whole hour again: other gateways are in it."""
+    instances = sorted(one.report.instance for one in heard)
+    return instances[0] if len(instances) == 1 else hashlib.sha256(" ".join(instances).encode()).hexdigest()
+
+
+def _refusals(heard: Sequence[Heard]) -> Iterator[Document]:
     sentences = dict(_sentences(errors.GatewayError))
-    for code, count in history.refusals().most_common():
+    counts: Counter[str] = sum((one.report.refusals for one in heard), Counter())
+    for code, count in counts.most_common():
         yield {"code": code, "count": count, "sentence": sentences.get(code, "")}
 
 

@@ -8,6 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, Self
 
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
 STEP: Final = 1.05
 LOWEST: Final = 1e-4
 HIGHEST: Final = 1e4
@@ -30,6 +33,21 @@ class Distribution:
             for step, count in part._counts.items():
                 counts[step] += count
         return whole
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """In JSON it is an object of its counters."""
+        return core_schema.no_info_after_validator_function(
+            cls._of_counts,
+            core_schema.dict_schema(core_schema.int_schema(), core_schema.int_schema(ge=0)),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda one: dict(one._counts)),
+        )
+
+    @classmethod
+    def _of_counts(cls, counts: dict[int, int]) -> Self:
+        made = cls()
+        made._counts.update(counts)
+        return made
 
     def __len__(self) -> int:
         return sum(self._counts.values())

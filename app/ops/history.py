@@ -99,6 +99,10 @@ class History:
         self._current = Traffic()
         self._sampled_at, self._sampled_tokens = now, self.output_tokens
 
+    def now(self) -> float:
+        """Unix seconds, as in samples."""
+        return self._clock()
+
     def samples_after(self, at: float) -> list[Sample]:
         """Oldest first."""
         return [sample for sample in self._samples if sample.at > at]

@@ -3,7 +3,7 @@
 Looks at the last five minutes and at how the parts are now. Does not depend on the page.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,6 +13,7 @@ from app.settings import OpsSettings
 from inference import BackendStatus
 
 WINDOW_SECONDS: Final = 300.0
+TWO_MINUTES: Final = 120  # seconds
 LONG_WAIT_SECONDS: Final = 10.0  # below, one digit after the point
 
 Level = Literal["good", "idle", "warning", "bad"]
@@ -40,10 +41,17 @@ def success_level(measures: Measures, thresholds: OpsSettings) -> Level:
 
 
 def status_line(
-    readiness: Readiness, status: BackendStatus, traffic: Traffic, thresholds: OpsSettings
+    readiness: Readiness,
+    status: BackendStatus,
+    traffic: Traffic,
+    thresholds: OpsSettings,
+    missing: Sequence[tuple[str, float]] = (),
 ) -> StatusLine:
-    """The worst that there is to say; the first of several that are equally bad."""
-    lines = list(_troubles(readiness, status, traffic, thresholds))
+    """The worst that there is to say; the first of several that are equally bad.
+
+    `missing` are gateways that should report, and the seconds since they last did.
+    """
+    lines = [*_troubles(readiness, status, traffic, thresholds), *_missing_lines(missing)]
     for level in ("bad", "warning"):
         for line in lines:
             if line.level == level:
@@ -88,6 +96,14 @@ def _troubles(
     if readiness.limiter == "degraded":
         sentence = "Redis is unavailable: limits hold for each gateway by itself."
         yield StatusLine("warning", "Degraded", sentence)
+
+
+def _missing_lines(missing: Sequence[tuple[str, float]]) -> Iterator[StatusLine]:
+    for name, seconds_ago in missing[:1]:
+        more = f" {len(missing)} gateways are missing." if len(missing) > 1 else ""
+        since = f"{seconds_ago / 60:.0f} minutes" if seconds_ago >= TWO_MINUTES else f"{seconds_ago:.0f} s"
+        sentence = f"{name} has not reported for {since}: it has ended, or cannot reach Redis.{more}"
+        yield StatusLine("warning", "A gateway is missing", sentence)
 
 
 def _failures(traffic: Traffic, measures: Measures) -> str:

@@ -120,14 +120,14 @@ async def data(
 ) -> Response:
     """State now, and the samples later than `after` (Unix seconds)."""
     names: dict[str, str] = {}
-    slowest = dashboard.slowest_users()
-    if slowest:
+    view = await dashboard.view(after)
+    if view.slowest:
         try:
             async with database.session(read_only=True) as db_session:
-                names = await names_of(db_session, [user_id for user_id, _ in slowest])
+                names = await names_of(db_session, [user_id for user_id, _ in view.slowest])
         except errors.DatabaseUnavailable:
             names = {}  # the page shows ids, and that the database is unavailable
-    return JSONResponse(dashboard.document(after, slowest, names), headers=NO_STORE)
+    return JSONResponse(dashboard.document(view, names), headers=NO_STORE)
 
 
 async def _file(path: str, request: Request) -> Response:

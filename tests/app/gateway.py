@@ -117,6 +117,7 @@ async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Ga
     """`overrides` are settings. Uses the scripted backend and SQLite by default."""
     values: dict[str, Any] = {"data_dir": directory, "backend": "scripted", "drain_seconds": 1}
     app = create_app(Settings(_env_file=None, **(values | overrides)))
+    app.state.gateway_name = directory.name
     async with app.router.lifespan_context(app), connected_gateway(app) as gateway:
         yield gateway
 

@@ -3,7 +3,7 @@
 import { request, Refused } from "./api.js";
 import { Chart } from "./charts.js";
 import { byId, element, setText, table } from "./dom.js";
-import { clock, gibibytes, number, percent, seconds } from "./format.js";
+import { clock, duration, gibibytes, number, percent, seconds } from "./format.js";
 
 const RETRY_SECONDS = 5;
 const MINUTE_SECONDS = 60;
@@ -13,6 +13,7 @@ const LEVEL_WORDS = { good: "good", idle: "no requests", warning: "watch", bad: 
 let hour = emptyHour();
 let charts = null;
 let workerCharts = null;
+let workerChartsOf = ""; // the names of their workers
 let timer = null;
 let running = 0; // grows whenever the view starts or stops: responses to earlier requests are ignored
 let reachedAt = null;
@@ -24,7 +25,7 @@ function emptyHour() {
 export function startLive(session) {
   stopLive();
   const until = clock(session.expires_at);
-  setText(byId("foot"), `Samples of 5 seconds, kept in this process for an hour. You are signed in until ${until}.`);
+  setText(byId("foot"), `Samples of 5 seconds, kept for an hour. You are signed in until ${until}.`);
   poll(running);
 }
 
@@ -79,6 +80,7 @@ function append(document) {
 function render(document) {
   showStatus(document.status);
   renderTiles(document.measures);
+  renderGateways(document.gateways, document.are_others_known);
   byId("workers").replaceChildren(...document.workers.map(workerCard));
   setText(byId("media"), mediaLine(document.media));
   renderCharts(document.workers);
@@ -91,6 +93,21 @@ function showStatus({ level, title, sentence }) {
   setText(byId("status-title"), title);
   setText(byId("status-sentence"), sentence);
   globalThis.document.title = `${title} – AutoGLM Gateway`;
+}
+
+function renderGateways(gateways, areOthersKnown) {
+  byId("gateways-panel").hidden = gateways.length < 2 && areOthersKnown;
+  byId("gateways-note").hidden = areOthersKnown;
+  const words = { ready: "serving", degraded: "degraded", unavailable: "down", missing: "missing" };
+  byId("gateways").replaceChildren(table("Gateways", [
+    { label: "Gateway", cell: (gateway) => (gateway.is_this ? `${gateway.name} (shows this page)` : gateway.name) },
+    { label: "State", cell: (gateway) => element("span", { className: "gateway-state", data: { state: gateway.state } },
+      gateway.state === "missing" ? `missing for ${duration(gateway.seconds_ago)}` : words[gateway.state]) },
+    { label: "Requests in 5 minutes", numeric: true, cell: (gateway) => number(gateway.requests) },
+    { label: "First token", numeric: true, cell: (gateway) => seconds(gateway.ttft_p95) },
+    { label: "Running", numeric: true, cell: (gateway) => number(gateway.running) },
+    { label: "Waiting", numeric: true, cell: (gateway) => number(gateway.waiting) },
+  ], gateways, ""));
 }
 
 function renderTiles(measures) {
@@ -174,9 +191,14 @@ function renderCharts(workers) {
 
 function renderWorkerCharts(workers) {
   const names = workers.map((worker) => worker.worker);
+  if (workerCharts !== null && workerChartsOf !== names.join()) {
+    for (const chart of Object.values(workerCharts)) chart.node.remove();
+    workerCharts = null; // a gateway came or went
+  }
   if (workerCharts === null) {
+    workerChartsOf = names.join();
     const lines = workers.map((worker, index) => (
-      { label: worker.device, colour: `line-${(index % 6) + 1}`, isFilled: workers.length === 1 }));
+      { label: names.length === new Set(workers.map(({ device }) => device)).size ? worker.device : `${worker.worker} ${worker.device}`, colour: `line-${(index % 6) + 1}`, isFilled: workers.length === 1 }));
     workerCharts = { kv: new Chart("KV cache in use", lines, percent, { leastTop: 0.05 }) };
     if (workers.some((worker) => worker.memory_total_bytes)) {
       const leastTop = Math.max(...workers.map((worker) => worker.memory_total_bytes ?? 0)) / GIB;

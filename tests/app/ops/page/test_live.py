@@ -1,11 +1,14 @@
 """The numbers on the page: that they come by themselves, and what they look like when things go badly."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
+from redis.asyncio import Redis
 
+from app.ops.shared_reports import SEEN
 from tests.app.conftest import StartGateway
 from tests.app.gateway import Gateway
 from tests.app.ops.page.browser import Visit, sign_in, visiting
@@ -78,6 +81,29 @@ async def test_an_hour_of_two_gpus_is_all_there(browser: Browser, tmp_path: Path
         await expect(page.locator("#refusals tbody th").first).to_contain_text("rate_limit_exceeded")
         canvas = page.locator("#charts canvas").first
         assert await canvas.evaluate(PAINTED_SHARE) > 0.02
+
+
+async def test_all_gateways_are_on_one_page_and_one_that_is_missing_is_named(
+    browser: Browser, start_gateway: StartGateway, redis_url: str
+):
+    one, _ = [await start_gateway(redis_url=redis_url) for _ in range(2)]
+    async with visiting(browser, one) as visit, Redis.from_url(redis_url) as redis:
+        page = visit.page
+        await sign_in(visit, one)
+        table = page.get_by_role("region", name="Gateways")
+        await expect(table.locator("tbody th")).to_have_text(["gateway-0 (shows this page)", "gateway-1"])
+        await expect(page.locator(".worker")).to_have_count(2)
+        await expect(page.get_by_role("img", name="KV cache in use, last hour.")).to_have_count(1)
+        dashboard = one.services.dashboard
+        assert dashboard.shared is not None
+        await dashboard.shared.publish(replace(dashboard.report(), instance="gone", name="gateway-2"), [])
+        now, _ = await redis.time()
+        await redis.zadd(SEEN, {"gone": now - 3000})
+        await expect(page.get_by_role("heading", name="A gateway is missing")).to_be_visible(
+            timeout=NEXT_POLL_MS
+        )
+        await expect(table.locator("tbody tr").last).to_contain_text("missing for 50")
+        await expect(page.locator(".worker")).to_have_count(2)
 
 
 async def test_thresholds_colour_what_is_over_them(browser: Browser, tmp_path: Path):
