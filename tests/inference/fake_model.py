@@ -201,3 +201,8 @@ class FakeModel:
             features[:, 1] = 0
             media.append(MediaSpan(start, TOKENS_PER_IMAGE, pixels.tobytes(), features))
         return EncodedPrompt(tuple(token_ids), tuple(media), None, "<think>" if enable_thinking else "")
+
+
+def load_fake(*arguments: object) -> FakeModel:
+    """What loads the model of a backend. A worker's process imports this module for it, and no test."""
+    return FakeModel()

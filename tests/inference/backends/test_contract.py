@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,38 +19,38 @@ from inference.timeline import Timeline
 from inference.types import Delta, Image, Message, Text
 
 from ...app.gateway import running_gateway
-from ..fake_model import FakeModel
+from ..fake_model import load_fake
 
 pytestmark = pytest.mark.anyio
 
+MAX_RUNNING = 16
+NARROW = (1, 1)  # running, waiting
 REPLY = "one two three four five six seven eight"
-MakeBackend = Callable[..., Backend]
-
-
-def load_fake(*arguments: object) -> FakeModel:
-    return FakeModel()
+MakeBackend = Callable[..., Awaitable[Backend]]
 
 
 @pytest.fixture(
-    params=["scripted", "remote", "in_process", pytest.param("in_processes", marks=pytest.mark.slow)]
+    scope="module",
+    params=["scripted", "remote", "in_process", pytest.param("in_processes", marks=pytest.mark.slow)],
 )
-async def make_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MakeBackend]:
-    """Makes started backends that respond to REPLY with the same text; closes them after the test.
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
-    The engine of the remote one is another gateway.
-    """
-    backends: list[Backend] = []
-    engines = AsyncExitStack()
 
-    async def make(max_running: int = 16, max_waiting: int = 64) -> Backend:
+@asynccontextmanager
+async def started_backend(
+    kind: str, directory: Path, max_running: int = MAX_RUNNING, max_waiting: int = 64
+) -> AsyncIterator[Backend]:
+    """One that responds to REPLY with the same text. The engine of the remote one is another gateway."""
+    async with AsyncExitStack() as stack:
         backend: Backend
-        if request.param == "remote":
+        if kind == "remote":
             limits = {"requests_per_minute": 100_000, "concurrent_requests": 10_000}
-            gateway = await engines.enter_async_context(running_gateway(tmp_path, limits=limits))
+            gateway = await stack.enter_async_context(running_gateway(directory, limits=limits))
             key = (await gateway.headers())["Authorization"].removeprefix("Bearer ")
             endpoint = RemoteEndpoint(f"http://127.0.0.1:{gateway.port}", key)
             backend = RemoteBackend(RemoteConfig((endpoint,), max_outstanding=max_running + max_waiting))
-        elif request.param == "scripted":
+        elif kind == "scripted":
             backend = ScriptedBackend(
                 ScriptedConfig(reply=REPLY, max_concurrency=max_running, max_waiting=max_waiting)
             )
@@ -59,17 +59,58 @@ async def make_backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
                 max_running_requests=max_running,
                 max_waiting_requests=max_waiting,
                 kv_cache_tokens=8192,
-                workers="threads" if request.param == "in_process" else "processes",
+                workers="threads" if kind == "in_process" else "processes",
             )
             backend = InProcessBackend(config, load=load_fake)
-        backends.append(backend)
+        stack.push_async_callback(backend.aclose, 0)
         await backend.start()
-        return backend
+        yield backend
 
-    yield make
-    for backend in backends:
-        await backend.aclose(0)
-    await engines.aclose()
+
+@pytest.fixture(scope="module")
+async def shared_backends(
+    anyio_backend: str, kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Backend, Backend] | None]:
+    """As `backend` and `narrow_backend`, where starting one takes seconds."""
+    if kind != "in_processes":
+        yield None
+        return
+    directory = tmp_path_factory.mktemp("engine")
+    async with (
+        started_backend(kind, directory) as backend,
+        started_backend(kind, directory, *NARROW) as narrow_backend,
+    ):
+        yield backend, narrow_backend
+
+
+@pytest.fixture
+async def make_backend(kind: str, tmp_path: Path) -> AsyncIterator[MakeBackend]:
+    """Starts backends of the test's own; closes them after it."""
+    async with AsyncExitStack() as stack:
+
+        async def make(*bounds: int) -> Backend:
+            return await stack.enter_async_context(started_backend(kind, tmp_path, *bounds))
+
+        yield make
+
+
+@pytest.fixture
+async def backend(
+    shared_backends: tuple[Backend, Backend] | None, make_backend: MakeBackend
+) -> AsyncIterator[Backend]:
+    """For tests that leave it as it was."""
+    backend = shared_backends[0] if shared_backends else await make_backend()
+    yield backend
+    assert backend.status().is_ready
+    assert load_of(backend) == (0, 0, 0)
+
+
+@pytest.fixture
+async def narrow_backend(
+    shared_backends: tuple[Backend, Backend] | None, make_backend: MakeBackend
+) -> Backend:
+    """One response at a time, and one that waits."""
+    return shared_backends[1] if shared_backends else await make_backend(*NARROW)
 
 
 @pytest.fixture
@@ -90,10 +131,7 @@ def load_of(backend: Backend) -> tuple[int, int, int]:
     return status.running, status.waiting, sum(worker.kv_used for worker in status.workers)
 
 
-async def test_a_response_begins_empty_and_ends_with_reason_and_usage(
-    make_backend, make_reply_request
-) -> None:
-    backend = await make_backend()
+async def test_a_response_begins_empty_and_ends_with_reason_and_usage(backend, make_reply_request) -> None:
     deltas = await collect(backend, make_reply_request())
     assert is_beginning(deltas[0])
     assert "".join(delta.text for delta in deltas) == REPLY
@@ -104,8 +142,8 @@ async def test_a_response_begins_empty_and_ends_with_reason_and_usage(
     assert not any(map(is_beginning, deltas[1:]))
 
 
-async def test_a_timeline_has_the_begin_and_the_number_of_steps(make_backend, make_reply_request) -> None:
-    backend, timeline, asked_at = await make_backend(), Timeline(), time.monotonic()
+async def test_a_timeline_has_the_begin_and_the_number_of_steps(backend, make_reply_request) -> None:
+    timeline, asked_at = Timeline(), time.monotonic()
     deltas = await collect(backend, make_reply_request(timeline=timeline))
     times = (asked_at, timeline.begun_at, timeline.first_token_at, timeline.last_token_at, time.monotonic())
     assert list(times) == sorted(times)
@@ -115,8 +153,7 @@ async def test_a_timeline_has_the_begin_and_the_number_of_steps(make_backend, ma
     assert texts - 1 <= timeline.decode_steps <= deltas[-1].usage.completion_tokens
 
 
-async def test_a_response_reports_usage_from_the_beginning(make_backend, make_reply_request) -> None:
-    backend = await make_backend()
+async def test_a_response_reports_usage_from_the_beginning(backend, make_reply_request) -> None:
     deltas = await collect(backend, make_reply_request())
     used = [delta.usage for delta in deltas if delta.usage]
     assert used[0].prompt_tokens == used[-1].prompt_tokens > 0 or used[0].is_estimate
@@ -127,8 +164,7 @@ async def test_a_response_reports_usage_from_the_beginning(make_backend, make_re
     assert 0 < used[-2].completion_tokens <= used[-1].completion_tokens
 
 
-async def test_max_tokens_ends_a_response_with_length(make_backend, make_reply_request) -> None:
-    backend = await make_backend()
+async def test_max_tokens_ends_a_response_with_length(backend, make_reply_request) -> None:
     deltas = await collect(backend, make_reply_request(max_tokens=3))
     assert deltas[-1].finish_reason == "length"
     assert deltas[-1].usage is not None
@@ -138,28 +174,27 @@ async def test_max_tokens_ends_a_response_with_length(make_backend, make_reply_r
     assert REPLY.startswith(text)
 
 
-async def test_concurrent_responses_do_not_mix(make_backend, make_reply_request) -> None:
-    backend = await make_backend(max_running=4)
-    responses = await asyncio.gather(*(collect(backend, make_reply_request()) for _ in range(12)))
+async def test_concurrent_responses_do_not_mix(backend, make_reply_request) -> None:
+    """Some wait for others to end."""
+    responses = await asyncio.gather(
+        *(collect(backend, make_reply_request()) for _ in range(MAX_RUNNING + 8))
+    )
     assert {"".join(delta.text for delta in response) for response in responses} == {REPLY}
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_the_model_card_is_valid_after_the_start(make_backend) -> None:
-    backend = await make_backend()
+async def test_the_model_card_is_valid_after_the_start(backend) -> None:
     assert backend.model_card.name
     assert backend.model_card.context_length > 0
     assert "text" in backend.model_card.modalities
 
 
-async def test_a_started_backend_is_ready_and_idle(make_backend) -> None:
-    backend = await make_backend()
+async def test_a_started_backend_is_ready_and_idle(backend) -> None:
     assert backend.status().is_ready
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_a_picture_is_accepted(make_backend, make_reply_request) -> None:
-    backend = await make_backend()
+async def test_a_picture_is_accepted(backend, make_reply_request) -> None:
     pixels = np.zeros((4, 4, 3), dtype=np.uint8)
     messages = (Message("user", (Image(pixels), Text("what is it?"))),)
     with_picture = await collect(backend, make_reply_request(messages=messages))
@@ -170,16 +205,14 @@ async def test_a_picture_is_accepted(make_backend, make_reply_request) -> None:
 
 
 async def test_a_prompt_that_does_not_fit_is_refused_before_the_first_delta(
-    make_backend, make_reply_request
+    backend, make_reply_request
 ) -> None:
-    backend = await make_backend()
     with pytest.raises(PromptTooLong):
         await anext(backend.generate(make_reply_request(max_tokens=backend.model_card.context_length)))
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_max_tokens_may_be_lowered_to_what_fits(make_backend, make_reply_request) -> None:
-    backend = await make_backend()
+async def test_max_tokens_may_be_lowered_to_what_fits(backend, make_reply_request) -> None:
     most = backend.model_card.context_length
     deltas = await collect(backend, make_reply_request(max_tokens=most, fits_context=True))
     assert "".join(delta.text for delta in deltas) == REPLY
@@ -190,8 +223,7 @@ async def test_max_tokens_may_be_lowered_to_what_fits(make_backend, make_reply_r
     assert caught.value.max_tokens == 1
 
 
-async def test_closing_the_response_frees_the_request(make_backend, make_reply_request) -> None:
-    backend = await make_backend()
+async def test_closing_the_response_frees_the_request(backend, make_reply_request) -> None:
     response = backend.generate(make_reply_request())
     assert is_beginning(await anext(response))
     assert load_of(backend)[0] == 1
@@ -199,8 +231,8 @@ async def test_closing_the_response_frees_the_request(make_backend, make_reply_r
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_a_cancelled_caller_frees_the_request(make_backend, make_reply_request) -> None:
-    backend = await make_backend(max_running=1)
+async def test_a_cancelled_caller_frees_the_request(narrow_backend, make_reply_request) -> None:
+    backend = narrow_backend
     running = backend.generate(make_reply_request())
     await anext(running)
     waiting = asyncio.create_task(collect(backend, make_reply_request()))
@@ -212,14 +244,12 @@ async def test_a_cancelled_caller_frees_the_request(make_backend, make_reply_req
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_a_stream_that_is_never_read_costs_nothing(make_backend, make_reply_request) -> None:
-    backend = await make_backend()
+async def test_a_stream_that_is_never_read_costs_nothing(backend, make_reply_request) -> None:
     await backend.generate(make_reply_request()).aclose()
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_a_passed_deadline_ends_the_response(make_backend, make_reply_request) -> None:
-    backend = await make_backend()
+async def test_a_passed_deadline_ends_the_response(backend, make_reply_request) -> None:
     deltas = await collect(backend, make_reply_request(deadline=time.monotonic() - 1))
     assert is_beginning(deltas[0])
     assert deltas[-1].finish_reason == "deadline"
@@ -227,8 +257,8 @@ async def test_a_passed_deadline_ends_the_response(make_backend, make_reply_requ
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_a_full_queue_refuses(make_backend, make_reply_request) -> None:
-    backend = await make_backend(max_running=1, max_waiting=1)
+async def test_a_full_queue_refuses(narrow_backend, make_reply_request) -> None:
+    backend = narrow_backend
     running = backend.generate(make_reply_request())
     await anext(running)
     responses = [asyncio.create_task(collect(backend, make_reply_request())) for _ in range(8)]
