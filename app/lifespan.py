@@ -26,6 +26,7 @@ from app.limits.build import build_limiter
 from app.limits.daily_tokens import TokensUsedToday
 from app.limits.redis.shared_redis import SharedRedis
 from app.media.decoding import MediaDecoder
+from app.media.sandbox.processes import Launch
 from app.memory_budget import MemoryBudget
 from app.ops.dashboard import Dashboard
 from app.ops.exposure import exposures
@@ -74,11 +75,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         logger.warning(sentence)
     async with AsyncExitStack() as stack:
         name = getattr(app.state, "gateway_name", socket.gethostname())
-        app.state.services = await open_services(settings, stack, app.version, name)
+        launch = app.state.launch_fork_server
+        app.state.services = await open_services(settings, stack, app.version, name, launch)
         yield
 
 
-async def open_services(settings: Settings, stack: AsyncExitStack, version: str, name: str) -> Services:
+async def open_services(
+    settings: Settings, stack: AsyncExitStack, version: str, name: str, launch: Launch
+) -> Services:
     """`stack` closes everything, the last opened first. `name` tells this gateway from others at /ops."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     signing_keys = load_signing_keys(settings)
@@ -104,7 +108,7 @@ async def open_services(settings: Settings, stack: AsyncExitStack, version: str,
     usage_writer = UsageWriter(database, settings.data_dir / "usage-spool.jsonl")
     await usage_writer.start()
     stack.push_async_callback(usage_writer.aclose)
-    media = MediaDecoder(settings.media)
+    media = MediaDecoder(settings.media, launch=launch)
     stack.push_async_callback(media.aclose)
     await media.start()  # it imports its decoders while the model is loaded
     backend = build_backend(backend_config(settings))

@@ -1,10 +1,11 @@
 """The application factory: `uvicorn --factory app.main:create_app`."""
 
 import re
+from functools import cache
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from app.http.error_handlers import install_error_handlers
@@ -15,6 +16,7 @@ from app.http.middlewares.unhandled_errors import UnhandledErrorsMiddleware
 from app.http.openapi import build_openapi
 from app.http.ops_guard import administration_of
 from app.lifespan import lifespan
+from app.media.sandbox.processes import Launch, launch_fork_server
 from app.routes import (
     admin,
     auth,
@@ -38,8 +40,11 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Without `settings` the environment is read. Opens nothing before the lifespan starts."""
+def create_app(settings: Settings | None = None, launch: Launch = launch_fork_server) -> FastAPI:
+    """Without `settings` the environment is read. Opens nothing before the lifespan starts.
+
+    `launch` starts the process that makes decoding processes.
+    """
     app = FastAPI(
         title="AutoGLM Gateway",
         version=version("autoglm-gateway"),
@@ -52,12 +57,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings or Settings()
-    # Not include_router: it would match every path twice. A fixed path goes before one with parameters.
-    routes = [route for router in _routers() for route in router.routes]
-    app.router.routes.extend(sorted(routes, key=lambda route: "{" in getattr(route, "path", "")))
-    for route in app.router.routes:
-        if isinstance(route, Route):
-            route.path_regex = _without_control_characters(route.path_regex)
+    app.state.launch_fork_server = launch
+    # Not include_router: it would match every path twice.
+    app.router.routes[:] = (*map(_without_control_characters, app.router.routes), *_routes())
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
     install_error_handlers(app)
     remove_compress_type("text/event-stream")
@@ -69,6 +71,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(CrossOriginMiddleware, origins=app.state.settings.cors_origins)
     app.add_middleware(RequestLogMiddleware)
     return app
+
+
+@cache  # the routes belong to modules, so each is made ready once
+def _routes() -> tuple[BaseRoute, ...]:
+    """A fixed path goes before one with parameters."""
+    routes = [route for router in _routers() for route in router.routes]
+    routes.sort(key=lambda route: "{" in getattr(route, "path", ""))
+    return tuple(map(_without_control_characters, routes))
 
 
 def _routers() -> tuple[APIRouter, ...]:
@@ -92,8 +102,10 @@ def _routers() -> tuple[APIRouter, ...]:
     )
 
 
-def _without_control_characters(path_regex: re.Pattern[str]) -> re.Pattern[str]:
+def _without_control_characters(route: BaseRoute) -> BaseRoute:
     """Starlette's `$` also matches before a last line feed, its parameters all characters but a slash."""
-    pattern = path_regex.pattern.removesuffix("$") + r"\Z"
-    pattern = pattern.replace("[^/]+", r"[^/\x00-\x1f\x7f]+").replace(".*", r"[^\x00-\x1f\x7f]+")
-    return re.compile(pattern)
+    if isinstance(route, Route):
+        pattern = route.path_regex.pattern.removesuffix("$") + r"\Z"
+        pattern = pattern.replace("[^/]+", r"[^/\x00-\x1f\x7f]+").replace(".*", r"[^\x00-\x1f\x7f]+")
+        route.path_regex = re.compile(pattern)
+    return route

@@ -17,6 +17,7 @@ from app.media.codecs.base64_text import is_too_long
 from app.media.recording import Recording
 from app.media.sandbox.confinement import Limits, Posture
 from app.media.sandbox.messages import PPM_HEADER, Job, Kind, Reply
+from app.media.sandbox.processes import Launch, launch_fork_server
 from app.media.sandbox.sandbox import FitSize, JobUsage, Sandbox
 from app.media.sandbox.shared_memory import Result, UnexpectedSize, create_file, take_result, write_all
 from app.media.sandbox.turns import Turns
@@ -52,7 +53,10 @@ class MediaDecoder:
     """Created, started and closed by `app/lifespan.py`; its methods are called from the event loop."""
 
     def __init__(
-        self, settings: MediaSettings, on_job: Callable[[JobUsage], None] = lambda usage: None
+        self,
+        settings: MediaSettings,
+        on_job: Callable[[JobUsage], None] = lambda usage: None,
+        launch: Launch = launch_fork_server,
     ) -> None:
         self.statistics = MediaStatistics()
         self._settings = settings
@@ -65,7 +69,7 @@ class MediaDecoder:
         )
         limits = Limits(settings.decoding_memory_bytes, settings.decoding_cpu_seconds, result_bytes)
         self._sandbox = Sandbox(
-            limits, settings.decoding_processes, settings.decoding_seconds, self._note_job
+            limits, settings.decoding_processes, settings.decoding_seconds, self._note_job, launch
         )
 
     async def start(self) -> None:

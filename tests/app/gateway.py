@@ -1,11 +1,13 @@
 """A complete gateway for tests: the application and uvicorn's protocol, in the event loop of the test."""
 
 import asyncio
+import atexit
 import json
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from app.main import create_app
 from app.persistence.tables import UserRow
 from app.server.http_protocol import BoundedHTTPProtocol
 from app.settings import Settings
+from testbed.warm_fork_servers import WarmForkServers
 
 IDLE_SECONDS = 10.0
 DRAIN_SECONDS = 2.0  # for responses that are still being sent when the test ends
@@ -112,11 +115,19 @@ def parse_events(body: bytes) -> Iterator[Event]:
             yield Event(fields.get("event", ""), fields.get("id", ""), parsed)
 
 
+@cache
+def warm_fork_servers() -> WarmForkServers:
+    """One per process of tests."""
+    servers = WarmForkServers()
+    atexit.register(servers.close)
+    return servers
+
+
 @asynccontextmanager
 async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Gateway]:
     """`overrides` are settings. Uses the scripted backend and SQLite by default."""
     values: dict[str, Any] = {"data_dir": directory, "backend": "scripted", "drain_seconds": 1}
-    app = create_app(Settings(_env_file=None, **(values | overrides)))
+    app = create_app(Settings(_env_file=None, **(values | overrides)), warm_fork_servers().launch)
     app.state.gateway_name = directory.name
     async with app.router.lifespan_context(app), connected_gateway(app) as gateway:
         yield gateway

@@ -27,13 +27,23 @@ MAX_REPORTS = 64
 def main(arguments: list[str]) -> None:
     """Arguments: the control socket's descriptor, then the fields of each process's `Limits`."""
     descriptor, *limits_of_each = map(int, arguments)
-    confinement = Confinement(Limits(*limits_of_each))
+    serve(descriptor, Limits(*limits_of_each), prepare())
+
+
+def prepare() -> bytes:
+    """Readies the decoders, before processes are forked. Returns a picture for these to warm up with."""
     warnings.filterwarnings("ignore")  # of broken metadata in callers' files
     # Pictures embedded in a picture, which are not used.
     pillow_heif.options.THUMBNAILS = pillow_heif.options.DEPTH_IMAGES = pillow_heif.options.AUX_IMAGES = False
     sample = warm_up()
     gc.collect()
     gc.freeze()  # what is shared stays untouched
+    return sample
+
+
+def serve(descriptor: int, limits: Limits, sample: bytes) -> None:
+    """Forks processes on request, until the gateway has closed its end of the control socket."""
+    confinement = Confinement(limits)
     # Sent to every process of a service, which must keep decoding until it is drained.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from app.media.sandbox.confinement import Limits
 from app.media.sandbox.messages import FORK, REPORT, Ended, Forked, unpack_report
@@ -54,6 +54,42 @@ class DecodingProcess:
                 os.kill(self.pid, signal.SIGKILL)
 
 
+class ServerProcess(Protocol):
+    """A fork server's process, as `subprocess.Popen` has it. Used in threads."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises `TimeoutExpired`."""
+        ...
+
+    def kill(self) -> None: ...
+
+
+# Starts a fork server that serves the socket of this descriptor. Called in a thread; raises `OSError`.
+Launch = Callable[[int, Limits], ServerProcess]
+
+
+def launch_fork_server(descriptor: int, limits: Limits) -> ServerProcess:
+    """Raises `OSError`."""
+    bounds = (limits.memory_bytes, limits.cpu_seconds, limits.result_bytes)
+    return start_python(
+        "app.media.sandbox.fork_server", *map(str, (descriptor, *bounds)), inherited=descriptor
+    )
+
+
+def start_python(module: str, *arguments: str, inherited: int) -> subprocess.Popen[bytes]:
+    """Runs a module in an environment without secrets, with one descriptor. Raises `OSError`."""
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return subprocess.Popen(  # noqa: S603 - this interpreter and arguments of our own
+        [sys.executable, "-m", module, *arguments],
+        env=environment | _FIXED | {"PYTHONPATH": str(_SOURCE)},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # its own errors go where the gateway's do
+        pass_fds=(inherited,),
+        start_new_session=True,  # signals of the terminal are for the gateway
+    )
+
+
 class ForkServer:
     """Started and closed by `Sandbox`, from the event loop; ends with the gateway, however that ends."""
 
@@ -63,15 +99,17 @@ class ForkServer:
         on_forked: Callable[[DecodingProcess], None],
         on_ended: Callable[[Ended], None],
         on_gone: Callable[[], None],
+        launch: Launch,
     ) -> None:
         self._limits = limits
+        self._launch = launch
         self._on_forked = on_forked
         self._on_ended = on_ended
         self._on_gone = on_gone
         self.gone = asyncio.Event()
         self._ordered: list[socket.socket] = []
         self._control: socket.socket | None = None
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: ServerProcess | None = None
 
     async def start(self) -> None:
         """Raises `OSError`."""
@@ -79,7 +117,7 @@ class ForkServer:
         ours.setblocking(False)
         with theirs:
             try:
-                self._child = await asyncio.to_thread(_launch, theirs.fileno(), self._limits)
+                self._child = await asyncio.to_thread(self._launch, theirs.fileno(), self._limits)
             except BaseException:
                 ours.close()
                 raise
@@ -155,21 +193,7 @@ class ForkServer:
         self._ordered.clear()
 
 
-def _launch(descriptor: int, limits: Limits) -> subprocess.Popen[bytes]:
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    bounds = (limits.memory_bytes, limits.cpu_seconds, limits.result_bytes)
-    return subprocess.Popen(  # noqa: S603 - this interpreter and numbers of our own
-        [sys.executable, "-m", "app.media.sandbox.fork_server", *map(str, (descriptor, *bounds))],
-        env=environment | _FIXED | {"PYTHONPATH": str(_SOURCE)},
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,  # its own errors go where the gateway's do
-        pass_fds=(descriptor,),
-        start_new_session=True,  # signals of the terminal are for the gateway
-    )
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: ServerProcess) -> None:
     try:
         child.wait(_EXIT_SECONDS)
     except subprocess.TimeoutExpired:

@@ -18,7 +18,7 @@ from typing import Final, Literal
 from app.errors import GatewayError, InvalidAudio, InvalidImage, ServiceUnavailable
 from app.media.sandbox.confinement import Limits, Posture
 from app.media.sandbox.messages import REFUSALS, SIZE, Ended, Job, Kind, Reply, Status
-from app.media.sandbox.processes import DecodingProcess, ForkServer
+from app.media.sandbox.processes import DecodingProcess, ForkServer, Launch, launch_fork_server
 
 _FIRST_BACKOFF_SECONDS: Final = 0.1
 _LONGEST_BACKOFF_SECONDS: Final = 10.0
@@ -57,8 +57,10 @@ class Sandbox:
         processes: int,
         wall_seconds: float,
         on_job: Callable[[JobUsage], None] = lambda usage: None,
+        launch: Launch = launch_fork_server,
     ) -> None:
         self._limits = limits
+        self._launch = launch
         self._count = processes
         self._wall_seconds = wall_seconds
         self._on_job = on_job
@@ -206,7 +208,7 @@ class Sandbox:
             raise ServiceUnavailable(_NOT_NOW) from None
 
     def _new_server(self) -> ForkServer:
-        return ForkServer(self._limits, self._on_forked, self._on_ended, self._on_gone)
+        return ForkServer(self._limits, self._on_forked, self._on_ended, self._on_gone, self._launch)
 
     def _fill(self) -> None:
         """Orders the processes that are missing; tries again later where that is not possible now."""
