@@ -13,7 +13,10 @@ from ..gateway import Gateway
 
 pytestmark = pytest.mark.anyio
 
-PARAMETERS = {"user_id": "usr_alice", "token_id": "tok_alice", "path": "main.js", "model_id": "scripted"}
+PARAMETERS = {
+    **{"user_id": "usr_alice", "token_id": "tok_alice", "stream_id": "str_alice"},
+    **{"path": "main.js", "model_id": "scripted"},
+}
 ROUTES = sorted(
     {
         (
