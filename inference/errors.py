@@ -72,7 +72,11 @@ class QueueFull(InferenceError):
 
 
 class BackendUnavailable(InferenceError):
-    """No worker is healthy, or the backend is shutting down."""
+    """No worker is healthy, or the backend is shutting down. `retry_after_seconds`: until that may change."""
+
+    def __init__(self, message: str = "", retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class GenerationFailed(InferenceError):

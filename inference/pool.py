@@ -5,6 +5,7 @@ Everything here runs in the event loop's thread; there are no tensors.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -56,6 +57,7 @@ class Pool:
         self._tickets: dict[int, Ticket] = {}
         self._waitlists: dict[Worker, Waitlist[Ticket]] = {}
         self._duration = MeanDuration()
+        self._load_seconds = 0.0  # that a worker took to load, which another one will take
         self._keys = count()
         self._restarts: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -65,6 +67,7 @@ class Pool:
 
     async def start(self) -> ModelCard:
         """Loads on all devices at once. Raises what loading raises, after all workers have ended."""
+        started_at = time.monotonic()
         self._workers = [self._new_worker(index) for index in range(len(self._devices))]
         loads = [asyncio.ensure_future(worker.start()) for worker in self._workers]
         try:
@@ -74,6 +77,7 @@ class Pool:
             await asyncio.gather(*loads, return_exceptions=True)
             raise
         self._is_open = True
+        self._load_seconds = time.monotonic() - started_at
         return model_cards[0]
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
@@ -132,7 +136,7 @@ class Pool:
         self._check_place(request.priority)
         worker = self._choose_worker(request)
         if worker is None:
-            raise BackendUnavailable("no worker is healthy")
+            raise BackendUnavailable("no worker is healthy", max(1, math.ceil(self._load_seconds)))
         ticket = Ticket(next(self._keys), request)
         self._tickets[ticket.key] = ticket
         self._idle.clear()

@@ -50,6 +50,7 @@ class Waitlist(Generic[T]):
         self._queue = PriorityQueue[T]()
         self._waiting: set[T] = set()
         self._begun_at: dict[T, float] = {}
+        self._positions: dict[T, int] | None = None  # None: the queue has changed
 
     def __len__(self) -> int:
         """How many wait."""
@@ -75,12 +76,14 @@ class Waitlist(Generic[T]):
     def add(self, item: T) -> None:
         self._queue.push(item)
         self._waiting.add(item)
+        self._positions = None
 
     def begin(self, item: T) -> None:
         """Does nothing if it does not wait."""
         if item in self._waiting:
             self._waiting.remove(item)
             self._queue.take(item)
+            self._positions = None
             self._begun_at[item] = self._clock()
 
     def end(self, item: T) -> None:
@@ -91,12 +94,15 @@ class Waitlist(Generic[T]):
         elif item in self._waiting:
             self._waiting.remove(item)
             self._queue.remove(item)
+            self._positions = None
 
     def wait_of(self, item: T) -> Wait | None:
         """When it is begun, at the measured rate. None: it does not wait."""
         if item not in self._waiting:
             return None
-        position = 1 + next(index for index, each in enumerate(self._queue.in_order()) if each is item)
+        if self._positions is None:
+            self._positions = {each: 1 + index for index, each in enumerate(self._queue.in_order())}
+        position = self._positions[item]
         interval = self._seconds_per_beginning()
         return Wait(position, None if interval is None else position * interval)
 

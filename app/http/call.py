@@ -32,10 +32,12 @@ from inference import (
     Message,
     OutputFormat,
     QueueFull,
+    QueuePlace,
     SamplingParams,
     Task,
     ToolChoice,
     ToolDefinition,
+    Wait,
 )
 
 
@@ -70,7 +72,13 @@ class Call:
     exchange: Exchange
     admission: Admission | None = None
     _place: Place | None = None
+    _waiting_at: QueuePlace | None = None
     _generations: list[Generation] = field(default_factory=list)
+
+    @property
+    def wait(self) -> Wait | None:
+        """Of a generation that the engine has not begun; None if no engine has one waiting."""
+        return None if self._waiting_at is None else self._waiting_at.look()
 
     def check_image_count(self, count: int) -> None:
         """Raises `TooManyImages`."""
@@ -131,6 +139,7 @@ class Call:
         if self.record.trace is not None:
             trace = GenerationTrace(task, model_name, sampling_params)
             self.record.trace.generations.append(trace)
+        place = QueuePlace()
         request = GenerationRequest(
             request_id=self.record.request_id,
             messages=tuple(messages),
@@ -141,6 +150,7 @@ class Call:
             priority=self.principal.priority,
             task=task,
             timeline=None if trace is None else trace.timeline,
+            place=place,
             tools=output.tools,
             tool_choice=output.tool_choice,
             parallel_tool_calls=output.parallel_tool_calls,
@@ -158,14 +168,15 @@ class Call:
             is_further_choice=is_further_choice,
         )
         self._generations.append(generation)
+        self._waiting_at = place
         try:
             await generation.begin()
-        except (QueueFull, BackendUnavailable) as error:
+        except (QueueFull, BackendUnavailable):
             if self.admission is not None and not any(each.has_output for each in self._generations):
                 await self.admission.give_back()  # nothing was made for it yet
-            if isinstance(error, QueueFull) and error.retry_after_seconds is None:
-                error.retry_after_seconds = self.services.admission_queue.retry_after_seconds()
             raise
+        finally:
+            self._waiting_at = None
         self.exchange.note_begun()
         self.record.model = model_name
         self.record.backend = generation.backend or self.services.settings.backend[0]

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from app import errors
 from app.http.field_errors import field_errors
+from app.http.services import Services
 from app.record.request_record import record_of
 from app.schemas.problems import (
     PROBLEM_JSON,
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 OAUTH_PATHS = frozenset({"/auth/token", "/auth/revoke"})
 NOT_CACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, section 5.1
 OF_A_FIELD = (errors.InvalidJSON, errors.InvalidRequest, errors.InvalidMedia, errors.BodyTooLarge)
-RETRY_AFTER_SECONDS = 5  # where no better value is measured
+RETRY_AFTER_SECONDS = 5  # until something is available again, which nothing measures
 CLIENT_CLOSED_REQUEST = 499  # nginx's number; the client does not receive it
 
 
@@ -63,7 +64,7 @@ def render(error: errors.GatewayError, scope: Any, fields: Sequence[FieldError] 
     headers = dict(error.headers)
     retry_after = error.retry_after_seconds
     if retry_after is None and error.status_code == 503:
-        retry_after = RETRY_AFTER_SECONDS
+        retry_after = _retry_after_seconds(error, scope)
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
     if error.param and not fields and isinstance(error, OF_A_FIELD):
@@ -79,6 +80,14 @@ def render(error: errors.GatewayError, scope: Any, fields: Sequence[FieldError] 
     else:
         content = problem_of(error, record.request_id, fields)
     return Response(orjson.dumps(content), error.status_code, headers, media_type)
+
+
+def _retry_after_seconds(error: errors.GatewayError, scope: Any) -> int:
+    """Memory, disk and the engine's queue have room again at the pace at which requests end."""
+    if isinstance(error, errors.Overloaded | errors.StorageFull):
+        services: Services = scope["app"].state.services
+        return services.admission_queue.retry_after_seconds()
+    return RETRY_AFTER_SECONDS
 
 
 def error_schema_of(path: str) -> type[BaseModel]:
@@ -111,8 +120,8 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
             return errors.UnsupportedParameter(f"The model's engine does not support {field}.", param=field)
         case QueueFull(retry_after_seconds=seconds):
             return errors.Overloaded(retry_after_seconds=seconds)
-        case BackendUnavailable():
-            return errors.ServiceUnavailable()
+        case BackendUnavailable(retry_after_seconds=seconds):
+            return errors.ServiceUnavailable(retry_after_seconds=seconds)
         case _:
             logger.error("generation failed", exc_info=error)
             return errors.GenerationError()

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -14,10 +14,18 @@ from app.http.disconnect import AbortOnDisconnect
 from app.record.request_record import record_of
 
 KEEP_ALIVE_SECONDS: Final = 10.0
+QUEUED_SECONDS: Final = (
+    1.5  # that a request waits before its stream opens: no longer a matter of milliseconds
+)
+NOTICE_SECONDS: Final = 1.0  # between two notices of where it waits
 KEEP_ALIVE: Final = b":\n"
 OPENING_COMMENT: Final = b":" + b" " * 509 + b"\n\n"  # 512 bytes: URLSession withholds a shorter body
 OPENAI_END: Final = "[DONE]"
 OPENAI_DONE: Final = f"data: {OPENAI_END}\n\n".encode()
+
+Events = AsyncGenerator[bytes, None]
+Begin = Callable[[], Awaitable[Events]]
+Notice = Callable[[], bytes | None]  # where the request waits, or None
 
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream"),
@@ -26,48 +34,134 @@ _HEADERS: Final = [
 ]
 
 
+def no_notice() -> None:
+    return None
+
+
 class EventStreamResponse(Response):
-    """Sends what `events` yields, each chunk whole. Always closes `events`."""
+    """Waits until the engine has begun, then sends the events, each chunk whole. Always closes them.
+
+    `begin` returns the events once the engine has begun. What it raises is raised, and becomes a status,
+    unless the request has waited for `queued_seconds`: the stream is open then, `notice` says where the
+    request waits, and `failed` makes the last events of an error.
+    """
 
     def __init__(
-        self, events: AsyncGenerator[bytes, None], *, keep_alive_seconds: float = KEEP_ALIVE_SECONDS
+        self,
+        begin: Begin,
+        failed: Callable[[Exception], Sequence[bytes]],
+        notice: Notice = no_notice,
+        *,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+        queued_seconds: float = QUEUED_SECONDS,
     ) -> None:
         self.status_code = 200
         self.background = None
         self.body = b""
         self.raw_headers = list(_HEADERS)
-        self._events = events
+        self._begin = begin
+        self._failed = failed
+        self._notice = notice
         self._keep_alive_seconds = keep_alive_seconds
+        self._queued_seconds = queued_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        opening = _Opening(send, self.raw_headers, self._keep_alive_seconds, self._notice)
+        opening.is_recorded = is_recorded(scope)
+        timer = asyncio.get_running_loop().call_later(self._queued_seconds, opening.begin)
         try:
-            if is_recorded(scope):
-                await self._send_to_recording(send)
-            else:
-                await send_events(self._events, receive, send, self._keep_alive_seconds)
+            async with AbortOnDisconnect(receive):
+                events = await self._begun_events(opening, timer)
+                if not opening.is_recorded:
+                    await _send_all(events, opening, send)
+            if opening.is_recorded:
+                await _send_all(events, opening, send)
+            opening.close()
+            await send({"type": "http.response.body", "body": b""})
         except ClientDisconnect:
+            if not opening.is_begun:
+                raise
             record_of(scope).error_code = "client_disconnected"
+        finally:
+            timer.cancel()
+            opening.close()
 
-    async def _send_to_recording(self, send: Send) -> None:
-        """The events alone: each reader is kept alive on its own connection."""
-        async with aclosing(self._events) as events:
-            async for event in events:
-                await send({"type": "http.response.body", "body": event, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+    async def _begun_events(self, opening: "_Opening", timer: asyncio.TimerHandle) -> Events:
+        try:
+            return await self._begin()
+        except Exception as error:
+            if not opening.is_begun:
+                raise
+            return _events_of(self._failed(error))
+        finally:
+            timer.cancel()
+
+
+class _Opening:
+    """The first bytes of a stream, and what is sent between its events. A recording gets its head alone:
+    each of its readers is kept alive on its own connection."""
+
+    def __init__(
+        self, send: Send, headers: list[tuple[bytes, bytes]], keep_alive_seconds: float, notice: Notice
+    ) -> None:
+        self.is_begun = False
+        self.is_recorded = False
+        self._send = send
+        self._headers = headers
+        self._keep_alive_seconds = keep_alive_seconds
+        self._notice = notice
+        self._opening: asyncio.Task[None] | None = None
+        self._keep_alive: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """While the caller waits for something else."""
+        self.is_begun = True
+        self._opening = asyncio.create_task(self._open(), name="open-stream")
+
+    async def finish(self) -> None:
+        if self._opening is not None:
+            await self._opening
+        else:
+            self.is_begun = True
+            await self._open()
+
+    def close(self) -> None:
+        for task in (self._opening, self._keep_alive):
+            if task is not None:
+                task.cancel()
+
+    async def _open(self) -> None:
+        await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        if not self.is_recorded:
+            await self._send({"type": "http.response.body", "body": OPENING_COMMENT, "more_body": True})
+            keep_alive = _keep_alive(self._send, self._keep_alive_seconds, self._notice)
+            self._keep_alive = asyncio.create_task(keep_alive)
+
+
+async def _send_all(events: Events, opening: _Opening, send: Send) -> None:
+    async with aclosing(events):
+        await opening.finish()
+        async for event in events:
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+
+
+async def _events_of(events: Sequence[bytes]) -> Events:
+    for event in events:
+        yield event
 
 
 async def send_events(
-    events: AsyncGenerator[bytes, None],
+    events: Events,
     receive: Receive,
     send: Send,
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+    notice: Notice = no_notice,
 ) -> None:
     """The body of an event stream, after its head. Raises `ClientDisconnect`. Always closes `events`."""
     keep_alive: asyncio.Task[None] | None = None
     try:
         await send({"type": "http.response.body", "body": OPENING_COMMENT, "more_body": True})
-        keep_alive = asyncio.create_task(_keep_alive(send, keep_alive_seconds))
+        keep_alive = asyncio.create_task(_keep_alive(send, keep_alive_seconds, notice))
         async with AbortOnDisconnect(receive):
             async for chunk in events:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -84,10 +178,22 @@ def is_recorded(scope: Scope) -> bool:
     return bool(scope["state"].get("is_recorded"))
 
 
-async def _keep_alive(send: Send, seconds: float) -> None:
+async def _keep_alive(send: Send, seconds: float, notice: Notice) -> None:
+    """A notice is sent when it has changed, once in `NOTICE_SECONDS` at most."""
+    sent: bytes | None = None
+    silent_seconds = 0.0
     while True:
-        await asyncio.sleep(seconds)
-        await send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+        chunk = notice()
+        if chunk is not None and chunk != sent:
+            sent = chunk
+        else:
+            chunk = KEEP_ALIVE if silent_seconds >= seconds else None
+        if chunk is not None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            silent_seconds = 0.0
+        pause = seconds if notice() is None else min(NOTICE_SECONDS, seconds)
+        await asyncio.sleep(pause)
+        silent_seconds += pause
 
 
 def native_event(name: str, number: int, payload: Mapping[str, Any]) -> bytes:

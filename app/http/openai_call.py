@@ -11,7 +11,8 @@ from typing import Any, Final
 from app.errors import ModelNotFound
 from app.http.call import Call
 from app.http.error_handlers import gateway_error_of
-from app.http.event_stream import openai_event
+from app.http.event_stream import OPENAI_DONE, Begin, EventStreamResponse, openai_event
+from app.http.queue_notices import comment_notice
 from app.http.services import Services
 from app.schemas.problems import openai_error_of
 
@@ -58,6 +59,13 @@ def check_name(services: Services, requested: str) -> None:
 
 def _last_part(name: str) -> str:
     return name.rpartition("/")[2].casefold()
+
+
+def openai_stream(call: Call, begin: Begin) -> EventStreamResponse:
+    """Of bare data lines that end with `[DONE]`. See `EventStreamResponse`."""
+    return EventStreamResponse(
+        begin, lambda error: [openai_error_event(call, error), OPENAI_DONE], comment_notice(call)
+    )
 
 
 def openai_error_event(call: Call, error: Exception) -> bytes:

@@ -69,9 +69,14 @@ class RecordedResponse(Response):
         headers = [*head.headers, *self._added]
         await send({"type": "http.response.start", "status": head.status, "headers": headers})
         if head.is_event_stream:
-            await send_events(self._events(scope), receive, send, self._keep_alive_seconds)
+            events = self._events(scope)
+            await send_events(events, receive, send, self._keep_alive_seconds, self._notice)
         else:
             await send({"type": "http.response.body", "body": body})
+
+    def _notice(self) -> bytes | None:
+        notice = self._recording.notice
+        return None if notice is None else notice()
 
     async def _events(self, scope: Scope) -> AsyncGenerator[bytes, None]:
         try:

@@ -222,12 +222,22 @@ async def response_events(
         for event in output.end():
             yield _encode(event, next(numbers))
     except Exception as error:
-        gateway_error = gateway_error_of(error)
-        call.record.error_code = gateway_error.code
-        details = {"code": gateway_error.code, "message": gateway_error.detail}
-        yield _encode(("error", details | {"param": gateway_error.param or ""}), next(numbers))
-        failed = output.document("failed", error=details)
-        yield _encode(("response.failed", {"response": failed}), next(numbers))
+        for event in _last_events(call, output, error):
+            yield _encode(event, next(numbers))
+
+
+def failure_events(call: Call, output: ResponseOutput, error: Exception) -> Iterator[bytes]:
+    """All events of a stream that was open before the engine refused it."""
+    for number, event in enumerate((*output.begin(), *_last_events(call, output, error))):
+        yield _encode(event, number)
+
+
+def _last_events(call: Call, output: ResponseOutput, error: Exception) -> Iterator[Event]:
+    gateway_error = gateway_error_of(error)
+    call.record.error_code = gateway_error.code
+    details = {"code": gateway_error.code, "message": gateway_error.detail}
+    yield "error", details | {"param": gateway_error.param or ""}
+    yield "response.failed", {"response": output.document("failed", error=details)}
 
 
 def usage_of_response(call: Call) -> dict[str, Any]:

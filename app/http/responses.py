@@ -12,8 +12,9 @@ from app.http.action_field import action_field
 from app.http.call import Call, OutputOptions
 from app.http.disconnect import AbortOnDisconnect
 from app.http.error_handlers import gateway_error_of
-from app.http.event_stream import EventStreamResponse, native_event
+from app.http.event_stream import Begin, EventStreamResponse, native_event
 from app.http.generation import Completion, Generation
+from app.http.queue_notices import native_notice
 from app.http.resumption import record_if_asked
 from app.schemas.generation import SamplingFields
 from app.schemas.problems import problem_of
@@ -34,19 +35,31 @@ async def respond(
 ) -> Response:
     """One generation, whole or streamed, as /chat and /vision give it. `action`: of a phone agent."""
     output = OutputOptions(output_format=ActionOutput()) if action else OutputOptions()
-    record_if_asked(request, call, stream=body.stream, fields=body)
-    async with AbortOnDisconnect(request.receive):
+
+    async def begin() -> Generation:
         try:
-            generation = await call.begin(
+            return await call.begin(
                 messages, body.to_sampling_params(), enable_thinking=body.enable_thinking, output=output
             )
         except InvalidGrammar as error:
             raise InvalidRequest(f"action: {error.reason}.", param="action") from None
-        if not body.stream:
-            completion = await generation.collect()
-            more = action_field(completion.text) if action else {}
-            return generation_response(call, completion, body.return_reasoning, **more)
-    return EventStreamResponse(native_events(call, generation, body.return_reasoning, action=action))
+
+    async def begin_events() -> AsyncGenerator[bytes, None]:
+        return native_events(call, await begin(), body.return_reasoning, action=action)
+
+    record_if_asked(request, call, stream=body.stream, fields=body)
+    if body.stream:
+        return native_stream(call, begin_events)
+    async with AbortOnDisconnect(request.receive):
+        generation = await begin()
+        completion = await generation.collect()
+    more = action_field(completion.text) if action else {}
+    return generation_response(call, completion, body.return_reasoning, **more)
+
+
+def native_stream(call: Call, begin: Begin) -> EventStreamResponse:
+    """See `EventStreamResponse`."""
+    return EventStreamResponse(begin, lambda error: [error_event(call, 1, error)], native_notice(call))
 
 
 def generation_response(

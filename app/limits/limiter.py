@@ -4,7 +4,7 @@ from typing import Final, Protocol
 
 from app.user_limits import UserLimits
 
-SLOT_RETRY_SECONDS: Final = 1  # when a running request ends is unknown; trying again is cheap
+FIRST_SLOT_SECONDS: Final = 1.0  # that a request runs, before one has ended
 
 
 class Admission(Protocol):

@@ -6,16 +6,18 @@ in order, and do not hold a connection meanwhile.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
 from app.errors import DatabaseBusy
+from app.work_pace import WorkPace
 
 MAX_WAITING: Final = 32  # more are refused if `refuse_when_busy`: a second or two of refreshed tokens
 MAX_WAIT_SECONDS: Final = 2.0  # if `refuse_when_busy`
 LONGEST_WAIT_SECONDS: Final = 10.0  # for changes by operators, and usage
-RETRY_SECONDS: Final = 1
+FIRST_SECONDS: Final = 0.01  # of a transaction, before one has ended
 
 
 class WriteQueue:
@@ -26,12 +28,15 @@ class WriteQueue:
         max_waiting: int = MAX_WAITING,
         max_wait_seconds: float = MAX_WAIT_SECONDS,
         longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_waiting = max_waiting
         self._max_wait_seconds = max_wait_seconds
         self._longest_wait_seconds = longest_wait_seconds
         self._lock = asyncio.Lock()  # first come, first served
         self._waiting = 0
+        self._clock = clock
+        self._pace = WorkPace(FIRST_SECONDS)
 
     @property
     def waiting(self) -> int:
@@ -45,7 +50,7 @@ class WriteQueue:
         make operators wait.
         """
         if refuse_when_busy and self._waiting >= self._max_waiting:
-            raise DatabaseBusy(retry_after_seconds=RETRY_SECONDS)
+            raise self._refusal()
         self._waiting += 1
         try:
             async with asyncio.timeout(
@@ -53,10 +58,16 @@ class WriteQueue:
             ):
                 await self._lock.acquire()
         except TimeoutError:
-            raise DatabaseBusy(retry_after_seconds=RETRY_SECONDS) from None
+            raise self._refusal() from None
         finally:
             self._waiting -= 1
+        began_at = self._clock()
         try:
             yield
         finally:
+            self._pace.add(self._clock() - began_at)
             self._lock.release()
+
+    def _refusal(self) -> DatabaseBusy:
+        """With the time that the queue takes at the measured rate."""
+        return DatabaseBusy(retry_after_seconds=self._pace.retry_after_seconds(self._waiting + 1))

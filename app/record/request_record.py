@@ -85,9 +85,10 @@ class RequestRecord:
         if self.error_code is not None and self.error_code not in _CLIENT_GONE:
             if self.error_code == _REVOKED:
                 return "refused"  # in the middle of a stream too: the operator's doing, no failure
-            is_refused = self.status < 500 or self.error_code in _REFUSED_AS_5XX
+            if self.error_code in _REFUSED_AS_5XX:
+                return "refused"  # in a stream, too, that was open while the request waited
             # An error event ends a stream whose status, long sent, was 200.
-            return "refused" if is_refused and self.status >= 400 else "failed"
+            return "refused" if 400 <= self.status < 500 else "failed"
         if self.status >= 500 or self.finish_reason in ("error", "aborted"):
             return "failed"
         is_gone = not self.is_response_sent or self.error_code in _CLIENT_GONE

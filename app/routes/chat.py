@@ -9,7 +9,7 @@ from app.http.messages import chat_messages
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.responses import respond
 from app.schemas.chat import ChatRequest
-from app.schemas.generation import DeltaEvent, DoneEvent, GenerationResponse
+from app.schemas.generation import DeltaEvent, DoneEvent, GenerationResponse, QueuedEvent
 from app.schemas.problems import Problem, problem_responses
 
 router = APIRouter(tags=["generation"], route_class=guarded("chat", generates=True, takes_media=True))
@@ -19,7 +19,7 @@ router = APIRouter(tags=["generation"], route_class=guarded("chat", generates=Tr
     "/chat",
     operation_id="chat",
     summary="Ask the model",
-    responses=streamed_or_whole(GenerationResponse, [DeltaEvent, DoneEvent, Problem])
+    responses=streamed_or_whole(GenerationResponse, [QueuedEvent, DeltaEvent, DoneEvent, Problem])
     | problem_responses(*GENERATION_ERRORS),
     openapi_extra=request_body({"application/json": (ChatRequest, {})}),
 )

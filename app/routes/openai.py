@@ -1,6 +1,7 @@
 """The OpenAI-compatible routes: any of its SDKs works with a changed base URL."""
 
 import logging
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -10,11 +11,11 @@ from app.http.body.forms import read_json
 from app.http.call import call_of
 from app.http.completions import begin_choices, completion_chunks, plan_completion, whole_completion
 from app.http.disconnect import AbortOnDisconnect
-from app.http.event_stream import OPENAI_END, EventStreamResponse
+from app.http.event_stream import OPENAI_END
 from app.http.field_errors import field_name
 from app.http.guard import guarded
 from app.http.messages import chat_completion_messages
-from app.http.openai_call import check_model, check_name, model_names
+from app.http.openai_call import check_model, check_name, model_names, openai_stream
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole, whole_response
 from app.http.responses import JSONResponse
 from app.http.resumption import record_if_asked
@@ -52,11 +53,15 @@ async def create_chat_completion(request: Request) -> Response:
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await chat_completion_messages(body, call.services.media, budget)
     record_if_asked(request, call, stream=bool(body.stream))
+
+    async def begin() -> AsyncGenerator[bytes, None]:
+        return completion_chunks(call, await begin_choices(call, messages, plan), plan)
+
+    if body.stream:
+        return openai_stream(call, begin)
     async with AbortOnDisconnect(request.receive):
         generations = await begin_choices(call, messages, plan)
-        if not body.stream:
-            return JSONResponse(await whole_completion(call, generations, plan))
-    return EventStreamResponse(completion_chunks(call, generations, plan))
+        return JSONResponse(await whole_completion(call, generations, plan))
 
 
 @models.post("/completions", include_in_schema=False)

@@ -1,5 +1,6 @@
 """`POST /v1/responses`: OpenAI's newer format of a completion. Stateless: nothing is stored."""
 
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -13,8 +14,9 @@ from app.http.guard import guarded
 from app.http.openai_call import check_model
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.output_fault import OutputFields
+from app.http.queue_notices import comment_notice
 from app.http.response_input import response_messages
-from app.http.response_output import ResponseOutput, response_events, whole_response
+from app.http.response_output import ResponseOutput, failure_events, response_events, whole_response
 from app.http.responses import JSONResponse
 from app.http.resumption import record_if_asked
 from app.http.services import Services
@@ -49,12 +51,19 @@ async def create_response(request: Request) -> Response:
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await response_messages(body, call.services.media, budget)
     record_if_asked(request, call, stream=bool(body.stream))
+    output = ResponseOutput(call, body, plan)
+
+    async def begin() -> AsyncGenerator[bytes, None]:
+        (generation,) = await begin_choices(call, messages, plan)
+        return response_events(call, output, generation)
+
+    if body.stream:
+        return EventStreamResponse(
+            begin, lambda error: list(failure_events(call, output, error)), comment_notice(call)
+        )
     async with AbortOnDisconnect(request.receive):
         (generation,) = await begin_choices(call, messages, plan)
-        output = ResponseOutput(call, body, plan)
-        if not body.stream:
-            return JSONResponse(await whole_response(output, generation))
-    return EventStreamResponse(response_events(call, output, generation))
+        return JSONResponse(await whole_response(output, generation))
 
 
 def _plan(services: Services, request: CreateResponseRequest) -> CompletionPlan:

@@ -10,16 +10,16 @@ from app.errors import DeadlineExceeded
 from app.http.body.forms import read_form, required_file
 from app.http.call import Call, call_of
 from app.http.disconnect import AbortOnDisconnect
-from app.http.event_stream import EventStreamResponse, native_event
+from app.http.event_stream import native_event
 from app.http.generation import Completion, Generation
 from app.http.guard import guarded
 from app.http.media_types import MULTIPART
 from app.http.messages import decode_images, field_at_fault
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
-from app.http.responses import done_event, error_event, generation_response, native_events
+from app.http.responses import done_event, error_event, generation_response, native_events, native_stream
 from app.http.resumption import record_if_asked
 from app.http.transcription import RESERVED_TOKENS, Transcription
-from app.schemas.generation import DeltaEvent
+from app.schemas.generation import DeltaEvent, QueuedEvent
 from app.schemas.problems import Problem, problem_responses
 from app.schemas.speech import SpeechDoneEvent, SpeechForm, SpeechResponse, TranscriptEvent
 from inference import Image, Message, Part, Text
@@ -36,7 +36,9 @@ router = APIRouter(
     "/speech",
     operation_id="speech",
     summary="Speak to the model",
-    responses=streamed_or_whole(SpeechResponse, [TranscriptEvent, DeltaEvent, SpeechDoneEvent, Problem])
+    responses=streamed_or_whole(
+        SpeechResponse, [QueuedEvent, TranscriptEvent, DeltaEvent, SpeechDoneEvent, Problem]
+    )
     | problem_responses(*GENERATION_ERRORS),
     openapi_extra=request_body({MULTIPART: (SpeechForm, {"audio": (1, 1), "image": (0, 1)})}),
 )
@@ -55,21 +57,26 @@ async def speech(request: Request) -> Response:
         recording = await decoder.recording(file, budget)
     images = await decode_images(form.files["image"], decoder, budget, "image")
     record_if_asked(request, call, stream=body.stream, fields=body)
-    async with AbortOnDisconnect(request.receive):
-        transcription = Transcription(call, recording)
-        await call.reserve_tokens(body.max_tokens + transcription.most_tokens)
+    transcription = Transcription(call, recording)
+
+    async def begin() -> AsyncGenerator[bytes, None]:
         await transcription.begin()
-        if not body.stream:
-            transcript = await transcription.collect()
-            if not transcript:
-                nothing = Completion("", "", "stop")
-                return generation_response(
-                    call, nothing, body.return_reasoning, transcript="", finish_reason=NO_SPEECH
-                )
-            generation = await _respond(call, body, images, transcription)
-            completion = await generation.collect()
-            return generation_response(call, completion, body.return_reasoning, transcript=transcript)
-    return EventStreamResponse(_events(call, transcription, images, body))
+        return _events(call, transcription, images, body)
+
+    async with AbortOnDisconnect(request.receive):
+        await call.reserve_tokens(body.max_tokens + transcription.most_tokens)
+        if body.stream:
+            return native_stream(call, begin)
+        await transcription.begin()
+        transcript = await transcription.collect()
+        if not transcript:
+            nothing = Completion("", "", "stop")
+            return generation_response(
+                call, nothing, body.return_reasoning, transcript="", finish_reason=NO_SPEECH
+            )
+        generation = await _respond(call, body, images, transcription)
+        completion = await generation.collect()
+        return generation_response(call, completion, body.return_reasoning, transcript=transcript)
 
 
 async def _events(

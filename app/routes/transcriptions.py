@@ -11,12 +11,12 @@ from starlette.responses import PlainTextResponse
 from app.http.body.forms import read_form, required_file
 from app.http.call import Call, call_of
 from app.http.disconnect import AbortOnDisconnect
-from app.http.event_stream import OPENAI_DONE, OPENAI_END, EventStreamResponse, openai_event
+from app.http.event_stream import OPENAI_DONE, OPENAI_END, openai_event
 from app.http.guard import guarded
 from app.http.languages import language_name
 from app.http.media_types import MULTIPART
 from app.http.messages import field_at_fault
-from app.http.openai_call import check_model, head_of, openai_error_event
+from app.http.openai_call import check_model, head_of, openai_error_event, openai_stream
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.responses import JSONResponse
 from app.http.resumption import record_if_asked
@@ -71,14 +71,19 @@ async def create_transcription(request: Request) -> Response:
         recording = await call.services.media.recording(file, budget)
     is_timed = body.response_format in ("srt", "vtt", "verbose_json")
     record_if_asked(request, call, stream=bool(body.stream))
-    async with AbortOnDisconnect(request.receive):
-        transcription = Transcription(call, recording, is_timed=is_timed)
-        await call.reserve_tokens(transcription.most_tokens, field=None)
+    transcription = Transcription(call, recording, is_timed=is_timed)
+
+    async def begin() -> AsyncGenerator[bytes, None]:
         await transcription.begin()
-        if not body.stream:
-            await transcription.collect()
-            return _response(call, body, recording, transcription)
-    return EventStreamResponse(_events(call, transcription))
+        return _events(call, transcription)
+
+    async with AbortOnDisconnect(request.receive):
+        await call.reserve_tokens(transcription.most_tokens, field=None)
+        if body.stream:
+            return openai_stream(call, begin)
+        await transcription.begin()
+        await transcription.collect()
+        return _response(call, body, recording, transcription)
 
 
 def _response(

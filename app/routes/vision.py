@@ -12,7 +12,7 @@ from app.http.messages import decode_images
 from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole
 from app.http.responses import respond
 from app.media.upload import Source
-from app.schemas.generation import MAX_IMAGES, DeltaEvent, DoneEvent, GenerationResponse
+from app.schemas.generation import MAX_IMAGES, DeltaEvent, DoneEvent, GenerationResponse, QueuedEvent
 from app.schemas.problems import Problem, problem_responses
 from app.schemas.vision import VisionForm, VisionRequest
 from inference import Message, Text
@@ -27,7 +27,7 @@ router = APIRouter(
     "/vision",
     operation_id="vision",
     summary="Ask about images",
-    responses=streamed_or_whole(GenerationResponse, [DeltaEvent, DoneEvent, Problem])
+    responses=streamed_or_whole(GenerationResponse, [QueuedEvent, DeltaEvent, DoneEvent, Problem])
     | problem_responses(*GENERATION_ERRORS),
     openapi_extra=request_body(
         {

@@ -158,6 +158,20 @@ class GenerationResponse(BaseModel):
     timings: Timings
 
 
+class QueuedEvent(BaseModel):
+    """`event: queued`, without an `id`: the request waits for the engine. What is unknown is absent.
+
+    Sent after a wait of 1.5 seconds, and again when it has changed, once a second at most.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    position: Omittable[int] = Field(None, ge=1, description="1 is begun next", examples=[3])
+    expected_wait_seconds: Omittable[int] = Field(
+        None, ge=1, description="until it is begun, at the measured rate", examples=[12]
+    )
+
+
 class DeltaEvent(BaseModel):
     """`event: delta`. Append `text` to the content and `reasoning` to the reasoning."""
 

@@ -48,7 +48,7 @@ class Recording:
 
     __slots__ = (
         "_bytes", "_chunks", "_first", "_held", "_on_end", "_packed", "_stop", "_unread", "_unread_seconds",
-        "_waiting", "head", "info", "is_background", "is_complete", "is_ended", "readers",
+        "_waiting", "head", "info", "is_background", "is_complete", "is_ended", "notice", "readers",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +64,7 @@ class Recording:
         self.head: ResponseHead | None = None
         self.is_ended = False
         self.is_complete = False  # it ended as its producer meant it to
+        self.notice: Callable[[], bytes | None] | None = None  # for readers, until it is begun or ends
         self.readers = 0
         self._chunks: list[bytes] = []
         self._packed: _PackedChunks | None = None  # in place of the list, when it grows no more
@@ -101,6 +102,7 @@ class Recording:
             return
         self.is_ended = True
         self.is_complete = is_complete
+        self.notice = None
         self._stop_timer()
         self._wake()
         if not self.readers:

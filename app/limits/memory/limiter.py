@@ -12,9 +12,10 @@ from app.limits.daily_tokens import (
     no_tokens_used,
     quota_refusal,
 )
-from app.limits.limiter import SLOT_RETRY_SECONDS
+from app.limits.limiter import FIRST_SLOT_SECONDS
 from app.limits.memory.window import MemoryWindow
 from app.user_limits import UserLimits
+from app.work_pace import WorkPace
 
 
 class MemoryLimiter:
@@ -31,6 +32,7 @@ class MemoryLimiter:
         self.window = MemoryWindow()
         self._running: dict[str, int] = {}
         self._accounts = TokenAccounts(clock, tokens_used_today)
+        self._pace = WorkPace(FIRST_SLOT_SECONDS)
 
     @property
     def running(self) -> int:
@@ -44,7 +46,8 @@ class MemoryLimiter:
         limit, window = limits.requests_per_minute, limits.window_of(user_id)
         if self._running.get(user_id, 0) >= limits.concurrent_requests:
             state = self.window.state(window, limit, now)
-            raise ConcurrencyLimitExceeded(retry_after_seconds=SLOT_RETRY_SECONDS, headers=state.headers)
+            seconds = self._pace.retry_after_seconds(1 / limits.concurrent_requests)
+            raise ConcurrencyLimitExceeded(retry_after_seconds=seconds, headers=state.headers)
         if account is not None and account.used + account.reserved >= (limits.daily_tokens or 0):
             state = self.window.state(window, limit, now)
             raise quota_refusal(now, state.headers)
@@ -57,7 +60,8 @@ class MemoryLimiter:
     async def aclose(self) -> None:
         """Holds nothing outside memory."""
 
-    def free_slot(self, user_id: str) -> None:
+    def free_slot(self, user_id: str, entered_at: float) -> None:
+        self._pace.add(self.clock() - entered_at)
         running = self._running[user_id] - 1
         if running:
             self._running[user_id] = running
@@ -110,7 +114,7 @@ class MemoryAdmission:
         if self._is_released:
             return
         self._is_released = True
-        self._limiter.free_slot(self._user_id)
+        self._limiter.free_slot(self._user_id, self._entered_at)
         if self._account is not None:
             self._account.reserved -= self._reserved
             self._account.used += tokens_used

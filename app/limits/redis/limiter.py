@@ -6,13 +6,14 @@ from collections.abc import Callable, Coroutine
 
 from app.errors import ConcurrencyLimitExceeded, LimitExceeded, RateLimitExceeded
 from app.limits.daily_tokens import TokensUsedToday, check_fits_quota, day_of, no_tokens_used, quota_refusal
-from app.limits.limiter import SLOT_RETRY_SECONDS
+from app.limits.limiter import FIRST_SLOT_SECONDS
 from app.limits.redis.circuit_breaker import RedisUnavailable, Sleep
 from app.limits.redis.shared_redis import SharedRedis
 from app.limits.redis.slots import RedisSlots, Slot, Taking
 from app.limits.redis.window import RedisWindow
 from app.limits.request_window import WindowState
 from app.user_limits import UserLimits
+from app.work_pace import WorkPace
 
 
 class RedisLimiter:
@@ -33,6 +34,7 @@ class RedisLimiter:
         self._breaker = redis.breaker
         self._slots = RedisSlots(redis, tokens_used_today, clock, sleep)
         self._window = RedisWindow(redis.client)
+        self._pace = WorkPace(FIRST_SLOT_SECONDS)
         self._giving_back: set[asyncio.Task[None]] = set()
 
     async def admit(self, user_id: str, limits: UserLimits) -> "RedisAdmission":
@@ -64,6 +66,7 @@ class RedisLimiter:
         raise await self._refusal(taking, admission.slot)
 
     async def release(self, admission: "RedisAdmission", tokens_used: int) -> None:
+        self._pace.add(self._clock() - admission.entered_at)
         await self._finish(self._slots.release(admission.slot, tokens_used))
 
     async def undo(self, admission: "RedisAdmission") -> None:
@@ -94,7 +97,8 @@ class RedisLimiter:
         headers = (await self._state(slot)).headers
         if taking is Taking.NO_TOKENS:
             return quota_refusal(self._clock(), headers)
-        return ConcurrencyLimitExceeded(retry_after_seconds=SLOT_RETRY_SECONDS, headers=headers)
+        seconds = self._pace.retry_after_seconds(1 / slot.limits.concurrent_requests)
+        return ConcurrencyLimitExceeded(retry_after_seconds=seconds, headers=headers)
 
     async def _state(self, slot: Slot) -> WindowState:
         limit = slot.limits.requests_per_minute

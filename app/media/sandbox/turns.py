@@ -1,16 +1,15 @@
 """Whose file is decoded next: places for a few, a bounded queue for the rest, fair between users."""
 
 import asyncio
-import math
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.errors import Overloaded
+from app.work_pace import WorkPace
 
-_MAX_RETRY_SECONDS = 60
-_SMOOTHING = 0.1  # weight of the newest job in the mean
+_FIRST_SECONDS = 0.1  # of a file, before one was decoded
 
 
 @dataclass(slots=True)
@@ -39,7 +38,7 @@ class Turns:
         self._clock = clock
         self._held: Counter[str] = Counter()
         self._waiting: OrderedDict[str, deque[_Waiter]] = OrderedDict()
-        self._mean_seconds = 0.1
+        self._pace = WorkPace(_FIRST_SECONDS)
 
     @property
     def running(self) -> int:
@@ -58,13 +57,13 @@ class Turns:
         return Turn(user_id, self._clock())
 
     def release(self, turn: Turn) -> None:
-        self._mean_seconds += _SMOOTHING * (self._clock() - turn.began_at - self._mean_seconds)
+        self._pace.add(self._clock() - turn.began_at)
         self._give_back(turn.user_id)
 
     async def _wait(self, user_id: str) -> None:
         if self.waiting >= self._max_waiting:
-            seconds = math.ceil(self.waiting * self._mean_seconds / self._places)
-            raise Overloaded(retry_after_seconds=min(max(seconds, 1), _MAX_RETRY_SECONDS))
+            seconds = self._pace.retry_after_seconds(self.waiting / self._places)
+            raise Overloaded(retry_after_seconds=seconds)
         waiter = _Waiter()
         self._waiting.setdefault(user_id, deque()).append(waiter)
         try:

@@ -197,7 +197,7 @@ class RemoteBackend:
                 return
             finally:
                 endpoint.requests.end(queued)
-        raise final_error(errors)
+        raise final_error(errors, min((each.pause_seconds for each in self._endpoints), default=0.0))
 
     def _choose(
         self, priority: Priority, tried: list[Endpoint], errors: list[Exception], turn: int

@@ -100,7 +100,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
     return min(max(math.ceil(seconds), 1), MAX_RETRY_AFTER_SECONDS)
 
 
-def final_error(errors: list[Exception]) -> InferenceError:
+def final_error(errors: list[Exception], next_check_seconds: float) -> InferenceError:
     """What the caller gets when no engine took the request."""
     full = [error for error in errors if isinstance(error, QueueFull)]
     if full:
@@ -108,7 +108,7 @@ def final_error(errors: list[Exception]) -> InferenceError:
         return QueueFull("no engine takes more requests", min(pauses, default=None))
     if errors and all(isinstance(error, EngineError) for error in errors):
         return GenerationFailed("; ".join(map(str, errors)))
-    return BackendUnavailable("no engine can be reached")
+    return BackendUnavailable("no engine can be reached", max(1, math.ceil(next_check_seconds)))
 
 
 def _refusal_of_request(status: int, text: str, sent: SentRequest) -> InferenceError:

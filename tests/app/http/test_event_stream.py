@@ -3,10 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
+from app.errors import Overloaded
 from app.http.event_stream import (
     KEEP_ALIVE,
     EventStreamResponse,
@@ -45,6 +48,40 @@ def scope() -> dict[str, object]:
     return {"type": "http", "state": {"record": RequestRecord("req_test")}}
 
 
+def stream_of(
+    events: AsyncGenerator[bytes, None],
+    engine: "Engine | None" = None,
+    **options: Any,  # Any: those of the response
+) -> EventStreamResponse:
+    engine = engine or Engine(is_free=True)
+
+    async def begin() -> AsyncGenerator[bytes, None]:
+        await engine.begin()
+        return events
+
+    return EventStreamResponse(begin, lambda error: [b"data: failed\n\n"], engine.notice, **options)
+
+
+class Engine:
+    """Begins a request when it `is_free`, and may refuse it then."""
+
+    def __init__(self, *, is_free: bool = False) -> None:
+        self.is_free = asyncio.Event()
+        self.refusal: Exception | None = None
+        self.position: int | None = 3
+        if is_free:
+            self.is_free.set()
+
+    async def begin(self) -> None:
+        await self.is_free.wait()
+        self.position = None
+        if self.refusal is not None:
+            raise self.refusal
+
+    def notice(self) -> bytes | None:
+        return None if self.position is None else b": at %d\n" % self.position
+
+
 async def three_events() -> AsyncGenerator[bytes, None]:
     for number in range(3):
         yield native_event("delta", number, {"text": str(number)})
@@ -52,7 +89,7 @@ async def three_events() -> AsyncGenerator[bytes, None]:
 
 async def test_stream_opens_with_a_comment_of_512_bytes() -> None:
     peer = Peer()
-    await EventStreamResponse(three_events())(scope(), peer.receive, peer.send)
+    await stream_of(three_events())(scope(), peer.receive, peer.send)
     comment = peer.sent[1]["body"]
     assert len(comment) == 512
     assert comment.startswith(b":")
@@ -61,7 +98,7 @@ async def test_stream_opens_with_a_comment_of_512_bytes() -> None:
 
 async def test_stream_is_neither_cached_nor_buffered() -> None:
     peer = Peer()
-    await EventStreamResponse(three_events())(scope(), peer.receive, peer.send)
+    await stream_of(three_events())(scope(), peer.receive, peer.send)
     headers = dict(peer.sent[0]["headers"])
     assert headers[b"content-type"] == b"text/event-stream"
     assert headers[b"cache-control"] == b"no-store"
@@ -79,7 +116,7 @@ async def test_client_that_leaves_ends_the_stream_and_closes_its_events() -> Non
             is_closed.set()
 
     request_scope = scope()
-    stream = asyncio.create_task(EventStreamResponse(endless())(request_scope, peer.receive, peer.send))
+    stream = asyncio.create_task(stream_of(endless())(request_scope, peer.receive, peer.send))
     await peer.got_something.wait()
     peer.has_left.set()
     await stream
@@ -97,7 +134,7 @@ async def test_cancelled_stream_closes_its_events() -> None:
         finally:
             is_closed.set()
 
-    stream = asyncio.create_task(EventStreamResponse(endless())(scope(), peer.receive, peer.send))
+    stream = asyncio.create_task(stream_of(endless())(scope(), peer.receive, peer.send))
     await peer.got_something.wait()
     stream.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -112,7 +149,7 @@ async def test_silent_stream_is_kept_alive() -> None:
         await may_end.wait()
         yield b"data: 1\n\n"
 
-    response = EventStreamResponse(silent(), keep_alive_seconds=0.001)
+    response = stream_of(silent(), keep_alive_seconds=0.001)
     stream = asyncio.create_task(response(scope(), peer.receive, peer.send))
     while KEEP_ALIVE not in [message.get("body") for message in peer.sent]:
         peer.got_something.clear()
@@ -120,6 +157,67 @@ async def test_silent_stream_is_kept_alive() -> None:
     may_end.set()
     await stream
     assert peer.sent[-1]["body"] == b""
+
+
+async def until_sent(peer: Peer, chunk: bytes) -> None:
+    async with asyncio.timeout(10):
+        while chunk not in peer.body:
+            peer.got_something.clear()
+            await peer.got_something.wait()
+
+
+async def test_stream_that_waits_opens_and_says_where_as_often_as_that_changes() -> None:
+    peer, engine = Peer(), Engine()
+    response = stream_of(three_events(), engine, queued_seconds=0.0, keep_alive_seconds=0.001)
+    stream = asyncio.create_task(response(scope(), peer.receive, peer.send))
+    await until_sent(peer, b": at 3\n")
+    engine.position = 2
+    await until_sent(peer, b": at 2\n")
+    await until_sent(peer, KEEP_ALIVE)
+    engine.is_free.set()
+    await stream
+    assert [message["type"] for message in peer.sent].count("http.response.start") == 1
+    assert len(peer.sent[1]["body"]) == 512
+    assert peer.body.count(b": at ") == 2
+    assert peer.body.count(b"event: delta") == 3
+    assert peer.body.index(b": at 2") < peer.body.index(b"event: delta")
+
+
+async def test_refusal_is_an_event_once_the_stream_is_open_and_raised_before() -> None:
+    peer, engine = Peer(), Engine()
+    engine.refusal = Overloaded()
+    response = stream_of(three_events(), engine, queued_seconds=0.0)
+    stream = asyncio.create_task(response(scope(), peer.receive, peer.send))
+    await until_sent(peer, b": at 3\n")
+    engine.is_free.set()
+    await stream
+    assert peer.body.endswith(b"data: failed\n\n")
+    assert peer.sent[-1] == {"type": "http.response.body", "body": b""}
+
+    peer, engine = Peer(), Engine(is_free=True)
+    engine.refusal = Overloaded()
+    with pytest.raises(Overloaded):
+        await stream_of(three_events(), engine)(scope(), peer.receive, peer.send)
+    assert not peer.sent
+
+
+async def test_client_that_leaves_while_it_waits_ends_the_wait() -> None:
+    for queued_seconds in (0.0, 60.0):
+        peer, engine, request_scope = Peer(), Engine(), scope()
+        response = stream_of(three_events(), engine, queued_seconds=queued_seconds)
+        stream = asyncio.create_task(response(request_scope, peer.receive, peer.send))
+        if queued_seconds:
+            await asyncio.sleep(0)
+        else:
+            await until_sent(peer, b": at 3\n")
+        peer.has_left.set()
+        if queued_seconds:
+            with pytest.raises(ClientDisconnect):
+                await stream
+            assert not peer.sent
+        else:
+            await stream
+            assert request_scope["state"]["record"].error_code == "client_disconnected"  # type: ignore[index]
 
 
 @pytest.mark.parametrize("line_end", SWIFT_LINE_ENDS)

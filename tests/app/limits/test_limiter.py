@@ -86,6 +86,20 @@ async def test_headers_say_what_is_left(limiter: Limiter, clock: FakeClock):
     await second.release()
 
 
+async def test_a_refusal_for_running_requests_says_how_long_they_take(limiter: Limiter, clock: FakeClock):
+    limits = UserLimits(requests_per_minute=1000, concurrent_requests=2)
+    for _ in range(80):
+        admission = await limiter.admit("ann", limits)
+        clock.advance(30)
+        await admission.release()
+    running = [await limiter.admit("ann", limits) for _ in range(2)]
+    with pytest.raises(ConcurrencyLimitExceeded) as refusal:
+        await limiter.admit("ann", limits)
+    assert refusal.value.retry_after_seconds == 15, "two run, so one ends twice as often"
+    for admission in running:
+        await admission.release()
+
+
 async def test_a_refusal_says_when_to_retry(limiter: Limiter, clock: FakeClock):
     limits = UserLimits(1, 2)
     await spend(limiter, limits, 1)
