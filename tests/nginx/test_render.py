@@ -115,6 +115,26 @@ def test_older_nginx_gets_neither(tmp_path: Path, newer_nginx: Path) -> None:
     assert "Alt-Svc" not in files["server/headers.conf"]
 
 
+def test_newer_nginx_looks_up_names_of_gateways_again(tmp_path: Path, newer_nginx: Path) -> None:
+    """So gateways that are started later are found; addresses are none that can be looked up."""
+    variables = {
+        "NGINX_PROGRAM": str(newer_nginx),
+        "NGINX_GATEWAYS": "gateway:8000 127.0.0.1:8001 [::1]:8002 unix:/run/gateway.sock",
+        "NGINX_RESOLVERS": "127.0.0.11",
+    }
+    upstreams = written(render(tmp_path, **variables))["http/upstream.conf"]
+    assert upstreams.count("resolver 127.0.0.11 valid=5s;") == 2
+    servers = re.findall(r"server (\S+) max_fails=2 fail_timeout=10s(.*);", upstreams)
+    assert servers[:4] == [
+        ("gateway:8000", " resolve"),
+        ("127.0.0.1:8001", ""),
+        ("[::1]:8002", ""),
+        ("unix:/run/gateway.sock", ""),
+    ]
+    newer_nginx.write_text(newer_nginx.read_text().replace("1.27.3", "1.27.2"))
+    assert "resolve" not in written(render(tmp_path, **variables))["http/upstream.conf"]
+
+
 def test_brotli_is_on_if_its_module_is_installed(tmp_path: Path, newer_nginx: Path) -> None:
     files = written(render(tmp_path, NGINX_PROGRAM=str(newer_nginx)))
     assert "http/brotli.conf" not in files

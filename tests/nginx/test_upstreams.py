@@ -64,6 +64,49 @@ async def test_post_that_was_sent_is_never_sent_again(start_nginx: StartNginx, p
         assert len(one.requests) + len(other.requests) == 1
 
 
+KEYED = ("--json", '{"prompt": "hi"}', "--header", "Idempotency-Key: 5f0c7e")
+
+
+@pytest.mark.parametrize("path", [*GENERATING, "/auth/token?a=%2F"])
+async def test_post_with_a_key_is_sent_to_another_gateway(start_nginx: StartNginx, path: str) -> None:
+    async with fake_gateway(hang_up) as dead, fake_gateway() as alive:
+        nginx = start_nginx(dead.port, alive.port)
+        responses = [await nginx.curl(path, *KEYED) for _ in range(2)]
+        assert [response.status for response in responses] == [200, 200]
+        assert dead.requests, "it was tried"
+        for request in (*dead.requests, *alive.requests):
+            assert (request.method, request.target, request.body) == ("POST", path, b'{"prompt": "hi"}')
+            assert request.headers["idempotency-key"] == "5f0c7e"
+
+
+async def test_post_with_a_key_and_no_gateway_gets_the_usual_error(start_nginx: StartNginx) -> None:
+    async with fake_gateway(hang_up) as one, fake_gateway(hang_up) as other:
+        nginx = start_nginx(one.port, other.port)
+        response = await nginx.curl("/chat", *KEYED)
+        assert (response.status, response.json()["code"]) == (502, "gateway_unreachable")
+        assert response.headers["retry-after"] == "5"
+        assert (len(one.requests), len(other.requests)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--json", f'{{"prompt": "{60_000 * "a"}"}}', "--header", "Idempotency-Key: 5f0c7e"),
+        ("--json", '{"prompt": "hi"}', "--header", "Idempotency-Key;"),
+        (*KEYED, "--request", "DELETE"),
+    ],
+    ids=["large body", "empty key", "another method"],
+)
+async def test_other_requests_with_a_key_are_not_sent_twice(
+    start_nginx: StartNginx, arguments: tuple[str, ...]
+) -> None:
+    """Whoever sends them: bodies are kept in memory only."""
+    async with fake_gateway(hang_up) as one, fake_gateway(hang_up) as other:
+        nginx = start_nginx(one.port, other.port)
+        assert (await nginx.curl("/chat", *arguments)).status == 502
+        assert len(one.requests) + len(other.requests) == 1
+
+
 async def test_post_over_a_kept_connection_that_closes_is_not_sent_again(start_nginx: StartNginx) -> None:
     async def die_at_post(request: Request, writer: asyncio.StreamWriter) -> None:
         await (hang_up if request.method == "POST" else respond_ok)(request, writer)
