@@ -130,6 +130,30 @@ class Conflict(GatewayError):
     detail = "It already exists."
 
 
+class InvalidIdempotencyKey(GatewayError):
+    status_code = 400
+    code = "invalid_idempotency_key"
+    detail = "Send one Idempotency-Key of 1 to 255 visible ASCII characters, such as a random UUID."
+
+
+class IdempotencyKeyReused(GatewayError):
+    status_code = 422
+    code = "idempotency_key_reused"
+    detail = "This Idempotency-Key was used for another request. Use a new one for each new request."
+
+
+class IdempotencyKeyInUse(GatewayError):
+    status_code = 409
+    code = "idempotency_key_in_use"
+    detail = "A request with this Idempotency-Key is running. Send it again after Retry-After seconds."
+
+
+class ResponseNotStored(GatewayError):
+    status_code = 409
+    code = "response_not_stored"
+    detail = "The request with this Idempotency-Key succeeded, and its response is not stored."
+
+
 class ModelNotFound(GatewayError):
     status_code = 404
     code = "model_not_found"
@@ -357,6 +381,15 @@ class DatabaseUnavailable(GatewayError):
 class DatabaseBusy(DatabaseUnavailable):
     code = "database_busy"
     detail = "Too many requests are waiting for the account database. Wait for Retry-After seconds."
+
+
+class IdempotencyUnavailable(GatewayError):
+    status_code = 503
+    code = "idempotency_unavailable"
+    detail = (
+        "Whether this Idempotency-Key was used cannot be checked now. Wait for Retry-After seconds, or send "
+        "the request without the key."
+    )
 
 
 class DeadlineExceeded(GatewayError):

@@ -20,17 +20,21 @@ from app.auth.signing_keys import load_signing_keys
 from app.errors import DatabaseUnavailable
 from app.http.running_calls import RunningCalls
 from app.http.services import Services
+from app.http.single_runs import SingleRuns
+from app.idempotency.keys import IdempotencyKeys
 from app.limits.addresses import AddressLimiter
 from app.limits.admission_queue import AdmissionQueue
 from app.limits.build import build_limiter
 from app.limits.daily_tokens import TokensUsedToday
 from app.limits.redis.shared_redis import SharedRedis
+from app.limits.upload_slots import UploadSlots
 from app.media.decoding import MediaDecoder
 from app.media.sandbox.processes import Launch
 from app.memory_budget import MemoryBudget
 from app.ops.dashboard import Dashboard
 from app.ops.exposure import exposures
 from app.ops.history import History
+from app.ops.idempotency_metrics import IdempotencyMetrics
 from app.ops.logging import configure_logging
 from app.ops.media_metrics import MediaMetrics
 from app.ops.memory_metrics import MemoryMetrics
@@ -121,6 +125,10 @@ async def open_services(
     )
     recordings = _open_recordings(settings.streams, memory_budget)
     stack.push_async_callback(recordings.aclose)
+    idempotency_keys = IdempotencyKeys(database, settings.idempotency)
+    await idempotency_keys.start()
+    stack.push_async_callback(idempotency_keys.aclose)
+    metrics.register(IdempotencyMetrics(idempotency_keys))
     metrics.register(MemoryMetrics(memory_budget))
     metrics.register(MediaMetrics(media))
     telemetry = build_telemetry(settings.telemetry, metrics, version)
@@ -169,6 +177,8 @@ async def open_services(
         body_turns=asyncio.Semaphore(BODY_TURNS),
         media=media,
         recordings=recordings,
+        single_runs=SingleRuns(idempotency_keys),
+        upload_slots=UploadSlots(),
         usage_writer=usage_writer,
         metrics=metrics,
         telemetry=telemetry,

@@ -180,6 +180,34 @@ class StreamSettings(_Section):
     max_bytes: int = Field(128 * 1_048_576, ge=65_536, description="of all users, likewise")
 
 
+class IdempotencySettings(_Section):
+    """Of requests with an `Idempotency-Key`."""
+
+    responses: Literal["encrypted", "none"] = Field(
+        "encrypted",
+        description="whether responses are stored in the database, encrypted with the key that the client "
+        "sent. With `none`, a retry after the end gets 409 `response_not_stored`",
+    )
+    kept: timedelta = Field(
+        timedelta(hours=24),
+        ge=timedelta(minutes=1),
+        le=timedelta(days=7),
+        description="how long a key and its response are kept",
+    )
+    max_response_bytes: int = Field(
+        1_048_576,
+        ge=0,
+        le=64 * 1_048_576,
+        description="of one response; a larger one is not stored",
+    )
+    max_stored_bytes: int = Field(
+        2**30,
+        ge=0,
+        description="of all stored responses together, compressed; beyond it the oldest are deleted within a "
+        "minute",
+    )
+
+
 class OpsSettings(_Section):
     """When the page at /ops turns yellow and red. Measured over five minutes."""
 
@@ -502,6 +530,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     media: MediaSettings = MediaSettings()
     streams: StreamSettings = StreamSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     ops: OpsSettings = OpsSettings()
     engine: EngineSettings = EngineSettings()
     remote: RemoteSettings = RemoteSettings()

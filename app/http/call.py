@@ -24,6 +24,7 @@ from app.media.decoding import MediaBudget
 from app.memory_budget import MemoryClaim
 from app.record.request_record import RequestRecord
 from app.record.request_trace import GenerationTrace
+from app.user_limits import UserLimits
 from inference import (
     Audio,
     BackendUnavailable,
@@ -79,6 +80,26 @@ class Call:
     def wait(self) -> Wait | None:
         """Of a generation that the engine has not begun; None if no engine has one waiting."""
         return None if self._waiting_at is None else self._waiting_at.look()
+
+    @property
+    def limits(self) -> UserLimits:
+        """Of the user, with the token's own rate."""
+        principal = self.principal
+        own_limits = self.services.account_changes.own_limits_of(principal.user_id)
+        limits = self.services.settings.limits.of_users.with_own(own_limits)
+        return limits.with_token_rate(principal.token_id, principal.requests_per_minute)
+
+    async def admit(self) -> None:
+        """Takes from the user's limits. Raises what `Limiter.admit` raises."""
+        with self.record.phase("check limits"):
+            self.admission = await self.services.limiter.admit(self.principal.user_id, self.limits)
+        self.exchange.limit_headers = self.admission.headers
+
+    async def give_back_admission(self) -> None:
+        """As if the request had not come: it does not run."""
+        self.exchange.limit_headers = {}
+        if self.admission is not None:
+            await self.admission.give_back()
 
     def check_image_count(self, count: int) -> None:
         """Raises `TooManyImages`."""

@@ -6,7 +6,7 @@ connection is one of the recording's readers.
 
 import asyncio
 from contextlib import ExitStack, suppress
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import orjson
 from starlette.responses import Response
@@ -26,6 +26,16 @@ BAD_REQUEST: Final = 400
 _EVENT_STREAM: Final = (b"content-type", b"text/event-stream")
 
 
+class ResponseListener(Protocol):
+    """Hears of a response what its recording takes in. Its end is recorded after `end` returns."""
+
+    def start(self, head: ResponseHead) -> None: ...
+
+    def add(self, chunk: bytes) -> None: ...
+
+    async def end(self) -> None: ...
+
+
 class Exchange:
     """Made by `GuardedRoute`, which closes it. `timer` is its time-out, which an event stream extends.
 
@@ -41,6 +51,11 @@ class Exchange:
         self._send = send
         self._is_body_complete = False
         self._recorded: _RecordedExchange | None = None
+
+    @property
+    def path(self) -> str:
+        path: str = self._scope["path"]
+        return path
 
     @property
     def recording(self) -> Recording | None:
@@ -63,16 +78,23 @@ class Exchange:
             if _EVENT_STREAM in message["headers"]:
                 self._extend_timer()
         if self._recorded is not None:
-            self._recorded.take(message)
+            await self._recorded.take(message)
         else:
             await self._send_with_limits(message)
 
-    def record(self, recording: Recording) -> None:
-        """From here on the response is recorded. Call it before the response starts."""
+    def record(self, recording: Recording, listener: ResponseListener | None = None) -> None:
+        """From here on the response is recorded, and `listener` hears of it. Call it before it starts."""
         assert self._recorded is None
         assert not self.has_started
         self._scope["state"]["is_recorded"] = True
-        self._recorded = _RecordedExchange(recording, self._scope, self._receive, self._send_with_limits)
+        self._recorded = _RecordedExchange(
+            recording, listener, self._scope, self._receive, self._send_with_limits
+        )
+
+    def keep(self) -> None:
+        """The recorded response can be read after its end, and the client is told its id."""
+        assert self._recorded is not None
+        self._recorded.recording.is_kept = True
 
     def number_events(self) -> None:
         """For events that have no numbers of their own."""
@@ -122,8 +144,16 @@ class Exchange:
 class _RecordedExchange:
     """`reader` is the task that sends the response to the connection it was requested on."""
 
-    def __init__(self, recording: Recording, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        listener: ResponseListener | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
         self.recording = recording
+        self._listener = listener
         self.numbers_events = False
         self.applied: list[Preference] = []
         self.begun = asyncio.Event()
@@ -135,23 +165,36 @@ class _RecordedExchange:
         self._presence = ExitStack()  # of the connection, as a reader
         self._presence.enter_context(recording.reading())
 
-    def take(self, message: Message) -> None:
+    async def take(self, message: Message) -> None:
         """A message of the response."""
-        recording, record = self.recording, record_of(self._scope)
         if message["type"] == "http.response.start":
-            record.status = message["status"]
-            headers = (*message["headers"], (STREAM_ID, recording.info.recording_id.encode()))
-            recording.start(ResponseHead(message["status"], headers))
-            self.begun.set()
-            if self.reader is None and not self._is_gone:
-                self.reader = asyncio.create_task(self._read(), name="read-recording")
+            self._start(message)
             return
+        recording = self.recording
         if chunk := message["body"]:
             numbered = b"id: %d\n%b" % (recording.last_number + 1, chunk) if self.numbers_events else chunk
             recording.append(numbered)
+            if self._listener is not None:
+                self._listener.add(numbered)
         if not message.get("more_body", False):
+            if self._listener is not None:
+                await self._listener.end()
             recording.end(is_complete=True)
-            record.is_response_sent = True
+            record_of(self._scope).is_response_sent = True
+
+    def _start(self, message: Message) -> None:
+        recording = self.recording
+        record_of(self._scope).status = message["status"]
+        headers: tuple[Header, ...] = tuple(message["headers"])
+        if recording.is_kept:
+            headers = (*headers, (STREAM_ID, recording.info.recording_id.encode()))
+        head = ResponseHead(message["status"], headers)
+        recording.start(head)
+        if self._listener is not None:
+            self._listener.start(head)
+        self.begun.set()
+        if self.reader is None and not self._is_gone:
+            self.reader = asyncio.create_task(self._read(), name="read-recording")
 
     def note_gone(self) -> None:
         """The client has gone before the response started."""
@@ -159,7 +202,7 @@ class _RecordedExchange:
         self._presence.close()
 
     def begin_to_accept(self) -> None:
-        self.recording.is_background = True
+        self.recording.run_in_background()
         self.reader = asyncio.create_task(self._accept(), name="accept-in-background")
 
     def close(self) -> None:

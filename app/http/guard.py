@@ -25,6 +25,7 @@ from app.http.call import Call
 from app.http.client_address import client_address
 from app.http.error_handlers import render
 from app.http.exchange import Exchange
+from app.http.keyed_response import KEY_HEADER, read_keyed_request, respond_once
 from app.http.media_types import JSON, is_compressed, media_type_of
 from app.http.running_calls import RunningCall
 from app.http.services import Services
@@ -38,7 +39,8 @@ MAX_PUBLIC_BYTES: Final = 16 * 1024  # of a body without a token: the longest ho
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a route requires. `generates`: the user's limits apply and `Call.begin` may be used.
-    `ends_with_token`: a call that still runs ends when its token is revoked.
+    `ends_with_token`: a call that still runs ends when its token is revoked. `takes_keys`: a POST with an
+    Idempotency-Key runs once.
     """
 
     scope: TokenScope | Literal["any"] | None
@@ -46,6 +48,7 @@ class Access:
     accepts: tuple[str, ...]
     takes_media: bool
     ends_with_token: bool = False
+    takes_keys: bool = False
 
 
 def guarded(
@@ -55,9 +58,12 @@ def guarded(
     accepts: tuple[str, ...] = (JSON,),
     takes_media: bool = False,
     ends_with_token: bool = False,
+    takes_keys: bool = False,
 ) -> type[APIRoute]:
     """A `route_class` for `APIRouter`. `"any"` takes every valid token, None needs no token."""
-    required = Access(scope, generates, accepts, takes_media, generates or ends_with_token)
+    required = Access(
+        scope, generates, accepts, takes_media, generates or ends_with_token, generates or takes_keys
+    )
 
     class Guarded(GuardedRoute):
         access = required
@@ -130,15 +136,14 @@ class GuardedRoute(APIRoute):
         scope["state"]["call"] = call
         try:
             with services.running_calls.registered(running):
-                if self.access.generates:
-                    own_limits = services.account_changes.own_limits_of(principal.user_id)
-                    limits = services.settings.limits.of_users.with_own(own_limits)
-                    limits = limits.with_token_rate(principal.token_id, principal.requests_per_minute)
-                    with record.phase("check limits"):
-                        call.admission = await services.limiter.admit(principal.user_id, limits)
-                    exchange.limit_headers = call.admission.headers
-                self._check_body_headers(scope, headers, body)
-                await super().handle(scope, body.receive, exchange.send)
+                if self.access.takes_keys and scope["method"] == "POST" and KEY_HEADER in headers:
+                    self._check_body_headers(scope, headers, body)
+                    await self._handle_once(scope, call, body)
+                else:
+                    if self.access.generates:
+                        await call.admit()
+                    self._check_body_headers(scope, headers, body)
+                    await super().handle(scope, body.receive, exchange.send)
         except errors.GatewayError as error:
             if exchange.has_started:  # the call was ended and its client does not read; the server closes
                 record.error_code = error.code
@@ -147,6 +152,19 @@ class GuardedRoute(APIRoute):
             raise
         finally:
             await call.aclose()
+
+    async def _handle_once(self, scope: Scope, call: Call, body: RequestBody) -> None:
+        request, kept_body = await read_keyed_request(scope, call, body)
+        handle = super().handle
+
+        async def admit() -> None:
+            if self.access.generates:
+                await call.admit()
+
+        async def run() -> None:
+            await handle(scope, kept_body.receive, call.exchange.send)
+
+        await respond_once(scope, call, request, admit, run)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()

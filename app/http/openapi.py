@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from app.http.error_handlers import error_schema_of
 from app.http.guard import GuardedRoute
+from app.http.keyed_response import KEY_HEADER
 from app.schemas.problems import OAuthProblem, OpenAIError, Problem, header_docs, problem_responses
 
 GENERATION_ERRORS: Final = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503, 504)
@@ -23,6 +24,16 @@ BEFORE_LIMITS: Final = frozenset({"401", "403", "405", "500"})  # sent before th
 ERRORS: Final[tuple[type[BaseModel], ...]] = (Problem, OAuthProblem, OpenAIError)
 
 Responses = dict[int | str, dict[str, Any]]
+
+_KEY_PARAMETER: Final[dict[str, Any]] = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "random, and new for each new request; a retry has the same. The request runs once, and a "
+    "retry gets the same response. With or without quotes",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~][!-~]*$"},
+    "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+}
 
 
 def streamed_or_whole(
@@ -147,7 +158,18 @@ def _declare_security(app: FastAPI, document: dict[str, Any]) -> None:
                 operation["description"] = f"{operation.get('description', '')}\n\nNeeds {need}.".strip()
             late = problem_responses(504, schema=error_schema_of(route.path_format))
             operation["responses"].setdefault("504", late[504])
+            if method == "POST" and route.access.takes_keys:
+                _declare_key(operation, error_schema_of(route.path_format))
             _add_success_headers(operation, route.access.generates)
+
+
+def _declare_key(operation: dict[str, Any], schema: type[BaseModel]) -> None:
+    operation.setdefault("parameters", []).append(_KEY_PARAMETER)
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response["headers"] = header_docs("Idempotency-Replayed") | response.get("headers", {})
+    for status, response in problem_responses(400, 409, 422, 503, schema=schema).items():
+        operation["responses"].setdefault(str(status), response)
 
 
 def _add_success_headers(operation: dict[str, Any], is_limited: bool) -> None:

@@ -31,6 +31,7 @@ def record_if_asked(
                 raise Overloaded
             return
         exchange.record(recording)
+    exchange.keep()
     if fields is None and prefers_resumable:
         exchange.number_events()
     if prefers_resumable:

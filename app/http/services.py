@@ -8,9 +8,11 @@ from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
 from app.auth.signing_keys import SigningKeys
 from app.http.running_calls import RunningCalls
+from app.http.single_runs import SingleRuns
 from app.limits.addresses import AddressLimiter
 from app.limits.admission_queue import AdmissionQueue
 from app.limits.limiter import Limiter
+from app.limits.upload_slots import UploadSlots
 from app.media.decoding import MediaDecoder
 from app.memory_budget import MemoryBudget
 from app.ops.dashboard import Dashboard
@@ -45,6 +47,8 @@ class Services:
     )  # bodies of which a slice is worked on: without it, each of hundreds at once
     media: MediaDecoder
     recordings: Recordings
+    single_runs: SingleRuns
+    upload_slots: UploadSlots
     usage_writer: UsageWriter
     metrics: Metrics
     telemetry: "Telemetry | None"

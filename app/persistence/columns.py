@@ -53,6 +53,24 @@ def _sqlite_now(element: database_now, compiler: SQLCompiler, **kw: object) -> s
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
+class database_time_in(FunctionElement[datetime]):  # noqa: N801 - likewise
+    """`database_now()` plus a number of seconds."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(database_time_in, "postgresql")
+def _postgresql_time_in(element: database_time_in, compiler: SQLCompiler, **kw: object) -> str:
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
+
+
+@compiles(database_time_in, "sqlite")
+def _sqlite_time_in(element: database_time_in, compiler: SQLCompiler, **kw: object) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds')"
+
+
 class utc_day(FunctionElement[str]):  # noqa: N801 - likewise
     """The calendar day of a datetime in UTC, as `YYYY-MM-DD`."""
 

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util.concurrency import in_greenlet
 
 from app.errors import DatabaseUnavailable
 from app.persistence.connection_check import ConnectionCheck
@@ -104,6 +105,7 @@ def create_engine(url: str, *, command_seconds: float | None = COMMAND_SECONDS) 
     event.listen(engine.sync_engine, "do_connect", lambda *_: _create_sqlite_file(parsed))
     event.listen(engine.sync_engine, "connect", _configure_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "invalidate", _end_transaction)
     return engine
 
 
@@ -172,6 +174,15 @@ async def _write_ahead(connection: aiosqlite.Connection) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     is_read_only = connection.get_execution_options().get("gateway_read_only", False)
     connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
+
+
+def _end_transaction(
+    connection: AsyncAdapt_aiosqlite_connection, record: ConnectionPoolEntry, error: BaseException | None
+) -> None:
+    """After a cancelled statement. SQLite defers the end of a connection that has unread rows, and with it
+    the end of its transaction, until the cursor is collected: nobody could write meanwhile."""
+    if in_greenlet():
+        connection.rollback()
 
 
 def _is_unavailable(error: DBAPIError) -> bool:

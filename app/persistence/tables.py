@@ -6,7 +6,7 @@ Changes here need a migration under `alembic/versions`; `alembic check` compares
 from datetime import datetime
 from typing import Annotated
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.persistence.change_number import next_change_number
@@ -174,3 +174,21 @@ class AuditRow(Base):
     action: Mapped[str] = mapped_column(String(32))
     subject: Mapped[str] = mapped_column(String(ID_LENGTH))
     details: Mapped[str] = mapped_column(Text, default="{}")  # a JSON object
+
+
+class IdempotencyKeyRow(Base):
+    """One Idempotency-Key of one user, which `key_hash` identifies; the key itself is not stored.
+
+    While the request runs, `owner` is the process that runs it, and `expires_at` the end of its lease.
+    Afterwards `owner` is null, and `response` is encrypted, or null if it is not stored.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    key_hash: Mapped[str] = mapped_column(String(SHA256_HEX_LENGTH), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(SHA256_HEX_LENGTH))  # of the request
+    run_id: Mapped[str] = mapped_column(String(ID_LENGTH))  # of this run: a later run has another
+    owner: Mapped[str | None] = mapped_column(String(ID_LENGTH), index=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    response: Mapped[bytes | None] = mapped_column(LargeBinary)
+    response_bytes: Mapped[int] = mapped_column(default=0)  # of `response`, as it is stored

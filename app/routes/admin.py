@@ -54,7 +54,7 @@ def _iso_day(value: object) -> datetime.date:
 Limit = Annotated[int, Query(ge=1, le=200, description="maximum number of entries per page")]
 Day = Annotated[datetime.date, BeforeValidator(_iso_day)]
 
-router = APIRouter(prefix="/admin", tags=["admin"], route_class=guarded("admin"))
+router = APIRouter(prefix="/admin", tags=["admin"], route_class=guarded("admin", takes_keys=True))
 
 
 @router.post(

@@ -68,7 +68,7 @@ REASONS: Final[dict[int, str]] = {
     404: "Not found",
     405: "This address does not support that method",
     408: "The body did not arrive in time",
-    409: "It already exists",
+    409: "It already exists, or its Idempotency-Key is in use",
     410: "The rest of the response is gone",
     413: "The body is larger than this route allows",
     415: "This route does not accept that content type, or a compressed body",
@@ -82,6 +82,10 @@ REASONS: Final[dict[int, str]] = {
 _HEADERS: Final[dict[str, dict[str, Any]]] = {
     "X-Request-ID": {"description": "identifies this request in the logs", "schema": {"type": "string"}},
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}},
+    "Idempotency-Replayed": {
+        "description": "`true`: the response of an earlier request with the same Idempotency-Key",
+        "schema": {"type": "string"},
+    },
     "Accept-Encoding": {"description": "codings of a body that are accepted", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "how to authenticate (RFC 6750)", "schema": {"type": "string"}},
     "RateLimit": {

@@ -48,7 +48,8 @@ class Recording:
 
     __slots__ = (
         "_bytes", "_chunks", "_first", "_held", "_on_end", "_packed", "_stop", "_unread", "_unread_seconds",
-        "_waiting", "head", "info", "is_background", "is_complete", "is_ended", "notice", "readers",
+        "_waiting", "head", "info", "is_background", "is_complete", "is_ended", "is_kept", "notice",
+        "readers",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +62,7 @@ class Recording:
     ) -> None:
         self.info = info
         self.is_background = False  # it needs no reader
+        self.is_kept = True  # after its end, for later readers; else until its last reader has left
         self.head: ResponseHead | None = None
         self.is_ended = False
         self.is_complete = False  # it ended as its producer meant it to
@@ -129,6 +131,17 @@ class Recording:
             await self._change()
         return self.head is not None
 
+    def run_in_background(self) -> None:
+        """It needs no reader."""
+        self.is_background = True
+        self._wake()
+
+    async def is_accepted(self) -> bool:
+        """Waits until it is in the background, or has started, or has ended. Whether it is the first."""
+        while not (self.is_background or self.head is not None or self.is_ended):
+            await self._change()
+        return self.is_background and self.head is None and not self.is_ended
+
     async def read(self, after: int) -> AsyncGenerator[bytes, None]:
         """The chunks that follow number `after`, several at once if there are, until the recording's end.
 
@@ -163,6 +176,8 @@ class Recording:
     def _note_no_reader(self) -> None:
         if self.is_ended:
             self._pack()
+            if not self.is_kept:
+                self._on_end(self)
         elif not self.is_background:
             loop = asyncio.get_running_loop()
             self._unread = loop.call_later(self._unread_seconds, self._abandon)

@@ -34,7 +34,9 @@ class Recordings:
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         self.refused = 0  # for want of memory
 
-    def begin(self, user_id: str, path: str, stop: Stop, recording_id: str | None = None) -> Recording | None:
+    def begin(
+        self, user_id: str, path: str, stop: Stop, recording_id: str | None = None, *, is_kept: bool = True
+    ) -> Recording | None:
         """A new recording, which its producer ends. None: there is no memory for one.
 
         `stop` ends the producer. `recording_id` must not be in use; by default it is made here.
@@ -45,6 +47,7 @@ class Recordings:
             return None
         info = RecordingInfo(recording_id or new_recording_id(), user_id, path)
         recording = Recording(info, held, stop, self._keeping.unread.total_seconds(), self._note_end)
+        recording.is_kept = is_kept
         self._recordings[info.recording_id] = recording
         return recording
 
@@ -69,7 +72,14 @@ class Recordings:
             self._forget(recording_id)
 
     def _note_end(self, recording: Recording) -> None:
+        """It has ended, or has ended and lost its last reader."""
         recording_id = recording.info.recording_id
+        if recording_id in self._expiries or recording_id not in self._recordings:
+            return
+        if not recording.is_kept:
+            if not recording.readers:
+                self._forget(recording_id)
+            return
         loop = asyncio.get_running_loop()
         seconds = self._keeping.ended.total_seconds()
         self._expiries[recording_id] = loop.call_later(seconds, self._forget, recording_id)

@@ -32,7 +32,7 @@ async def read_multipart(content_type: str, chunks: AsyncIterator[bytes], body: 
 
     Raises `InvalidMultipart`, `Overloaded`, `StorageFull`.
     """
-    parser = _PartParser(_boundary_of(content_type), body)
+    parser = _PartParser(boundary_of(content_type), body)
     async for chunk in chunks:
         for start in range(0, len(chunk), SLICE_BYTES):
             async with body.turns:
@@ -41,7 +41,8 @@ async def read_multipart(content_type: str, chunks: AsyncIterator[bytes], body: 
     return parser.finish()
 
 
-def _boundary_of(content_type: str) -> bytes:
+def boundary_of(content_type: str) -> bytes:
+    """Raises `InvalidMultipart`."""
     if len(content_type) > MAX_CONTENT_TYPE_CHARACTERS:
         raise InvalidMultipart("The multipart Content-Type is too long.")
     _, options = parse_options_header(content_type)

@@ -1,8 +1,10 @@
 """The body of one request: counted and capped as it arrives, and the files that are made of it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
 from app.errors import BodyTooLarge
@@ -39,6 +41,14 @@ class RequestBody:
             if self._received_bytes > self.max_bytes:
                 raise BodyTooLarge
         return message
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The chunks as they arrive. Raises `BodyTooLarge` and `ClientDisconnect`."""
+        while not self.is_complete:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            yield message.get("body", b"")
 
     def new_file(self) -> SpooledFile:
         """Closed with the body."""

@@ -63,6 +63,14 @@ class SpooledFile:
             return self._file.getvalue()
         return await self._in_thread(self._read)
 
+    async def read_piece(self, start: int, size: int) -> bytes:
+        """At most `size` bytes of it, less at its end. Raises `error`, `StorageFull`."""
+        if self.error is not None:
+            raise self.error
+        if isinstance(self._file, io.BytesIO):
+            return bytes(self._file.getbuffer()[start : start + size])
+        return await self._in_thread(lambda: self._read_piece(start, size))
+
     async def copy_to(self, descriptor: int) -> None:
         """Writes all of it there. Raises `error`, `StorageFull`."""
         if self.error is not None:
@@ -118,6 +126,10 @@ class SpooledFile:
                 write_all(descriptor, chunk)
         finally:
             os.close(descriptor)
+
+    def _read_piece(self, start: int, size: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(size)
 
     def _read(self) -> bytes:
         self._file.seek(0)

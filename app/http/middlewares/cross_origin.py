@@ -15,7 +15,7 @@ from app.record.request_record import record_of
 
 EXPOSED_HEADERS: Final = (
     *("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"),
-    *("Location", "Preference-Applied", "Stream-Id"),
+    *("Idempotency-Replayed", "Location", "Preference-Applied", "Stream-Id"),
 )
 PREFLIGHT_ROUTE: Final = "preflight"  # in the log and in metrics
 _MAX_AGE_SECONDS: Final = 7200  # the most that Chromium takes

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from app.errors import DatabaseUnavailable
 from app.persistence.columns import database_now, utc_day
 from app.persistence.database import Database, create_engine
+from app.persistence.idempotency_keys import claim_key
 from app.persistence.tables import AccessTokenRow, UsageRow, UserRow
 from testbed.servers import PostgresServer
 
@@ -219,3 +220,30 @@ async def test_database_with_another_password_is_unavailable(postgres_url: str) 
         await connect(database)
     await database.aclose()
     assert "not-" not in str(caught.value)
+
+
+async def test_cancelled_transaction_does_not_keep_others_from_writing(database: Database) -> None:
+    """Cancelled at different points, while its exception, and so its cursor, is kept."""
+    kept = []
+    for passes in range(40):
+        writing = asyncio.create_task(claim(database, passes))
+        for _ in range(passes):
+            await asyncio.sleep(0)
+        writing.cancel()
+        kept += await asyncio.gather(writing, return_exceptions=True)
+        async with asyncio.timeout(2):  # SQLite waits five seconds for a lock
+            assert await claim(database, passes) in (True, False)
+    assert any(isinstance(result, asyncio.CancelledError) for result in kept)
+
+
+async def claim(database: Database, number: int) -> bool:
+    """A statement that returns rows."""
+    async with database.session() as db_session:
+        return await claim_key(
+            db_session,
+            key_hash=f"key{number}",
+            fingerprint="",
+            run_id="",
+            owner="",
+            lease_seconds=1,
+        )
