@@ -47,7 +47,8 @@ async def create_response(request: Request) -> Response:
     check_model(call, body.model)
     call.check_image_count(body.count_images())
     plan = _plan(call.services, body)
-    await call.reserve(plan.max_tokens(call.services), "max_output_tokens")
+    tokens_left = await call.reserve(plan.reserved_tokens(call.services), "max_output_tokens")
+    plan = plan.within_quota(tokens_left)
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await response_messages(body, call.services.media, budget)
     record_if_asked(request, call, stream=bool(body.stream))
@@ -77,10 +78,11 @@ def _plan(services: Services, request: CreateResponseRequest) -> CompletionPlan:
         fits_context=True,
     )
     return CompletionPlan(
-        request.to_sampling_params(),
+        request.to_sampling_params(services.backend.model_card.context_length),
         output,
         prompt_field="input",
         output_fields=OUTPUT_FIELDS,
         enable_thinking=thinks(services, request.wants_thoughts),
+        has_max_tokens=request.max_output_tokens is not None,
         thoughts="hidden" if services.settings.thoughts == "hidden" else "reasoning_content",
     )
