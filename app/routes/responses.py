@@ -20,11 +20,13 @@ from app.http.response_output import ResponseOutput, failure_events, response_ev
 from app.http.responses import JSONResponse
 from app.http.resumption import record_if_asked
 from app.http.services import Services
+from app.http.spoken_messages import read_phrases
 from app.http.thoughts import thinks
 from app.schemas.problems import OpenAIError, problem_responses
 from app.schemas.response_object import ResponseEvent, ResponseObject
 from app.schemas.response_request import CreateResponseRequest
 
+MAX_TOKENS_FIELD: Final = "max_output_tokens"
 OUTPUT_FIELDS: Final = OutputFields("text.format", "text.format.schema", "parameters")
 
 router = APIRouter(
@@ -47,8 +49,8 @@ async def create_response(request: Request) -> Response:
     check_model(call, body.model)
     call.check_image_count(body.count_images())
     plan = _plan(call.services, body)
-    tokens_left = await call.reserve(plan.reserved_tokens(call.services), "max_output_tokens")
-    plan = plan.within_quota(tokens_left)
+    reserved = plan.reserved_tokens(call.services)
+    plan = plan.within_quota(await call.reserve(reserved, MAX_TOKENS_FIELD))
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await response_messages(body, call.services.media, budget)
     record_if_asked(request, call, stream=bool(body.stream))
@@ -63,6 +65,7 @@ async def create_response(request: Request) -> Response:
             begin, lambda error: list(failure_events(call, output, error)), comment_notice(call)
         )
     async with AbortOnDisconnect(request.receive):
+        messages = await read_phrases(call, messages, reserved, MAX_TOKENS_FIELD)
         (generation,) = await begin_choices(call, messages, plan)
         return JSONResponse(await whole_response(output, generation))
 
