@@ -9,23 +9,26 @@ from app.http.transcription import Transcription
 from inference import Audio, Message, Part, Phrase, Text, most_transcript_tokens
 
 
-async def read_phrases(
-    call: Call, messages: list[Message], reserved_tokens: int, field: str
-) -> list[Message]:
+async def reserve_transcripts(
+    call: Call, messages: Sequence[Message], reserved_tokens: int, field: str
+) -> None:
+    """Takes the tokens of what `read_phrases` reads from the daily quota, beside those that are reserved.
+
+    Raises like `Call.reserve_tokens`.
+    """
+    phrases = [phrase for message in messages if _is_read(call, message) for phrase in _phrases_of(message)]
+    if phrases:
+        tokens = sum(most_transcript_tokens(_seconds(phrase)) for phrase in phrases)
+        await call.reserve_tokens(reserved_tokens + tokens, field)
+
+
+async def read_phrases(call: Call, messages: Sequence[Message]) -> list[Message]:
     """The messages, with the transcript of phrases where a message has more than one.
 
-    Takes the tokens of the transcripts from the daily quota, beside those that are reserved. Raises like
-    `Call.reserve_tokens`, `Transcription.begin` and `Transcription.collect`; and `NoSpeech`.
+    Raises like `Transcription.begin` and `Transcription.collect`; and `NoSpeech`.
     """
-    if call.services.backend.model_card.speech_fit.may_pause:
-        return messages
-    phrases = [phrase for message in messages if _is_read(message) for phrase in _phrases_of(message)]
-    if not phrases:
-        return messages
-    tokens = sum(most_transcript_tokens(_seconds(phrase)) for phrase in phrases)
-    await call.reserve_tokens(reserved_tokens + tokens, field)
     return [
-        replace(message, parts=await _read(call, message.parts)) if _is_read(message) else message
+        replace(message, parts=await _read(call, message.parts)) if _is_read(call, message) else message
         for message in messages
     ]
 
@@ -34,8 +37,9 @@ def _phrases_of(message: Message) -> list[Audio]:
     return [part for part in message.parts if isinstance(part, Audio)]
 
 
-def _is_read(message: Message) -> bool:
-    return len(_phrases_of(message)) > 1
+def _is_read(call: Call, message: Message) -> bool:
+    hears_one = not call.services.backend.model_card.speech_fit.may_pause
+    return hears_one and len(_phrases_of(message)) > 1
 
 
 async def _read(call: Call, parts: Sequence[Part]) -> tuple[Part, ...]:

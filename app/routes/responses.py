@@ -20,7 +20,7 @@ from app.http.response_output import ResponseOutput, failure_events, response_ev
 from app.http.responses import JSONResponse
 from app.http.resumption import record_if_asked
 from app.http.services import Services
-from app.http.spoken_messages import read_phrases
+from app.http.spoken_messages import read_phrases, reserve_transcripts
 from app.http.thoughts import thinks
 from app.schemas.problems import OpenAIError, problem_responses
 from app.schemas.response_object import ResponseEvent, ResponseObject
@@ -53,11 +53,12 @@ async def create_response(request: Request) -> Response:
     plan = plan.within_quota(await call.reserve(reserved, MAX_TOKENS_FIELD))
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await response_messages(body, call.services.media, budget)
+    await reserve_transcripts(call, messages, reserved, MAX_TOKENS_FIELD)
     record_if_asked(request, call, stream=bool(body.stream))
     output = ResponseOutput(call, body, plan)
 
     async def begin() -> AsyncGenerator[bytes, None]:
-        (generation,) = await begin_choices(call, messages, plan)
+        (generation,) = await begin_choices(call, await read_phrases(call, messages), plan)
         return response_events(call, output, generation)
 
     if body.stream:
@@ -65,8 +66,7 @@ async def create_response(request: Request) -> Response:
             begin, lambda error: list(failure_events(call, output, error)), comment_notice(call)
         )
     async with AbortOnDisconnect(request.receive):
-        messages = await read_phrases(call, messages, reserved, MAX_TOKENS_FIELD)
-        (generation,) = await begin_choices(call, messages, plan)
+        (generation,) = await begin_choices(call, await read_phrases(call, messages), plan)
         return JSONResponse(await whole_response(output, generation))
 
 

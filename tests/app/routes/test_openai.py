@@ -71,8 +71,11 @@ async def test_parts_reach_the_model_in_their_order(gateway: Gateway) -> None:
     assert said == "chat user: look: image(8x6) and listen: audio(1.5s)"
 
 
+@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("route", [COMPLETIONS, "/v1/responses"])
-async def test_a_model_that_hears_one_phrase_reads_several(gateway: Gateway, route: str) -> None:
+async def test_a_model_that_hears_one_phrase_reads_several(
+    gateway: Gateway, route: str, stream: bool
+) -> None:
     """What it hears at once is bounded by pauses: the second sentence would be lost."""
     requests = record_requests(gateway, speech_fit=SpeechFit(4.6, may_pause=False))
     for recording, heard, tasks in (
@@ -84,14 +87,14 @@ async def test_a_model_that_hears_one_phrase_reads_several(gateway: Gateway, rou
         if route == "/v1/responses":
             content = [part, {"type": "input_text", "text": "and?"}]
             request = {"model": "scripted", "input": [{"role": "user", "content": content}]}
-        response = await gateway.call("POST", route, json=request)
+        response = await gateway.call("POST", route, json=request | {"stream": stream})
         assert response.status_code == 200, response.text
         assert [request.task for request in requests] == tasks
         (message,) = requests[-1].messages
         said, question = message.parts
         assert question == Text("and?")
         assert isinstance(said, Text) == (len(tasks) > 1)
-        assert heard in response.text
+        assert stream or heard in response.text
         requests.clear()
 
 
