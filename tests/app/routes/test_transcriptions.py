@@ -34,14 +34,16 @@ async def test_transcription_asks_for_the_words_alone(gateway: Gateway, hints: d
 
 
 @pytest.mark.parametrize(
-    ("said", "code"),
-    [("de", "de"), ("EN", "en"), ("en-US", "en"), ("zh_CN", "zh"), ("English", "english"), ("", "")],
+    ("said", "code", "name"),
+    [("de", "de", "german"), ("zh_CN", "zh", "chinese"), ("English", "en", "english"), ("", "", "english")],
 )
-async def test_language_reaches_the_model_as_a_code(gateway: Gateway, said: str, code: str) -> None:
+async def test_language_reaches_the_model_as_a_code(
+    gateway: Gateway, said: str, code: str, name: str
+) -> None:
     requests = record_requests(gateway)
     response = await transcribe(gateway, two_sentences(), language=said, response_format="verbose_json")
-    assert response.status_code == 200
-    assert {request.language for request in requests} == {"en" if code == "english" else code}
+    assert (response.status_code, response.json()["language"]) == (200, name)
+    assert {request.language for request in requests} == {code}
 
 
 @pytest.mark.parametrize("language", ["klingon", "xx", "英语", "e"])
