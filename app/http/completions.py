@@ -42,9 +42,6 @@ SCHEMA_FIELDS: Final = {
 }
 
 
-RESERVED_TOKENS: Final = 512  # of the daily quota, for a response without a limit of its own
-
-
 @dataclass(frozen=True, slots=True)
 class CompletionPlan:
     """What a request leads to. Errors of the prompt and of the output's format name the two fields."""
@@ -57,24 +54,14 @@ class CompletionPlan:
     thoughts: Place
     choices: int = 1
     include_usage: bool = False
-    has_max_tokens: bool = True  # the client said how many
 
     @property
     def has_action(self) -> bool:
         return isinstance(self.output.output_format, ActionOutput)
 
-    def reserved_tokens(self, services: Services) -> int:
+    def max_tokens(self, services: Services) -> int:
         """Of all choices together."""
-        most = self.sampling_params.max_tokens if self.has_max_tokens else RESERVED_TOKENS
-        return self.choices * min(most, services.backend.model_card.context_length)
-
-    def within_quota(self, tokens_left: int | None) -> "CompletionPlan":
-        """Without a limit of its own, a response ends where the daily quota does."""
-        if self.has_max_tokens or tokens_left is None:
-            return self
-        params = self.sampling_params
-        most = min(params.max_tokens, tokens_left // self.choices)
-        return replace(self, sampling_params=replace(params, max_tokens=most))
+        return self.choices * min(self.sampling_params.max_tokens, services.backend.model_card.context_length)
 
 
 def plan_completion(services: Services, request: ChatCompletionRequest) -> CompletionPlan:
@@ -94,7 +81,7 @@ def plan_completion(services: Services, request: ChatCompletionRequest) -> Compl
         keep_tags=thoughts == "content",
     )
     return CompletionPlan(
-        request.to_sampling_params(services.backend.model_card.context_length),
+        request.to_sampling_params(),
         output,
         "messages",
         OutputFields(format_field, SCHEMA_FIELDS[format_field], "function.parameters"),
@@ -102,7 +89,6 @@ def plan_completion(services: Services, request: ChatCompletionRequest) -> Compl
         thoughts=thoughts,
         choices=request.n or 1,
         include_usage=request.stream_options is not None and request.stream_options.include_usage,
-        has_max_tokens=request.has_max_tokens,
     )
 
 

@@ -57,8 +57,7 @@ async def speech(request: Request) -> Response:
         recording = await decoder.recording(file, budget)
     images = await decode_images(form.files["image"], decoder, budget, "image")
     record_if_asked(request, call, stream=body.stream, fields=body)
-    phrases = recording.phrases(call.services.backend.model_card.speech_fit)
-    transcription = Transcription(call, phrases)
+    transcription = Transcription(call, recording)
 
     async def begin() -> AsyncGenerator[bytes, None]:
         await transcription.begin()

@@ -1,9 +1,8 @@
 -- Takes a slot for one request, or keeps the one that it has, and sets how many tokens it reserves.
 -- Changes nothing when it cannot. One atomic step, so that several gateways never take too much.
 --
--- Returns {the number of a `Taking`, tokens}: 0 taken, 1 no slot is free, 2 too few tokens are left today,
--- 3 the counter of the day does not exist (call again with `used_before`). The tokens are those of today that
--- neither are used nor belong to other slots; -1 without a quota.
+-- Returns the number of a `Taking`: 0 taken, 1 no slot is free, 2 too few tokens are left today,
+-- 3 the counter of the day does not exist (call again with `used_before`).
 
 local slots_key = KEYS[1]     -- sorted set: slot id -> Unix seconds at which its lease ends
 local reserved_key = KEYS[2]  -- hash: slot id -> tokens that its request may still use
@@ -34,10 +33,8 @@ drop(redis.call('zrangebyscore', slots_key, '(' .. latest_lease_end, '+inf'))
 
 local is_held = redis.call('zscore', slots_key, slot_id)
 if not is_held and redis.call('zcard', slots_key) >= tonumber(concurrent_requests) then
-    return {1, -1}
+    return 1
 end
-
-local left = -1
 
 if tonumber(daily_tokens) >= 0 then
     if tonumber(used_before) >= 0 then
@@ -45,9 +42,9 @@ if tonumber(daily_tokens) >= 0 then
     end
     local used = redis.call('get', used_key)
     if not used then
-        return {3, -1}
+        return 3
     end
-    left = tonumber(daily_tokens) - tonumber(used)
+    local left = tonumber(daily_tokens) - tonumber(used)
     local reserved = redis.call('hgetall', reserved_key)
     for i = 1, #reserved, 2 do
         if reserved[i] ~= slot_id then
@@ -55,7 +52,7 @@ if tonumber(daily_tokens) >= 0 then
         end
     end
     if left <= 0 or tonumber(tokens) > left then
-        return {2, left}
+        return 2
     end
 end
 
@@ -65,4 +62,4 @@ if tonumber(tokens) > 0 then
     redis.call('hset', reserved_key, slot_id, tokens)
     redis.call('expire', reserved_key, slots_ttl)
 end
-return {0, left}
+return 0

@@ -60,8 +60,7 @@ def body_of(request: GenerationRequest, config: RemoteConfig, model: str, max_to
         **_sampling(request.sampling_params, config),
     }
     if request.task == "transcribe":
-        language = f" The language is {request.language} (ISO 639)." if request.language else ""
-        body["messages"][-1]["content"].append({"type": "text", "text": TRANSCRIBE + language})
+        body["messages"][-1]["content"].append({"type": "text", "text": TRANSCRIBE})
     if request.tools:
         body["tools"] = list(map(_tool, request.tools))
         body["tool_choice"] = _tool_choice(request)

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from testbed.servers import MissingServer, find_program
 
+from .web_page import run_in_page
+
 ROOT: Final = Path(__file__).parents[3]
 CLIENTS: Final = ROOT / "docs" / "quickstart"
 PROGRAMS: Final = Path(__file__).with_name("programs")
@@ -47,16 +49,19 @@ class Outcome:
 
 async def run_client(name: str, *plans: Plan) -> list[Outcome]:
     """All at once, a client for each plan. Raises `MissingServer`."""
+    given = [vars(plan) for plan in plans]
     match name:
         case "python":
             command = [sys.executable, str(PROGRAMS / "run.py")]
         case "javascript":
             client = (CLIENTS / "gateway-client.js").as_uri()
             command = [find_program("node", "nodejs"), "--no-warnings", str(PROGRAMS / "run.mjs"), client]
+        case "web page":
+            return [Outcome(**outcome) for outcome in await run_in_page(given)]
         case _:
             command = await kotlin_command()
-    given = json.dumps([vars(plan) for plan in plans]).encode()
-    output = await _output(command, given, PYTHONPATH=str(CLIENTS), PYTHONDONTWRITEBYTECODE="1")
+    environment = {"PYTHONPATH": str(CLIENTS), "PYTHONDONTWRITEBYTECODE": "1"}
+    output = await _output(command, json.dumps(given).encode(), **environment)
     return [Outcome(**outcome) for outcome in json.loads(output)]
 
 

@@ -29,10 +29,11 @@ REPLY: Final = " ".join(f"word{number} 微信\u2028é😀" for number in range(6
 LIMITS: Final = {"requests_per_minute": 1000, "concurrent_requests": 20}
 VISION: Final = {"route": "vision", "prompt": "What?", "file": str(ROOT / "samples" / "screenshot.png")}
 SPEECH: Final = {"route": "speech", "file": str(ROOT / "samples" / "voice.m4a")}
-CONNECTIONS: Final = 16  # that are cut
+CLIENTS: Final = ("python", "javascript", "kotlin")
+CONNECTIONS: Final = 12  # that are cut
 
 
-@pytest.fixture(params=["python", "javascript", "kotlin"])
+@pytest.fixture(params=CLIENTS)
 def client(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -44,8 +45,8 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield opened
 
 
-async def make_plan(gateway: Gateway, proxy: FaultProxy, *requests: dict[str, Any], **more: Any) -> Plan:
-    """With a refresh token of `alice`. The client goes through the proxy."""
+async def make_plan(gateway: Gateway, port: int, *requests: dict[str, Any], **more: Any) -> Plan:
+    """With a refresh token of `alice`."""
     issuer = TokenIssuer(gateway.services.access_tokens, gateway.services.settings.auth)
     async with gateway.services.database.session() as db_session:
         user = await db_session.get(UserRow, "usr_alice")
@@ -55,7 +56,7 @@ async def make_plan(gateway: Gateway, proxy: FaultProxy, *requests: dict[str, An
             await db_session.flush()
         issued = await issuer.issue(db_session, user, NewTokens(ALL_SCOPES.split(), with_refresh=True))
     assert issued.refresh_token is not None
-    return Plan(f"http://127.0.0.1:{proxy.port}", issued.refresh_token, list(requests), **more)
+    return Plan(f"http://127.0.0.1:{port}", issued.refresh_token, list(requests), **more)
 
 
 def expired_token(gateway: Gateway) -> str:
@@ -98,67 +99,82 @@ async def uncut(gateway: Gateway, request: dict[str, Any]) -> dict[str, str]:
     }
 
 
+async def usage(*gateways: Gateway) -> dict[str, int]:
+    """Of all of them, which share a database."""
+    for gateway in gateways:
+        await gateway.until_idle()
+        await gateway.services.usage_writer.flush()
+    total: dict[str, int] = (await gateways[0].call("GET", "/me/usage")).json()["total"]
+    return total
+
+
+@pytest.mark.parametrize("client", [*CLIENTS, "web page"], indirect=True)
 async def test_whole_responses_arrive_through_a_network_that_fails(
     start_gateway: StartGateway, stack: AsyncExitStack, client: str
 ) -> None:
-    """Cut at random bytes, and silent for a while."""
-    one = await start_gateway(scripted={"reply": REPLY, "step_seconds": 0.005}, limits=LIMITS)
-    proxy = FaultProxy(one.port)
-    await stack.enter_async_context(proxy.serving())
-    requests = [*[chat(max_tokens=200 + number) for number in range(3)], VISION, SPEECH]
-    plan = await make_plan(one, proxy, *requests, silence_seconds=1)
-    expected = [await uncut(one, request) for request in requests]
-    assert expected[-1]["transcript"].startswith("word0 ")
+    """Cut at random bytes, once with silence, and once with another gateway in the middle."""
+    settings = {"scripted": {"reply": REPLY, "step_seconds": 0.005}, "limits": LIMITS, "cors_origins": "*"}
+    one = await start_gateway(**settings)
+    shared = one.services.settings
+    keys_dir, database_url = shared.data_dir / "keys", f"sqlite:///{shared.data_dir / 'gateway.db'}"
+    other = await start_gateway(**settings, auth={"keys_dir": keys_dir}, database_url=database_url)
+    staying, moving = FaultProxy(one.port), FaultProxy(one.port)
+    await stack.enter_async_context(staying.serving())
+    await stack.enter_async_context(moving.serving())
+    draw = random.Random(client)
 
-    def cuts() -> Iterator[Cut]:
-        draw = random.Random(client)
+    def cuts_and_silence() -> Iterator[Cut]:
         for number in range(CONNECTIONS):
-            proxy.to_client.loses = number in range(6, 9)
-            yield Cut(draw.randint(1, 4_000), reset=draw.random() < 0.5)
+            staying.to_client.loses = number in (5, 6)
+            yield Cut(draw.randint(1, 3_000), reset=draw.random() < 0.5)
 
-    proxy.cuts = cuts()
-    (outcome,) = await run(client, plan)
-    assert outcome.results == expected
-    assert proxy.accepted > CONNECTIONS
+    def cuts_and_another_gateway() -> Iterator[Cut]:
+        for number in range(CONNECTIONS):
+            moving.to_port = one.port if number < CONNECTIONS // 2 else other.port
+            yield Cut(draw.randint(1, 3_000), reset=draw.random() < 0.5)
+
+    requests = [chat(max_tokens=200), chat(max_tokens=201), VISION, SPEECH]
+    expected = await asyncio.gather(*(uncut(one, request) for request in requests))
+    assert expected[-1]["transcript"].startswith("word0 ")
+    cost = await usage(one)
+    staying.cuts, moving.cuts = cuts_and_silence(), cuts_and_another_gateway()
+    plans = [await make_plan(one, proxy.port, *requests, silence_seconds=1) for proxy in (staying, moving)]
+    for outcome in await run(client, *plans):
+        assert outcome.results == expected
+    assert min(staying.accepted, moving.accepted) > CONNECTIONS
+    assert await usage(one, other) == {name: 3 * count for name, count in cost.items()}
 
 
-async def test_refusals_are_waited_for_and_a_token_is_refreshed_once(
+async def test_client_keeps_to_what_the_gateway_says(
     start_gateway: StartGateway, stack: AsyncExitStack, client: str
 ) -> None:
-    gateway = await start_gateway(limits={"requests_per_minute": 1000, "concurrent_requests": 1})
-    proxy = FaultProxy(gateway.port)
-    await stack.enter_async_context(proxy.serving())
-    plan = await make_plan(gateway, proxy, *[chat()] * 3, access_token=expired_token(gateway))
-    (outcome,) = await run(client, plan)
-    assert [result["finish_reason"] for result in outcome.results] == ["stop"] * 3
-    assert len(outcome.saved) == 1
-
-
-async def test_leaving_a_response_stops_it(
-    start_gateway: StartGateway, stack: AsyncExitStack, client: str
-) -> None:
-    """It would take a minute, and go on for one without a reader."""
-    gateway = await start_gateway(scripted={"reply": REPLY, "step_seconds": 0.5}, limits=LIMITS)
-    proxy = FaultProxy(gateway.port)
-    await stack.enter_async_context(proxy.serving())
-    (outcome,) = await run(client, await make_plan(gateway, proxy, chat() | {"leave_after": 1}))
-    assert outcome.results[0]["finish_reason"] == ""
-    await gateway.until_idle()
-
-
-async def test_client_gives_up_with_a_clear_error(
-    start_gateway: StartGateway, stack: AsyncExitStack, client: str
-) -> None:
-    gateway = await start_gateway(limits={"daily_tokens": 30})
-    proxy = FaultProxy(gateway.port)
-    await stack.enter_async_context(proxy.serving())
-    assert (await gateway.call("POST", "/chat", json={"prompt": "hello", "max_tokens": 8})).status_code == 200
-    refused = await make_plan(gateway, proxy, chat(typo=1), chat(max_tokens=25))
-    signed_out = replace(refused, refresh_token="rt_" + "A" * 43)
-    unreachable = replace(refused, url=f"http://127.0.0.1:{free_port()}", patience_seconds=1)
-    outcomes = await run(client, refused, signed_out, unreachable)
-    assert [[result["error"] for result in outcome.results] for outcome in outcomes] == [
+    """It waits for Retry-After and refreshes an expired token once, for three requests of which one may run;
+    stops the generation, of a minute, of a response that it leaves; and gives up with a clear error.
+    """
+    busy = await start_gateway(limits={"requests_per_minute": 1000, "concurrent_requests": 1})
+    slow = await start_gateway(scripted={"reply": REPLY, "step_seconds": 0.5}, limits=LIMITS)
+    used_up = await start_gateway(limits={"daily_tokens": 30})
+    assert (await used_up.call("POST", "/chat", json={"prompt": "a", "max_tokens": 8})).status_code == 200
+    refused = await make_plan(used_up, used_up.port, chat(typo=1), chat(max_tokens=25))
+    outcomes = await run(
+        client,
+        await make_plan(busy, busy.port, *[chat()] * 3, access_token=expired_token(busy)),
+        await make_plan(slow, slow.port, chat() | {"leave_after": 1}),
+        refused,
+        replace(refused, refresh_token="rt_" + "A" * 43),
+        replace(refused, url=f"http://127.0.0.1:{free_port()}", patience_seconds=1),
+    )
+    waited, left, *given_up = outcomes
+    assert [result["finish_reason"] for result in waited.results] == ["stop"] * 3
+    assert len(waited.saved) == 1
+    assert left.results[0]["finish_reason"] == ""
+    await slow.until_idle()
+    assert [[result["error"] for result in outcome.results] for outcome in given_up] == [
         ["invalid_request", "daily_tokens_exceeded"],
         ["invalid_grant", "invalid_grant"],
         ["connection_lost", "connection_lost"],
     ]
+    metrics = (await used_up.client.get("/metrics")).text
+    assert (
+        'gateway_refusals_total{code="daily_tokens_exceeded"} 1.0' in metrics
+    )  # and no retry until tomorrow
