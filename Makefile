@@ -8,23 +8,29 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
-TEST_PROCESSES := 2
-# One thread of arithmetic each: two processes with two threads each would only wait for one another.
+# On all processors: pip compiles on one. Some packages have files that no Python compiles.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+# One more than two processors: tests wait for servers, processes and timeouts a good part of their time.
+TEST_PROCESSES := 3
+# One thread of arithmetic each: processes with several threads each would only wait for one another.
 # A test that hangs in its teardown only ends with its process, which is what the thread method does.
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:cacheprovider \
 	-n $(TEST_PROCESSES) --dist worksteal --timeout-method=thread
 
-.PHONY: run install test check bench clients docs screenshots
+.PHONY: run install test test-servers check bench clients docs screenshots
 
 run: install
 	@exec $(BIN)/gateway serve --demo
 
 install: $(VENV)/.installed
 
-test: $(VENV)/.installed-for-tests
-	@scripts/install-test-servers
+test:
+	@$(MAKE) --no-print-directory -j 2 $(VENV)/.installed-for-tests test-servers
 	@scripts/install-test-clients
 	$(TESTS)
+
+test-servers:
+	@scripts/install-test-servers
 
 check: $(VENV)/.installed-for-tests
 	$(BIN)/ruff format --check .
@@ -54,13 +60,15 @@ screenshots: $(VENV)/.installed-for-tests
 $(VENV)/.installed: pyproject.toml | $(VENV)/.created
 	@echo "Installing the gateway and PyTorch into $(VENV): some minutes, 1 to 5 GB by the index's build of torch."
 	@echo "(PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu offers the small one, without CUDA.)"
-	$(PIP) -e '.[inference]'
+	$(PIP) --no-compile -e '.[inference]'
+	@$(COMPILE)
 	@touch $@
 
-$(VENV)/.installed-for-tests: $(VENV)/.installed
-	@echo "Installing what the tests need into $(VENV): a minute or two ..."
-	$(PIP) -e '.[inference,test]'
-	@touch $@
+$(VENV)/.installed-for-tests: pyproject.toml | $(VENV)/.created
+	@echo "Installing the gateway, PyTorch and what the tests need into $(VENV): some minutes ..."
+	$(PIP) --no-compile -e '.[inference,test]'
+	@$(COMPILE)
+	@touch $(VENV)/.installed $@
 
 $(VENV)/.created:
 	@python=$$(scripts/find-python) && echo "Creating $(VENV) with $$python ..." && $$python -m venv $(VENV)

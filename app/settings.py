@@ -266,6 +266,12 @@ class EngineSettings(_Section):
         max_length=1000,
         description="a JSON list; cached once for all users, who can find out by timing that others use them",
     )
+    grammar_cache_bytes: int = Field(
+        256 << 20,
+        ge=0,
+        le=1 << 40,
+        description="on each device; for compiled schemas and tools, beside `GATEWAY_MEMORY_BUDGET_BYTES`",
+    )
 
     @model_validator(mode="after")
     def _running_requests_fit_in_a_step(self) -> Self:

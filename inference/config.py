@@ -29,6 +29,7 @@ class EngineConfig:
     tower. `kv_cache_tokens` is the size of the cache; None means what the running requests may need, as far
     as free memory allows. `chunk_tokens` limits the prefill of a step, and so the delay of running streams.
     `shared_system_prompts` are public: users can find out by timing that others use them too.
+    `grammar_cache_bytes` is for compiled grammars of earlier requests, of each worker.
     """
 
     model: str = str(EMBEDDED_MODEL)
@@ -46,6 +47,7 @@ class EngineConfig:
     block_size: int = 16
     kv_cache_tokens: int | None = None
     shared_system_prompts: tuple[str, ...] = ()
+    grammar_cache_bytes: int = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,13 @@ class ImageFit:
 class SpeechFit:
     """How much speech the model transcribes at once; longer recordings are cut where somebody pauses.
 
-    Without `may_pause` it transcribes what is said until the first pause.
+    Without `may_pause` it transcribes what is said until the first pause. `languages` are codes such as
+    "en"; none means that they are not known.
     """
 
     longest_seconds: float = 30.0
     may_pause: bool = True
+    languages: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

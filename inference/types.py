@@ -141,10 +141,11 @@ class GenerationRequest:
     """One generation. `deadline` is in `time.monotonic()` seconds.
 
     `task="transcribe"` requests a transcript of the one Audio part; the backend chooses the prompt or the
-    speech-recognition model. Requests with different values of `fairness_key` take turns. Interactive
-    requests go first, and batch ones get a share. The backend records its steps in `timeline`, and says in
-    `place` how long the request will wait, if it has them. With `parallel_tool_calls=False` a response has
-    at most one tool call. `output_format` constrains the text, not the reasoning before it.
+    speech-recognition model. `language` is a code such as "en", for models that take one: the language of
+    the recording. Requests with different values of `fairness_key` take turns. Interactive requests go
+    first, and batch ones get a share. The backend records its steps in `timeline`, and says in `place` how
+    long the request will wait, if it has them. With `parallel_tool_calls=False` a response has at most one
+    tool call. `output_format` constrains the text, not the reasoning before it.
 
     `fits_context`: `max_tokens` may be lowered to what the context has left after the prompt. `keep_tags`: a
     response with reasoning has its tags in `text` and `reasoning`, which one after the other are what the
@@ -159,6 +160,7 @@ class GenerationRequest:
     fairness_key: str = ""
     priority: Priority = "interactive"
     task: Task = "chat"
+    language: str = ""
     timeline: Timeline | None = field(default=None, compare=False, repr=False)
     place: QueuePlace | None = field(default=None, compare=False, repr=False)
     tools: tuple[ToolDefinition, ...] = ()

@@ -96,6 +96,10 @@ class FaultProxy:
             self._server.close()
             self._server = None
 
+    @property
+    def open_connections(self) -> int:
+        return len(self._open)
+
     def freeze(self) -> None:
         """In both directions: connected, and nothing passes."""
         self.to_server.freeze()

@@ -112,30 +112,33 @@ class Call:
         Raises `Overloaded`.
         """
         services = self.services
-        image_fit = services.backend.model_card.image_fit
+        card = services.backend.model_card
         if images or recordings:
-            await self.memory.reserve_media(services.media.bytes_for(images, recordings, image_fit))
-        return services.media.budget(self.principal.user_id, image_fit, self.record.phase)
+            await self.memory.reserve_media(services.media.bytes_for(images, recordings, card.image_fit))
+        user_id, phase = self.principal.user_id, self.record.phase
+        return services.media.budget(user_id, card.image_fit, card.speech_fit, phase)
 
-    async def reserve(self, max_tokens: int, field: str | None = "max_tokens") -> None:
+    async def reserve(self, max_tokens: int, field: str | None = "max_tokens") -> int | None:
         """Takes the tokens from the daily quota and a place in the queue; call it before media are decoded.
 
+        Returns what the quota has left for this request, these tokens included; None without a quota.
         Raises `DailyTokensExceeded`, `Overloaded` and, with the name of the `field`, `TokensAboveQuota`.
         """
         assert self.admission is not None
         with self.record.phase("reserve"):
-            await self.reserve_tokens(max_tokens, field)
+            tokens_left = await self.reserve_tokens(max_tokens, field)
             try:
                 self._place = self.services.admission_queue.reserve(self.principal.priority)
             except Overloaded:
                 await self.admission.give_back()
                 raise
+            return tokens_left
 
-    async def reserve_tokens(self, max_tokens: int, field: str | None = "max_tokens") -> None:
-        """Takes that many tokens in all, once the length of a recording is known. Raises like `reserve`."""
+    async def reserve_tokens(self, max_tokens: int, field: str | None = "max_tokens") -> int | None:
+        """Takes that many tokens in all, once the length of a recording is known. Like `reserve`."""
         assert self.admission is not None
         try:
-            await self.admission.reserve_tokens(max_tokens)
+            return await self.admission.reserve_tokens(max_tokens)
         except TokensAboveQuota as error:
             error.param = field
             raise
@@ -147,6 +150,7 @@ class Call:
         *,
         enable_thinking: bool = False,
         task: Task = "chat",
+        language: str = "",
         output: OutputOptions = DEFAULT_OUTPUT,
         is_further_choice: bool = False,
     ) -> Generation:
@@ -170,6 +174,7 @@ class Call:
             fairness_key=self.principal.user_id,
             priority=self.principal.priority,
             task=task,
+            language=language,
             timeline=None if trace is None else trace.timeline,
             place=place,
             tools=output.tools,

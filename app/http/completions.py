@@ -42,6 +42,9 @@ SCHEMA_FIELDS: Final = {
 }
 
 
+RESERVED_TOKENS: Final = 512  # of the daily quota, for a response without a limit of its own
+
+
 @dataclass(frozen=True, slots=True)
 class CompletionPlan:
     """What a request leads to. Errors of the prompt and of the output's format name the two fields."""
@@ -54,14 +57,24 @@ class CompletionPlan:
     thoughts: Place
     choices: int = 1
     include_usage: bool = False
+    has_max_tokens: bool = True  # the client said how many
 
     @property
     def has_action(self) -> bool:
         return isinstance(self.output.output_format, ActionOutput)
 
-    def max_tokens(self, services: Services) -> int:
+    def reserved_tokens(self, services: Services) -> int:
         """Of all choices together."""
-        return self.choices * min(self.sampling_params.max_tokens, services.backend.model_card.context_length)
+        most = self.sampling_params.max_tokens if self.has_max_tokens else RESERVED_TOKENS
+        return self.choices * min(most, services.backend.model_card.context_length)
+
+    def within_quota(self, tokens_left: int | None) -> "CompletionPlan":
+        """Without a limit of its own, a response ends where the daily quota does."""
+        if self.has_max_tokens or tokens_left is None:
+            return self
+        params = self.sampling_params
+        most = min(params.max_tokens, tokens_left // self.choices)
+        return replace(self, sampling_params=replace(params, max_tokens=most))
 
 
 def plan_completion(services: Services, request: ChatCompletionRequest) -> CompletionPlan:
@@ -81,7 +94,7 @@ def plan_completion(services: Services, request: ChatCompletionRequest) -> Compl
         keep_tags=thoughts == "content",
     )
     return CompletionPlan(
-        request.to_sampling_params(),
+        request.to_sampling_params(services.backend.model_card.context_length),
         output,
         "messages",
         OutputFields(format_field, SCHEMA_FIELDS[format_field], "function.parameters"),
@@ -89,6 +102,7 @@ def plan_completion(services: Services, request: ChatCompletionRequest) -> Compl
         thoughts=thoughts,
         choices=request.n or 1,
         include_usage=request.stream_options is not None and request.stream_options.include_usage,
+        has_max_tokens=request.has_max_tokens,
     )
 
 

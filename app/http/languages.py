@@ -1,7 +1,10 @@
-"""Names of languages, as OpenAI's transcriptions have them: in English and lower case."""
+"""Names of languages, as OpenAI's transcriptions have them (in English and lower case), and their codes."""
 
 import unicodedata
+from collections.abc import Set as AbstractSet
 from typing import Final
+
+from app.errors import UnsupportedParameter
 
 UNKNOWN: Final = "unknown"
 
@@ -26,6 +29,31 @@ _NAMES: Final = {
     "ur": "urdu", "uz": "uzbek", "vi": "vietnamese", "yi": "yiddish", "yo": "yoruba", "yue": "cantonese",
     "zh": "chinese",
 }  # fmt: skip
+
+
+_CODES: Final = {name: code for code, name in _NAMES.items()}
+_MOST_LISTED: Final = 10
+_FIELD: Final = "language"
+
+
+def language_code(said: str, known: AbstractSet[str]) -> str:
+    """The code for what a client said: `en`, `en-US`, `EN` and `English` are "en". Nothing is "".
+
+    Raises `UnsupportedParameter` for a language that the model does not know; it knows every one if `known`
+    is empty.
+    """
+    name = said.strip().casefold()
+    if not name:
+        return ""
+    code = _CODES.get(name) or name.replace("_", "-").partition("-")[0]
+    if code in (known or _NAMES):
+        return code
+    reason = "send a code of ISO 639-1, such as en"
+    if 0 < len(known) <= _MOST_LISTED:
+        reason = f"the model understands only {', '.join(sorted(known))}"
+    elif known:
+        reason = "the model does not understand it"
+    raise UnsupportedParameter(f"{_FIELD}: {reason}; leave it out to have it detected", param=_FIELD)
 
 
 def language_name(code: str, text: str) -> str:

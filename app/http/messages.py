@@ -78,20 +78,22 @@ async def _decode_content(
 ) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Text(content),)
-    decoded = [
-        await _decode_part(part, decoder, budget, f"{path}.{index}")
-        for index, part in enumerate(content or ())
-    ]
+    decoded: list[Part] = []
+    for index, part in enumerate(content or ()):
+        decoded += await _decode_part(part, decoder, budget, f"{path}.{index}")
     return tuple(decoded)
 
 
-async def _decode_part(part: AnyPart, decoder: MediaDecoder, budget: MediaBudget, path: str) -> Part:
+async def _decode_part(
+    part: AnyPart, decoder: MediaDecoder, budget: MediaBudget, path: str
+) -> tuple[Part, ...]:
+    """More than one for a recording of several phrases."""
     match part:
         case TextPart(text=text) | RefusalPart(refusal=text):
-            return Text(text)
+            return (Text(text),)
         case ImagePart(image_url=image_url):
             with field_at_fault(f"{path}.image_url.url"):
-                return await decoder.image(image_url.url, budget)
+                return (await decoder.image(image_url.url, budget),)
         case AudioPart(input_audio=input_audio):
             with field_at_fault(f"{path}.input_audio.data"):
                 return await decoder.audio(input_audio.data, budget)

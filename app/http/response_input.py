@@ -66,5 +66,5 @@ async def _decode_content(
                     parts.append(await decoder.image(image, budget))
             case AudioInput(input_audio=audio):
                 with field_at_fault(f"{path}.{index}.input_audio.data"):
-                    parts.append(await decoder.audio(audio.data, budget))
+                    parts += await decoder.audio(audio.data, budget)
     return tuple(parts)

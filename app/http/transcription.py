@@ -1,7 +1,7 @@
 """A transcription, which /speech and /v1/audio/transcriptions begin alike: phrase by phrase."""
 
 import unicodedata
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +10,6 @@ from app.errors import DeadlineExceeded, GenerationError
 from app.http.call import Call
 from app.http.generation import Generation
 from app.http.repetition import RepetitionWatch
-from app.media.recording import Recording
 from inference import Message, Phrase, SamplingParams, UnsupportedModality, most_transcript_tokens
 
 RESERVED_TOKENS: Final = most_transcript_tokens(0)  # before the recording's length is known
@@ -27,15 +26,16 @@ class Segment:
 
 
 class Transcription:
-    """Of one recording, begun and closed by one request. Without speech it asks the model nothing."""
+    """Of the phrases of a recording, begun and closed by one request. Without any the model is not asked."""
 
-    def __init__(self, call: Call, recording: Recording, *, is_timed: bool = False) -> None:
+    def __init__(self, call: Call, phrases: Sequence[Phrase], language: str = "") -> None:
+        """`language` is a code such as "en", if the client says it."""
         self._call = call
-        fit = call.services.backend.model_card.speech_fit
-        self.phrases = recording.phrases(fit, is_timed=is_timed)
+        self._said_language = language
+        self.phrases = phrases
         self.segments: list[Segment] = []
         self.text = ""
-        self.language = ""  # a code such as "en", if the model names it
+        self.language = language  # or as the model names it
         self.has_loop = False  # whether the model repeated itself until it was stopped
         self._first: Generation | None = None
 
@@ -72,7 +72,10 @@ class Transcription:
 
     async def _generate(self, phrase: Phrase) -> Generation:
         sampling_params = SamplingParams(max_tokens=_most_tokens(phrase), temperature=0.0)
-        return await self._call.begin([Message("user", (phrase.audio,))], sampling_params, task="transcribe")
+        messages = [Message("user", (phrase.audio,))]
+        return await self._call.begin(
+            messages, sampling_params, task="transcribe", language=self._said_language
+        )
 
     async def _phrase_pieces(self, generation: Generation) -> AsyncGenerator[str, None]:
         watch = RepetitionWatch()

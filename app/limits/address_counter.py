@@ -27,7 +27,7 @@ class AddressCount(NamedTuple):
 
 
 class AddressCounter:
-    """Made and closed by `AddressLimiter`. With Redis its methods block for up to a second."""
+    """Made and closed by `AddressLimiter`. With Redis its methods block for up to two seconds."""
 
     def __init__(
         self, events_per_minute: int, redis_url: str | None, clock: Callable[[], float] = time.time
@@ -68,5 +68,5 @@ def _open_pool(redis_url: str) -> ConnectionPool:
         redis_url,
         socket_timeout=_REDIS_SECONDS,
         socket_connect_timeout=_REDIS_SECONDS,
-        retry=Retry(NoBackoff(), 0),
+        retry=Retry(NoBackoff(), 1),  # a connection that Redis has closed is replaced
     )

@@ -77,7 +77,7 @@ class AddressLimiter:
             self._block("failures", key, count.reset_seconds)
 
     async def aclose(self) -> None:
-        """Waits for a call of Redis that runs, at most a second; calls that have not begun are dropped."""
+        """Waits for a call of Redis that runs, at most two seconds; calls that have not begun are dropped."""
         await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
         if self._shared is not None:
             await asyncio.to_thread(self._shared.close)

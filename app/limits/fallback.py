@@ -54,15 +54,15 @@ class MovableAdmission:
     def headers(self) -> dict[str, str]:
         return self._admission.headers
 
-    async def reserve_tokens(self, tokens: int) -> None:
+    async def reserve_tokens(self, tokens: int) -> int | None:
         try:
-            await self._admission.reserve_tokens(tokens)
+            return await self._admission.reserve_tokens(tokens)
         except RedisUnavailable:
             admission = self._admission
             assert isinstance(admission, RedisAdmission)  # memory is never unavailable
             await admission.give_back()
             self._admission = await self._limiter.admit_locally(admission.slot.user_id, admission.slot.limits)
-            await self._admission.reserve_tokens(tokens)
+            return await self._admission.reserve_tokens(tokens)
 
     async def release(self, tokens_used: int = 0) -> None:
         await self._admission.release(tokens_used)

@@ -19,8 +19,10 @@ class Admission(Protocol):
         """`RateLimit` and `RateLimit-Policy` for the response."""
         ...
 
-    async def reserve_tokens(self, tokens: int) -> None:
-        """Reserves what the request may use at most; without a quota it does nothing.
+    async def reserve_tokens(self, tokens: int) -> int | None:
+        """Reserves tokens for the request; without a quota it does nothing and returns None.
+
+        Returns the tokens of today that neither are used nor belong to other requests.
 
         Raises `TokensAboveQuota`, and `DailyTokensExceeded` after everything was given back, the entry in
         the window included; while Redis is unavailable also what `Limiter.admit` raises.

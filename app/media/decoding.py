@@ -24,11 +24,12 @@ from app.media.sandbox.turns import Turns
 from app.media.speech_finder import SpeechFinder
 from app.media.upload import Source
 from app.settings import MediaSettings
-from inference import AUDIO_SAMPLE_RATE, Audio, Image, ImageFit
+from inference import AUDIO_SAMPLE_RATE, Audio, Image, ImageFit, SpeechFit
 
 _MAX_PREFIX_CHARACTERS: Final = 200  # of a data URI
 _SMALL_BYTES: Final = 262_144  # copied on the event loop: a thread would take longer
 _HEADER_BYTES: Final = 64  # a PPM file's, at the most
+_ANY_SPEECH: Final = SpeechFit()
 _PIXEL_BYTES: Final = 3
 _SAMPLE_BYTES: Final = 4
 
@@ -113,13 +114,16 @@ class MediaDecoder:
         return image_bytes + seconds * AUDIO_SAMPLE_RATE * _SAMPLE_BYTES
 
     def budget(
-        self, user_id: str = "", image_fit: ImageFit | None = None, measure: Measure = lambda _: nullcontext()
+        self,
+        user_id: str = "",
+        image_fit: ImageFit | None = None,
+        speech_fit: SpeechFit = _ANY_SPEECH,
+        measure: Measure = lambda _: nullcontext(),
     ) -> "MediaBudget":
         """The bounds of all media of one request; `measure` is called for each step."""
         settings = self._settings
-        return MediaBudget(
-            user_id, image_fit, settings.max_request_pixels, settings.max_audio_seconds, measure
-        )
+        pixels, seconds = settings.max_request_pixels, settings.max_audio_seconds
+        return MediaBudget(user_id, image_fit, speech_fit, pixels, seconds, measure)
 
     async def image(self, source: Source, budget: "MediaBudget") -> Image:
         """An upright picture, shrunk to what the model takes.
@@ -147,12 +151,15 @@ class MediaDecoder:
         pixels = np.frombuffer(result, np.uint8, offset=header_bytes)
         return Image(pixels.reshape(reply.first, reply.second, 3))
 
-    async def audio(self, source: Source, budget: "MediaBudget") -> Audio:
-        """The part of a recording in which somebody speaks. Raises `NoSpeech` and what `recording` raises."""
-        spoken_part = (await self.recording(source, budget)).spoken_part()
-        if spoken_part is None:
+    async def audio(self, source: Source, budget: "MediaBudget") -> tuple[Audio, ...]:
+        """All that is spoken, or its phrases for a model that hears one at a time.
+
+        Raises `NoSpeech` and what `recording` raises.
+        """
+        heard = (await self.recording(source, budget)).heard(budget.speech_fit)
+        if not heard:
             raise NoSpeech
-        return spoken_part.audio
+        return heard
 
     async def recording(self, source: Source, budget: "MediaBudget") -> Recording:
         """A recording, mono at the models' sample rate, in which speech has been looked for.
@@ -194,6 +201,7 @@ class MediaBudget:
 
     user_id: str
     image_fit: ImageFit | None
+    speech_fit: SpeechFit
     pixels: int
     seconds: int
     measure: Measure

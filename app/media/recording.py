@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference import AUDIO_SAMPLE_RATE, Phrase, SpeechFit, SpeechSpan, cut_phrases
+from inference import AUDIO_SAMPLE_RATE, Audio, Phrase, SpeechFit, SpeechSpan, cut_phrases
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,9 @@ class Recording:
             shortest /= 6
         return cut_phrases(self.samples, self.speech, fit.longest_seconds, shortest)
 
-    def spoken_part(self) -> Phrase | None:
-        """From the first word to the last."""
-        phrases = cut_phrases(self.samples, self.speech, self.seconds, self.seconds)
-        return phrases[0] if phrases else None
+    def heard(self, fit: SpeechFit) -> tuple[Audio, ...]:
+        """From the first word to the last, or phrase by phrase for a model that hears only until a pause."""
+        phrases = self.phrases(fit)
+        if fit.may_pause:
+            phrases = cut_phrases(self.samples, self.speech, self.seconds, self.seconds)
+        return tuple(phrase.audio for phrase in phrases)

@@ -20,6 +20,7 @@ from app.http.openapi import GENERATION_ERRORS, request_body, streamed_or_whole,
 from app.http.responses import JSONResponse
 from app.http.resumption import record_if_asked
 from app.http.services import Services
+from app.http.spoken_messages import read_phrases, reserve_transcripts
 from app.schemas.openai import ChatCompletionRequest
 from app.schemas.openai_completion import ChatCompletion, ChatCompletionChunk, Model, ModelList
 from app.schemas.problems import OpenAIError, problem_responses
@@ -49,18 +50,21 @@ async def create_chat_completion(request: Request) -> Response:
         logger.debug("ignored fields: %s", [field_name(name) for name in list(body.model_extra)[:20]])
     call.check_image_count(body.count_images())
     plan = plan_completion(call.services, body)
-    await call.reserve(plan.max_tokens(call.services), body.max_tokens_field())
+    reserved, field = plan.reserved_tokens(call.services), body.max_tokens_field()
+    plan = plan.within_quota(await call.reserve(reserved, field))
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await chat_completion_messages(body, call.services.media, budget)
+    await reserve_transcripts(call, messages, reserved, field)
     record_if_asked(request, call, stream=bool(body.stream))
 
     async def begin() -> AsyncGenerator[bytes, None]:
-        return completion_chunks(call, await begin_choices(call, messages, plan), plan)
+        generations = await begin_choices(call, await read_phrases(call, messages), plan)
+        return completion_chunks(call, generations, plan)
 
     if body.stream:
         return openai_stream(call, begin)
     async with AbortOnDisconnect(request.receive):
-        generations = await begin_choices(call, messages, plan)
+        generations = await begin_choices(call, await read_phrases(call, messages), plan)
         return JSONResponse(await whole_completion(call, generations, plan))
 
 

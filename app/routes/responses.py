@@ -20,11 +20,13 @@ from app.http.response_output import ResponseOutput, failure_events, response_ev
 from app.http.responses import JSONResponse
 from app.http.resumption import record_if_asked
 from app.http.services import Services
+from app.http.spoken_messages import read_phrases, reserve_transcripts
 from app.http.thoughts import thinks
 from app.schemas.problems import OpenAIError, problem_responses
 from app.schemas.response_object import ResponseEvent, ResponseObject
 from app.schemas.response_request import CreateResponseRequest
 
+MAX_TOKENS_FIELD: Final = "max_output_tokens"
 OUTPUT_FIELDS: Final = OutputFields("text.format", "text.format.schema", "parameters")
 
 router = APIRouter(
@@ -47,14 +49,16 @@ async def create_response(request: Request) -> Response:
     check_model(call, body.model)
     call.check_image_count(body.count_images())
     plan = _plan(call.services, body)
-    await call.reserve(plan.max_tokens(call.services), "max_output_tokens")
+    reserved = plan.reserved_tokens(call.services)
+    plan = plan.within_quota(await call.reserve(reserved, MAX_TOKENS_FIELD))
     budget = await call.media_budget(body.count_images(), body.count_recordings())
     messages = await response_messages(body, call.services.media, budget)
+    await reserve_transcripts(call, messages, reserved, MAX_TOKENS_FIELD)
     record_if_asked(request, call, stream=bool(body.stream))
     output = ResponseOutput(call, body, plan)
 
     async def begin() -> AsyncGenerator[bytes, None]:
-        (generation,) = await begin_choices(call, messages, plan)
+        (generation,) = await begin_choices(call, await read_phrases(call, messages), plan)
         return response_events(call, output, generation)
 
     if body.stream:
@@ -62,7 +66,7 @@ async def create_response(request: Request) -> Response:
             begin, lambda error: list(failure_events(call, output, error)), comment_notice(call)
         )
     async with AbortOnDisconnect(request.receive):
-        (generation,) = await begin_choices(call, messages, plan)
+        (generation,) = await begin_choices(call, await read_phrases(call, messages), plan)
         return JSONResponse(await whole_response(output, generation))
 
 
@@ -77,10 +81,11 @@ def _plan(services: Services, request: CreateResponseRequest) -> CompletionPlan:
         fits_context=True,
     )
     return CompletionPlan(
-        request.to_sampling_params(),
+        request.to_sampling_params(services.backend.model_card.context_length),
         output,
         prompt_field="input",
         output_fields=OUTPUT_FIELDS,
         enable_thinking=thinks(services, request.wants_thoughts),
+        has_max_tokens=request.max_output_tokens is not None,
         thoughts="hidden" if services.settings.thoughts == "hidden" else "reasoning_content",
     )

@@ -57,7 +57,8 @@ async def speech(request: Request) -> Response:
         recording = await decoder.recording(file, budget)
     images = await decode_images(form.files["image"], decoder, budget, "image")
     record_if_asked(request, call, stream=body.stream, fields=body)
-    transcription = Transcription(call, recording)
+    phrases = recording.phrases(call.services.backend.model_card.speech_fit)
+    transcription = Transcription(call, phrases)
 
     async def begin() -> AsyncGenerator[bytes, None]:
         await transcription.begin()

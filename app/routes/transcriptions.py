@@ -13,7 +13,7 @@ from app.http.call import Call, call_of
 from app.http.disconnect import AbortOnDisconnect
 from app.http.event_stream import OPENAI_DONE, OPENAI_END, openai_event
 from app.http.guard import guarded
-from app.http.languages import language_name
+from app.http.languages import language_code, language_name
 from app.http.media_types import MULTIPART
 from app.http.messages import field_at_fault
 from app.http.openai_call import check_model, head_of, openai_error_event, openai_stream
@@ -65,13 +65,15 @@ async def create_transcription(request: Request) -> Response:
     file, body = required_file(form.files, "file"), form.fields
     check_model(call, body.model)
     body.refuse_unsupported()
+    speech_fit = call.services.backend.model_card.speech_fit
+    language = language_code(body.language, speech_fit.languages)
     await call.reserve(RESERVED_TOKENS, field=None)
     budget = await call.media_budget(recordings=1)
     with field_at_fault("file"):
         recording = await call.services.media.recording(file, budget)
     is_timed = body.response_format in ("srt", "vtt", "verbose_json")
     record_if_asked(request, call, stream=bool(body.stream))
-    transcription = Transcription(call, recording, is_timed=is_timed)
+    transcription = Transcription(call, recording.phrases(speech_fit, is_timed=is_timed), language)
 
     async def begin() -> AsyncGenerator[bytes, None]:
         await transcription.begin()

@@ -38,7 +38,6 @@ from app.schemas.openai_output import (
 )
 from inference import OutputFormat, SamplingParams
 
-DEFAULT_MAX_TOKENS: Final = 512
 MAX_CHOICES: Final = 4
 MAX_TOP_LOGPROBS: Final = 20
 MAX_BIASED_TOKENS: Final = 300
@@ -180,7 +179,10 @@ class ChatCompletionRequest(Lenient):
     model: CleanText = Field(min_length=1, max_length=200)
     messages: list[ChatCompletionMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     max_tokens: int | None = Field(
-        None, ge=1, le=MAX_TOKENS, description="lowered to what the context has left after the prompt"
+        None,
+        ge=1,
+        le=MAX_TOKENS,
+        description="lowered to what the context has left after the prompt, which is also the default",
     )
     max_completion_tokens: int | None = Field(
         None, ge=1, le=MAX_TOKENS, description="the newer name of max_tokens"
@@ -297,13 +299,18 @@ class ChatCompletionRequest(Lenient):
             raise UnsupportedParameter(f"{field}: send one format only", param=field)
         return given[0] if given else (None, "response_format")
 
+    @property
+    def has_max_tokens(self) -> bool:
+        return (self.max_completion_tokens or self.max_tokens) is not None
+
     def max_tokens_field(self) -> str:
         return "max_completion_tokens" if self.max_completion_tokens else "max_tokens"
 
-    def to_sampling_params(self) -> SamplingParams:
+    def to_sampling_params(self, context_length: int) -> SamplingParams:
+        """Without a limit of its own, a response may fill the context."""
         top_logprobs = self.top_logprobs or 0
         return SamplingParams(
-            max_tokens=self.max_completion_tokens or self.max_tokens or DEFAULT_MAX_TOKENS,
+            max_tokens=self.max_completion_tokens or self.max_tokens or context_length,
             temperature=self.temperature if self.temperature is not None else 0.0,
             top_p=self.top_p if self.top_p is not None else 1.0,
             top_k=max(self.top_k or 0, 0),

@@ -12,7 +12,6 @@ from app.clean_text import CleanText
 from app.errors import UnsupportedParameter
 from app.schemas.generation import MAX_MESSAGES, MAX_PROMPT_CHARACTERS, MAX_TOKENS, Base64, check_text
 from app.schemas.openai import (
-    DEFAULT_MAX_TOKENS,
     MAX_TOP_LOGPROBS,
     ChatTemplateArguments,
     InputAudio,
@@ -171,7 +170,10 @@ class CreateResponseRequest(Lenient):
     input: Input
     instructions: _Text | None = Field(None, description="a system message before the input")
     max_output_tokens: int | None = Field(
-        None, ge=1, le=MAX_TOKENS, description="lowered to what the context has left after the prompt"
+        None,
+        ge=1,
+        le=MAX_TOKENS,
+        description="lowered to what the context has left after the prompt, which is also the default",
     )
     temperature: float | None = Field(None, ge=0, le=2, description="default 0: greedy")
     top_p: float | None = Field(None, ge=0, le=1, description="0 is greedy")
@@ -302,10 +304,11 @@ class CreateResponseRequest(Lenient):
             case _:
                 return None
 
-    def to_sampling_params(self) -> SamplingParams:
+    def to_sampling_params(self, context_length: int) -> SamplingParams:
+        """Without a limit of its own, a response may fill the context."""
         has_logprobs = bool(self.top_logprobs) or LOGPROBS in (self.include or ())
         return SamplingParams(
-            max_tokens=self.max_output_tokens or DEFAULT_MAX_TOKENS,
+            max_tokens=self.max_output_tokens or context_length,
             temperature=self.temperature if self.temperature is not None else 0.0,
             top_p=self.top_p if self.top_p is not None else 1.0,
             logprobs=(self.top_logprobs or 0) if has_logprobs else None,

@@ -12,11 +12,17 @@ Granularities = Annotated[list[Literal["segment", "word"]], Field(max_length=2)]
 
 
 class TranscriptionForm(BaseModel):
-    """The fields other than the file. Hints (`language`, `prompt`, `temperature`) are ignored."""
+    """The fields other than the file. The hints `prompt` and `temperature` are ignored."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
     model: CleanText = Field(min_length=1, max_length=200)
+    language: CleanText = Field(
+        "",
+        max_length=64,
+        description="of the recording: `en`, `en-US` or `english`; refused if the model "
+        "does not understand it",
+    )
     response_format: ResponseFormat = "json"
     stream: bool = Field(False, description="respond with server-sent events; with `json` and `text`")
     timestamp_granularities: Granularities = Field(

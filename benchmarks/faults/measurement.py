@@ -36,7 +36,7 @@ class Pace:
 
 
 FULL: Final = Pace()
-SHORT: Final = Pace(before=1.0, longest=1.2, rounds=1, steady_share=0.0)
+SHORT: Final = Pace(before=0.2, longest=1.2, rounds=1, steady_share=0.0)
 
 
 @dataclass(frozen=True, slots=True)

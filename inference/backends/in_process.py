@@ -94,19 +94,20 @@ class InProcessBackend:
             for model in (self._config.model, self._config.speech_recognition_model):
                 if model is not None:
                     await asyncio.to_thread(fetch, model)
-        if self._speech is not None:
-            await self._speech.start()
+        ears = await self._speech.start() if self._speech is not None else None
         try:
             model_card = await self._pool.start()
         except BaseException:
             if self._speech is not None:
                 await self._speech.aclose(0)
             raise
-        if self._speech is not None:
+        if self._speech is not None and ears is not None:
             if "audio" in model_card.modalities:
                 speech, self._speech = self._speech, None
                 await speech.aclose(0)
-            model_card = replace(model_card, modalities=model_card.modalities | {"audio"})
+            else:
+                modalities = model_card.modalities | {"audio"}
+                model_card = replace(model_card, modalities=modalities, speech_fit=ears.speech_fit)
         if self._config.model_name is not None:
             model_card = replace(model_card, name=self._config.model_name)
         self._model_card = model_card

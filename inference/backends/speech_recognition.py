@@ -8,6 +8,7 @@ from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from inference.errors import UnsupportedModality
+from inference.model_card import ModelCard
 from inference.pool import Pool
 from inference.status import BackendStatus
 from inference.transcript_length import most_transcript_tokens
@@ -27,8 +28,9 @@ class SpeechRecognition:
         self._all_transcribed = asyncio.Event()
         self._all_transcribed.set()
 
-    async def start(self) -> None:
-        await self._pool.start()
+    async def start(self) -> ModelCard:
+        """Returns the card of the speech-recognition model."""
+        return await self._pool.start()
 
     def status(self) -> BackendStatus:
         return self._pool.status()

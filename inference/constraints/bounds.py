@@ -1,17 +1,24 @@
 """What a request may ask of the grammar compiler. These checks cost little and need no model."""
 
-import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from inference.errors import InvalidGrammar
 from inference.types import GenerationRequest, JsonSchemaOutput, NamedTool
 
 MAX_SCHEMA_BYTES = 262_144  # of JSON text, of a response format or of all tools together
 MAX_SCHEMA_DEPTH = 64
+MAX_TEXT_CHARACTERS = 131_072
 MAX_TOOLS = 128
 MAX_BIASES = 1024  # tokens
 
+_TEXT_TOO_LONG: Final = f"must not have texts of more than {MAX_TEXT_CHARACTERS} characters"
+_NOT_JSON: Final = (
+    f"must be JSON, and {_TEXT_TOO_LONG.removeprefix('must ')}"  # a body's long texts are no `str`
+)
+_LARGEST_INTEGER: Final = 2**64
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 
@@ -44,30 +51,50 @@ def check_logit_bias(request: GenerationRequest, vocab_size: int) -> None:
 
 
 def check_schemas(field: str, schemas: Iterable[Mapping[str, object]]) -> None:
-    """Raises `InvalidGrammar` for schemas that are nested too deeply or too long together."""
+    """Raises `InvalidGrammar` for schemas that are nested too deeply or too long together.
+
+    Costs no more than what is within the bounds, however long they are.
+    """
     size = 0
     for schema in schemas:
-        if _depth_exceeds(schema, MAX_SCHEMA_DEPTH):
-            raise InvalidGrammar(field, f"must not be nested more than {MAX_SCHEMA_DEPTH} levels deep")
-        try:
-            size += len(json.dumps(schema, ensure_ascii=False, allow_nan=False).encode())
-        except (TypeError, ValueError):
-            raise InvalidGrammar(field, "must be JSON") from None
-        if size > MAX_SCHEMA_BYTES:
-            raise InvalidGrammar(field, f"must not be longer than {MAX_SCHEMA_BYTES} bytes")
+        for value in _within_depth(field, schema):
+            size += _least_bytes(field, value)
+            if size > MAX_SCHEMA_BYTES:
+                raise InvalidGrammar(field, f"must not be longer than {MAX_SCHEMA_BYTES} bytes")
 
 
-def _depth_exceeds(value: object, most: int) -> bool:
-    """Level by level, since a recursive function would exhaust the stack."""
-    level = [value]
-    for _ in range(most + 1):
-        level = [child for each in level for child in _children(each)]
-        if not level:
-            return False
-    return True
+def _within_depth(field: str, schema: object) -> Iterator[object]:
+    """Every value and key, level by level: a recursive function would exhaust the stack."""
+    level: list[object] = [schema]
+    for _ in range(MAX_SCHEMA_DEPTH + 1):
+        following: list[object] = []
+        for value in level:
+            yield value
+            if isinstance(value, Mapping):
+                yield from value
+                following += value.values()
+            elif isinstance(value, list | tuple):
+                following += value
+        if not following:
+            return
+        level = following
+    raise InvalidGrammar(field, f"must not be nested more than {MAX_SCHEMA_DEPTH} levels deep")
 
 
-def _children(value: object) -> Iterable[object]:
-    if isinstance(value, Mapping):
-        return value.values()
-    return value if isinstance(value, list | tuple) else ()
+def _least_bytes(field: str, value: object) -> int:
+    """Returns at least how long its JSON is, without what is inside an object or an array."""
+    if isinstance(value, str):
+        if MAX_TEXT_CHARACTERS < len(value) <= MAX_SCHEMA_BYTES:
+            raise InvalidGrammar(field, _TEXT_TOO_LONG)
+        return 3 + len(value)
+    if value is None or isinstance(value, bool | Mapping | list | tuple):
+        return 2
+    if isinstance(value, int):
+        if abs(value) > _LARGEST_INTEGER:
+            raise InvalidGrammar(field, "must not have integers of more than 64 bits")
+        return 2
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidGrammar(field, _NOT_JSON)
+        return 2
+    raise InvalidGrammar(field, _NOT_JSON)

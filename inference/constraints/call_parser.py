@@ -1,12 +1,25 @@
 """The interface between the text of a response and the tool calls in it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from inference.constraints.schema_types import ALL_TYPES
 from inference.types import ToolCall, ToolCallDelta, ToolDefinition
 
 BEGIN_CALL: Final = "<tool_call>"
 END_CALL: Final = "</tool_call>"
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentTypes:
+    """The JSON types that the arguments of one tool may have: of those with a name, and of all others."""
+
+    named: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    others: frozenset[str] = ALL_TYPES
+
+    def of(self, name: str) -> frozenset[str]:
+        return self.named.get(name, self.others)
 
 
 class CallParser(Protocol):
@@ -29,14 +42,15 @@ class ToolFormat(Protocol):
         definitions replace "{tools}"."""
         ...
 
-    def call_rules(self, tools: Sequence[ToolDefinition]) -> str:
-        """The grammar's rules from `call` on: one call, after BEGIN_CALL, END_CALL included.
+    def call_rules(self, tools: Sequence[ToolDefinition]) -> tuple[str, dict[str, ArgumentTypes]]:
+        """The grammar's rules from `call` on: one call, after BEGIN_CALL, END_CALL included; and the types
+        of each tool's arguments, which the parser needs.
 
-        Raises `InvalidGrammar`.
+        May take any time and memory: call it in a process that can be killed. Raises `InvalidGrammar`.
         """
         ...
 
-    def make_parser(self, tools: Sequence[ToolDefinition]) -> CallParser: ...
+    def make_parser(self, types: Mapping[str, ArgumentTypes]) -> CallParser: ...
 
     def write_call(self, call: ToolCall, arguments: Mapping[str, object]) -> str:
         """One call of an earlier response, with its tags."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from inference.constraints.call_parser import BEGIN_CALL, END_CALL
+from inference.constraints.call_parser import BEGIN_CALL, END_CALL, ArgumentTypes
 from inference.constraints.json_grammar import json_rule, quoted
 from inference.constraints.json_scanner import JsonScanner
 from inference.constraints.markers import first_of, held_back
@@ -48,14 +48,14 @@ class GlmCalls:
         argument = f"{_KEY}{{arg-key}}{_END_KEY}{feed}{_VALUE}{{arg-value}}{_END_VALUE}{feed}"
         return f"{INSTRUCTIONS}{BEGIN_CALL}{{function-name}}{feed}{argument}...{feed}{END_CALL}"
 
-    def call_rules(self, tools: Sequence[ToolDefinition]) -> str:
+    def call_rules(self, tools: Sequence[ToolDefinition]) -> tuple[str, dict[str, ArgumentTypes]]:
         rules = ["call: " + " | ".join(f"call_{index}" for index in range(len(tools)))]
         for index, tool in enumerate(tools):
             rules += self._rules_of(f"call_{index}", tool)
-        return "\n".join(rules)
+        return "\n".join(rules), {tool.name: _types_of(tool) for tool in tools}
 
-    def make_parser(self, tools: Sequence[ToolDefinition]) -> "GlmCallParser":
-        return GlmCallParser(tools)
+    def make_parser(self, types: Mapping[str, ArgumentTypes]) -> "GlmCallParser":
+        return GlmCallParser(types)
 
     def write_call(self, call: ToolCall, arguments: Mapping[str, object]) -> str:
         feed = self.line_feed
@@ -67,12 +67,13 @@ class GlmCalls:
 
     def _rules_of(self, name: str, tool: ToolDefinition) -> Iterator[str]:
         arguments = []
+        required = set(required_of(tool))
         for index, (key, schema) in enumerate(properties_of(tool).items()):
             if any(character in key for character in "<>\n"):
                 reason = "must have parameters without <, > and line feeds in their names"
                 raise InvalidGrammar("tools", reason, (tool.name,))
             yield from self._argument_rules(f"{name}_{index}", key, schema, tool)
-            arguments.append(f"{name}_{index}" + ("" if key in required_of(tool) else "?"))
+            arguments.append(f"{name}_{index}" + ("" if key in required else "?"))
         if not arguments and tool.parameters.get("additionalProperties", True) is not False:
             key_rule = f"{quoted(_KEY)} /[^<>\\n]+/ {quoted(_END_KEY + self.line_feed + _VALUE)}"
             yield f"{name}_any: {key_rule} {name}_value {quoted(self.line_feed)}"
@@ -116,12 +117,12 @@ class _State(Enum):
 class GlmCallParser:
     """See `CallParser`."""
 
-    def __init__(self, tools: Sequence[ToolDefinition]) -> None:
-        self._tools = {tool.name: tool for tool in tools}
+    def __init__(self, types: Mapping[str, ArgumentTypes]) -> None:
+        self._types_of_tools = types
+        self._types = ArgumentTypes()  # of the call that is being read
         self._state = _State.NAME
         self._buffer = ""
         self._index = -1
-        self._tool: ToolDefinition | None = None
         self._key = ""
         self._num_arguments = 0
         self._scanner = JsonScanner()
@@ -184,7 +185,8 @@ class GlmCallParser:
         name = ""
         if begins:
             name = before.strip()
-            self._tool, self._index, self._num_arguments = self._tools.get(name), self._index + 1, 0
+            self._types = self._types_of_tools.get(name, ArgumentTypes())
+            self._index, self._num_arguments = self._index + 1, 0
             opening = "{"
         self._state = _State.KEY if marker == _KEY else _State.OUTSIDE
         arguments = opening + ("}" if marker == END_CALL else "")
@@ -196,7 +198,7 @@ class GlmCallParser:
         separator = ", " if self._num_arguments else ""
         self._num_arguments += 1
         self._scanner = JsonScanner()
-        types = self._types()
+        types = self._types.of(self._key)
         opening = ""
         if types == STRING:
             self._state, opening = _State.TEXT, '"'
@@ -219,22 +221,22 @@ class GlmCallParser:
             self._state = _State.AFTER_VALUE
         return self._arguments(piece) if piece else None
 
-    def _types(self) -> frozenset[str]:
-        if self._tool is None:
-            return types_of({}, {})
-        return types_of(properties_of(self._tool).get(self._key, {}), self._tool.parameters)
-
     def _convert(self, written: str) -> str:
         """Returns the JSON of a value that may be a string: what is JSON of another type is that."""
         try:
             value = json.loads(written)
         except ValueError:
             value = written
-        is_other = type_of(value) in self._types() - STRING
+        is_other = type_of(value) in self._types.of(self._key) - STRING
         return json.dumps(value if is_other else written, ensure_ascii=False)
 
     def _arguments(self, piece: str) -> ToolCallDelta:
         return ToolCallDelta(self._index, arguments=piece)
+
+
+def _types_of(tool: ToolDefinition) -> ArgumentTypes:
+    properties = properties_of(tool).items()
+    return ArgumentTypes({key: types_of(schema, tool.parameters) for key, schema in properties})
 
 
 def properties_of(tool: ToolDefinition) -> dict[str, object]:

@@ -1,13 +1,22 @@
 """llguidance over a model's vocabulary: grammars to constraints. The only module that imports the library."""
 
+import random
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 from llguidance._lib import LLParserLimits
 
 from inference.constraints.token_constraint import Words
-from inference.errors import GenerationFailed
+from inference.errors import InvalidGrammar
+
+TRIED_TOKENS = 48
+TRIED_SECONDS = 0.1  # of a processor
+MAX_FORCED_BYTES = 32_768
+TOO_LONG = f"must not demand texts of more than {MAX_FORCED_BYTES} bytes"
+ENDLESS = "is too complex: following it takes too much time or memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +55,35 @@ class GrammarVocabulary:
     def _encode_greedily(self, text: str) -> list[int]:
         return self._tokenizer.greedy_tokenize(text)
 
-    def compile(self, grammar: str) -> "GrammarConstraint":
-        """Returns a constraint at the beginning of a grammar that `try_grammar` accepts."""
-        return GrammarConstraint(self._match(grammar), self._tokenizer)
+    def compile(self, grammar: str, field: str = "response_format") -> "GrammarConstraint":
+        """Returns a constraint at the beginning of a grammar that `try_grammar` accepts.
+
+        `field` is the request's part that errors name.
+        """
+        return GrammarConstraint(self._match(grammar), self._tokenizer, field)
 
     def try_grammar(self, grammar: str) -> str | None:
-        """Compiles it and computes the first mask. Returns the compiler's message, or None."""
+        """Compiles it and follows the beginning of a response. Returns the compiler's message, or None.
+
+        Some grammars exceed the limits only after some tokens.
+        """
         matcher = self._match(grammar)
-        if not matcher.is_error():
-            matcher.compute_bitmask()
+        end = time.process_time() + TRIED_SECONDS
+        generator = random.Random(0)  # noqa: S311 - always the same response
+        for _ in range(TRIED_TOKENS):
+            if matcher.is_error() or matcher.is_stopped() or time.process_time() > end:
+                break
+            allowed = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+            if matcher.is_error():
+                break
+            forced = matcher.compute_ff_tokens()
+            if forced:
+                if len(self._tokenizer.decode_bytes(forced)) > MAX_FORCED_BYTES:
+                    return TOO_LONG
+                matcher.consume_tokens(forced)
+                continue
+            token_ids = np.flatnonzero(np.unpackbits(allowed, bitorder="little"))
+            matcher.consume_token(int(generator.choice(token_ids)))
         return matcher.get_error() or None
 
     def _match(self, grammar: str) -> LLMatcher:
@@ -64,13 +93,14 @@ class GrammarVocabulary:
 class GrammarConstraint:
     """See `TokenConstraint`."""
 
-    def __init__(self, matcher: LLMatcher, tokenizer: LLTokenizer) -> None:
+    def __init__(self, matcher: LLMatcher, tokenizer: LLTokenizer, field: str) -> None:
         self._matcher = matcher
         self._tokenizer = tokenizer
+        self._field = field
 
     def fork(self) -> "GrammarConstraint":
         """A constraint in the same state. The compiled grammar is shared."""
-        return GrammarConstraint(self._matcher.deep_copy(), self._tokenizer)
+        return GrammarConstraint(self._matcher.deep_copy(), self._tokenizer, self._field)
 
     @property
     def is_complete(self) -> bool:
@@ -97,7 +127,7 @@ class GrammarConstraint:
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            raise GenerationFailed("the grammar exceeds its limits")
+            raise InvalidGrammar(self._field, ENDLESS)
 
 
 class _Tokenizer:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from inference.constraints.call_parser import BEGIN_CALL, END_CALL
+from inference.constraints.call_parser import BEGIN_CALL, END_CALL, ArgumentTypes
 from inference.constraints.json_grammar import json_rule, quoted
 from inference.constraints.json_scanner import JsonScanner
 from inference.constraints.markers import first_of
@@ -38,16 +38,16 @@ class HermesCalls:
 
     instructions: str = INSTRUCTIONS
 
-    def call_rules(self, tools: Sequence[ToolDefinition]) -> str:
+    def call_rules(self, tools: Sequence[ToolDefinition]) -> tuple[str, dict[str, ArgumentTypes]]:
         rules = ["call: " + " | ".join(f"call_{index}" for index in range(len(tools)))]
         for index, tool in enumerate(tools):
             head = f'\n{{"name": {json.dumps(tool.name)}, "arguments": '
             schema = {"type": "object", **tool.parameters}
             rules.append(f"call_{index}: {quoted(head)} arguments_{index} {quoted('}' + chr(10) + END_CALL)}")
             rules.append(f"arguments_{index}: {json_rule(schema, is_lenient=True, path=[tool.name])}")
-        return "\n".join(rules)
+        return "\n".join(rules), {}
 
-    def make_parser(self, tools: Sequence[ToolDefinition]) -> "HermesCallParser":
+    def make_parser(self, types: Mapping[str, ArgumentTypes]) -> "HermesCallParser":
         return HermesCallParser()
 
     def write_call(self, call: ToolCall, arguments: Mapping[str, object]) -> str:

@@ -1,10 +1,14 @@
-"""The grammar of one response: what its output format, its tools and the choice of a tool ask for."""
+"""The grammar of one response: what its output format, its tools and the choice of a tool ask for.
 
-from collections.abc import Callable
+The engine makes an order, which is plain data and costs nothing. The order's grammar is written where a
+hostile schema does no harm: in a process of its own (`grammar_server.py`).
+"""
+
+import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Literal
 
-from inference.constraints.call_parser import BEGIN_CALL, ToolFormat
+from inference.constraints.call_parser import BEGIN_CALL, ArgumentTypes, ToolFormat
 from inference.constraints.json_grammar import json_object_rule, json_rule, quoted
 from inference.constraints.phone_actions import ACTION_RULES
 from inference.types import (
@@ -20,19 +24,46 @@ from inference.types import (
 _CALLS: Final = f"""calls: call (AGAIN call)*
 AGAIN: {quoted(BEGIN_CALL)} | {quoted(chr(10) + BEGIN_CALL)}"""
 _ONE_CALL: Final = "calls: call"
+_STARTS: Final = {
+    "calls": f"{quoted(BEGIN_CALL)} calls",
+    "after the first tag": "calls",
+    "calls or answer": f"{quoted(BEGIN_CALL)} calls | answer",
+    "answer": "answer",
+}
+
+Start = Literal["calls", "after the first tag", "calls or answer", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
-class RequestGrammar:
-    """`write` returns it and may take a while; it raises `InvalidGrammar`. `field` is the request's part.
-
-    `begins_with_call`: it constrains a response from its first BEGIN_CALL on, and what is before is free.
-    Otherwise it constrains the whole response except its thoughts.
-    """
+class GrammarOrder:
+    """What a grammar must allow. `field` is the request's part. `tools` are those that may be called."""
 
     field: str
-    write: Callable[[], str]
-    begins_with_call: bool = False
+    start: Start
+    tools: tuple[ToolDefinition, ...] = ()
+    has_several_calls: bool = False
+    output_format: OutputFormat | None = None
+
+    @property
+    def begins_with_call(self) -> bool:
+        """It constrains a response from its first BEGIN_CALL on, and what is before is free.
+
+        Otherwise it constrains the whole response except its thoughts.
+        """
+        return self.start == "after the first tag"
+
+    def to_text(self) -> str:
+        """JSON, the same for equal orders."""
+        tools = [[tool.name, tool.parameters] for tool in self.tools]
+        return json.dumps(
+            [self.field, self.start, tools, self.has_several_calls, _format_data(self.output_format)]
+        )
+
+    @classmethod
+    def from_text(cls, text: str) -> "GrammarOrder":
+        field, start, tools, has_several_calls, output_format = json.loads(text)
+        definitions = tuple(ToolDefinition(name, "", parameters) for name, parameters in tools)
+        return cls(field, start, definitions, has_several_calls, _format_of(output_format))
 
 
 def callable_tools(request: GenerationRequest) -> tuple[ToolDefinition, ...]:
@@ -45,27 +76,34 @@ def callable_tools(request: GenerationRequest) -> tuple[ToolDefinition, ...]:
     return request.tools
 
 
-def grammar_of(request: GenerationRequest, tool_format: ToolFormat) -> RequestGrammar | None:
+def order_of(request: GenerationRequest) -> GrammarOrder | None:
     """Returns None for a response that is free. The request is within `check_bounds`."""
     tools, output_format = callable_tools(request), request.output_format
-    is_named = isinstance(request.tool_choice, NamedTool)
-    several = _CALLS if request.parallel_tool_calls and not is_named else _ONE_CALL
-
-    def call_rules() -> str:
-        return f"{several}\n{tool_format.call_rules(tools)}"
-
+    has_several = request.parallel_tool_calls and not isinstance(request.tool_choice, NamedTool)
     if tools and request.tool_choice != "auto":
-        return RequestGrammar("tools", lambda: f"start: {quoted(BEGIN_CALL)} calls\n{call_rules()}")
+        return GrammarOrder("tools", "calls", tools, has_several)
     if tools and output_format is None:
-        return RequestGrammar("tools", lambda: f"start: calls\n{call_rules()}", begins_with_call=True)
+        return GrammarOrder("tools", "after the first tag", tools, has_several)
     if output_format is None:
         return None
     if not tools:
-        return RequestGrammar("response_format", lambda: f"start: answer\n{_answer_rules(output_format)}")
-    start = f"start: {quoted(BEGIN_CALL)} calls | answer"
-    return RequestGrammar(
-        "response_format", lambda: f"{start}\n{call_rules()}\n{_answer_rules(output_format)}"
-    )
+        return GrammarOrder("response_format", "answer", output_format=output_format)
+    return GrammarOrder("response_format", "calls or answer", tools, has_several, output_format)
+
+
+def write_grammar(order: GrammarOrder, tool_format: ToolFormat) -> tuple[str, dict[str, ArgumentTypes]]:
+    """Returns the grammar and the types of each tool's arguments. May take any time and memory.
+
+    Raises `InvalidGrammar`.
+    """
+    rules = [f"start: {_STARTS[order.start]}"]
+    types: dict[str, ArgumentTypes] = {}
+    if order.tools:
+        call_rules, types = tool_format.call_rules(order.tools)
+        rules += [_CALLS if order.has_several_calls else _ONE_CALL, call_rules]
+    if order.output_format is not None:
+        rules.append(_answer_rules(order.output_format))
+    return "\n".join(rules), types
 
 
 def _answer_rules(output_format: OutputFormat) -> str:
@@ -76,3 +114,25 @@ def _answer_rules(output_format: OutputFormat) -> str:
             return f"answer: {json_rule(schema)}"
         case ActionOutput():
             return f"answer: action\n{ACTION_RULES}"
+
+
+def _format_data(output_format: OutputFormat | None) -> Any:  # Any: what JSON holds
+    match output_format:
+        case JsonSchemaOutput(schema):
+            return schema
+        case JsonObjectOutput():
+            return "object"
+        case ActionOutput():
+            return "action"
+    return None
+
+
+def _format_of(data: Any) -> OutputFormat | None:
+    match data:
+        case None:
+            return None
+        case "object":
+            return JsonObjectOutput()
+        case "action":
+            return ActionOutput()
+    return JsonSchemaOutput(data)

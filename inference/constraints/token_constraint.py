@@ -11,7 +11,7 @@ Words = NDArray[np.int32]  # (vocab / 32,): bit n of word w allows token 32 * w 
 class TokenConstraint(Protocol):
     """One per response. One thread at a time calls it.
 
-    Raises `GenerationFailed` where following the response would take too much time or memory.
+    Raises `InvalidGrammar` where following the response would take too much time or memory.
     """
 
     @property

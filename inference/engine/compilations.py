@@ -1,23 +1,23 @@
 """Requests whose grammars are being compiled, in other threads. They have not arrived yet."""
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 
-from inference.constraints.token_constraint import TokenConstraint
+from inference.constraints.compiler import Compilation
+from inference.constraints.grammar_cache import CompiledGrammar
 from inference.types import GenerationRequest
 
 LONGEST_WAIT = 0.005  # seconds, in which commands of the worker are not handled
 
-Compiled = TokenConstraint | None | Exception
-_Compilation = tuple[GenerationRequest, Future[TokenConstraint | None]]
+Compiled = CompiledGrammar | None | Exception
 
 
 class Compilations:
     """Owned by the engine and used by its thread. `begin` returns None for requests without a grammar."""
 
-    def __init__(self, begin: Callable[[GenerationRequest], Future[TokenConstraint | None] | None]) -> None:
+    def __init__(self, begin: Callable[[GenerationRequest], Compilation | None]) -> None:
         self._begin = begin
-        self._compilations: dict[int, _Compilation] = {}
+        self._compilations: dict[int, tuple[GenerationRequest, Compilation]] = {}
 
     def __len__(self) -> int:
         return len(self._compilations)
@@ -54,6 +54,6 @@ class Compilations:
         return [(key, request, _result(future)) for key, request, future in done]
 
 
-def _result(future: Future[TokenConstraint | None]) -> Compiled:
+def _result(future: Compilation) -> Compiled:
     error = future.exception()
     return future.result() if error is None else error  # type: ignore[return-value]  # threads raise no others

@@ -12,7 +12,7 @@ import torch
 
 from inference.config import EngineConfig
 from inference.constraints.bounds import check_logit_bias
-from inference.constraints.token_constraint import TokenConstraint
+from inference.constraints.grammar_cache import CompiledGrammar
 from inference.engine.admission import admit, fit_to_context
 from inference.engine.arrivals import Arrivals
 from inference.engine.compilations import Compilations
@@ -71,9 +71,9 @@ class Engine:
         self._pending: PendingStep | None = None
         self._token_bytes = make_token_bytes(model.tokenizer, shown=frozenset(TAGS))
         self._context_length = min(model.context_length, num_blocks * block_size)
-        self._grammars = Grammars(model, self._token_bytes)
+        self._grammars = Grammars(model, self._token_bytes, config.grammar_cache_bytes)
         self._compilations = Compilations(self._grammars.begin)
-        self._constraints: dict[int, TokenConstraint | None] = {}  # of arrivals
+        self._compiled: dict[int, CompiledGrammar] = {}  # of arrivals
         self._shared_prompts = SharedPrompts(model, config.shared_system_prompts)
         # Holds no reference to the engine, so that the engine is freed when its worker drops it.
         admitted = partial(admit, self._scheduler, self._context_length, config.max_waiting_prompt_tokens)
@@ -183,7 +183,8 @@ class Engine:
             if isinstance(result, Exception):
                 self._fail(key, result)
             else:
-                self._constraints[key] = result
+                if result is not None:
+                    self._compiled[key] = result
                 self._arrivals.add(key, request)
 
     def _encode_arrivals(self) -> float:
@@ -206,7 +207,7 @@ class Engine:
                     raise result
                 sequence = self._make_sequence(arrival.key, arrival.request, result)
             except Exception as error:
-                self._constraints.pop(arrival.key, None)
+                self._compiled.pop(arrival.key, None)
                 self._fail(arrival.key, error)
                 if not isinstance(error, InferenceError):
                     self._executor.probe()
@@ -220,9 +221,11 @@ class Engine:
         request = fit_to_context(request, len(prompt.token_ids), self._context_length)
         check_logit_bias(request, self._model.decoder.config.vocab_size)
         is_reasoning = prompt.generation_prompt.rstrip().endswith(THINK)
-        stream = self._grammars.make_stream(request, is_reasoning=is_reasoning)
-        constraint = self._constraints.pop(key, None)
-        guide = None if constraint is None else self._grammars.make_guide(request, constraint, stream)
+        compiled, guide = self._compiled.pop(key, None), None
+        types = {} if compiled is None else compiled.types
+        stream = self._grammars.make_stream(request, types, is_reasoning=is_reasoning)
+        if compiled is not None:
+            guide = self._grammars.make_guide(request, compiled.constraint, stream)
         shared_tokens = self._shared_prompts.count_tokens(request, prompt)
         sequence = Sequence(key, request, prompt, stream, self._config.block_size, shared_tokens, guide)
         self._go_on(sequence)
@@ -350,7 +353,7 @@ class Engine:
     def _end(self, key: int, finish_reason: FinishReason) -> None:
         usage = Usage(0, 0)
         if self._arrivals.remove(key):
-            self._constraints.pop(key, None)
+            self._compiled.pop(key, None)
         elif not self._compilations.remove(key):
             sequence = self._sequences.pop(key, None)
             if sequence is None:

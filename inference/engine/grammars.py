@@ -1,13 +1,12 @@
 """Compiles what requests ask of their responses, and makes the guides that hold the responses to it."""
 
 import os
-from concurrent.futures import Future
+from collections.abc import Mapping
 from functools import partial
 
-from inference.constraints.bounds import check_bounds
-from inference.constraints.call_parser import CallParser, ToolFormat
-from inference.constraints.compiler import GrammarCompiler
-from inference.constraints.request_grammar import callable_tools, grammar_of
+from inference.constraints.call_parser import ArgumentTypes, CallParser
+from inference.constraints.compiler import Compilation, GrammarCompiler, Model
+from inference.constraints.request_grammar import callable_tools, order_of
 from inference.constraints.token_constraint import TokenConstraint
 from inference.engine.detokenizer import TokenBytes
 from inference.engine.guide import Guide, MaskThreads
@@ -22,7 +21,7 @@ MOST_MASK_THREADS = 4
 class Grammars:
     """Owned by an engine and used by its thread."""
 
-    def __init__(self, model: LanguageModel, token_bytes: TokenBytes) -> None:
+    def __init__(self, model: LanguageModel, token_bytes: TokenBytes, cache_bytes: int) -> None:
         tokenizer = model.tokenizer
         self._tool_format = model.tool_format
         self._vocab_size = model.decoder.config.vocab_size
@@ -33,12 +32,14 @@ class Grammars:
             *tokenizer.all_special_ids,
             *(token_id for ids in self._tag_ids.values() for token_id in ids),
         ]
-        self._compiler = GrammarCompiler(
+        known = Model(
             partial(_all_token_bytes, token_bytes, self._vocab_size),
             special_ids,
             sorted(model.eos_token_ids),
             partial(tokenizer.encode_text, is_reply=True),
+            model.tool_format,
         )
+        self._compiler = GrammarCompiler(known, cache_bytes)
         self.mask_threads = MaskThreads(min(MOST_MASK_THREADS, max(1, (os.cpu_count() or 1) // 2)))
 
     @property
@@ -50,25 +51,28 @@ class Grammars:
         """Reads the vocabulary: a second or two for a large one, in which no other Python code runs."""
         self._compiler.prepare().exception()
 
-    def begin(self, request: GenerationRequest) -> Future[TokenConstraint | None] | None:
+    def begin(self, request: GenerationRequest) -> Compilation | None:
         """Checks and compiles in another thread. Returns None if there is nothing to do.
 
         The future has None for a response that is free. It raises `InvalidGrammar`.
         """
         if not (request.tools or request.output_format or request.tool_choice == "required"):
             return None
-        return self._compiler.compile(partial(_checked_grammar, request, self._tool_format))
+        return self._compiler.compile(request)
 
-    def make_stream(self, request: GenerationRequest, *, is_reasoning: bool) -> TextStream:
-        grammar = grammar_of(request, self._tool_format)
-        tools = callable_tools(request)
-        parser: CallParser | None = self._tool_format.make_parser(tools) if tools else None
+    def make_stream(
+        self, request: GenerationRequest, types: Mapping[str, ArgumentTypes], *, is_reasoning: bool
+    ) -> TextStream:
+        """`types` of the tools' arguments are part of what was compiled."""
+        order = order_of(request)
+        has_tools = bool(callable_tools(request))
+        parser: CallParser | None = self._tool_format.make_parser(types) if has_tools else None
         return TextStream(
             self._token_bytes,
             request.sampling_params.stop,
             is_reasoning,
             request.keep_tags,
-            is_typed=grammar is not None and not grammar.begins_with_call,
+            is_typed=order is not None and not order.begins_with_call,
             call_parser=parser,
         )
 
@@ -78,13 +82,6 @@ class Grammars:
         think_ids = self._tag_ids.get(THINK, ()) if request.enable_thinking else ()
         answer_ids = self._tag_ids.get(ANSWER, ())
         return Guide(constraint, stream, self._vocab_size, think_ids, answer_ids)
-
-
-def _checked_grammar(request: GenerationRequest, tool_format: ToolFormat) -> tuple[str, str] | None:
-    """Returns the field and the text of the grammar. Raises `InvalidGrammar`."""
-    check_bounds(request)
-    grammar = grammar_of(request, tool_format)
-    return None if grammar is None else (grammar.field, grammar.write())
 
 
 def _all_token_bytes(token_bytes: TokenBytes, vocab_size: int) -> list[bytes]:

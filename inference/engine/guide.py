@@ -7,7 +7,7 @@ import numpy as np
 
 from inference.constraints.token_constraint import TokenConstraint, Words, allow, words_for
 from inference.engine.text_stream import Phase, Piece, TextStream
-from inference.errors import GenerationFailed
+from inference.errors import InvalidGrammar
 
 
 class Guide:
@@ -32,7 +32,7 @@ class Guide:
         self._opening_ids = think_ids + answer_ids  # allowed beside what the constraint allows
         self._words: Words = np.full(words_for(vocab_size), -1, dtype=np.int32)
         self._filled: Future[None] | None = None
-        self._error: GenerationFailed | None = None
+        self._error: InvalidGrammar | None = None
         self.is_active = stream.phase is Phase.OPENING
 
     @property
@@ -41,7 +41,7 @@ class Guide:
         return self.is_active and self._stream.phase is not Phase.OPENING and self._constraint.is_complete
 
     def push(self, token_id: int) -> Piece:
-        """Returns what can be emitted after this token. Raises `GenerationFailed`."""
+        """Returns what can be emitted after this token. Raises `InvalidGrammar`."""
         if self._error is not None:
             raise self._error
         before = self._stream.phase
@@ -76,7 +76,7 @@ class Guide:
     def fill(self) -> None:
         try:
             self._constraint.fill_mask(self._words)
-        except GenerationFailed as error:
+        except InvalidGrammar as error:
             self._error = error
             self._words.fill(-1)
             return

@@ -18,7 +18,7 @@ from inference.engine.outcome import Outcome
 from inference.engine.priority_queue import PriorityQueue
 from inference.errors import GenerationFailed, InferenceError
 from inference.modalities.audio import HOP_SIZE
-from inference.model_card import ModelCard
+from inference.model_card import ModelCard, SpeechFit
 from inference.models.whisper import FRAMES_PER_POSITION, WindowState
 from inference.types import Audio, Delta, FinishReason, GenerationRequest, Usage
 from inference.voice_activity.pauses import cut_at_pauses
@@ -33,10 +33,13 @@ class Recogniser(Protocol):
     def window_samples(self) -> int: ...
     @property
     def max_tokens(self) -> int: ...
+    @property
+    def languages(self) -> frozenset[str]: ...
 
     def encode_window(self, samples: NDArray[np.float32], language: int | None = None) -> WindowState: ...
     def next_token(self, window: WindowState) -> int | None: ...
     def language_code(self, language: int | None) -> str: ...
+    def language_of(self, code: str) -> int | None: ...
     def probe(self) -> None: ...
 
 
@@ -68,7 +71,7 @@ class _Transcription:
         self._model = model
         self._windows = cut_at_pauses(samples, model.window_samples)
         self._window: WindowState | None = None
-        self._language: int | None = None  # found in the first window
+        self._language = model.language_of(request.language)  # or found in the first window
         self._detokenizer = Detokenizer(token_bytes)
         self._has_text = False
 
@@ -117,7 +120,11 @@ class SpeechEngine:
     def model_card(self) -> ModelCard:
         recogniser = self._recogniser
         return ModelCard(
-            recogniser.name, recogniser.model.max_tokens, frozenset({"audio"}), recogniser.created
+            recogniser.name,
+            recogniser.model.max_tokens,
+            frozenset({"audio"}),
+            recogniser.created,
+            speech_fit=SpeechFit(languages=recogniser.model.languages),
         )
 
     @property

@@ -11,7 +11,7 @@ from inference.models.transformer import TransformerBlock, wave_features
 from inference.stepwise import Stepwise, finish
 
 AUDIO_WIDTH = 512
-ONE_SENTENCE = SpeechFit(longest_seconds=4.6, may_pause=False)  # what the tower is trained on
+ONE_SENTENCE = SpeechFit(4.6, may_pause=False, languages=frozenset({"en", "zh"}))  # what it is trained on
 CONVOLUTION_STRIDE = 4  # frames; two convolutions of stride 2
 WINDOW = 512  # positions that attend to each other, 20 s, so that costs grow linearly with length
 LONGEST_WAVE = 500.0  # positions

@@ -60,6 +60,11 @@ class Whisper:
         """Of a window, its prefix included."""
         return self._module.max_tokens
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """Codes such as "en". Models of one language are English ones."""
+        return frozenset(self._tokens.language_codes or ("en",))
+
     @torch.inference_mode()
     def encode_window(self, samples: NDArray[np.float32], language: int | None = None) -> WindowState:
         """Encodes samples (at most window_samples,), and detects their language unless it is given."""
@@ -96,6 +101,11 @@ class Whisper:
         """Of a window's `language`; "" if the model knows only one."""
         tokens = self._tokens
         return "" if language is None else tokens.language_codes[tokens.languages.index(language)]
+
+    def language_of(self, code: str) -> int | None:
+        """The `language` of a window; None for a model that knows only one, and for codes that it lacks."""
+        tokens = self._tokens
+        return tokens.languages[tokens.language_codes.index(code)] if code in tokens.language_codes else None
 
     def probe(self) -> None:
         """Raises when the device itself does not work any more."""

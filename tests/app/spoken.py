@@ -25,3 +25,11 @@ def said(words: str, voice: str = "en-us+f4") -> Samples:
 def wav(seconds: float) -> bytes:
     """Somebody speaks all the time."""
     return as_wav(np.resize(said(WORDS), round(seconds * RATE)))
+
+
+def two_sentences() -> bytes:
+    """Six seconds of speech from 1 s on, six more from 9 s on, of 16 s."""
+    sentence = np.resize(said(WORDS), 6 * RATE)
+    samples = np.zeros(16 * RATE, np.float32)
+    samples[RATE : 7 * RATE] = samples[9 * RATE : 15 * RATE] = sentence
+    return as_wav(samples)

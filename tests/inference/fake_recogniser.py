@@ -13,6 +13,7 @@ from .fake_model import FakeTokenizer
 
 WINDOW = 64  # samples
 LANGUAGE = 7
+GIVEN_LANGUAGE = 8
 
 
 def speak(words: str) -> Audio:
@@ -23,6 +24,7 @@ def speak(words: str) -> Audio:
 class FakeRecogniser:
     window_samples = WINDOW
     max_tokens = 448
+    languages = frozenset({"en"})
 
     def __init__(self) -> None:
         self.before_step: Callable[[], None] = lambda: None
@@ -31,7 +33,7 @@ class FakeRecogniser:
     def encode_window(self, samples: NDArray[np.float32], language: int | None = None) -> WindowState:
         self.before_step()
         self.windows.append((len(samples), language))
-        return WindowState(torch.from_numpy(samples), LANGUAGE, [0], None, 1)
+        return WindowState(torch.from_numpy(samples), language or LANGUAGE, [0], None, 1)
 
     def next_token(self, window: WindowState) -> int | None:
         self.before_step()
@@ -43,6 +45,9 @@ class FakeRecogniser:
 
     def language_code(self, language: int | None) -> str:
         return "" if language is None else f"language {language}"
+
+    def language_of(self, code: str) -> int | None:
+        return GIVEN_LANGUAGE if code == "en" else None
 
     def probe(self) -> None:
         pass

@@ -3,12 +3,13 @@
 import subprocess
 import sys
 
-import pytest
-
 MODULES = ("inference.backends.in_process", "inference.engine.engine", "inference.models.cuda.support")
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_the_engine_imports_no_triton(module: str) -> None:
-    script = f"import sys, {module}; sys.exit('triton' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+def test_the_engine_imports_no_triton() -> None:
+    """One process imports them all: importing torch takes seconds."""
+    script = "".join(
+        f"import {module}, sys\nif 'triton' in sys.modules: sys.exit({module!r})\n" for module in MODULES
+    )
+    result = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""Fixtures: one site of two gateways for each module."""
+"""One site of two gateways, which every test leaves as it found it."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from testbed.servers import PostgresServer, RedisServer, server_directory
 from .site import Site, running_site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(_redis_session_server: RedisServer, _postgres_session_server: PostgresServer) -> Iterator[Site]:
     _redis_session_server.start()
     _postgres_session_server.start()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from testbed.servers import PostgresServer, RedisServer
 
 GATEWAYS: Final = 2
 LONG_REPLY: Final = " ".join(("{prompt}", *(f"word{number}" for number in range(2_000))))
+SHORT: Final = {"prompt": "hi", "max_tokens": 3}
 STEP_SECONDS: Final = 0.02
 UNLIMITED: Final = {
     "NGINX_REQUESTS_PER_SECOND": "100000",
@@ -96,6 +98,17 @@ class Site:
     async def _knows(self, client: httpx.AsyncClient, header: dict[str, str], limits: dict[str, int]) -> bool:
         shown = (await client.get("/limits", headers=header)).json()
         return all(shown.get(name, limit) == limit for name, limit in limits.items())
+
+    async def statuses(self, header: dict[str, str], requests: int) -> Counter[int]:
+        """Of requests to both gateways in turn, all at once."""
+        async with self.client(0) as one, self.client(1) as other:
+            responses = await asyncio.gather(
+                *(
+                    (one, other)[number % 2].post("/chat", headers=header, json=SHORT)
+                    for number in range(requests)
+                )
+            )
+        return Counter(response.status_code for response in responses)
 
     async def until(self, is_so: Callable[[httpx.AsyncClient], Any], seconds: float = 30.0) -> None:
         """Of each gateway. Raises TimeoutError."""

@@ -2,31 +2,20 @@
 
 import asyncio
 import json
-from collections import Counter
 
 import httpx
 import pytest
 
-from .site import Site
+from .site import SHORT, Site
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers, pytest.mark.slow]
 
 LONG = {"prompt": "hi", "stream": True, "max_tokens": 1_500}  # 30 seconds
-SHORT = {"prompt": "hi", "max_tokens": 3}
-
-
-async def statuses(site: Site, header: dict[str, str], requests: int, path: str = "/chat") -> Counter[int]:
-    """Of requests to both gateways in turn, all at once."""
-    async with site.client(0) as one, site.client(1) as other:
-        responses = await asyncio.gather(
-            *((one, other)[number % 2].post(path, headers=header, json=SHORT) for number in range(requests))
-        )
-    return Counter(response.status_code for response in responses)
 
 
 async def test_requests_are_counted_as_one(site: Site) -> None:
     _, header = await site.add_user(requests_per_minute=7, concurrent_requests=100)
-    assert await statuses(site, header, 20) == {200: 7, 429: 13}
+    assert await site.statuses(header, 20) == {200: 7, 429: 13}
 
 
 async def test_concurrent_requests_are_counted_as_one(site: Site) -> None:
@@ -89,6 +78,6 @@ async def test_a_rotated_key_is_known_to_both_and_the_old_one_stays_valid(site: 
         return new in {key["kid"] for key in keys}
 
     await site.until(has_new_key)
-    assert await statuses(site, header, 4) == {200: 4}
+    assert await site.statuses(header, 4) == {200: 4}
     _, new_header = await site.add_user()
-    assert await statuses(site, new_header, 4) == {200: 4}
+    assert await site.statuses(new_header, 4) == {200: 4}

@@ -95,10 +95,10 @@ class MemoryAdmission:
         self._reserved = 0
         self._is_released = False
 
-    async def reserve_tokens(self, tokens: int) -> None:
+    async def reserve_tokens(self, tokens: int) -> int | None:
         account, quota = self._account, self._limits.daily_tokens
         if account is None or quota is None:
-            return
+            return None
         check_fits_quota(tokens, quota)
         left = quota - account.used - (account.reserved - self._reserved)
         if tokens > left:
@@ -109,6 +109,7 @@ class MemoryAdmission:
             raise quota_refusal(now, state.headers)
         account.reserved += tokens - self._reserved
         self._reserved = tokens
+        return left
 
     async def release(self, tokens_used: int = 0) -> None:
         if self._is_released:

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 TIMEOUT_SECONDS: Final = 0.25
 PROBE_SECONDS: Final = 1.0
+CONNECT_SECONDS: Final = 2.0  # all connections
 MAX_CALLS: Final = 8  # at once: a burst waits its turn here, where its time does not count against Redis
 
 T = TypeVar("T")
@@ -58,6 +59,12 @@ class CircuitBreaker:
                 self._open(error)
                 raise RedisUnavailable from error
 
+    async def connect(self) -> None:
+        """Opens as many connections as calls may run at once: a burst has no time to. Raises `RedisError`
+        and OSError."""
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await asyncio.gather(*(self._ping() for _ in range(MAX_CALLS)))
+
     async def aclose(self) -> None:
         if self._probe is not None:
             self._probe.cancel()
@@ -82,6 +89,7 @@ class CircuitBreaker:
             await self._sleep(PROBE_SECONDS)
             try:
                 await self._within_time(self._ping)
+                await self.connect()
             except (RedisError, OSError):
                 continue
             self._is_open = False

@@ -57,11 +57,11 @@ class RedisLimiter:
         await self.settled()
         await self._slots.aclose()
 
-    async def take(self, admission: "RedisAdmission", tokens: int) -> None:
-        """Raises the refusal after everything that the admission holds was given back."""
-        taking = await self._slots.take(admission.slot, tokens)
+    async def take(self, admission: "RedisAdmission", tokens: int) -> int:
+        """Returns what `RedisSlots.take` does. Raises the refusal after everything was given back."""
+        taking, left = await self._slots.take(admission.slot, tokens)
         if taking is Taking.TAKEN:
-            return
+            return left
         await admission.give_back()
         raise await self._refusal(taking, admission.slot)
 
@@ -130,11 +130,12 @@ class RedisAdmission:
         self._limiter = limiter
         self._is_released = False
 
-    async def reserve_tokens(self, tokens: int) -> None:
+    async def reserve_tokens(self, tokens: int) -> int | None:
         quota = self.slot.limits.daily_tokens
-        if quota is not None:
-            check_fits_quota(tokens, quota)
-            await self._limiter.take(self, tokens)
+        if quota is None:
+            return None
+        check_fits_quota(tokens, quota)
+        return await self._limiter.take(self, tokens)
 
     async def release(self, tokens_used: int = 0) -> None:
         if not self._is_released:

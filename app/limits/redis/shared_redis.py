@@ -1,6 +1,5 @@
 """The Redis that several gateways share, and what every limiter that counts in it needs."""
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import Final, Self
@@ -10,10 +9,10 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker
+from app.limits.redis.circuit_breaker import CircuitBreaker
+from app.limits.redis.reset_connection import expect_resets
 
 KEY_PREFIX: Final = "gateway:limits"
-CONNECT_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class SharedRedis:
         # A connection that the server has closed is replaced at once: the library's own pauses are longer
         # than a request may wait.
         client = Redis.from_url(url, retry=Retry(NoBackoff(), 1))
+        expect_resets(client.connection_pool)
         return cls(url, client, CircuitBreaker(client))
 
     async def connect(self) -> None:
@@ -37,8 +37,7 @@ class SharedRedis:
         Redis that is unavailable is found by the first call, as later.
         """
         with contextlib.suppress(RedisError, OSError):  # a TimeoutError is an OSError
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await asyncio.gather(*(self.client.ping() for _ in range(MAX_CALLS)))
+            await self.breaker.connect()
 
     async def aclose(self) -> None:
         await self.breaker.aclose()

@@ -24,7 +24,7 @@ NOT_READ = -1
 
 
 class Taking(IntEnum):
-    """What take_slot.lua returns."""
+    """What take_slot.lua returns first."""
 
     TAKEN = 0
     NO_SLOT = 1
@@ -72,17 +72,20 @@ class RedisSlots:
         self._held: dict[str, Slot] = {}
         self._renewing: asyncio.Task[None] | None = None
 
-    async def take(self, slot: Slot, tokens: int) -> Taking:
-        """Takes the slot or keeps it, and sets its reservation. Changes nothing when it cannot."""
-        taking = await self._try_to_take(slot, tokens, NOT_READ)
+    async def take(self, slot: Slot, tokens: int) -> tuple[Taking, int]:
+        """Takes the slot or keeps it, and sets its reservation. Changes nothing when it cannot.
+
+        Also returns the tokens of today that neither are used nor belong to other slots, with a quota.
+        """
+        taking, left = await self._try_to_take(slot, tokens, NOT_READ)
         if taking is Taking.USE_UNKNOWN:
             used_before = await read_tokens_used(self._tokens_used_today, slot.user_id)
-            taking = await self._try_to_take(slot, tokens, used_before)
+            taking, left = await self._try_to_take(slot, tokens, used_before)
         if taking is Taking.TAKEN:
             self._held[slot.slot_id] = slot
             if self._renewing is None:
                 self._renewing = asyncio.create_task(self._renew_leases(), name="renew-leases")
-        return taking
+        return taking, left
 
     async def release(self, slot: Slot, tokens_used: int) -> None:
         """May follow a `take` that was interrupted: a slot that does not exist is not an error."""
@@ -96,9 +99,9 @@ class RedisSlots:
             self._renewing.cancel()
             await asyncio.wait([self._renewing])
 
-    async def _try_to_take(self, slot: Slot, tokens: int, used_before: int) -> Taking:
+    async def _try_to_take(self, slot: Slot, tokens: int, used_before: int) -> tuple[Taking, int]:
         now, limits = self._clock(), slot.limits
-        taking = await self._breaker.call(
+        taking, left = await self._breaker.call(
             lambda: self._take.run(
                 *slot.keys,
                 slot_id=slot.slot_id,
@@ -113,7 +116,7 @@ class RedisSlots:
                 used_before=used_before,
             )
         )
-        return Taking(taking)
+        return Taking(taking), left
 
     async def _renew_leases(self) -> None:
         while True:

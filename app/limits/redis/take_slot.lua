@@ -1,8 +1,9 @@
 -- Takes a slot for one request, or keeps the one that it has, and sets how many tokens it reserves.
 -- Changes nothing when it cannot. One atomic step, so that several gateways never take too much.
 --
--- Returns the number of a `Taking`: 0 taken, 1 no slot is free, 2 too few tokens are left today,
--- 3 the counter of the day does not exist (call again with `used_before`).
+-- Returns {the number of a `Taking`, tokens}: 0 taken, 1 no slot is free, 2 too few tokens are left today,
+-- 3 the counter of the day does not exist (call again with `used_before`). The tokens are those of today that
+-- neither are used nor belong to other slots; -1 without a quota.
 
 local slots_key = KEYS[1]     -- sorted set: slot id -> Unix seconds at which its lease ends
 local reserved_key = KEYS[2]  -- hash: slot id -> tokens that its request may still use
@@ -33,8 +34,10 @@ drop(redis.call('zrangebyscore', slots_key, '(' .. latest_lease_end, '+inf'))
 
 local is_held = redis.call('zscore', slots_key, slot_id)
 if not is_held and redis.call('zcard', slots_key) >= tonumber(concurrent_requests) then
-    return 1
+    return {1, -1}
 end
+
+local left = -1
 
 if tonumber(daily_tokens) >= 0 then
     if tonumber(used_before) >= 0 then
@@ -42,9 +45,9 @@ if tonumber(daily_tokens) >= 0 then
     end
     local used = redis.call('get', used_key)
     if not used then
-        return 3
+        return {3, -1}
     end
-    local left = tonumber(daily_tokens) - tonumber(used)
+    left = tonumber(daily_tokens) - tonumber(used)
     local reserved = redis.call('hgetall', reserved_key)
     for i = 1, #reserved, 2 do
         if reserved[i] ~= slot_id then
@@ -52,7 +55,7 @@ if tonumber(daily_tokens) >= 0 then
         end
     end
     if left <= 0 or tonumber(tokens) > left then
-        return 2
+        return {2, left}
     end
 end
 
@@ -62,4 +65,4 @@ if tonumber(tokens) > 0 then
     redis.call('hset', reserved_key, slot_id, tokens)
     redis.call('expire', reserved_key, slots_ttl)
 end
-return 0
+return {0, left}

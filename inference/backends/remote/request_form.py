@@ -60,7 +60,8 @@ def body_of(request: GenerationRequest, config: RemoteConfig, model: str, max_to
         **_sampling(request.sampling_params, config),
     }
     if request.task == "transcribe":
-        body["messages"][-1]["content"].append({"type": "text", "text": TRANSCRIBE})
+        language = f" The language is {request.language} (ISO 639)." if request.language else ""
+        body["messages"][-1]["content"].append({"type": "text", "text": TRANSCRIBE + language})
     if request.tools:
         body["tools"] = list(map(_tool, request.tools))
         body["tool_choice"] = _tool_choice(request)

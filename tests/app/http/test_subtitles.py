@@ -18,5 +18,11 @@ def test_vtt() -> None:
     )
 
 
+def test_text_ends_no_cue_and_begins_no_tag() -> None:
+    segments = [Segment(0, 1, "a < b & c\n\n d", 0.1)]
+    assert to_srt(segments) == "1\n00:00:00,000 --> 00:00:01,000\na < b & c\nd\n\n"
+    assert to_vtt(segments) == "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\na &lt; b &amp; c\nd\n\n"
+
+
 def test_without_segments() -> None:
     assert (to_srt([]), to_vtt([])) == ("", "WEBVTT\n\n")

@@ -212,6 +212,21 @@ async def test_tokens_reserved_by_running_requests_are_not_left_for_others(limit
     await third.release()
 
 
+async def test_a_reservation_says_what_is_left_for_its_request(limiter: Limiter):
+    limits = UserLimits(100, 3, daily_tokens=100)
+    first = await limiter.admit("usr_a", limits)
+    assert await first.reserve_tokens(10) == 100
+    second = await limiter.admit("usr_a", limits)
+    assert await second.reserve_tokens(20) == 90
+    assert await first.reserve_tokens(30) == 80, "its own are replaced"
+    await first.release(tokens_used=40)
+    assert await second.reserve_tokens(20) == 60
+    await second.release()
+    without = await limiter.admit("usr_b", UserLimits(100, 3))
+    assert await without.reserve_tokens(10) is None
+    await without.release()
+
+
 async def test_a_refused_reservation_gives_everything_back(limiter: Limiter):
     limits = UserLimits(3, 1, daily_tokens=101)
     await (await limiter.admit("usr_a", limits)).release(tokens_used=1)

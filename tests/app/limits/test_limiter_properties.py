@@ -105,7 +105,7 @@ class LimiterAgainstModel(RuleBasedStateMachine):
         left = self.left_today(modelled.user_id, modelled.day) + modelled.reserved
         is_refused = False
         try:
-            self.run(modelled.admission.reserve_tokens(tokens))
+            assert self.run(modelled.admission.reserve_tokens(tokens)) == (None if quota is None else left)
         except DailyTokensExceeded:
             is_refused = True
         if quota is None:

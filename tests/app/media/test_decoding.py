@@ -144,7 +144,7 @@ async def test_recording_without_speech_is_refused_as_a_part_of_a_chat(decoder: 
 @pytest.mark.anyio
 async def test_what_surrounds_speech_is_left_out(decoder: MediaDecoder):
     speech = np.pad(said("stop"), (12_000, 6_000))
-    audio = await decoder.audio(as_wav(speech), decoder.budget())
+    (audio,) = await decoder.audio(as_wav(speech), decoder.budget())
     assert len(audio.samples) == pytest.approx(len(said("stop")) + 2 * 3_200, abs=3_200)
     assert audio.sample_rate == AUDIO_SAMPLE_RATE
 

@@ -1,5 +1,6 @@
 """What a chat completion passes to the model, and what it makes of thoughts, tools, choices and formats."""
 
+import asyncio
 import base64
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,38 @@ async def test_lowered_tokens_are_what_the_quota_reserves(start_gateway: StartGa
     assert response.status_code == 200
     response = await gateway.call("POST", COMPLETIONS, json=body("hi", max_tokens=4000, n=2))
     assert (response.status_code, response.json()["error"]["param"]) == (422, "max_tokens")
+
+
+@pytest.mark.parametrize("route", [COMPLETIONS, "/v1/responses"])
+async def test_a_response_is_as_long_as_the_context_allows(start_gateway: StartGateway, route: str) -> None:
+    gateway = await start_gateway(scripted={"reply": "word " * 5000})
+    request = {"model": "scripted", "input": "hi"} if route == "/v1/responses" else body("hi")
+    response = (await gateway.call("POST", route, json=request)).json()
+    assert response["usage"]["total_tokens"] == gateway.services.backend.model_card.context_length
+
+
+async def test_a_response_without_a_limit_ends_where_the_quota_does(start_gateway: StartGateway) -> None:
+    limits = {"daily_tokens": 2000, "requests_per_minute": 100}
+    gateway = await start_gateway(limits=limits, scripted={"reply": "word " * 5000})
+    request = body("hi")
+    response = (await gateway.call("POST", COMPLETIONS, json=request)).json()
+    assert response["choices"][0]["finish_reason"] == "length"
+    assert response["usage"]["completion_tokens"] == 2000
+    assert (await gateway.call("POST", COMPLETIONS, json=request)).status_code == 429
+
+
+async def test_choices_without_a_limit_share_the_quota(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(limits={"daily_tokens": 2000}, scripted={"reply": "word " * 5000})
+    response = (await gateway.call("POST", COMPLETIONS, json=body("hi", n=2))).json()
+    assert response["usage"]["completion_tokens"] == 2000
+
+
+async def test_few_tokens_are_reserved_for_a_response_without_a_limit(start_gateway: StartGateway) -> None:
+    """So that requests at once do not refuse each other."""
+    limits = {"daily_tokens": 2000, "concurrent_requests": 3}
+    gateway = await start_gateway(limits=limits, scripted={"reply": "done", "step_seconds": 0.2})
+    responses = await asyncio.gather(*(gateway.call("POST", COMPLETIONS, json=body("hi")) for _ in range(3)))
+    assert [response.status_code for response in responses] == [200] * 3
 
 
 async def test_log_probabilities_come_with_their_tokens(gateway: Gateway) -> None:

@@ -1,6 +1,7 @@
 """The README's own questions, asked over HTTP: what the embedded model says means what it should."""
 
 import asyncio
+import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,31 @@ async def test_times_of_segments_are_those_of_the_sentences(start_gateway: Start
         assert segment["start"] == pytest.approx(at, abs=0.2)
         assert segment["end"] == pytest.approx(at + len(speech) / RATE, abs=0.2)
     assert (body["language"], body["duration"]) == ("english", 9.0)
+
+
+async def test_several_sentences_in_a_chat_are_read(start_gateway: StartGateway) -> None:
+    """As on /speech. Of the recording itself, the model hears the command and not the question before it."""
+    embedded = await start(start_gateway)
+    sentences = {"what is the capital of france": "en-us+m6", "open the camera": "en-us+f4"}
+    pause = np.zeros(RATE, np.float32)
+    spoken = [piece for words, voice in sentences.items() for piece in (said(words, voice), pause)]
+    data = base64.b64encode(as_wav(np.concatenate([pause, *spoken]))).decode()
+
+    async def content_of(content: Any) -> Any:
+        messages = [{"role": "user", "content": content}]
+        request = {"model": "autoglm-phone-tiny", "messages": messages, "temperature": 0}
+        return (await embedded.call("POST", "/v1/chat/completions", json=request)).json()["choices"][0]
+
+    heard = await content_of([{"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}])
+    assert heard == await content_of(" ".join(sentences))
+    refused = await embedded.call(
+        "POST",
+        "/v1/audio/transcriptions",
+        files={"file": ("voice.m4a", (SAMPLES / "voice.m4a").read_bytes())},
+        data={"model": "autoglm-phone-tiny", "language": "de"},
+    )
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"].startswith("language: the model understands only en, zh;")
 
 
 async def test_speech_that_is_cut_off_costs_few_tokens(start_gateway: StartGateway) -> None:

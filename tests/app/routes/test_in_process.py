@@ -141,6 +141,18 @@ async def test_model_that_cannot_hear_answers_what_a_whisper_model_heard(
         data={"model": "chat", "response_format": "verbose_json"},
     )
     assert verbose.json()["language"].isdigit(), "a code of the Whisper model, which has names for few"
+    chinese = await gateway.call(
+        "POST",
+        "/v1/audio/transcriptions",
+        files=again,
+        data={"model": "chat", "response_format": "verbose_json", "language": "zh-CN"},
+    )
+    assert chinese.json()["language"] == "chinese"
+    assert chinese.json()["text"] != transcript, "another token begins what the model writes"
+    french = await gateway.call(
+        "POST", "/v1/audio/transcriptions", files=again, data={"model": "chat", "language": "fr"}
+    )
+    assert (french.status_code, french.json()["error"]["param"]) == (400, "language")
     for name in ("zeros", "hum of 50 Hz", "pink", "chords"):
         noise = {"audio": ("noise.wav", as_wav(at_level(make_noise(name, 1.0), -12)))}
         silent = (await gateway.call("POST", "/speech", files=noise, data=plain)).json()

@@ -6,11 +6,13 @@ import re
 
 import pytest
 
+from inference import SpeechFit, Text
 from testbed.noises import as_wav, make_noise
 
 from ..conftest import StartGateway
 from ..gateway import Gateway, parse_events
-from ..spoken import wav
+from ..recording_backend import record_requests
+from ..spoken import two_sentences, wav
 from .test_chat import jpeg
 
 pytestmark = pytest.mark.anyio
@@ -67,6 +69,42 @@ async def test_parts_reach_the_model_in_their_order(gateway: Gateway) -> None:
     response = (await gateway.call("POST", COMPLETIONS, json=body(content))).json()
     said = response["choices"][0]["message"]["content"]
     assert said == "chat user: look: image(8x6) and listen: audio(1.5s)"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("route", [COMPLETIONS, "/v1/responses"])
+async def test_a_model_that_hears_one_phrase_reads_several(
+    gateway: Gateway, route: str, stream: bool
+) -> None:
+    """What it hears at once is bounded by pauses: the second sentence would be lost."""
+    requests = record_requests(gateway, speech_fit=SpeechFit(4.6, may_pause=False))
+    for recording, heard, tasks in (
+        (wav(2), "audio(2.0s) and?", ["chat"]),
+        (two_sentences(), "transcribe user: audio(", ["transcribe"] * 4 + ["chat"]),
+    ):
+        part = {"type": "input_audio", "input_audio": {"data": base64.b64encode(recording).decode()}}
+        request = body([part, {"type": "text", "text": "and?"}])
+        if route == "/v1/responses":
+            content = [part, {"type": "input_text", "text": "and?"}]
+            request = {"model": "scripted", "input": [{"role": "user", "content": content}]}
+        response = await gateway.call("POST", route, json=request | {"stream": stream})
+        assert response.status_code == 200, response.text
+        assert [request.task for request in requests] == tasks
+        (message,) = requests[-1].messages
+        said, question = message.parts
+        assert question == Text("and?")
+        assert isinstance(said, Text) == (len(tasks) > 1)
+        assert stream or heard in response.text
+        requests.clear()
+
+
+async def test_transcripts_of_phrases_need_tokens_of_the_quota(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(limits={"daily_tokens": 530}, scripted={"reply": "{prompt}"})
+    record_requests(gateway, speech_fit=SpeechFit(4.6, may_pause=False))
+    recording = base64.b64encode(two_sentences()).decode()
+    request = body([{"type": "input_audio", "input_audio": {"data": recording}}])
+    response = await gateway.call("POST", COMPLETIONS, json=request)
+    assert (response.status_code, response.json()["error"]["param"]) == (422, "max_tokens")
 
 
 async def test_images_beside_the_messages_are_taken(gateway: Gateway) -> None:

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 
 from inference import most_transcript_tokens
@@ -11,7 +10,8 @@ from testbed.noises import as_wav, at_level, make_noise
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
-from ..spoken import RATE, WORDS, said, wav
+from ..recording_backend import record_requests
+from ..spoken import two_sentences, wav
 from .test_openai import ALWAYS_THERE, assert_no_nulls
 
 pytestmark = pytest.mark.anyio
@@ -20,25 +20,38 @@ ROUTE = "/v1/audio/transcriptions"
 NOBODY = as_wav(at_level(make_noise("pink", 2.0), -12))
 
 
-def two_sentences() -> bytes:
-    """Six seconds of speech from 1 s on, six more from 9 s on, of 16 s."""
-    sentence = np.resize(said(WORDS), 6 * RATE)
-    samples = np.zeros(16 * RATE, np.float32)
-    samples[RATE : 7 * RATE] = samples[9 * RATE : 15 * RATE] = sentence
-    return as_wav(samples)
-
-
 async def transcribe(gateway: Gateway, content: bytes, **fields: Any) -> Any:
     files = {"file": ("voice.wav", content, "audio/wav")}
     return await gateway.call("POST", ROUTE, files=files, data={"model": "scripted", **fields})
 
 
-@pytest.mark.parametrize("hints", [{}, {"language": "zh", "prompt": "names: 微信"}])
+@pytest.mark.parametrize("hints", [{}, {"language": "zh", "prompt": "names: 微信", "temperature": "0.2"}])
 async def test_transcription_asks_for_the_words_alone(gateway: Gateway, hints: dict[str, str]) -> None:
     response = await transcribe(gateway, wav(2), **hints)
     assert response.status_code == 200
     assert response.json()["text"] == "transcribe user: audio(2.0s)"
     assert_no_nulls(response.json())
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "name"),
+    [("de", "de", "german"), ("zh_CN", "zh", "chinese"), ("English", "en", "english"), ("", "", "english")],
+)
+async def test_language_reaches_the_model_as_a_code(
+    gateway: Gateway, said: str, code: str, name: str
+) -> None:
+    requests = record_requests(gateway)
+    response = await transcribe(gateway, two_sentences(), language=said, response_format="verbose_json")
+    assert (response.status_code, response.json()["language"]) == (200, name)
+    assert {request.language for request in requests} == {code}
+
+
+@pytest.mark.parametrize("language", ["klingon", "xx", "英语", "e"])
+async def test_what_is_no_language_is_refused(gateway: Gateway, language: str) -> None:
+    response = await transcribe(gateway, wav(1), language=language)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"], error["code"]) == (400, "language", "unsupported_parameter")
+    assert error["message"].startswith("language: send a code of ISO 639-1, such as en")
 
 
 async def test_usage_has_openai_shape(gateway: Gateway) -> None:

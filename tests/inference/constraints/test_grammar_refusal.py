@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from inference.constraints.glm_calls import GlmCalls
+from inference.constraints.grammar_cache import Refused
 from inference.constraints.grammar_check import GrammarCheck
 from inference.constraints.grammar_refusal import EXHAUSTED, TOO_COMPLEX, explain, refusal_of
 from inference.constraints.hermes_calls import HermesCalls
 from inference.constraints.json_grammar import json_rule
-from inference.types import ToolDefinition
+from inference.constraints.request_grammar import GrammarOrder
+from inference.types import JsonSchemaOutput, ToolDefinition
 
 TOKENS = [bytes([byte]) for byte in range(256)] + [b""]
 TYPES = "has a type that JSON Schema does not have"
@@ -20,13 +22,20 @@ PATTERN = ("properties", "a", "pattern")
 
 @pytest.fixture(scope="module")
 def check() -> Iterator[GrammarCheck]:
-    check = GrammarCheck(TOKENS, [], [256])
+    check = GrammarCheck(TOKENS, [], [256], GlmCalls())
     yield check
     check.close()
 
 
 def grammar_of(schema: dict[str, Any]) -> str:
     return f"start: answer\nanswer: {json_rule(schema)}"
+
+
+def refusal_by(check: GrammarCheck, schema: dict[str, Any]) -> Refused:
+    order = GrammarOrder("response_format", "answer", output_format=JsonSchemaOutput(schema))
+    refused = check.check(order.to_text(), order.field)
+    assert isinstance(refused, Refused)
+    return refused
 
 
 def within(schema: dict[str, Any]) -> dict[str, Any]:
@@ -90,30 +99,29 @@ def within(schema: dict[str, Any]) -> dict[str, Any]:
 def test_the_reason_and_the_place(
     check: GrammarCheck, schema: dict[str, Any], path: tuple[str, ...], reason: str
 ) -> None:
-    refusal = check.check(grammar_of(schema))
-    assert refusal is not None
+    refusal = refusal_by(check, schema)
     assert reason in refusal.reason
     assert refusal.path == path
 
 
 @pytest.mark.parametrize("tool_format", [GlmCalls(), HermesCalls()])
-def test_the_place_in_a_tool(check: GrammarCheck, tool_format: GlmCalls | HermesCalls) -> None:
-    tools = [ToolDefinition("first", "", {}), ToolDefinition("second", "", within({"type": "text"}))]
-    refusal = check.check(f"start: call\n{tool_format.call_rules(tools)}")
-    assert refusal is not None
+def test_the_place_in_a_tool(tool_format: GlmCalls | HermesCalls) -> None:
+    tools = (ToolDefinition("first", "", {}), ToolDefinition("second", "", within({"type": "text"})))
+    check = GrammarCheck(TOKENS, [], [256], tool_format)
+    refusal = check.check(GrammarOrder("tools", "calls", tools).to_text(), "tools")
+    check.close()
+    assert isinstance(refusal, Refused)
     assert TYPES in refusal.reason
     assert refusal.path == ("second", "properties", "a", "type")
 
 
 def test_a_place_that_is_not_found_in_time_does_not_hide_the_reason(check: GrammarCheck) -> None:
-    """Definitions are tried first, though nothing refers to these. The child is killed meanwhile, or not."""
+    """Definitions are tried first, though nothing refers to these. The process is ended meanwhile, or not."""
     slow = {f"p{index}": {"type": "integer", "multipleOf": 1000 + index} for index in range(1000)}
     schema = {"$defs": {"slow": {"properties": slow}}, **within({"type": "text"})}
-    refusal = check.check(grammar_of(schema))
-    assert refusal is not None
+    refusal = refusal_by(check, schema)
     assert TYPES in refusal.reason
     assert refusal.path in (None, (), ("properties", "a", "type"))
-    assert check.check(grammar_of({"const": 1})) is None
 
 
 def test_a_search_that_times_out_keeps_what_it_found() -> None:

@@ -1,12 +1,14 @@
 """Transcription step by step: in order, in windows, and every way to end."""
 
+from dataclasses import replace
+
 import pytest
 
 from inference.engine.speech_engine import SpeechEngine
 from inference.errors import GenerationFailed
 from inference.types import Delta, GenerationRequest, Message, SamplingParams, Usage
 
-from ..fake_recogniser import LANGUAGE, WINDOW, LoadedFakeRecogniser, speak
+from ..fake_recogniser import GIVEN_LANGUAGE, LANGUAGE, WINDOW, LoadedFakeRecogniser, speak
 
 LONG = "every word of a recording that is much longer than one window is heard, in order; " * 3
 
@@ -75,6 +77,15 @@ def test_a_long_recording_is_transcribed_in_windows_in_the_first_ones_language(
     assert sum(lengths) == len(LONG) + 1
     assert max(lengths) == WINDOW
     assert languages == (None, *[LANGUAGE] * (len(languages) - 1))
+
+
+def test_a_language_that_the_request_names_is_that_of_every_window(
+    recogniser: LoadedFakeRecogniser,
+) -> None:
+    engine = SpeechEngine(recogniser)
+    engine.add(0, replace(recording_request(LONG), language="en"))
+    run(engine)
+    assert {language for _, language in recogniser.model.windows} == {GIVEN_LANGUAGE}
 
 
 def test_max_tokens_ends_with_length(recogniser: LoadedFakeRecogniser) -> None:

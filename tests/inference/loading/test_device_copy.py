@@ -13,7 +13,8 @@ from ..conftest import require_cuda
 def test_a_copy_is_the_tensor(device: str, size: int, dtype: torch.dtype) -> None:
     copy = DeviceCopy(torch.device(device))
     count = size // dtype.itemsize
-    tensors = [torch.arange(count).remainder(100).add(number).to(dtype) for number in range(2)]
+    numbers = torch.arange(100, dtype=dtype).repeat(count // 100 + 1)[:count]
+    tensors = [numbers, numbers + 1]
     for tensor in tensors:
         found = copy(tensor)
         assert (found.device.type, found.dtype) == (torch.device(device).type, dtype)

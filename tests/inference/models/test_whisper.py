@@ -101,6 +101,8 @@ def test_a_given_language_is_not_detected(
     found = model.encode_window(recording(0)).language
     other = CHINESE if found == ENGLISH else ENGLISH
     assert model.encode_window(recording(0), other).language == other
+    assert (model.language_of("zh"), model.language_of("xx")) == (CHINESE, None)
+    assert {"en", "zh"} <= model.languages
 
 
 def test_earlier_recordings_change_nothing(
@@ -115,6 +117,8 @@ def test_earlier_recordings_change_nothing(
 
 def test_a_model_of_one_language_gets_no_language_token(tmp_path: Path, device: str) -> None:
     write_whisper(tmp_path, lang_to_id=None, task_to_id=None, is_multilingual=False)
-    window = load_recogniser(str(tmp_path), device).model.encode_window(recording(0))
+    model = load_recogniser(str(tmp_path), device).model
+    assert (model.languages, model.language_of("en")) == ({"en"}, None)
+    window = model.encode_window(recording(0))
     assert window.language is None
     assert window.prefix_length == 2

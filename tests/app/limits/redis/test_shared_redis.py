@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 
 from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisUnavailable
 from app.limits.redis.shared_redis import SharedRedis
@@ -43,6 +44,26 @@ async def test_connections_that_redis_closed_do_not_open_the_circuit(
     await asyncio.to_thread(redis_server.start)
     for _ in range(MAX_CALLS):
         assert await redis.breaker.call(redis.client.ping)
+
+
+def test_connections_that_were_reset_are_replaced(redis_server: RedisServer) -> None:
+    """On uvloop, as the gateway runs: it reports a reset in its own way."""
+
+    async def use_after_a_reset() -> None:
+        proxy = FaultProxy(redis_server.port)
+        async with proxy.serving():
+            redis = SharedRedis.open(redis_server.url.replace(str(redis_server.port), str(proxy.port)))
+            await redis.connect()
+            proxy.cut_all(reset=True)
+            await eventually(lambda: proxy.open_connections == 0)
+            for _ in range(10):  # turns of the loop, in which the resets arrive
+                await asyncio.sleep(0)
+            for _ in range(MAX_CALLS):
+                assert await redis.client.ping()
+            await redis.aclose()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(use_after_a_reset())
 
 
 async def test_after_silence_no_old_connection_is_used_again(redis: SharedRedis, proxy: FaultProxy) -> None:
