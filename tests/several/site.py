@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -78,7 +79,7 @@ class Site:
     async def client(self, number: int | None = None) -> AsyncIterator[httpx.AsyncClient]:
         """Of one gateway, or through nginx."""
         base_url = self.url if number is None else self.gateways[number].base_url
-        verify: Any = str(self.certificate) if number is None else False
+        verify = ssl.create_default_context(cafile=self.certificate) if number is None else False
         async with httpx.AsyncClient(base_url=base_url, verify=verify, timeout=60) as client:
             yield client
 
