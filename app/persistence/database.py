@@ -32,6 +32,8 @@ from app.persistence.write_queue import WriteQueue
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 10
+REFRESH_TURNS = 6  # of PostgreSQL's 15 connections; the others are for everything else
+MAX_REFRESHES_WAITING = 256  # for a turn on PostgreSQL: one to two seconds of them
 BUSY_TIMEOUT_MS = 5_000  # how long a SQLite writer waits for another process
 WAL_RETRY_SECONDS = 0.01
 READ_ONLY = {"gateway_read_only": True, "postgresql_readonly": True}
@@ -53,7 +55,8 @@ class Database:
         self._engine = create_engine(url)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         is_sqlite = self._engine.dialect.name == "sqlite"
-        self._writes = WriteQueue() if is_sqlite else None
+        self._writes = WriteQueue() if is_sqlite else WriteQueue(MAX_REFRESHES_WAITING, turns=REFRESH_TURNS)
+        self._queues_every_write = is_sqlite
         options = READ_ONLY if is_sqlite else READ_ONLY | ONE_SNAPSHOT
         self._read_only_sessions = async_sessionmaker(
             self._engine.execution_options(**options), expire_on_commit=False
@@ -67,17 +70,15 @@ class Database:
 
         A read-only transaction sees the database as it was at its first statement. On SQLite a writing
         transaction holds the write lock from its first statement, so that what it read is still true when
-        it writes; the others of this process wait for it in order.
+        it writes; the others of this process wait for it in order. On PostgreSQL, transactions with
+        `refuse_when_busy` wait for one of a few turns.
 
         Raises `DatabaseUnavailable` if the database cannot be reached, is shutting down or aborts the
-        transaction, and on SQLite `DatabaseBusy`, as `WriteQueue.turn` does.
+        transaction, and `DatabaseBusy`, as `WriteQueue.turn` does.
         """
         sessions = self._read_only_sessions if read_only else self._sessions
-        turn = (
-            nullcontext()
-            if read_only or self._writes is None
-            else self._writes.turn(refuse_when_busy=refuse_when_busy)
-        )
+        waits = not read_only and (self._queues_every_write or refuse_when_busy)
+        turn = self._writes.turn(refuse_when_busy=refuse_when_busy) if waits else nullcontext()
         with database_errors():
             async with turn, sessions() as db_session, db_session.begin():
                 yield db_session

@@ -1,8 +1,9 @@
-"""The order in which transactions of this process write to a SQLite file.
+"""The order in which transactions of this process write, of which few run at a time.
 
 SQLite has one writer at a time and no queue: a writer that finds the file locked sleeps up to 0.1 s and
 tries again. Under load some transactions lose that race for seconds while later ones win it. Here they wait
-in order, and do not hold a connection meanwhile.
+in order, and do not hold a connection meanwhile. On PostgreSQL, refreshed tokens wait here for one of a few
+turns: otherwise a flood of them takes all connections, and revocations are not read.
 """
 
 import asyncio
@@ -29,11 +30,14 @@ class WriteQueue:
         max_wait_seconds: float = MAX_WAIT_SECONDS,
         longest_wait_seconds: float = LONGEST_WAIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        turns: int = 1,
     ) -> None:
+        """`turns` transactions run at once."""
         self._max_waiting = max_waiting
         self._max_wait_seconds = max_wait_seconds
         self._longest_wait_seconds = longest_wait_seconds
-        self._lock = asyncio.Lock()  # first come, first served
+        self._turns = turns
+        self._free_turns = asyncio.Semaphore(turns)  # first come, first served
         self._waiting = 0
         self._clock = clock
         self._pace = WorkPace(FIRST_SECONDS)
@@ -56,7 +60,7 @@ class WriteQueue:
             async with asyncio.timeout(
                 self._max_wait_seconds if refuse_when_busy else self._longest_wait_seconds
             ):
-                await self._lock.acquire()
+                await self._free_turns.acquire()
         except TimeoutError:
             raise self._refusal() from None
         finally:
@@ -66,8 +70,10 @@ class WriteQueue:
             yield
         finally:
             self._pace.add(self._clock() - began_at)
-            self._lock.release()
+            self._free_turns.release()
 
     def _refusal(self) -> DatabaseBusy:
         """With the time that the queue takes at the measured rate."""
-        return DatabaseBusy(retry_after_seconds=self._pace.retry_after_seconds(self._waiting + 1))
+        return DatabaseBusy(
+            retry_after_seconds=self._pace.retry_after_seconds(self._waiting // self._turns + 1)
+        )
