@@ -9,12 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 # On all processors: pip compiles on one. Some packages have files that no Python compiles.
-COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib app inference || true
 # One more than two processors: tests wait for servers, processes and timeouts a good part of their time.
 TEST_PROCESSES := 3
 # One thread of arithmetic each: processes with several threads each would only wait for one another.
 # A test that hangs in its teardown only ends with its process, which is what the thread method does.
-TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:cacheprovider \
+# Hundreds of processes import the same modules, which must be compiled once, whatever the environment says.
+TESTS := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p no:cacheprovider \
 	-n $(TEST_PROCESSES) --dist worksteal --timeout-method=thread
 
 .PHONY: run install test test-servers check bench clients docs screenshots

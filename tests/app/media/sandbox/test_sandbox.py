@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from functools import cache
 
 import psutil
 import pytest
@@ -22,8 +23,18 @@ from ..conftest import recording
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 SMALL = hostile_media.png(8, 8)
-SLOW = hostile_media.png(7_000, 7_000, 16, 6)  # seconds of a processor
-DECODABLE = hostile_media.png(3_500, 3_500, 16, 6)  # within the bounds of a process
+
+
+@cache
+def slow_picture() -> bytes:
+    """It takes seconds of a processor; making it takes one, too."""
+    return hostile_media.png(7_000, 7_000, 16, 6)
+
+
+@cache
+def decodable_picture() -> bytes:
+    """Within the bounds of a process."""
+    return hostile_media.png(3_500, 3_500, 16, 6)
 
 
 class Decoding:
@@ -74,7 +85,7 @@ async def decoding(**settings: object) -> AsyncIterator[Decoding]:
 
 async def test_a_process_that_dies_costs_its_own_file_alone():
     async with decoding() as it:
-        unlucky = asyncio.create_task(it.image(SLOW))
+        unlucky = asyncio.create_task(it.image(slow_picture()))
         victim = await it.running_process()
         others = [asyncio.create_task(it.image(SMALL, "bob")) for _ in range(5)]
         victim.send_signal(signal.SIGSEGV)
@@ -89,14 +100,14 @@ async def test_a_process_that_dies_costs_its_own_file_alone():
 async def test_a_process_that_others_kill_is_replaced():
     """As the kernel does when memory is short: the file has done nothing wrong."""
     async with decoding() as it:
-        task = asyncio.create_task(it.image(DECODABLE))
+        task = asyncio.create_task(it.image(decodable_picture()))
         (await it.running_process()).kill()
         assert await task == (3_500, 3_500, 3)
 
 
 async def test_a_fork_server_that_dies_costs_no_file():
     async with decoding() as it:
-        task = asyncio.create_task(it.image(DECODABLE))
+        task = asyncio.create_task(it.image(decodable_picture()))
         await it.running_process()
         it.fork_server().kill()
         assert await task == (3_500, 3_500, 3)
@@ -161,7 +172,7 @@ async def test_the_posture_holds_while_a_process_is_replaced():
 async def test_a_file_is_killed_by_its_processor_time():
     async with decoding(decoding_cpu_seconds=1, decoding_seconds=60) as it:
         with pytest.raises(InvalidImage):
-            await it.image(SLOW)
+            await it.image(slow_picture())
         usage = await it.usages.get()
         assert usage.outcome == "died"
         assert usage.cpu_seconds == pytest.approx(1.0, abs=0.5)
@@ -171,14 +182,14 @@ async def test_a_file_is_killed_by_its_processor_time():
 async def test_a_file_is_killed_by_the_clock():
     async with decoding(decoding_seconds=0.2) as it:
         with pytest.raises(InvalidImage):
-            await it.image(SLOW)
+            await it.image(slow_picture())
         assert (await it.usages.get()).outcome == "timed_out"
 
 
 async def test_a_picture_that_takes_too_much_memory_is_too_large():
     async with decoding(decoding_memory_bytes=64 * 1_048_576) as it:
         with pytest.raises(ImageTooLarge):
-            await it.image(SLOW)
+            await it.image(slow_picture())
         usage = await it.usages.get()
         assert usage.peak_bytes < 128 * 1_048_576
         assert await it.works()
@@ -194,7 +205,7 @@ async def test_a_recording_that_takes_too_much_memory_is_refused():
 
 async def test_a_cancelled_request_kills_its_process():
     async with decoding() as it:
-        task = asyncio.create_task(it.image(SLOW))
+        task = asyncio.create_task(it.image(slow_picture()))
         process = await it.running_process()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -207,7 +218,7 @@ async def test_a_cancelled_request_kills_its_process():
 async def test_a_signal_to_the_whole_service_leaves_decoding_alone():
     """systemd sends SIGTERM to every process of a service, and the gateway then drains."""
     async with decoding() as it:
-        task = asyncio.create_task(it.image(DECODABLE))
+        task = asyncio.create_task(it.image(decodable_picture()))
         process = await it.running_process()
         for signalled in (it.fork_server(), process):
             signalled.terminate()
@@ -226,7 +237,7 @@ async def test_a_fork_server_without_room_for_descriptors_is_started_again():
 
 async def test_closing_kills_what_runs():
     async with decoding() as it:
-        task = asyncio.create_task(it.image(SLOW))
+        task = asyncio.create_task(it.image(slow_picture()))
         process = await it.running_process()
         await it.decoder.aclose()
         with pytest.raises(ServiceUnavailable):
