@@ -7,11 +7,11 @@ from app.errors import BodyTooLarge, InvalidMedia
 from app.media.decoding import MediaBudget, MediaDecoder
 from app.media.upload import Source
 from app.schemas.chat import ChatRequest
-from app.schemas.openai import (
+from app.schemas.openai import ChatCompletionRequest
+from app.schemas.openai_messages import (
     AnyPart,
     AssistantMessage,
     AudioPart,
-    ChatCompletionRequest,
     ImagePart,
     MessageToolCall,
     RefusalPart,

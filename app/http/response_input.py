@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from app.http.messages import field_at_fault
 from app.media.decoding import MediaBudget, MediaDecoder
-from app.schemas.response_request import (
+from app.schemas.response_items import (
     AudioInput,
-    CreateResponseRequest,
     FunctionCallItem,
     FunctionCallOutputItem,
     ImageInput,
@@ -16,6 +15,7 @@ from app.schemas.response_request import (
     RefusalInput,
     TextInput,
 )
+from app.schemas.response_request import CreateResponseRequest
 from inference import Message, Part, Role, Text, ToolCall
 
 

@@ -3,27 +3,24 @@
 Unsupported fields that would change the response are refused, unless their value has no effect.
 """
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from app.clean_text import CleanText
 from app.errors import UnsupportedParameter
 from app.schemas.generation import (
     MAX_MESSAGES,
-    MAX_PROMPT_CHARACTERS,
     MAX_TOKENS,
-    Base64,
     Base64Images,
     Seed,
     StopString,
     StopStrings,
     check_text,
 )
+from app.schemas.openai_messages import AudioPart, ChatCompletionMessage, ImagePart, texts_of
 from app.schemas.openai_output import (
     MAX_TOOLS,
-    FunctionName,
     JSONSchema,
     Lenient,
     ResponseFormat,
@@ -36,6 +33,7 @@ from app.schemas.openai_output import (
     refuse_set,
     structured_output,
 )
+from app.schemas.openai_thinking import ChatTemplateArguments, ReasoningEffort, said_thinking, thinks_with
 from inference import OutputFormat, SamplingParams
 
 MAX_CHOICES: Final = 4
@@ -43,99 +41,8 @@ MAX_TOP_LOGPROBS: Final = 20
 MAX_BIASED_TOKENS: Final = 300
 
 
-class TextPart(Lenient):
-    type: Literal["text"]
-    text: CleanText = Field(max_length=MAX_PROMPT_CHARACTERS)
-
-
-class RefusalPart(Lenient):
-    type: Literal["refusal"]
-    refusal: CleanText = Field(max_length=MAX_PROMPT_CHARACTERS)
-
-
-class ImageURL(Lenient):
-    url: Base64 = Field(description="a data URI; addresses are not fetched")
-
-
-class ImagePart(Lenient):
-    type: Literal["image_url"]
-    image_url: ImageURL
-
-
-class InputAudio(Lenient):
-    data: Base64
-
-
-class AudioPart(Lenient):
-    type: Literal["input_audio"]
-    input_audio: InputAudio
-
-
-ContentPart = Annotated[TextPart | ImagePart | AudioPart, Field(discriminator="type")]
-TextOnlyPart = Annotated[TextPart | RefusalPart, Field(discriminator="type")]
-AnyPart = TextPart | ImagePart | AudioPart | RefusalPart
-_ContentText = Annotated[CleanText, Field(max_length=MAX_PROMPT_CHARACTERS), Tag("text")]
-
-
-def _kind_of_content(content: object) -> str:
-    return "parts" if isinstance(content, list) else "text"
-
-
-Content = Annotated[
-    _ContentText | Annotated[list[ContentPart], Field(min_length=1, max_length=64), Tag("parts")],
-    Discriminator(_kind_of_content),
-]
-TextContent = Annotated[
-    _ContentText | Annotated[list[TextOnlyPart], Field(max_length=64), Tag("parts")],
-    Discriminator(_kind_of_content),
-]
-
-
-class InputMessage(Lenient):
-    role: Literal["system", "developer", "user"]
-    content: Content
-
-
-class CalledFunction(FunctionName):
-    arguments: CleanText = Field(
-        "", max_length=MAX_PROMPT_CHARACTERS, description="the text of a JSON object"
-    )
-
-
-class MessageToolCall(Lenient):
-    id: CleanText = Field("", max_length=256)
-    type: Literal["function"] = "function"
-    function: CalledFunction
-
-
-class AssistantMessage(Lenient):
-    """An earlier response. Its thoughts (`reasoning_content`) are not part of the prompt."""
-
-    role: Literal["assistant"]
-    content: TextContent | None = None
-    tool_calls: list[MessageToolCall] | None = Field(None, max_length=MAX_TOOLS)
-
-
-class ToolMessage(Lenient):
-    """The result of a tool."""
-
-    role: Literal["tool"]
-    content: TextContent | None = None
-    tool_call_id: CleanText = Field(max_length=256)
-
-
-ChatCompletionMessage = Annotated[InputMessage | AssistantMessage | ToolMessage, Field(discriminator="role")]
-
-
 class StreamOptions(Lenient):
     include_usage: bool = False
-
-
-class ChatTemplateArguments(Lenient):
-    """vLLM's and SGLang's. Others are ignored."""
-
-    enable_thinking: bool | None = None
-    thinking: bool | None = None
 
 
 class Thinking(Lenient):
@@ -149,7 +56,6 @@ def _as_list(value: Any) -> Any:  # Any: what JSON holds
 
 
 NotSupported = Annotated[Any, Field(None, description="not supported")]
-ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 ReasoningFormat = Literal["raw", "parsed", "hidden", "none", "auto", "deepseek"]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 TokenId = Annotated[str, Field(pattern="^[0-9]{1,9}$")]
@@ -239,7 +145,7 @@ class ChatCompletionRequest(Lenient):
 
     @model_validator(mode="after")
     def _text_is_bounded(self) -> Self:
-        check_text(_texts(self.messages))
+        check_text(texts_of(self.messages))
         return self
 
     def count_images(self) -> int:
@@ -259,13 +165,10 @@ class ChatCompletionRequest(Lenient):
     @property
     def wants_thoughts(self) -> bool | None:
         """Whether the model shall think; None if the request does not say."""
-        template = self.chat_template_kwargs or ChatTemplateArguments()
-        for said in (self.enable_thinking, template.enable_thinking, template.thinking):
-            if said is not None:
-                return said
-        if self.thinking is not None:
+        said = said_thinking(self.enable_thinking, self.chat_template_kwargs)
+        if said is None and self.thinking is not None:
             return self.thinking.type == "enabled"
-        return None if self.reasoning_effort is None else self.reasoning_effort != "none"
+        return thinks_with(self.reasoning_effort) if said is None else said
 
     def refuse_unsupported(self) -> None:
         """Raises `UnsupportedParameter` for what would change the response."""
@@ -321,15 +224,3 @@ class ChatCompletionRequest(Lenient):
             stop=tuple(self.stop or ()),
             seed=self.seed,
         )
-
-
-def _texts(messages: list[ChatCompletionMessage]) -> Iterator[str]:
-    for message in messages:
-        if isinstance(message, AssistantMessage):
-            yield from (call.function.arguments for call in message.tool_calls or ())
-        if isinstance(message.content, str):
-            yield message.content
-        for part in message.content if isinstance(message.content, list) else ():
-            match part:
-                case TextPart(text=text) | RefusalPart(refusal=text):
-                    yield text

@@ -10,13 +10,8 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from app.clean_text import CleanText
 from app.errors import UnsupportedParameter
-from app.schemas.generation import MAX_MESSAGES, MAX_PROMPT_CHARACTERS, MAX_TOKENS, Base64, check_text
-from app.schemas.openai import (
-    MAX_TOP_LOGPROBS,
-    ChatTemplateArguments,
-    InputAudio,
-    ReasoningEffort,
-)
+from app.schemas.generation import MAX_PROMPT_CHARACTERS, MAX_TOKENS, check_text
+from app.schemas.openai import MAX_TOP_LOGPROBS
 from app.schemas.openai_output import (
     FUNCTION,
     MAX_TOOLS,
@@ -27,6 +22,19 @@ from app.schemas.openai_output import (
     TextFormat,
     refuse,
     refuse_set,
+)
+from app.schemas.openai_thinking import ChatTemplateArguments, ReasoningEffort, said_thinking, thinks_with
+from app.schemas.response_items import (
+    AudioInput,
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    ImageInput,
+    Input,
+    InputPart,
+    MessageItem,
+    OtherItem,
+    RefusalInput,
+    TextInput,
 )
 from inference import (
     ActionOutput,
@@ -47,85 +55,6 @@ _Text = Annotated[CleanText, Field(max_length=MAX_PROMPT_CHARACTERS)]
 
 _MetadataKey = Annotated[CleanText, Field(max_length=64)]
 _MetadataValue = Annotated[CleanText, Field(max_length=512)]
-
-
-class TextInput(Lenient):
-    type: Literal["input_text", "output_text", "text"]
-    text: _Text
-
-
-class RefusalInput(Lenient):
-    type: Literal["refusal"]
-    refusal: _Text
-
-
-class ImageInput(Lenient):
-    type: Literal["input_image"]
-    image_url: Base64 = Field(description="a data URI; addresses are not fetched")
-
-
-class AudioInput(Lenient):
-    type: Literal["input_audio"]
-    input_audio: InputAudio
-
-
-InputPart = Annotated[TextInput | RefusalInput | ImageInput | AudioInput, Field(discriminator="type")]
-InputContent = Annotated[
-    Annotated[_Text, Tag("text")] | Annotated[list[InputPart], Field(max_length=64), Tag("parts")],
-    Discriminator(lambda content: "parts" if isinstance(content, list) else "text"),
-]
-
-
-class MessageItem(Lenient):
-    type: Literal["message"] = "message"
-    role: Literal["user", "assistant", "system", "developer"]
-    content: InputContent
-
-
-class FunctionCallItem(Lenient):
-    type: Literal["function_call"]
-    call_id: CleanText = Field(max_length=256)
-    name: CleanText = Field(min_length=1, max_length=128)
-    arguments: _Text
-
-
-class FunctionCallOutputItem(Lenient):
-    type: Literal["function_call_output"]
-    call_id: CleanText = Field(max_length=256)
-    output: InputContent
-
-
-class ReasoningItem(Lenient):
-    """Of an earlier response. Thoughts are not part of the prompt."""
-
-    type: Literal["reasoning"]
-
-
-class OtherItem(Lenient):
-    """Refused by its type."""
-
-    type: CleanText = Field(max_length=64)
-
-
-def _kind_of_item(item: Any) -> str:  # Any: what JSON holds
-    """A message needs no type."""
-    kind = item.get("type", "message") if isinstance(item, dict) else "message"
-    return kind if kind in ("message", "function_call", "function_call_output", "reasoning") else "other"
-
-
-InputItem = Annotated[
-    Annotated[MessageItem, Tag("message")]
-    | Annotated[FunctionCallItem, Tag("function_call")]
-    | Annotated[FunctionCallOutputItem, Tag("function_call_output")]
-    | Annotated[ReasoningItem, Tag("reasoning")]
-    | Annotated[OtherItem, Tag("other")],
-    Discriminator(_kind_of_item),
-]
-Input = Annotated[
-    Annotated[_Text, Tag("text")]
-    | Annotated[list[InputItem], Field(min_length=1, max_length=MAX_MESSAGES), Tag("items")],
-    Discriminator(lambda value: "items" if isinstance(value, list) else "text"),
-]
 
 
 class ResponseTool(Lenient):
@@ -248,12 +177,9 @@ class CreateResponseRequest(Lenient):
     @property
     def wants_thoughts(self) -> bool | None:
         """Whether the model shall think; None if the request does not say."""
-        template = self.chat_template_kwargs or ChatTemplateArguments()
-        for said in (self.enable_thinking, template.enable_thinking, template.thinking):
-            if said is not None:
-                return said
+        said = said_thinking(self.enable_thinking, self.chat_template_kwargs)
         effort = self.reasoning.effort if self.reasoning is not None else None
-        return None if effort is None else effort != "none"
+        return thinks_with(effort) if said is None else said
 
     def refuse_unsupported(self) -> None:
         """Raises `UnsupportedParameter` for what would change the response."""
