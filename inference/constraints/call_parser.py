@@ -9,6 +9,16 @@ from inference.types import ToolCall, ToolCallDelta, ToolDefinition
 
 BEGIN_CALL: Final = "<tool_call>"
 END_CALL: Final = "</tool_call>"
+INSTRUCTIONS: Final = """# Tools
+
+You may call one or more functions to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>
+{tools}
+</tools>
+
+"""  # what every format's instructions begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,11 @@ class ToolFormat(Protocol):
     def write_call(self, call: ToolCall, arguments: Mapping[str, object]) -> str:
         """One call of an earlier response, with its tags."""
         ...
+
+
+def choice_rule(tools: Sequence[ToolDefinition]) -> str:
+    """`call` is a call of one of the tools: `call_0`, `call_1` and so on."""
+    return "call: " + " | ".join(f"call_{index}" for index in range(len(tools)))
 
 
 def definition_of(tool: ToolDefinition) -> dict[str, object]:

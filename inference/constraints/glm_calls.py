@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from inference.constraints.call_parser import BEGIN_CALL, END_CALL, ArgumentTypes
+from inference.constraints.call_parser import BEGIN_CALL, END_CALL, INSTRUCTIONS, ArgumentTypes, choice_rule
 from inference.constraints.json_grammar import json_rule, quoted
 from inference.constraints.json_scanner import JsonScanner
 from inference.constraints.markers import first_of, held_back
@@ -23,17 +23,9 @@ from inference.types import ToolCall, ToolCallDelta, ToolDefinition
 _KEY, _END_KEY, _VALUE, _END_VALUE = "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"
 _LONGEST_BOUND = 4096  # characters; longer bounds of a string are not compiled
 
-INSTRUCTIONS: Final = """# Tools
-
-You may call one or more functions to assist with the user query.
-
-You are provided with function signatures within <tools></tools> XML tags:
-<tools>
-{tools}
-</tools>
-
-For each function call, output the function name and arguments within the following XML format:
-"""
+_HOW: Final = (
+    "For each function call, output the function name and arguments within the following XML format:\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +38,10 @@ class GlmCalls:
     def instructions(self) -> str:
         feed = self.line_feed
         argument = f"{_KEY}{{arg-key}}{_END_KEY}{feed}{_VALUE}{{arg-value}}{_END_VALUE}{feed}"
-        return f"{INSTRUCTIONS}{BEGIN_CALL}{{function-name}}{feed}{argument}...{feed}{END_CALL}"
+        return f"{INSTRUCTIONS}{_HOW}{BEGIN_CALL}{{function-name}}{feed}{argument}...{feed}{END_CALL}"
 
     def call_rules(self, tools: Sequence[ToolDefinition]) -> tuple[str, dict[str, ArgumentTypes]]:
-        rules = ["call: " + " | ".join(f"call_{index}" for index in range(len(tools)))]
+        rules = [choice_rule(tools)]
         for index, tool in enumerate(tools):
             rules += self._rules_of(f"call_{index}", tool)
         return "\n".join(rules), {tool.name: _types_of(tool) for tool in tools}

@@ -10,21 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from inference.constraints.call_parser import BEGIN_CALL, END_CALL, ArgumentTypes
+from inference.constraints.call_parser import BEGIN_CALL, END_CALL, INSTRUCTIONS, ArgumentTypes, choice_rule
 from inference.constraints.json_grammar import json_rule, quoted
 from inference.constraints.json_scanner import JsonScanner
 from inference.constraints.markers import first_of
 from inference.types import ToolCall, ToolCallDelta, ToolDefinition
 
-INSTRUCTIONS: Final = """# Tools
-
-You may call one or more functions to assist with the user query.
-
-You are provided with function signatures within <tools></tools> XML tags:
-<tools>
-{tools}
-</tools>
-
+_HOW: Final = """\
 For each function call, return a json object with function name and arguments within XML tags:
 <tool_call>
 {"name": <function-name>, "arguments": <args-json-object>}
@@ -36,10 +28,10 @@ _HEAD = re.compile(r'\s*\{"name": ("(?:[^"\\]|\\.)*"), "arguments": ')
 class HermesCalls:
     """See `ToolFormat`."""
 
-    instructions: str = INSTRUCTIONS
+    instructions: str = INSTRUCTIONS + _HOW
 
     def call_rules(self, tools: Sequence[ToolDefinition]) -> tuple[str, dict[str, ArgumentTypes]]:
-        rules = ["call: " + " | ".join(f"call_{index}" for index in range(len(tools)))]
+        rules = [choice_rule(tools)]
         for index, tool in enumerate(tools):
             head = f'\n{{"name": {json.dumps(tool.name)}, "arguments": '
             schema = {"type": "object", **tool.parameters}
