@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import Pipe
 from queue import SimpleQueue
@@ -21,6 +20,7 @@ from inference.model_card import ModelCard
 from inference.process_environment import process_environment
 from inference.timeline import Timeline
 from inference.types import GenerationRequest
+from inference.workers.event_loop import post
 from inference.workers.messages import (
     Abort,
     Add,
@@ -153,7 +153,7 @@ class ProcessWorker:
                 except OSError:
                     raise
                 except Exception as error:
-                    self._post(self._note_unsent, command, error)
+                    post(self._loop, self._note_unsent, command, error)
 
     def _receive_outcomes(self, channel: Channel, process: "subprocess.Popen[bytes]") -> None:
         try:
@@ -162,21 +162,13 @@ class ProcessWorker:
                 if isinstance(message, Logged):
                     _log(message.record)
                 else:
-                    self._post(self._note, message)
+                    post(self._loop, self._note, message)
         except (EOFError, OSError):
             pass
         except Exception as error:
             logger.error("worker %s sent what cannot be read", self.name, exc_info=error)
         self._outbox.put(None)
-        self._post(self._note_end, _wait(process))
-
-    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
-        """Calls back in the event loop's thread. Does nothing if the loop is closed."""
-        try:
-            self._loop.call_soon_threadsafe(callback, *arguments)
-        except RuntimeError:
-            if not self._loop.is_closed():
-                raise
+        post(self._loop, self._note_end, _wait(process))
 
     # In the event loop's thread
 

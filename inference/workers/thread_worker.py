@@ -7,12 +7,12 @@ import asyncio
 import logging
 import threading
 import traceback
-from collections.abc import Callable
 
 from inference.engine.outcome import Outcome
 from inference.errors import BackendUnavailable
 from inference.model_card import ModelCard
 from inference.types import GenerationRequest
+from inference.workers.event_loop import post
 from inference.workers.step_loop import Inbox, step_until_stopped
 from inference.workers.worker import MakeEngine, Steppable, WorkerListener
 
@@ -67,26 +67,18 @@ class ThreadWorker:
             traceback.clear_frames(caught.__traceback__)  # frames hold the engine and its memory
             if self.is_healthy:
                 caught.__traceback__ = None  # so do the frames' functions, until garbage is collected
-        self._post(self._note_end, error)
+        post(self._loop, self._note_end, error)
 
     def _load_and_serve(self) -> None:
         engine = self._make_engine()
         self.blocks_total = engine.blocks_total
-        self._post(self._note_loaded, engine.model_card)
+        post(self._loop, self._note_loaded, engine.model_card)
         step_until_stopped(engine, self._inbox, self._report)
 
     def _report(self, engine: Steppable, outcomes: list[Outcome]) -> None:
         self.blocks_used = engine.blocks_used
         if outcomes:
-            self._post(self._listener.on_outcomes, self, outcomes)
-
-    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
-        """Calls back in the event loop's thread. Does nothing if the loop is closed."""
-        try:
-            self._loop.call_soon_threadsafe(callback, *arguments)
-        except RuntimeError:
-            if not self._loop.is_closed():
-                raise
+            post(self._loop, self._listener.on_outcomes, self, outcomes)
 
     # In the event loop's thread
 
