@@ -141,7 +141,11 @@ class RemoteBackend:
         """Raises `PromptTooLong` where no prompt would fit. Otherwise the engine knows better what fits."""
         context_length, max_tokens = self.model_card.context_length, request.sampling_params.max_tokens
         if request.fits_context:
-            return max(min(max_tokens, context_length - prompt_tokens), 1)
+            left = context_length - prompt_tokens
+            if max_tokens <= left:
+                return max_tokens
+            # The estimate may be too low, and what an engine refuses costs another attempt.
+            return max(left - prompt_tokens, left // 2, 1)
         if max_tokens >= context_length:
             raise PromptTooLong(prompt_tokens, max_tokens, context_length)
         return max_tokens

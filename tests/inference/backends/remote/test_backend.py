@@ -21,7 +21,7 @@ from inference.errors import (
     UnsupportedParameter,
 )
 from inference.queue_place import QueuePlace, Wait
-from inference.types import ActionOutput, Delta, Image, Message, Text, ToolDefinition, Usage
+from inference.types import ActionOutput, Audio, Delta, Image, Message, Text, ToolDefinition, Usage
 
 from .engine_server import (
     DONE,
@@ -351,6 +351,14 @@ async def test_a_request_that_may_be_shortened_is_sent_again_without_a_length(st
         await collect(backend, make_request())
 
 
+async def test_a_response_without_a_limit_leaves_room_for_a_longer_prompt(start, make_request) -> None:
+    backend, (engine,) = await start(whole, context_length=1000)
+    prompt = "word " * 96  # 480 bytes: 125 tokens, with those of the message
+    for max_tokens, sent in ((800, 800), (10_000, 1000 - 2 * 125)):
+        await collect(backend, make_request(prompt, max_tokens=max_tokens, fits_context=True))
+        assert engine.exchanges[-1].body["max_tokens"] == sent
+
+
 async def test_more_requests_than_allowed_are_refused(start, make_request) -> None:
     backend, _ = await start(begin_and_hang, max_outstanding=1)
     running = backend.generate(make_request())
@@ -404,3 +412,12 @@ async def test_a_picture_travels_as_a_data_uri(start, make_request) -> None:
     image, text = engine.exchanges[0].body["messages"][0]["content"]
     assert image["image_url"]["url"].startswith("data:image/png;base64,")
     assert text == {"type": "text", "text": "what?"}
+
+
+@pytest.mark.parametrize(("language", "said"), [("", ""), ("de", " The language is de (ISO 639).")])
+async def test_a_transcription_says_the_language(start, make_request, language: str, said: str) -> None:
+    backend, (engine,) = await start(whole, recordings="input_audio")
+    message = Message("user", (Audio(np.zeros(1600, np.float32)),))
+    await collect(backend, make_request(messages=(message,), task="transcribe", language=language))
+    *_, text = engine.exchanges[0].body["messages"][0]["content"]
+    assert text["text"] == f"Transcribe the recording. Return only what is said.{said}"
