@@ -177,8 +177,6 @@ class ReplayedResponse(Response):
         ]
         self.raw_headers.append(REPLAYED)
         self._is_stream = ResponseHead(stored.status, tuple(self.raw_headers)).is_event_stream
-        if not self._is_stream:
-            self.raw_headers.append((b"content-length", str(len(self.body)).encode()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._is_stream:

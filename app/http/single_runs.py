@@ -16,7 +16,7 @@ from app.streams.recording import Recording, ResponseHead
 
 Outcome = Recording | StoredResponse | None
 
-_NOT_STORED_HEADERS: Final = frozenset({b"stream-id", b"content-length"})
+STREAM_ID: Final = b"stream-id"  # of a recording, which is gone long before the stored response
 
 
 class SingleRuns:
@@ -121,6 +121,6 @@ class SingleRun:
         headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in head.headers
-            if name.lower() not in _NOT_STORED_HEADERS
+            if name.lower() != STREAM_ID
         )
         return StoredResponse(head.status, headers, b"".join(self._chunks))

@@ -24,6 +24,7 @@ from app.errors import (
     IdempotencyUnavailable,
     ResponseNotStored,
 )
+from app.idempotency.endings import Endings, Write
 from app.idempotency.key import IdempotencyKey
 from app.idempotency.sealed_response import StoredResponse, seal, unseal
 from app.persistence.database import Database
@@ -44,7 +45,6 @@ RENEW_SECONDS: Final = 2.5
 CLEAN_SECONDS: Final = 60.0
 DATABASE_SECONDS: Final = 10.0  # for the database to say whether a key was used
 DATABASE_TURNS: Final = 8  # requests that ask it at once: connections remain for everything else
-STORE_SECONDS: Final = 2.0  # that the end of a response waits until it is stored
 RETRY_SECONDS: Final = 1.0
 LARGE_BYTES: Final = 64 * 1024  # compressed and encrypted in a thread
 MAX_UNSTORED_BYTES: Final = 64 * 1_048_576  # of responses that wait for the database
@@ -90,11 +90,9 @@ class IdempotencyKeys:
         self._database = database
         self._settings = settings
         self.lease_seconds = lease_seconds
-        self._retry_seconds = retry_seconds
         self._owner = secrets.token_hex(16)
         self._runs: set[str] = set()
-        self._endings: set[asyncio.Task[None]] = set()
-        self._unstored_bytes = 0
+        self._endings = Endings(retry_seconds)
         self._turns = asyncio.Semaphore(DATABASE_TURNS)
         self._is_closing = asyncio.Event()
         self._upkeep: list[asyncio.Task[None]] = []
@@ -113,12 +111,10 @@ class IdempotencyKeys:
     async def aclose(self) -> None:
         """Waits for what is being stored, for a while; then leases end by themselves."""
         self._is_closing.set()
-        if self._endings:
-            await asyncio.wait(self._endings, timeout=STORE_SECONDS)
-        tasks = [*self._endings, *self._upkeep]
-        for task in tasks:
+        await self._endings.aclose()
+        for task in self._upkeep:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._upkeep, return_exceptions=True)
 
     async def find(self, request: KeyedRequest) -> str | StoredResponse | None:
         """The id of the run that has the key, or its response; None if the key is free.
@@ -180,14 +176,14 @@ class IdempotencyKeys:
             sealed = await _in_thread_if(
                 len(response.body) > LARGE_BYTES, lambda: seal(response, request.key, request.fingerprint)
             )
-        if sealed is not None and self._unstored_bytes + len(sealed) > MAX_UNSTORED_BYTES:
+        if sealed is not None and self._endings.held_bytes + len(sealed) > MAX_UNSTORED_BYTES:
             sealed = None
-        ending = self._end(run, lambda: self._finish(run, sealed), 0 if sealed is None else len(sealed))
-        await asyncio.wait({ending}, timeout=STORE_SECONDS)
+        held_bytes = 0 if sealed is None else len(sealed)
+        await self._endings.wait_for(self._end(run, lambda: self._finish(run, sealed), held_bytes))
 
     async def release(self, run: Run) -> None:
         """The next request with the key runs: for whatever did not succeed."""
-        await asyncio.wait({self._end(run, lambda: self._release(run))}, timeout=STORE_SECONDS)
+        await self._endings.wait_for(self._end(run, lambda: self._release(run)))
 
     def stores(self, size: int) -> bool:
         """Whether a response of that many bytes is stored."""
@@ -221,34 +217,11 @@ class IdempotencyKeys:
         except (DatabaseUnavailable, TimeoutError) as error:
             raise IdempotencyUnavailable from error
 
-    def _end(
-        self, run: Run, write: Callable[[], Awaitable[None]], held_bytes: int = 0
-    ) -> "asyncio.Task[None]":
-        """Goes on if the caller is cancelled."""
-        ending = asyncio.create_task(self._write(run, write, held_bytes), name="idempotency-ending")
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
-        return ending
-
-    async def _write(self, run: Run, write: Callable[[], Awaitable[None]], held_bytes: int) -> None:
-        self._unstored_bytes += held_bytes
-        try:
-            while True:
-                try:
-                    async with self._turns:
-                        await write()
-                    return
-                except (DatabaseUnavailable, SQLAlchemyError) as error:
-                    logger.warning(
-                        "an idempotency key is not up to date", extra={"reason": type(error).__name__}
-                    )
-                await asyncio.sleep(self._retry_seconds)
-        finally:
-            self._unstored_bytes -= held_bytes
-            self._runs.discard(run.run_id)
+    def _end(self, run: Run, write: Write, held_bytes: int = 0) -> "asyncio.Task[None]":
+        return self._endings.begin(write, lambda: self._runs.discard(run.run_id), held_bytes)
 
     async def _finish(self, run: Run, sealed: bytes | None) -> None:
-        async with self._database.session() as db_session:
+        async with self._turns, self._database.session() as db_session:
             is_own = await finish_key(
                 db_session,
                 key_hash=run.request.key.hash,
@@ -260,7 +233,7 @@ class IdempotencyKeys:
             logger.warning("the lease of an idempotency key ended before its request")
 
     async def _release(self, run: Run) -> None:
-        async with self._database.session() as db_session:
+        async with self._turns, self._database.session() as db_session:
             await release_key(db_session, key_hash=run.request.key.hash, run_id=run.run_id)
 
     async def _repeat(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:

@@ -56,7 +56,8 @@ async def read_stream(request: Request, stream_id: StreamId) -> Response:
 async def stop_stream(request: Request, stream_id: StreamId) -> Response:
     """What is generated is aborted now. Changes nothing if the response is complete."""
     call = call_of(request.scope)
-    await call.services.recordings.stop(stream_id, call.principal.user_id)
+    recording = await call.services.recordings.find(stream_id, call.principal.user_id)
+    recording.stop()
     return Response(status_code=204)
 
 

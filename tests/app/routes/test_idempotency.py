@@ -199,10 +199,7 @@ async def test_replay_uses_no_limit(start_gateway: StartGateway) -> None:
 
 async def test_stream_that_fails_releases_its_key(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(
-        limits=LIMITS,
-        scripted=SLOW | {"reply": WORDS * 20},
-        request_timeout_seconds=1,
-        streams={"unread_seconds": 0},
+        limits=LIMITS, scripted=SLOW | {"reply": WORDS * 20}, request_timeout_seconds=1, streams={"unread": 0}
     )
     path, make = STREAM
     headers = await gateway.headers() | {"Idempotency-Key": KEY}
@@ -251,6 +248,13 @@ async def test_operators_issue_once(start_gateway: StartGateway) -> None:
     )
     assert {response.status_code for response in issued} == {201}
     assert len({response.json()["access_token"] for response in issued}) == 1
+    revoke = {"token_id": issued[0].json()["token_id"]}
+    admin |= {"Idempotency-Key": "third-key"}
+    revoked = [await gateway.client.post("/admin/revocations", json=revoke, headers=admin) for _ in "12"]
+    assert [(response.status_code, is_replayed(response)) for response in revoked] == [
+        (204, False),
+        (204, True),
+    ]
     listed = await gateway.client.get(f"/admin/tokens?user_id={body['user_id']}", headers=admin)
     assert len(listed.json()["tokens"]) == 1
 
