@@ -48,15 +48,11 @@ Part = Text | Image | Audio
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
-    """A function that the model may call. `parameters` is the JSON schema of its arguments.
-
-    `strict`: what of the schema cannot be held is refused, not ignored.
-    """
+    """A function that the model may call. `parameters` is the JSON schema of its arguments."""
 
     name: str
     description: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)  # any JSON values
-    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
