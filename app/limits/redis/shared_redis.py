@@ -9,7 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from app.limits.redis.circuit_breaker import CircuitBreaker
+from app.limits.redis.circuit_breaker import CONNECT_SECONDS, CircuitBreaker
 from app.limits.redis.reset_connection import expect_resets
 
 KEY_PREFIX: Final = "gateway:limits"
@@ -27,7 +27,15 @@ class SharedRedis:
     def open(cls, url: str) -> Self:
         # A connection that the server has closed is replaced at once: the library's own pauses are longer
         # than a request may wait.
-        client = Redis.from_url(url, retry=Retry(NoBackoff(), 1))
+        # The breaker bounds each call. With a timeout of its own the library sends through
+        # `asyncio.wait_for`, which before Python 3.12 loses the breaker's cancellation if it
+        # arrives as the send ends.
+        client = Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), 1),
+            socket_timeout=None,
+            socket_connect_timeout=CONNECT_SECONDS,
+        )
         expect_resets(client.connection_pool)
         return cls(url, client, CircuitBreaker(client))
 

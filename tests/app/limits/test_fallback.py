@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -132,8 +133,8 @@ async def test_requests_wait_for_a_silent_redis_once(clock: FakeClock):
 
     server = await asyncio.start_server(stay_silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    client = Redis(host="127.0.0.1", port=port)
-    redis = SharedRedis(f"redis://127.0.0.1:{port}", client, CircuitBreaker(client, timeout_seconds=0.05))
+    opened = SharedRedis.open(f"redis://127.0.0.1:{port}")
+    redis = replace(opened, breaker=CircuitBreaker(opened.client, timeout_seconds=0.05))
     limiter = FallbackLimiter(RedisLimiter(redis, clock), MemoryLimiter(clock), redis.breaker)
     limits = UserLimits(1000, 1000)
 
