@@ -339,6 +339,12 @@ class StreamInterrupted(GatewayError):
     detail = "The gateway that made this response has failed. Send the request again."
 
 
+class StreamsUnavailable(GatewayError):
+    status_code = 503
+    code = "streams_unavailable"
+    detail = "Responses of other gateways cannot be read now. Try again shortly."
+
+
 # The service
 
 

@@ -42,6 +42,7 @@ from app.ops.metrics import Metrics
 from app.ops.readiness import ReadinessCheck
 from app.ops.report_publisher import ReportPublisher
 from app.ops.shared_reports import SharedReports
+from app.ops.stream_metrics import StreamMetrics
 from app.persistence.database import Database
 from app.persistence.migrations import is_up_to_date, upgrade_database
 from app.persistence.usage import tokens_used_on
@@ -123,7 +124,7 @@ async def open_services(
     memory_budget = MemoryBudget(
         settings.memory_budget_bytes, settings.spool_bytes, stream_bytes=settings.streams.max_bytes
     )
-    recordings = _open_recordings(settings.streams, memory_budget)
+    recordings = _open_recordings(settings.streams, memory_budget, redis)
     stack.push_async_callback(recordings.aclose)
     idempotency_keys = IdempotencyKeys(database, settings.idempotency)
     await idempotency_keys.start()
@@ -131,6 +132,7 @@ async def open_services(
     metrics.register(IdempotencyMetrics(idempotency_keys))
     metrics.register(MemoryMetrics(memory_budget))
     metrics.register(MediaMetrics(media))
+    metrics.register(StreamMetrics(recordings))
     telemetry = build_telemetry(settings.telemetry, metrics, version)
     if telemetry is not None:
         metrics.register(telemetry)
@@ -228,9 +230,9 @@ def remote_config(settings: Settings) -> RemoteConfig:
     )
 
 
-def _open_recordings(settings: StreamSettings, budget: MemoryBudget) -> Recordings:
+def _open_recordings(settings: StreamSettings, budget: MemoryBudget, redis: SharedRedis | None) -> Recordings:
     bounds = StreamBounds(budget.streams, settings.max_stream_bytes, settings.max_user_bytes)
-    return Recordings(bounds, Keeping(settings.unread, settings.kept))
+    return Recordings(bounds, Keeping(settings.unread_seconds, settings.kept_seconds), redis)
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:

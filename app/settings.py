@@ -155,16 +155,16 @@ class MediaSettings(_Section):
 class StreamSettings(_Section):
     """Recorded responses: streams that can be resumed, and responses in the background."""
 
-    unread: timedelta = Field(
-        timedelta(minutes=1),
-        ge=timedelta(0),
-        le=timedelta(minutes=10),
+    unread_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=600,
         description="how long a resumable stream is generated that nobody reads; then it is stopped",
     )
-    kept: timedelta = Field(
-        timedelta(minutes=5),
-        ge=timedelta(0),
-        le=timedelta(hours=1),
+    kept_seconds: float = Field(
+        300.0,
+        ge=0,
+        le=3600,
         description="how long a response can be read after its end",
     )
     max_stream_bytes: int = Field(

@@ -61,7 +61,7 @@ GRAMMARS = {
     "json object": f"start: answer\nanswer: {json_object_rule()}",
     "json schema": f"start: answer\nanswer: {json_rule(PERSON)}",
     "phone action": f"start: action\n{ACTION_RULES}",
-    "tool call": f"start: {quoted(BEGIN_CALL)} call\n{GlmCalls().call_rules(TOOLS)[0]}",
+    "tool call": f"start: {quoted(BEGIN_CALL)} call\n{GlmCalls().call_rules(TOOLS, lambda regex: True)[0]}",
 }
 LETTERS = JsonSchemaOutput({"type": "string", "pattern": "^[a-z ]{2000}$"})
 

@@ -48,11 +48,15 @@ Part = Text | Image | Audio
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
-    """A function that the model may call. `parameters` is the JSON schema of its arguments."""
+    """A function that the model may call. `parameters` is the JSON schema of its arguments.
+
+    `strict`: what of the schema cannot be held is refused, not ignored.
+    """
 
     name: str
     description: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)  # any JSON values
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

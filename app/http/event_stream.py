@@ -20,6 +20,7 @@ QUEUED_SECONDS: Final = (
 NOTICE_SECONDS: Final = 1.0  # between two notices of where it waits
 KEEP_ALIVE: Final = b":\n"
 OPENING_COMMENT: Final = b":" + b" " * 509 + b"\n\n"  # 512 bytes: URLSession withholds a shorter body
+TAKE_EVENT: Final = "take_event"  # in a request's state, if its response is recorded; `Exchange` says so
 OPENAI_END: Final = "[DONE]"
 OPENAI_DONE: Final = f"data: {OPENAI_END}\n\n".encode()
 
@@ -67,15 +68,16 @@ class EventStreamResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         opening = _Opening(send, self.raw_headers, self._keep_alive_seconds, self._notice)
-        opening.is_recorded = is_recorded(scope)
+        take_event = scope["state"].get(TAKE_EVENT)
+        opening.is_recorded = take_event is not None
         timer = asyncio.get_running_loop().call_later(self._queued_seconds, opening.begin)
         try:
             async with AbortOnDisconnect(receive):
                 events = await self._begun_events(opening, timer)
-                if not opening.is_recorded:
+                if take_event is None:
                     await _send_all(events, opening, send)
-            if opening.is_recorded:
-                await _send_all(events, opening, send)
+            if take_event is not None:
+                await _record_all(events, opening, take_event)
             opening.close()
             await send({"type": "http.response.body", "body": b""})
         except ClientDisconnect:
@@ -134,8 +136,9 @@ class _Opening:
         await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
         if not self.is_recorded:
             await self._send({"type": "http.response.body", "body": OPENING_COMMENT, "more_body": True})
-            keep_alive = _keep_alive(self._send, self._keep_alive_seconds, self._notice)
-            self._keep_alive = asyncio.create_task(keep_alive)
+            self._keep_alive = asyncio.create_task(
+                keep_alive(self._send, self._keep_alive_seconds, self._notice)
+            )
 
 
 async def _send_all(events: Events, opening: _Opening, send: Send) -> None:
@@ -143,6 +146,15 @@ async def _send_all(events: Events, opening: _Opening, send: Send) -> None:
         await opening.finish()
         async for event in events:
             await send({"type": "http.response.body", "body": event, "more_body": True})
+
+
+async def _record_all(
+    events: Events, opening: _Opening, take_event: Callable[[bytes], Awaitable[None]]
+) -> None:
+    async with aclosing(events):
+        await opening.finish()
+        async for event in events:
+            await take_event(event)
 
 
 async def _events_of(events: Sequence[bytes]) -> Events:
@@ -156,30 +168,27 @@ async def send_events(
     send: Send,
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
     notice: Notice = no_notice,
+    *,
+    opening: bytes = OPENING_COMMENT,
 ) -> None:
     """The body of an event stream, after its head. Raises `ClientDisconnect`. Always closes `events`."""
-    keep_alive: asyncio.Task[None] | None = None
+    keeping_alive: asyncio.Task[None] | None = None
     try:
-        await send({"type": "http.response.body", "body": OPENING_COMMENT, "more_body": True})
-        keep_alive = asyncio.create_task(_keep_alive(send, keep_alive_seconds, notice))
+        await send({"type": "http.response.body", "body": opening, "more_body": True})
+        keeping_alive = asyncio.create_task(keep_alive(send, keep_alive_seconds, notice))
         async with AbortOnDisconnect(receive):
             async for chunk in events:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        keep_alive.cancel()
+        keeping_alive.cancel()
         await send({"type": "http.response.body", "body": b""})
     finally:
-        if keep_alive is not None:
-            keep_alive.cancel()
+        if keeping_alive is not None:
+            keeping_alive.cancel()
         await events.aclose()
 
 
-def is_recorded(scope: Scope) -> bool:
-    """Whether the response goes to a recording, not to a connection; `Exchange.record` says so."""
-    return bool(scope["state"].get("is_recorded"))
-
-
-async def _keep_alive(send: Send, seconds: float, notice: Notice) -> None:
-    """A notice is sent when it has changed, once in `NOTICE_SECONDS` at most."""
+async def keep_alive(send: Send, seconds: float, notice: Notice) -> None:
+    """Endless. A notice is sent when it has changed, once in `NOTICE_SECONDS` at most."""
     sent: bytes | None = None
     silent_seconds = 0.0
     while True:

@@ -5,16 +5,18 @@ connection is one of the recording's readers.
 """
 
 import asyncio
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Final, Literal, Protocol
 
 import orjson
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from app.http.event_stream import TAKE_EVENT
+from app.http.first_reader import FirstReader
 from app.http.preferences import PREFERENCE_APPLIED, Preference
 from app.http.recorded_response import RecordedResponse
-from app.record.request_record import RequestRecord, record_of
+from app.record.request_record import record_of
 from app.streams.recording import Header, Recording, ResponseHead
 
 GRACE_SECONDS: Final = 2.0  # for the last bytes of a stream that has begun, past the time-out
@@ -79,17 +81,19 @@ class Exchange:
                 self._extend_timer()
         if self._recorded is not None:
             await self._recorded.take(message)
-        else:
+        elif message["type"] == "http.response.start":
             await self._send_with_limits(message)
+        else:
+            await self._send(message)
 
     def record(self, recording: Recording, listener: ResponseListener | None = None) -> None:
         """From here on the response is recorded, and `listener` hears of it. Call it before it starts."""
         assert self._recorded is None
         assert not self.has_started
-        self._scope["state"]["is_recorded"] = True
         self._recorded = _RecordedExchange(
             recording, listener, self._scope, self._receive, self._send_with_limits
         )
+        self._scope["state"][TAKE_EVENT] = self._recorded.take_event
 
     def keep(self) -> None:
         """The recorded response can be read after its end, and the client is told its id."""
@@ -118,8 +122,8 @@ class Exchange:
 
     async def finish(self) -> None:
         """Waits until the client has a recorded response, or has gone."""
-        if self._recorded is not None and self._recorded.reader is not None:
-            await self._recorded.reader
+        if self._recorded is not None:
+            await self._recorded.finish()
 
     def close(self) -> None:
         """Ends what did not end by itself."""
@@ -142,7 +146,7 @@ class Exchange:
 
 
 class _RecordedExchange:
-    """`reader` is the task that sends the response to the connection it was requested on."""
+    """`send` goes to the connection."""
 
     def __init__(
         self,
@@ -157,32 +161,42 @@ class _RecordedExchange:
         self.numbers_events = False
         self.applied: list[Preference] = []
         self.begun = asyncio.Event()
-        self.reader: asyncio.Task[None] | None = None
+        self.first_reader: FirstReader | None = FirstReader(recording, scope, receive, send)
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._is_gone = False
-        self._presence = ExitStack()  # of the connection, as a reader
-        self._presence.enter_context(recording.reading())
+        self._accepting: asyncio.Task[None] | None = None
 
     async def take(self, message: Message) -> None:
         """A message of the response."""
         if message["type"] == "http.response.start":
-            self._start(message)
+            await self._start(message)
             return
-        recording = self.recording
-        if chunk := message["body"]:
-            numbered = b"id: %d\n%b" % (recording.last_number + 1, chunk) if self.numbers_events else chunk
-            recording.append(numbered)
+        chunk: bytes = message["body"]
+        is_last = not message.get("more_body", False)
+        if chunk:
+            self.recording.append(chunk)
             if self._listener is not None:
-                self._listener.add(numbered)
-        if not message.get("more_body", False):
+                self._listener.add(chunk)
+        if is_last:
             if self._listener is not None:
                 await self._listener.end()
-            recording.end(is_complete=True)
+            self.recording.end(is_complete=True)
             record_of(self._scope).is_response_sent = True
+        if self.first_reader is not None:
+            await self.first_reader.pass_on(chunk, is_last=is_last)
 
-    def _start(self, message: Message) -> None:
+    async def take_event(self, event: bytes) -> None:
+        """An event of the response, with less work than a message."""
+        if self.numbers_events:
+            event = b"id: %d\n%b" % (self.recording.last_number + 1, event)
+        self.recording.append(event)
+        if self._listener is not None:
+            self._listener.add(event)
+        if self.first_reader is not None:
+            await self.first_reader.pass_on(event)
+
+    async def _start(self, message: Message) -> None:
         recording = self.recording
         record_of(self._scope).status = message["status"]
         headers: tuple[Header, ...] = tuple(message["headers"])
@@ -193,45 +207,46 @@ class _RecordedExchange:
         if self._listener is not None:
             self._listener.start(head)
         self.begun.set()
-        if self.reader is None and not self._is_gone:
-            self.reader = asyncio.create_task(self._read(), name="read-recording")
+        if self.first_reader is not None:
+            await self.first_reader.start(self._applied_headers())
 
     def note_gone(self) -> None:
         """The client has gone before the response started."""
-        self._is_gone = True
-        self._presence.close()
+        if self.first_reader is not None:
+            self.first_reader.leave()
 
     def begin_to_accept(self) -> None:
+        assert self.first_reader is not None
         self.recording.run_in_background()
-        self.reader = asyncio.create_task(self._accept(), name="accept-in-background")
+        self.first_reader.leave()
+        self.first_reader = None
+        self._accepting = asyncio.create_task(self._accept(), name="accept-in-background")
+
+    async def finish(self) -> None:
+        if self._accepting is not None:
+            await self._accepting
+        if self.first_reader is not None:
+            await self.first_reader.finish()
 
     def close(self) -> None:
         self.recording.end(is_complete=False)
-        if self.reader is not None:
-            self.reader.cancel()
-        self._presence.close()
+        if self._accepting is not None:
+            self._accepting.cancel()
+        if self.first_reader is not None:
+            self.first_reader.close()
 
     async def _accept(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(ACCEPT_SECONDS):
                 await self.begun.wait()
-        head = self.recording.head
-        if head is not None and head.status >= BAD_REQUEST:
-            await self._read()
-            return
-        status: Literal["queued", "in_progress"] = "in_progress" if self.begun.is_set() else "queued"
-        response = accepted_response(self.recording, status, self._applied_headers())
-        self._presence.close()
+        recording = self.recording
+        response: Response
+        if recording.head is not None and recording.head.status >= BAD_REQUEST:
+            response = RecordedResponse(recording, headers=self._applied_headers())
+        else:
+            status: Literal["queued", "in_progress"] = "in_progress" if self.begun.is_set() else "queued"
+            response = accepted_response(recording, status, self._applied_headers())
         await response(self._scope, self._receive, self._send)
-
-    async def _read(self) -> None:
-        # A record of its own: that the connection breaks is no news of the response.
-        scope = {**self._scope, "state": {"record": RequestRecord(record_of(self._scope).request_id)}}
-        response = RecordedResponse(self.recording, headers=self._applied_headers())
-        try:
-            await response(scope, self._receive, self._send)
-        finally:
-            self._presence.close()
 
     def _applied_headers(self) -> tuple[Header, ...]:
         return tuple((PREFERENCE_APPLIED, preference.encode()) for preference in self.applied)

@@ -1,7 +1,7 @@
 """Sends what a recording has of a response, from any event on, and goes on as it grows."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -12,6 +12,7 @@ from app.http.disconnect import AbortOnDisconnect
 from app.http.event_stream import (
     KEEP_ALIVE_SECONDS,
     OPENAI_DONE,
+    Notice,
     named_event,
     openai_event,
     send_events,
@@ -70,13 +71,14 @@ class RecordedResponse(Response):
         await send({"type": "http.response.start", "status": head.status, "headers": headers})
         if head.is_event_stream:
             events = self._events(scope)
-            await send_events(events, receive, send, self._keep_alive_seconds, self._notice)
+            await send_events(events, receive, send, self._keep_alive_seconds, notice_of(self._recording))
         else:
             await send({"type": "http.response.body", "body": body})
 
-    def _notice(self) -> bytes | None:
-        notice = self._recording.notice
-        return None if notice is None else notice()
+    async def send_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Of an event stream whose head and first events are sent."""
+        with suppress(ClientDisconnect):
+            await send_events(self._events(scope), receive, send, self._keep_alive_seconds, opening=b"")
 
     async def _events(self, scope: Scope) -> AsyncGenerator[bytes, None]:
         try:
@@ -102,3 +104,12 @@ class RecordedResponse(Response):
         if path.startswith("/v1/"):
             return openai_event(openai_error_of(error)) + OPENAI_DONE
         return named_event("error", problem_of(error, request_id))
+
+
+def notice_of(recording: Recording) -> Notice:
+    """Where the request of a recording waits, as long as it does."""
+
+    def look() -> bytes | None:
+        return None if recording.notice is None else recording.notice()
+
+    return look

@@ -56,8 +56,7 @@ async def read_stream(request: Request, stream_id: StreamId) -> Response:
 async def stop_stream(request: Request, stream_id: StreamId) -> Response:
     """What is generated is aborted now. Changes nothing if the response is complete."""
     call = call_of(request.scope)
-    recording = await call.services.recordings.find(stream_id, call.principal.user_id)
-    recording.stop()
+    await call.services.recordings.stop(stream_id, call.principal.user_id)
     return Response(status_code=204)
 
 

@@ -37,7 +37,7 @@ class FunctionDefinition(Lenient):
     strict: bool | None = Field(None, description="arguments are valid against the schema in any case")
 
     def to_tool(self) -> ToolDefinition:
-        return ToolDefinition(self.name, self.description or "", self.parameters or {})
+        return ToolDefinition(self.name, self.description or "", self.parameters or {}, bool(self.strict))
 
 
 class Tool(Lenient):

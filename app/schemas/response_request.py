@@ -205,7 +205,9 @@ class CreateResponseRequest(Lenient):
                 refuse(f"tools.{index}.type", "only functions are supported")
             if tool.name is None:
                 refuse(f"tools.{index}.name", "Field required")
-            definitions.append(ToolDefinition(tool.name, tool.description or "", tool.parameters or {}))
+            definitions.append(
+                ToolDefinition(tool.name, tool.description or "", tool.parameters or {}, bool(tool.strict))
+            )
         return tuple(definitions)
 
     def chosen_tool(self) -> ToolChoice:

@@ -11,6 +11,8 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.http.first_reader import WRITE_PAUSED
+
 UPGRADE_HEADERS: Final = frozenset({b"upgrade", b"http2-settings"})
 
 
@@ -37,6 +39,7 @@ class UvicornProtocol(HttpToolsProtocol):
         super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
+        self.scope["extensions"] = {WRITE_PAUSED: {"is_paused": self._is_write_paused}}
         self._offers_upgrade = self.parser.should_upgrade()
         if not self._offers_upgrade:
             super().on_headers_complete()
@@ -44,6 +47,9 @@ class UvicornProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if not self._offers_upgrade:
             super().on_message_complete()
+
+    def _is_write_paused(self) -> bool:
+        return self.flow.write_paused
 
     def _feed(self, data: memoryview) -> memoryview:
         """Returns what follows a head that offered an upgrade. Raises `HttpParserError`."""

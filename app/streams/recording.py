@@ -8,7 +8,7 @@ from array import array
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final
 
 from app.errors import GatewayError, StreamAbandoned, StreamStopped, StreamTruncated
@@ -42,8 +42,8 @@ class RecordingInfo:
 class Recording:
     """Made by `Recordings`, which keeps it for a while. Used on the event loop's thread only.
 
-    Without a reader for `unread_seconds`, a response that is not in the background is stopped. Events that
-    do not fit in `held` push out the oldest.
+    Without a reader for `unread_seconds`, a response that is not in the background is stopped; None: it is
+    never. Events that do not fit in `held` push out the oldest.
     """
 
     __slots__ = (
@@ -57,7 +57,7 @@ class Recording:
         info: RecordingInfo,
         held: HeldMemory,
         stop: Stop,
-        unread_seconds: float,
+        unread_seconds: float | None,
         on_end: Callable[["Recording"], None],
     ) -> None:
         self.info = info
@@ -83,6 +83,18 @@ class Recording:
     def last_number(self) -> int:
         """Of the newest chunk; 0 if there is none."""
         return self._first + len(self._packed or self._chunks) - 1
+
+    @property
+    def first_number(self) -> int:
+        """Of the oldest chunk that is kept."""
+        return self._first
+
+    def chunks_after(self, number: int) -> tuple[int, list[bytes]]:
+        """The chunks that follow `number` as far as they are kept, and the number of the first of them."""
+        first = max(number + 1, self._first)
+        if self._packed is not None:
+            return first, self._packed.after(first - self._first)
+        return first, self._chunks[first - self._first :]
 
     # The producer
 
@@ -111,6 +123,13 @@ class Recording:
             self._pack()
         self._on_end(self)
 
+    def skip_to(self, number: int) -> None:
+        """The next chunk has that number; those before it are gone."""
+        self._bytes = OVERHEAD_BYTES
+        self._chunks = []
+        self._first = number
+        self._wake()
+
     # Readers
 
     @contextmanager
@@ -124,6 +143,12 @@ class Recording:
             self.readers -= 1
             if not self.readers:
                 self._note_no_reader()
+
+    def note_reader_elsewhere(self) -> None:
+        """Another process reads a copy."""
+        if self._unread is not None:
+            self._stop_timer()
+            self._note_no_reader()
 
     async def has_started(self) -> bool:
         """Waits for the head; False if the recording ended without one."""
@@ -178,7 +203,7 @@ class Recording:
             self._pack()
             if not self.is_kept:
                 self._on_end(self)
-        elif not self.is_background:
+        elif not self.is_background and self._unread_seconds is not None:
             loop = asyncio.get_running_loop()
             self._unread = loop.call_later(self._unread_seconds, self._abandon)
 
@@ -233,6 +258,10 @@ class _PackedChunks:
     def __getitem__(self, numbers: slice) -> bytes:
         """Those from `numbers.start` on, joined."""
         return self._all[self._starts[numbers.start] :]
+
+    def after(self, count: int) -> list[bytes]:
+        """All but the first `count`."""
+        return [self._all[start:end] for start, end in pairwise(self._starts[count:])]
 
     @property
     def size(self) -> int:

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from benchmarks.faults import clients, clocks, disks, lifecycle, media, stores, workers
+from benchmarks.faults import clients, clocks, disks, lifecycle, media, several, stores, workers
 from benchmarks.faults.measurement import FULL, SHORT, Row, measure_family
 from benchmarks.faults.report import print_rows, read_rows, save_row, write_document
 from testbed.servers import MissingServer
@@ -13,6 +13,7 @@ from testbed.servers import MissingServer
 FAMILIES = (
     *(media.FAMILY, clients.FAMILY, stores.FAMILY, disks.FAMILY),
     *(lifecycle.PATIENT, lifecycle.IMPATIENT, clocks.FAMILY, workers.FAMILY),
+    several.FAMILY,
 )
 
 

@@ -1,6 +1,6 @@
 """The interface between the text of a response and the tool calls in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -52,9 +52,13 @@ class ToolFormat(Protocol):
         definitions replace "{tools}"."""
         ...
 
-    def call_rules(self, tools: Sequence[ToolDefinition]) -> tuple[str, dict[str, ArgumentTypes]]:
+    def call_rules(
+        self, tools: Sequence[ToolDefinition], is_regex: Callable[[str], bool]
+    ) -> tuple[str, dict[str, ArgumentTypes]]:
         """The grammar's rules from `call` on: one call, after BEGIN_CALL, END_CALL included; and the types
         of each tool's arguments, which the parser needs.
+
+        `is_regex` says whether the compiler understands a regular expression.
 
         May take any time and memory: call it in a process that can be killed. Raises `InvalidGrammar`.
         """

@@ -63,7 +63,7 @@ def answers_of(
     the bytes that it took. A later answer is better: it has the place of the cause."""
     before = _memory_bytes()
     try:
-        text, types = write_grammar(order, tool_format)
+        text, types = write_grammar(order, tool_format, vocabulary.is_regex)
     except InvalidGrammar as error:
         yield _refused(error.field, Refusal(error.reason, error.path))
         return

@@ -86,6 +86,9 @@ class GrammarVocabulary:
             matcher.consume_token(int(generator.choice(token_ids)))
         return matcher.get_error() or None
 
+    def is_regex(self, regex: str) -> bool:
+        return not self._match(f"start: TEXT\nTEXT: /{regex}/").is_error()
+
     def _match(self, grammar: str) -> LLMatcher:
         return LLMatcher(self._tokenizer, grammar, log_level=0, limits=self._limits)
 

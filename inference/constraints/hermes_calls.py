@@ -6,7 +6,7 @@ r"""Tool calls as Hermes, Qwen and others write them: JSON between tags.
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,13 +30,17 @@ class HermesCalls:
 
     instructions: str = INSTRUCTIONS + _HOW
 
-    def call_rules(self, tools: Sequence[ToolDefinition]) -> tuple[str, dict[str, ArgumentTypes]]:
+    def call_rules(
+        self, tools: Sequence[ToolDefinition], is_regex: Callable[[str], bool]
+    ) -> tuple[str, dict[str, ArgumentTypes]]:
         rules = [choice_rule(tools)]
         for index, tool in enumerate(tools):
             head = f'\n{{"name": {json.dumps(tool.name)}, "arguments": '
             schema = {"type": "object", **tool.parameters}
             rules.append(f"call_{index}: {quoted(head)} arguments_{index} {quoted('}' + chr(10) + END_CALL)}")
-            rules.append(f"arguments_{index}: {json_rule(schema, is_lenient=True, path=[tool.name])}")
+            rules.append(
+                f"arguments_{index}: {json_rule(schema, is_lenient=not tool.strict, path=[tool.name])}"
+            )
         return "\n".join(rules), {}
 
     def make_parser(self, types: Mapping[str, ArgumentTypes]) -> "HermesCallParser":

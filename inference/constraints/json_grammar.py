@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
+
+from inference.constraints.schema_keywords import with_schemas
 
 # Models write one space, or a line feed and an indentation. More would let a response consist of white space.
 WHITESPACE = r" |\n( {0,32}|\t{0,8})"
@@ -13,7 +15,6 @@ _FORMATS = frozenset(
 )
 PLACE: Final = "$comment"  # which the compiler ignores: the path of the schema in the request
 SCHEMA_RULE: Final = re.compile(r"\w+: %json (\{.*\})")
-_DATA = frozenset(("const", "enum", "default", "example", "examples"))
 
 
 def json_rule(schema: Mapping[str, object], *, is_lenient: bool = False, path: Sequence[str] = ()) -> str:
@@ -27,23 +28,13 @@ def json_rule(schema: Mapping[str, object], *, is_lenient: bool = False, path: S
     return f"%json {json.dumps(known)}"
 
 
-def _without_unknown_formats(schema: Mapping[str, object]) -> dict[str, object]:
-    dropped = "format" if _has_unknown_format(schema) else None
-    return {name: _filtered(name, value) for name, value in schema.items() if name != dropped}
-
-
-def _filtered(keyword: str, value: object) -> object:
-    """The value of a keyword, with its schemas. Values that are data and not schemas stay."""
-    if keyword in _DATA:
-        return value
-    if isinstance(value, Mapping):
-        return _without_unknown_formats(value)
-    return [_filtered("", each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _has_unknown_format(schema: Mapping[str, object]) -> bool:
-    """A property of the name "format" has a schema, not a text."""
-    return isinstance(schema.get("format"), str) and schema["format"] not in _FORMATS
+def _without_unknown_formats(schema: Any) -> Any:
+    if not isinstance(schema, Mapping):
+        return schema
+    known = with_schemas(schema, _without_unknown_formats)
+    if isinstance(known.get("format"), str) and known["format"] not in _FORMATS:
+        del known["format"]
+    return known
 
 
 def json_object_rule() -> str:

@@ -5,6 +5,7 @@ hostile schema does no harm: in a process of its own (`grammar_server.py`).
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -54,7 +55,7 @@ class GrammarOrder:
 
     def to_text(self) -> str:
         """JSON, the same for equal orders."""
-        tools = [[tool.name, tool.parameters] for tool in self.tools]
+        tools = [[tool.name, tool.parameters, tool.strict] for tool in self.tools]
         return json.dumps(
             [self.field, self.start, tools, self.has_several_calls, _format_data(self.output_format)]
         )
@@ -62,7 +63,9 @@ class GrammarOrder:
     @classmethod
     def from_text(cls, text: str) -> "GrammarOrder":
         field, start, tools, has_several_calls, output_format = json.loads(text)
-        definitions = tuple(ToolDefinition(name, "", parameters) for name, parameters in tools)
+        definitions = tuple(
+            ToolDefinition(name, "", parameters, strict) for name, parameters, strict in tools
+        )
         return cls(field, start, definitions, has_several_calls, _format_of(output_format))
 
 
@@ -91,7 +94,9 @@ def order_of(request: GenerationRequest) -> GrammarOrder | None:
     return GrammarOrder("response_format", "calls or answer", tools, has_several, output_format)
 
 
-def write_grammar(order: GrammarOrder, tool_format: ToolFormat) -> tuple[str, dict[str, ArgumentTypes]]:
+def write_grammar(
+    order: GrammarOrder, tool_format: ToolFormat, is_regex: Callable[[str], bool]
+) -> tuple[str, dict[str, ArgumentTypes]]:
     """Returns the grammar and the types of each tool's arguments. May take any time and memory.
 
     Raises `InvalidGrammar`.
@@ -99,7 +104,7 @@ def write_grammar(order: GrammarOrder, tool_format: ToolFormat) -> tuple[str, di
     rules = [f"start: {_STARTS[order.start]}"]
     types: dict[str, ArgumentTypes] = {}
     if order.tools:
-        call_rules, types = tool_format.call_rules(order.tools)
+        call_rules, types = tool_format.call_rules(order.tools, is_regex)
         rules += [_CALLS if order.has_several_calls else _ONE_CALL, call_rules]
     if order.output_format is not None:
         rules.append(_answer_rules(order.output_format))

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.two_gateways import Site, running_site
 from testbed.servers import PostgresServer, RedisServer, server_directory
-
-from .site import Site, running_site
 
 
 @pytest.fixture(scope="session")

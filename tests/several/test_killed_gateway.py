@@ -9,7 +9,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from .site import Site
+from benchmarks.two_gateways import Site
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers, pytest.mark.slow]
 

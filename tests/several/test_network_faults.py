@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from benchmarks.two_gateways import SHORT, Site
 from testbed.fault_proxy import FaultProxy
-
-from .site import SHORT, Site
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers, pytest.mark.slow]
 

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from .site import SHORT, Site
+from benchmarks.two_gateways import SHORT, Site
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers, pytest.mark.slow]
 

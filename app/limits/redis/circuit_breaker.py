@@ -79,7 +79,9 @@ class CircuitBreaker:
             return
         self._is_open = True
         # The class alone: the text of the error may contain the address.
-        logger.warning("Redis is unavailable (%s); limits are no longer shared", type(error).__name__)
+        logger.warning(
+            "Redis is unavailable (%s); limits and streams are no longer shared", type(error).__name__
+        )
         self._probe = asyncio.create_task(self._probe_until_available(), name="redis-probe")
 
     async def _probe_until_available(self) -> None:
@@ -93,7 +95,7 @@ class CircuitBreaker:
             except (RedisError, OSError):
                 continue
             self._is_open = False
-            logger.warning("Redis is available again; limits are shared")
+            logger.warning("Redis is available again; limits and streams are shared")
             return
 
     async def _ping(self) -> None:

@@ -199,7 +199,10 @@ async def test_replay_uses_no_limit(start_gateway: StartGateway) -> None:
 
 async def test_stream_that_fails_releases_its_key(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(
-        limits=LIMITS, scripted=SLOW | {"reply": WORDS * 20}, request_timeout_seconds=1, streams={"unread": 0}
+        limits=LIMITS,
+        scripted=SLOW | {"reply": WORDS * 20},
+        request_timeout_seconds=1,
+        streams={"unread_seconds": 0},
     )
     path, make = STREAM
     headers = await gateway.headers() | {"Idempotency-Key": KEY}

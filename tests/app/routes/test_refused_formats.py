@@ -35,7 +35,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"<": {}}}}}]},
         "tools.0.function.parameters",
-        "must have parameters without <, > and line feeds in their names.",
+        "must have parameters without <, > and control characters in their names.",
     ),
     ({"guided_json": {"properties": {"\x1b[2J": {"type": "text"}}}}, "guided_json.properties.?.type", TYPE),
     ({"guided_json": DEEP}, f"guided_json.{'items.' * 4}….{'items.' * 7}type", TYPE),

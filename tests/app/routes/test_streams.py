@@ -69,6 +69,7 @@ async def read_until(gateway: Gateway, asked: Asked, enough: Callable[[bytes], b
             body += chunk
             if enough(body):
                 break
+    await eventually(lambda: gateway.services.recordings.readers == 0)
     return response.headers["stream-id"], body[: body.rfind(b"\n\n") + 2].removeprefix(OPENING)
 
 
@@ -184,7 +185,7 @@ async def test_delete_stops_the_generation_and_tells_its_readers(start_gateway: 
 
 
 async def test_stream_without_a_reader_is_stopped(start_gateway: StartGateway) -> None:
-    gateway = await start_gateway(limits=LIMITS, scripted=ENDLESS, streams={"unread": 0.2})
+    gateway = await start_gateway(limits=LIMITS, scripted=ENDLESS, streams={"unread_seconds": 0.2})
     stream_id, _ = await read_until(gateway, chat(resumable=True), lambda body: b"word" in body)
     assert gateway.services.backend.status().running == 1
     await gateway.until_idle()
@@ -202,7 +203,7 @@ async def test_stream_that_is_not_resumable_ends_with_its_client(start_gateway: 
 
 
 async def test_ended_recording_is_kept_for_a_while(start_gateway: StartGateway) -> None:
-    gateway = await start_gateway(limits=LIMITS, scripted={"reply": "one"}, streams={"kept": 0.2})
+    gateway = await start_gateway(limits=LIMITS, scripted={"reply": "one"}, streams={"kept_seconds": 0.2})
     path, options = chat(resumable=True)
     response = await gateway.call("POST", path, **options)
     stream_id = response.headers["stream-id"]
@@ -252,7 +253,7 @@ async def test_recordings_end_when_the_gateway_has_drained(start_gateway: StartG
 
 
 async def test_background_response_is_fetched_later(start_gateway: StartGateway) -> None:
-    gateway = await start_gateway(limits=LIMITS, scripted=SLOW, streams={"unread": 0})
+    gateway = await start_gateway(limits=LIMITS, scripted=SLOW, streams={"unread_seconds": 0})
     path, options = chat(stream=False, background=True)
     accepted = await gateway.call("POST", path, **options)
     assert accepted.status_code == 202
@@ -314,6 +315,37 @@ async def test_resumable_needs_a_stream(gateway: Gateway) -> None:
     ignored = await gateway.call("POST", path, json={"prompt": "hi"}, headers=PREFER)
     assert ignored.status_code == 200
     assert "preference-applied" not in ignored.headers
+
+
+@pytest.mark.servers
+async def test_other_gateway_resumes_and_stops_streams(start_gateway: StartGateway, redis_url: str) -> None:
+    options: dict[str, Any] = {"limits": LIMITS, "scripted": SLOW, "redis_url": redis_url}
+    first = await start_gateway(**options)
+    directory = first.services.settings.data_dir
+    second = await start_gateway(
+        database_url=f"sqlite+aiosqlite:///{directory / 'gateway.db'}",
+        auth={"keys_dir": directory / "keys"},
+        **options,
+    )
+    second.tokens = first.tokens
+    stream_id, head = await read_until(first, chat(resumable=True), lambda body: body.count(b"data: ") >= 3)
+    async with asyncio.timeout(10):
+        while (await second.call("GET", f"/streams/{stream_id}")).status_code == 404:
+            pass
+    rest = await resume(second, stream_id, last_id(head))
+    assert head + rest == await resume(second, stream_id) == await resume(first, stream_id)
+    bob = await second.headers("bob")
+    assert (await second.client.get(f"/streams/{stream_id}", headers=bob)).status_code == 404
+    assert await is_charged(first, times=1)
+    assert second.services.usage_writer.written == 0
+
+    path, body = chat(background=True)
+    accepted = await first.call("POST", path, **body)
+    reading = asyncio.create_task(resume(second, accepted.json()["id"]))
+    await eventually(lambda: second.services.recordings.readers == 1)
+    assert (await second.call("DELETE", accepted.headers["location"])).status_code == 204
+    last = list(parse_events(await reading))[-1]
+    assert (last.name, last.data["code"]) == ("error", "stream_stopped")
 
 
 async def test_log_has_one_line_per_request_and_usage_once(

@@ -66,11 +66,13 @@ def tool_format(request: pytest.FixtureRequest) -> ToolFormat:
 
 @pytest.fixture
 def calls(vocabulary: GrammarVocabulary, tool_format: ToolFormat) -> GrammarConstraint:
-    return vocabulary.compile(f'start: "{BEGIN_CALL}" call\n{tool_format.call_rules(TOOLS)[0]}', "tools")
+    return vocabulary.compile(
+        f'start: "{BEGIN_CALL}" call\n{tool_format.call_rules(TOOLS, vocabulary.is_regex)[0]}', "tools"
+    )
 
 
 def read(tool_format: ToolFormat, text: str, size: int) -> list[tuple[str, str]]:
-    parser = tool_format.make_parser(tool_format.call_rules(TOOLS)[1])
+    parser = tool_format.make_parser(tool_format.call_rules(TOOLS, bool)[1])
     found: dict[int, list[str]] = {}
     written = text.removeprefix(BEGIN_CALL)
     for start in range(0, len(written), size):
@@ -137,14 +139,14 @@ def test_glm_writes_an_element_for_each_argument() -> None:
 )
 def test_values_of_glm_have_the_types_of_the_schema(schema, written, value) -> None:
     parameters = {"properties": {"a": schema}, "$defs": {"n": {"type": "null"}}}
-    types = GlmCalls().call_rules((ToolDefinition("f", "", parameters),))[1]
+    types = GlmCalls().call_rules((ToolDefinition("f", "", parameters),), bool)[1]
     parser = GlmCalls().make_parser(types)
     pieces = parser.push(f"f\n<arg_key>a</arg_key>\n<arg_value>{written}</arg_value>\n</tool_call>")
     assert json.loads("".join(piece.arguments for piece in pieces)) == {"a": value}
 
 
 def test_arguments_are_passed_on_while_they_are_written() -> None:
-    parser = GlmCalls().make_parser(GlmCalls().call_rules(TOOLS)[1])
+    parser = GlmCalls().make_parser(GlmCalls().call_rules(TOOLS, bool)[1])
     pieces = parser.push("get_weather\n<arg_key>city</arg_key>\n<arg_value>a long te")
     assert [piece.name for piece in pieces] == ["get_weather"]
     assert pieces[0].arguments == '{"city": "a long te'
@@ -154,4 +156,4 @@ def test_arguments_are_passed_on_while_they_are_written() -> None:
 def test_a_parameter_that_cannot_be_written_is_refused() -> None:
     tool = ToolDefinition("f", "", {"properties": {"a</arg_key>": {}}})
     with pytest.raises(InvalidGrammar, match="tools must have parameters without"):
-        GlmCalls().call_rules((tool,))
+        GlmCalls().call_rules((tool,), bool)

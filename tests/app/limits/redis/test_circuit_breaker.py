@@ -118,8 +118,8 @@ async def test_each_change_is_logged_once_and_without_the_address(
     await seconds.end()
     await eventually(lambda: not breaker.is_open)
     assert [record.getMessage() for record in caplog.records] == [
-        "Redis is unavailable (ConnectionError); limits are no longer shared",
-        "Redis is available again; limits are shared",
+        "Redis is unavailable (ConnectionError); limits and streams are no longer shared",
+        "Redis is available again; limits and streams are shared",
     ]
     assert "secret" not in caplog.text
 

@@ -1,0 +1,151 @@
+"""The recordings of several gateways, in the Redis that they share.
+
+One task does everything, in one call every few milliseconds while there is anything to do: it writes what
+this process's recordings have gained and reads what other processes' have, as far as someone reads them here.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from app.errors import StreamsUnavailable
+from app.limits.redis.circuit_breaker import RedisUnavailable
+from app.limits.redis.shared_redis import SharedRedis
+from app.streams.recording import Recording
+from app.streams.redis.follower import MakeRecording, RecordingFollower
+from app.streams.redis.keys import RENEW_SECONDS, RUNNING_TTL_SECONDS, lease_key, stops_key
+from app.streams.redis.writer import RecordingWriter
+
+logger = logging.getLogger(__name__)
+
+ROUND_SECONDS: Final = 0.025
+UNAVAILABLE_SECONDS: Final = 0.25  # between two attempts
+LAST_ROUNDS: Final = 40  # for what is not written when the gateway stops
+
+
+class SharedRecordings:
+    """Created by `Recordings`, which closes it. `redis` stays open."""
+
+    def __init__(
+        self,
+        redis: SharedRedis,
+        make_recording: MakeRecording,
+        kept_seconds: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = redis.client
+        self._breaker = redis.breaker
+        self._gateway_id = secrets.token_hex(8)
+        self._writer = RecordingWriter(self._gateway_id, kept_seconds)
+        self._follower = RecordingFollower(make_recording)
+        self._sleep = sleep
+        self._has_work = asyncio.Event()
+        self._renewed_at = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_degraded(self) -> bool:
+        return self._breaker.is_open
+
+    @property
+    def readers(self) -> int:
+        """Of recordings of other processes."""
+        return self._follower.readers
+
+    def add(self, recording: Recording) -> None:
+        """Other gateways see it shortly."""
+        self._writer.add(recording)
+        self._begin_work()
+
+    def will_discard(self, recording: Recording) -> bool:
+        """Its process keeps it no longer. False: there is nothing left to write of it."""
+        if self.is_degraded:
+            self._writer.forget(recording)
+            return False
+        return self._writer.will_discard(recording)
+
+    async def find(self, recording_id: str, user_id: str) -> Recording | None:
+        """That of another process. Raises `StreamsUnavailable`."""
+        recording = self._follower.find(recording_id)
+        if recording is not None:
+            return recording if recording.info.user_id == user_id else None
+        try:
+            recording = await self._breaker.call(
+                lambda: self._follower.follow(self._client, recording_id, user_id)
+            )
+        except RedisUnavailable:
+            raise StreamsUnavailable from None
+        self._begin_work()
+        return recording
+
+    async def stop(self, recording: Recording) -> None:
+        """One of another process. Raises `StreamsUnavailable`."""
+        recording_id = recording.info.recording_id
+        key = stops_key(self._follower.gateway_of(recording_id))
+        try:
+            await self._breaker.call(lambda: self._push(key, recording_id))
+        except RedisUnavailable:
+            raise StreamsUnavailable from None
+
+    async def aclose(self) -> None:
+        """Writes what has ended meanwhile."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        with suppress(RedisUnavailable):
+            for _ in range(LAST_ROUNDS):
+                if self._writer.is_idle:
+                    break
+                await self._breaker.call(self._do_round)
+            if self._task is not None:
+                await self._breaker.call(lambda: self._client.delete(lease_key(self._gateway_id)))
+        self._follower.close()
+
+    async def _push(self, key: str, recording_id: str) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.rpush(key, recording_id)
+        pipeline.expire(key, RUNNING_TTL_SECONDS)
+        await pipeline.execute()
+
+    def _begin_work(self) -> None:
+        self._has_work.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name="share-recordings")
+
+    async def _work(self) -> None:
+        while True:
+            if self._writer.is_idle and self._follower.is_idle:
+                self._has_work.clear()
+                await self._has_work.wait()
+            try:
+                await self._breaker.call(self._do_round)
+            except RedisUnavailable:  # logged by the breaker
+                self._follower.give_up_lost()
+                self._writer.discard_forgotten()
+                await self._sleep(UNAVAILABLE_SECONDS)
+            except Exception:
+                logger.exception("sharing recorded responses failed; it goes on")
+                await self._sleep(UNAVAILABLE_SECONDS)
+            else:
+                await self._sleep(ROUND_SECONDS)
+
+    async def _do_round(self) -> None:
+        is_renewal = time.monotonic() - self._renewed_at >= RENEW_SECONDS
+        pipeline = self._client.pipeline(transaction=False)
+        presences = 0
+        if is_renewal:
+            presences = self._follower.add_presence(pipeline)
+            self._writer.add_renewal(pipeline)
+        self._writer.add_batch(pipeline)
+        self._follower.add_reads(pipeline)
+        results = await pipeline.execute(raise_on_error=False)
+        taken = presences
+        if is_renewal:
+            taken += self._writer.take_renewal(results[taken:])
+            self._renewed_at = time.monotonic()
+        taken += self._writer.take_batch(results[taken:])
+        self._follower.take_reads(results[taken:])
