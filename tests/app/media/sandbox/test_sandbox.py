@@ -265,6 +265,7 @@ async def test_idle_processes_that_are_killed_are_replaced():
             assert await it.works()
 
 
+@pytest.mark.timeout(400)  # each has a process of its own: half a minute of a processor
 async def test_a_thousand_files_leave_nothing_behind():
     async with decoding() as it:
         await it.works()
