@@ -29,7 +29,7 @@ from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.sequence import Sequence
 from inference.engine.shared_prompts import SharedPrompts
 from inference.engine.step_executor import MakeExecutor, make_executor
-from inference.engine.text_stream import Piece
+from inference.engine.text_stream import Phase, Piece
 from inference.errors import GenerationFailed, InferenceError
 from inference.model_card import ModelCard, SpeechFit
 from inference.models.audio_tower import ONE_SENTENCE
@@ -377,13 +377,17 @@ class Engine:
         self._outcomes.append((key, error.with_traceback(None)))  # frames would keep the prompt alive
 
     def _emit(self, sequence: Sequence, piece: Piece, *, is_last: bool = False) -> None:
-        has_logprobs = bool(sequence.logprobs) and (is_last or bool(piece.text))
+        stream = sequence.text_stream
+        is_shown = bool(piece.text) or (is_last and not stream.has_dropped_end)
+        has_logprobs = bool(sequence.logprobs) and is_shown
         if has_logprobs or any(piece):
             logprobs = sequence.take_logprobs() if has_logprobs else ()
             text, reasoning, tool_calls = piece
             self._outcomes.append(
                 (sequence.key, Delta(text, reasoning, None, sequence.usage, tool_calls, logprobs))
             )
+        if is_last or stream.phase is Phase.CALLS:
+            sequence.logprobs.clear()  # of what was cut away, or began a tag
 
 
 def tower_cost(device: torch.device) -> float:

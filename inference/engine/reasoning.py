@@ -17,7 +17,7 @@ ACTIONS: Final = ("do(", "finish(")  # beginnings of a phone agent's actions
 
 _TAG = re.compile("|".join(TAGS))
 _LONGEST_ACTION = max(map(len, ACTIONS))
-_MIN_STARTED_TAG = 2  # characters: a single "<" is text, "<t" where the output is cut off begins a tag
+MIN_STARTED_TAG = 2  # characters: a single "<" is text, "<t" where the output is cut off begins a tag
 
 
 class ReasoningSplitter:
@@ -58,7 +58,7 @@ class ReasoningSplitter:
     def flush(self, is_cut_off: bool) -> tuple[str, str]:
         """Returns the text that was held back. The beginning of a tag that was cut off is dropped."""
         held, self._held = self._held, ""
-        if is_cut_off and len(held) >= _MIN_STARTED_TAG:
+        if is_cut_off and len(held) >= MIN_STARTED_TAG:
             return "", ""
         return self._route(held)
 

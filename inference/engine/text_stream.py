@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from inference.constraints.call_parser import BEGIN_CALL, CallParser
 from inference.constraints.markers import held_back
 from inference.engine.detokenizer import Detokenizer, TokenBytes
-from inference.engine.reasoning import ANSWER, TAGS, THINK, ReasoningSplitter
+from inference.engine.reasoning import ANSWER, MIN_STARTED_TAG, TAGS, THINK, ReasoningSplitter
 from inference.types import ToolCallDelta
 
 TAG_BYTES: Final = frozenset(tag.encode() for tag in TAGS)
@@ -64,6 +64,7 @@ class CallTrigger:
 
     def __init__(self) -> None:
         self._held = ""
+        self.has_dropped = False
 
     def push(self, piece: str) -> tuple[str, str | None]:
         """Returns the text that can be emitted, and what follows BEGIN_CALL once it is there."""
@@ -77,8 +78,13 @@ class CallTrigger:
         self._held = buffer[ready:]
         return buffer[:ready], None
 
-    def flush(self) -> str:
+    def flush(self, is_cut_off: bool) -> str:
+        """The beginning of a tag that was cut off is dropped; a single "<" is text."""
         held, self._held = self._held, ""
+        started = held_back(held, (BEGIN_CALL,))
+        if is_cut_off and started >= MIN_STARTED_TAG:
+            self.has_dropped = True
+            return held[:-started].rstrip()
         return held
 
 
@@ -109,6 +115,7 @@ class TextStream:
         self.after_trigger = ""  # what one token wrote after BEGIN_CALL
         self.reasoning_tokens = 0
         self.is_stopped = False
+        self.has_dropped_end = False  # the last tokens are not part of the text
         self.phase = Phase.FREE
         if is_typed:
             self.phase = Phase.THINKING if is_reasoning else Phase.OPENING
@@ -156,12 +163,14 @@ class TextStream:
     def flush(self, is_cut_off: bool) -> Piece:
         """Returns the text held back at the end. `is_cut_off`: the model did not end the text itself."""
         if self.is_stopped or self.phase is Phase.CALLS:
+            self.has_dropped_end = True
             return Piece()
         text, reasoning = self._splitter.flush(is_cut_off)
         if self._trigger is not None:
-            text = self._trigger.push(text)[0] + self._trigger.flush()
+            text = self._trigger.push(text)[0] + self._trigger.flush(is_cut_off)
+            self.has_dropped_end = self._trigger.has_dropped
         if self._undecided:
-            text += self._undecided
+            self.has_dropped_end = True  # it began a call
         if self._stop_checker is not None:
             text = self._check_stop(text) + self._stop_checker.flush()
         return Piece(text, reasoning)

@@ -365,6 +365,22 @@ def test_log_probabilities_are_those_of_the_text(make_engine, make_model, make_r
     assert all(token.logprob > -1e-3 and token.top[1].logprob < -10 for token in tokens)
 
 
+def test_tokens_that_a_stop_string_cuts_away_have_no_log_probabilities(
+    make_engine, make_model, make_request, run_all
+) -> None:
+    request = make_request("hello", logprobs=0, stop=("ll",))
+    events = run_all(make_engine(make_model("echo")), [request])[0]
+    assert [token.token for delta in events for token in delta.logprobs] == ["h", "e"]
+
+
+def test_tokens_of_a_call_have_no_log_probabilities(make_engine, make_model, make_request, run_all) -> None:
+    tools = (ToolDefinition("f"),)
+    for max_tokens in (3, 20):
+        request = make_request("x", tools=tools, tool_choice="required", logprobs=0, max_tokens=max_tokens)
+        events = run_all(make_engine(make_model("digest")), [request])[0]
+        assert not any(delta.text or delta.logprobs for delta in events)
+
+
 def test_log_probabilities_are_raw(make_engine, make_model, make_request, run_all) -> None:
     """Penalties, biases, the temperature and the grammar change what is drawn, not what is reported."""
     plain = make_request("x", logprobs=0, max_tokens=1)

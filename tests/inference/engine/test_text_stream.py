@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.constraints.glm_calls import GlmCalls
 from inference.engine.detokenizer import Detokenizer, byte_alphabet, make_token_bytes
 from inference.engine.reasoning import TAGS, ReasoningSplitter
 from inference.engine.text_stream import Piece, TextStream
@@ -191,3 +192,18 @@ def test_reasoning_tokens_are_counted() -> None:
     for byte in b"ab</think>cd":
         text_stream.push(byte)
     assert text_stream.reasoning_tokens == len("ab</think>")
+
+
+@pytest.mark.parametrize("is_typed", [False, True])
+@pytest.mark.parametrize("written", ["<to", "<tool_", "<tool_call"])
+def test_the_beginning_of_a_call_that_is_cut_off_is_dropped(is_typed: bool, written: str) -> None:
+    parser = GlmCalls().make_parser({})
+    text_stream = TextStream(byte_of, (), False, is_typed=is_typed, call_parser=parser)
+    shown = [text_stream.push(token_id).text for token_id in written.encode()]
+    assert "".join(shown) + text_stream.flush(is_cut_off=True).text == ""
+
+
+def test_what_only_begins_like_a_call_is_text_where_the_model_ends_it() -> None:
+    text_stream = TextStream(byte_of, (), False, call_parser=GlmCalls().make_parser({}))
+    shown = [text_stream.push(token_id).text for token_id in b"a <tool"]
+    assert "".join(shown) + text_stream.flush(is_cut_off=False).text == "a <tool"
