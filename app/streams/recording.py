@@ -117,6 +117,7 @@ class Recording:
         self.is_ended = True
         self.is_complete = is_complete
         self.notice = None
+        self._stop = _stop_nothing  # what made it can be freed
         self._stop_timer()
         self._wake()
         if not self.readers:
@@ -241,6 +242,10 @@ class Recording:
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
+
+
+def _stop_nothing(_: type[GatewayError]) -> None:
+    return None
 
 
 class _PackedChunks:
