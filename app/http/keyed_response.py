@@ -20,6 +20,7 @@ from app.errors import (
     Overloaded,
     ResponseNotStored,
     StreamNotFound,
+    StreamsUnavailable,
 )
 from app.http.body.body_digest import body_digest
 from app.http.body.kept_body import KeptBody
@@ -125,7 +126,7 @@ async def _elsewhere(call: Call, run_id: str | None) -> Recording:
         if run_id is None:  # it has failed in between
             raise StreamNotFound
         return await call.services.recordings.find(run_id, call.principal.user_id)
-    except StreamNotFound:
+    except (StreamNotFound, StreamsUnavailable):
         raise IdempotencyKeyInUse(retry_after_seconds=RETRY_SECONDS) from None
 
 

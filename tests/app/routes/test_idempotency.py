@@ -327,6 +327,25 @@ async def test_another_process_learns_that_the_key_is_in_use(tmp_path: Path, pos
         assert await charged(first) + await charged(second) == 1
 
 
+@pytest.mark.servers
+async def test_another_process_reads_the_running_response_through_redis(
+    tmp_path: Path, postgres_url: str, redis_url: str
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for directory in (one, other):
+        directory.mkdir()
+    settings = {"scripted": SLOW, "limits": LIMITS, "database_url": postgres_url, "redis_url": redis_url}
+    async with running_gateway(one, **settings) as first, running_gateway(other, **settings) as second:
+        running = asyncio.create_task(send(first, STREAM))
+        await eventually(lambda: first.services.backend.status().running == 1)
+        headers = await second.headers() | {"Idempotency-Key": KEY}
+        attached = await second.client.post("/chat", headers=headers, **STREAM[1]())
+        assert (attached.status_code, is_replayed(attached)) == (200, True), attached.content
+        assert attached.content == (await running).content
+        assert await charged(first) + await charged(second) == 1
+        assert second.services.single_runs.keys.results == {"attached": 1}
+
+
 async def _until(check: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(20):
         while not await check():  # noqa: ASYNC110 - there is no event
