@@ -1,7 +1,7 @@
-"""What two gateways behind nginx are as one: `python -m benchmarks.several_gateways` (3 minutes).
+"""What two gateways behind nginx are as one: `python -m benchmarks.several_gateways` (2 minutes).
 
-How soon a token that was revoked at one ends a stream of the other; what apps that retry with a key get when
-one is killed; what becomes of 1,000 concurrent refreshes of one sign-in at both.
+How soon a token that was revoked at one ends a stream of the other, and what apps that retry with a key get
+when one is killed.
 """
 
 import asyncio
@@ -25,8 +25,6 @@ from testbed.servers import PostgresServer, RedisServer, server_directory
 REVOCATIONS: Final = 50
 CLIENTS, REQUESTS = 40, 5
 MAX_TOKENS: Final = 40
-REFRESHES: Final = 1_000
-CONNECTIONS: Final = 250  # of the client; more take longer to open than a gateway waits for a head
 LONG: Final = {"prompt": "hi", "stream": True, "max_tokens": 1_500}
 RETRIED: Final = {409, 429, 502, 503}
 
@@ -107,36 +105,9 @@ async def measure_kill(site: Site) -> Figures:
     }
 
 
-async def measure_refreshes(site: Site) -> Figures:
-    admin = {"Authorization": f"Bearer {site.admin}"}
-    user_id, _ = await site.add_user()
-    limits = httpx.Limits(max_connections=CONNECTIONS)
-    urls = [gateway.base_url for gateway in site.gateways]
-    async with httpx.AsyncClient(timeout=120, limits=limits, verify=False) as client:
-        fields = {"user_id": user_id, "scopes": ["chat"], "with_refresh": True}
-        issued = (await client.post(f"{urls[0]}/admin/tokens", headers=admin, json=fields)).json()
-        form = {"grant_type": "refresh_token", "refresh_token": issued["refresh_token"]}
-        began = time.perf_counter()
-        responses = await asyncio.gather(
-            *(client.post(f"{urls[number % 2]}/auth/token", data=form) for number in range(REFRESHES))
-        )
-        seconds = time.perf_counter() - began
-        pairs = {one.json()["refresh_token"] for one in responses if one.status_code == 200}
-        form["refresh_token"] = next(iter(pairs))
-        goes_on = (await client.post(f"{urls[1]}/auth/token", data=form)).status_code == 200
-    return {
-        "refreshes": REFRESHES,
-        "seconds": round(seconds, 1),
-        "statuses": dict(Counter(response.status_code for response in responses)),
-        "successors": len(pairs),
-        "sign_in_goes_on": goes_on,
-    }
-
-
 async def measure(site: Site) -> dict[str, Figures]:
     works = {
         "revocation at the other gateway": measure_revocations,
-        "1,000 refreshes of one sign-in": measure_refreshes,
         "one gateway killed": measure_kill,
     }
     rows = {}
