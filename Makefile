@@ -18,7 +18,7 @@ TEST_PROCESSES := 3
 TESTS := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p no:cacheprovider \
 	-n $(TEST_PROCESSES) --dist worksteal --timeout-method=thread
 
-.PHONY: run install test test-servers check bench clients docs screenshots
+.PHONY: run install test test-servers check bench catalogs clients docs screenshots
 
 run: install
 	@exec $(BIN)/gateway serve --demo
@@ -49,6 +49,9 @@ bench: $(VENV)/.installed-for-tests
 docs: $(VENV)/.installed
 	$(BIN)/gateway docs settings > docs/settings.md
 	$(BIN)/gateway docs errors > docs/errors.md
+
+catalogs: $(VENV)/.installed-for-tests
+	$(BIN)/pybabel compile -i app/locale/zh-Hans/errors.po -o app/locale/zh-Hans/errors.mo
 
 clients: $(VENV)/.installed-for-tests
 	scripts/install-test-clients

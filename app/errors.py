@@ -8,6 +8,8 @@ text of a library. The caller can correct a 4xx; the operator must look at a 5xx
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from app.sentence import Sentence
+
 
 class GatewayError(Exception):
     """Base. Subclasses set `status_code`, a stable `code`, and a default sentence as `detail`."""
@@ -162,7 +164,8 @@ class ModelNotFound(GatewayError):
     @classmethod
     def among(cls, names: Sequence[str]) -> "ModelNotFound":
         """Lists the names that there are."""
-        return cls(f"There is no model of that name. Served here: {', '.join(names)}.", param="model")
+        sentence = Sentence("There is no model of that name. Served here: {names}.", names=", ".join(names))
+        return cls(sentence, param="model")
 
 
 class ContextLengthExceeded(GatewayError):

@@ -14,6 +14,7 @@ from app.auth.token_issuer import IssuedTokens, NewTokens, TokenIssuer
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.persistence.access_tokens import list_access_tokens
 from app.persistence.tables import AccessTokenRow, UserRow
+from app.sentence import Sentence
 
 
 async def issue_tokens(
@@ -26,7 +27,7 @@ async def issue_tokens(
     try:
         issued = await issuer.issue(db_session, user, new)
     except ValueError as error:  # the issuer's message is for operators
-        raise InvalidRequest(f"{error}.") from None
+        raise InvalidRequest(Sentence("{reason}.", reason=error.args[0])) from None
     await audit(
         db_session,
         actor,

@@ -19,6 +19,7 @@ from app.persistence.access_tokens import add_access_token
 from app.persistence.refresh_tokens import add_refresh_token, lock_user
 from app.persistence.revocations import user_revoked_until
 from app.persistence.tables import AccessTokenRow, RefreshTokenRow, UserRow
+from app.sentence import Sentence
 from app.settings import AuthSettings
 from inference import Priority
 
@@ -149,10 +150,12 @@ class TokenIssuer:
 
     def _check(self, scopes: frozenset[str], lifetime: timedelta) -> None:
         if not scopes or not scopes <= SCOPES:
-            raise ValueError(f"scopes must be one or more of: {', '.join(sorted(SCOPES))}")
+            scopes_there_are = ", ".join(sorted(SCOPES))
+            raise ValueError(Sentence("scopes must be one or more of: {scopes}", scopes=scopes_there_are))
         longest = self._settings.max_access_token_ttl
         if not timedelta(seconds=1) <= lifetime <= longest:
-            raise ValueError(f"the lifetime must be between 1 second and {longest}")
+            bounds = Sentence("the lifetime must be between 1 second and {longest}", longest=longest)
+            raise ValueError(bounds)
 
 
 def _check_rate(new: NewTokens) -> None:
@@ -160,9 +163,12 @@ def _check_rate(new: NewTokens) -> None:
     if rate is None:
         return
     if not 1 <= rate <= MAX_RATE:
-        raise ValueError(f"a token's requests per minute must be between 1 and {MAX_RATE}")
+        most = Sentence("a token's requests per minute must be between 1 and {most}", most=MAX_RATE)
+        raise ValueError(most)
     if new.with_refresh:
-        raise ValueError("a token with a rate of its own cannot have a refresh token; set the user's rate")
+        raise ValueError(
+            Sentence("a token with a rate of its own cannot have a refresh token; set the user's rate")
+        )
 
 
 def hash_refresh_token(refresh_token: str) -> str:

@@ -10,7 +10,8 @@ from app.schemas.problems import openai_error_of
 HEAD: Final = """# Errors of the API
 
 Decide by `code`; it does not change. The sentence may be more precise than the one here: it can name the
-field or the bound.
+field or the bound. It is in English or, if `Accept-Language` prefers it, in simplified Chinese, as is the
+`title`; `Content-Language` says which.
 
 The native routes return an RFC 9457 problem document:
 
@@ -38,8 +39,7 @@ This page is made by `make docs`.
 
 def errors_reference() -> str:
     rows = sorted(
-        (error.status_code, error.code, _openai_type_of(error), error.detail)
-        for error in _concrete(GatewayError)
+        (error.status_code, error.code, _openai_type_of(error), error.detail) for error in concrete_errors()
     )
     cells = [
         (str(status), f"`{code}`", f"`{openai_type}`", detail) for status, code, openai_type, detail in rows
@@ -47,12 +47,12 @@ def errors_reference() -> str:
     return f"{HEAD}\n{table(('status', 'code', 'type under /v1', 'sentence'), cells)}"
 
 
-def _concrete(error: type[GatewayError]) -> Iterator[type[GatewayError]]:
+def concrete_errors(error: type[GatewayError] = GatewayError) -> Iterator[type[GatewayError]]:
     """Those that have a sentence of their own; the others only group."""
     if "detail" in vars(error):
         yield error
     for subclass in error.__subclasses__():
-        yield from _concrete(subclass)
+        yield from concrete_errors(subclass)
 
 
 def _openai_type_of(error: type[GatewayError]) -> str:

@@ -20,6 +20,7 @@ from app.http.running_calls import RunningCall
 from app.http.services import Services
 from app.limits.admission_queue import Place
 from app.limits.limiter import Admission
+from app.localisation import Language
 from app.media.decoding import MediaBudget
 from app.memory_budget import MemoryClaim
 from app.record.request_record import RequestRecord
@@ -75,6 +76,11 @@ class Call:
     _place: Place | None = None
     _waiting_at: QueuePlace | None = None
     _generations: list[Generation] = field(default_factory=list)
+
+    @property
+    def language(self) -> Language:
+        """Of the errors in a stream."""
+        return self.exchange.language
 
     @property
     def wait(self) -> Wait | None:

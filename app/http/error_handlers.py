@@ -18,6 +18,7 @@ from starlette.responses import Response
 from app import errors
 from app.http.field_errors import field_errors
 from app.http.services import Services
+from app.localisation import language_of
 from app.record.request_record import record_of
 from app.schemas.problems import (
     PROBLEM_JSON,
@@ -25,10 +26,12 @@ from app.schemas.problems import (
     OAuthProblem,
     OpenAIError,
     Problem,
+    field_error,
     oauth_problem_of,
     openai_error_of,
     problem_of,
 )
+from app.sentence import Sentence, of_engine, of_field
 from inference import (
     BackendUnavailable,
     InferenceError,
@@ -61,25 +64,36 @@ def render(error: errors.GatewayError, scope: Any, fields: Sequence[FieldError] 
     """The response to `error` on the route of `scope`."""
     record = record_of(scope)
     record.error_code = error.code
-    headers = dict(error.headers)
+    language = language_of(scope["headers"])
+    headers = {**error.headers, "Content-Language": language, "Vary": "Accept-Language"}
     retry_after = error.retry_after_seconds
     if retry_after is None and error.status_code == 503:
         retry_after = _retry_after_seconds(error, scope)
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
     if error.param and not fields and isinstance(error, OF_A_FIELD):
-        fields = [FieldError(field=error.param, message=error.detail.removeprefix(f"{error.param}: "))]
+        fields = [field_error(error.param, _reason_of(error))]
     schema, media_type = error_schema_of(scope["path"]), PROBLEM_JSON
     if schema is OpenAIError:
-        content, media_type = openai_error_of(_with_first_field(error, fields)), "application/json"
+        content = openai_error_of(_with_first_field(error, fields), language)
+        media_type = "application/json"
     elif schema is OAuthProblem:
         if isinstance(error, errors.InvalidRequest):
             error = errors.InvalidTokenRequest(error.detail)
-        content = oauth_problem_of(error, record.request_id, fields)
+        content = oauth_problem_of(error, record.request_id, fields, language)
         headers |= NOT_CACHED
     else:
-        content = problem_of(error, record.request_id, fields)
+        content = problem_of(error, record.request_id, fields, language)
     return Response(orjson.dumps(content), error.status_code, headers, media_type)
+
+
+def _reason_of(error: errors.GatewayError) -> str:
+    """Without the name of the field."""
+    if isinstance(error.detail, Sentence):
+        reason = error.detail.values.get("reason")
+        if isinstance(reason, Sentence) and error.detail == of_field(error.param or "", reason):
+            return reason
+    return error.detail
 
 
 def _retry_after_seconds(error: errors.GatewayError, scope: Any) -> int:
@@ -104,20 +118,28 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
             return error
         case PromptTooLong(prompt_tokens=prompt, max_tokens=max_tokens, context_length=context_length):
             return errors.ContextLengthExceeded(
-                f"This model's maximum context length is {context_length} tokens. The prompt has {prompt}, "
-                f"and max_tokens is {max_tokens}. Shorten one of them.",
+                Sentence(
+                    "This model's maximum context length is {length} tokens. The prompt has {prompt}, "
+                    "and max_tokens is {max_tokens}. Shorten one of them.",
+                    length=context_length,
+                    prompt=prompt,
+                    max_tokens=max_tokens,
+                ),
                 param="messages",
             )
         case PromptRefused(reason=reason):
-            return errors.PromptRefused(
-                f"The model's chat template does not accept these messages: {reason}", param="messages"
+            sentence = Sentence(
+                "The model's chat template does not accept these messages: {reason}", reason=reason
             )
+            return errors.PromptRefused(sentence, param="messages")
         case InvalidGrammar(field=field, reason=reason):
-            return errors.InvalidOutputFormat(f"{field} {reason}.", param=field)
+            return errors.InvalidOutputFormat(of_engine(field, reason), param=field)
         case UnsupportedModality(modality=modality):
-            return errors.ModalityNotSupported(f"The loaded model does not support {modality}.")
+            sentence = Sentence("The loaded model does not support {modality}.", modality=Sentence(modality))
+            return errors.ModalityNotSupported(sentence)
         case UnsupportedParameter(field=field):
-            return errors.UnsupportedParameter(f"The model's engine does not support {field}.", param=field)
+            sentence = Sentence("The model's engine does not support {field}.", field=field)
+            return errors.UnsupportedParameter(sentence, param=field)
         case QueueFull(retry_after_seconds=seconds):
             return errors.Overloaded(retry_after_seconds=seconds)
         case BackendUnavailable(retry_after_seconds=seconds):
@@ -140,8 +162,7 @@ async def _render_validation_error(request: Request, error: Exception) -> Respon
     assert isinstance(error, RequestValidationError)
     fields = field_errors(error.errors(), error.body)
     first = fields[0]
-    sentence = f"{first.field}: {first.message}" if first.field else first.message
-    return render(errors.InvalidRequest(sentence), request.scope, fields)
+    return render(errors.InvalidRequest(of_field(first.field, first.message)), request.scope, fields)
 
 
 async def _render_http_exception(request: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from app.http.event_stream import TAKE_EVENT
 from app.http.first_reader import FirstReader
 from app.http.preferences import PREFERENCE_APPLIED, Preference
 from app.http.recorded_response import RecordedResponse
+from app.localisation import Language, language_of
 from app.record.request_record import record_of
 from app.streams.recording import Header, Recording, ResponseHead
 
@@ -58,6 +59,11 @@ class Exchange:
     def path(self) -> str:
         path: str = self._scope["path"]
         return path
+
+    @property
+    def language(self) -> Language:
+        """Of the errors in a stream."""
+        return language_of(self._scope["headers"])
 
     @property
     def recording(self) -> Recording | None:

@@ -7,22 +7,23 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from app.http.field_sentences import characters_sentence, pydantic_sentence
 from app.media.upload import Upload
 from app.schemas.generation import MAX_PROMPT_CHARACTERS
-from app.schemas.problems import FieldError
+from app.schemas.problems import FieldError, field_error
+from app.sentence import Sentence
 
 MAX_FIELD_ERRORS: Final = 20
 MAX_FIELD_NAME_LENGTH: Final = 100
 MAX_MESSAGE_LENGTH: Final = 200  # pydantic quotes what was sent in the place of a known word
 FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-TOO_LONG: Final = f"String should have at most {MAX_PROMPT_CHARACTERS} characters"
-NOT_AN_OBJECT: Final = "Input should be an object"
+TOO_LONG: Final = characters_sentence("string_too_long", {"max_length": MAX_PROMPT_CHARACTERS})
+NOT_AN_OBJECT: Final = Sentence("Input should be an object")
 REQUIRED: Final = "Field required"
 EMPTY_BODY: Final = "The body is empty."
 
 _MODEL_TYPES: Final = frozenset({"model_type", "model_attributes_type", "dict_type"})
-_OWN_REASONS: Final = "Value error, "  # what pydantic puts before the messages of our validators
 
 Location = tuple[str | int, ...]
 
@@ -45,25 +46,24 @@ def field_name(name: str) -> str:
 def _field_error(detail: Any, body: Any) -> FieldError:
     place, *steps = detail["loc"] or ("body",)
     location = _sent_location(detail, steps, body) if place == "body" else tuple(steps)
-    message = EMPTY_BODY if not steps and detail["type"] == "missing" else detail["msg"]
-    message = message.removeprefix(_OWN_REASONS)
+    message = EMPTY_BODY if not steps and detail["type"] == "missing" else pydantic_sentence(detail)
     if isinstance(detail["input"], Upload):  # text, had it not been so long
         message = TOO_LONG
     elif detail["type"] in _MODEL_TYPES:
         message = NOT_AN_OBJECT
     elif detail["type"] == "too_short" and isinstance(detail["input"], str):  # it counts items
-        message = f"String should have at least {_characters(detail['ctx']['min_length'])}"
+        message = characters_sentence("string_too_short", detail["ctx"])
     elif detail["type"] == "too_long" and isinstance(detail["input"], str):
-        message = f"String should have at most {_characters(detail['ctx']['max_length'])}"
+        message = characters_sentence("string_too_long", detail["ctx"])
     elif detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         location = (*location, detail["ctx"]["discriminator"].strip("'"))
         tags = detail["ctx"].get("expected_tags")
-        message = REQUIRED if tags is None else f"Input should be one of {tags}"
-    return FieldError(field=dotted(location), message=message[:MAX_MESSAGE_LENGTH])
+        message = REQUIRED if tags is None else Sentence("Input should be one of {tags}", tags=tags)
+    return field_error(dotted(location), message if len(message) <= MAX_MESSAGE_LENGTH else _cut(message))
 
 
-def _characters(count: int) -> str:
-    return "1 character" if count == 1 else f"{count} characters"
+def _cut(message: str) -> str:
+    return str(message)[:MAX_MESSAGE_LENGTH]
 
 
 def _sent_location(detail: Any, steps: Sequence[str | int], body: Any) -> Location:

@@ -30,6 +30,7 @@ from app.http.media_types import JSON, is_compressed, media_type_of
 from app.http.running_calls import RunningCall
 from app.http.services import Services
 from app.record.request_record import record_of
+from app.sentence import Sentence
 
 DEADLINE_MARGIN: Final = 0.04  # of the request time-out: the engine stops that much earlier
 BODYLESS_METHODS: Final = frozenset({"GET", "HEAD", "DELETE"})
@@ -203,7 +204,10 @@ class GuardedRoute(APIRoute):
             )
         if self.access.scope != "any" and not principal.has_scope(self.access.scope):
             raise errors.InsufficientScope(
-                f"The access token does not have the scope that this route needs: {self.access.scope}."
+                Sentence(
+                    "The access token does not have the scope that this route needs: {scope}.",
+                    scope=self.access.scope,
+                )
             )
         return principal
 
@@ -224,4 +228,6 @@ class GuardedRoute(APIRoute):
             raise errors.UnsupportedContentEncoding()
         if media_type_of(headers) not in self.access.accepts:
             accepted = " or ".join(self.access.accepts)
-            raise errors.UnsupportedContentType(f"Send the body with Content-Type: {accepted}.")
+            raise errors.UnsupportedContentType(
+                Sentence("Send the body with Content-Type: {types}.", types=accepted)
+            )

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from app.errors import UnsupportedParameter
+from app.sentence import Sentence, of_field
 
 UNKNOWN: Final = "unknown"
 
@@ -48,12 +49,14 @@ def language_code(said: str, known: AbstractSet[str]) -> str:
     code = _CODES.get(name) or name.replace("_", "-").partition("-")[0]
     if code in (known or _NAMES):
         return code
-    reason = "send a code of ISO 639-1, such as en"
+    reason = Sentence("send a code of ISO 639-1, such as en")
     if 0 < len(known) <= _MOST_LISTED:
-        reason = f"the model understands only {', '.join(sorted(known))}"
+        languages = ", ".join(sorted(known))
+        reason = Sentence("the model understands only {languages}", languages=languages)
     elif known:
-        reason = "the model does not understand it"
-    raise UnsupportedParameter(f"{_FIELD}: {reason}; leave it out to have it detected", param=_FIELD)
+        reason = Sentence("the model does not understand it")
+    sentence = Sentence("{reason}; leave it out to have it detected", reason=reason)
+    raise UnsupportedParameter(of_field(_FIELD, sentence), param=_FIELD)
 
 
 def language_name(code: str, text: str) -> str:

@@ -72,4 +72,4 @@ def openai_error_event(call: Call, error: Exception) -> bytes:
     """The event of an error in a stream, which the log line names, too."""
     gateway_error = gateway_error_of(error)
     call.record.error_code = gateway_error.code
-    return openai_event(openai_error_of(gateway_error))
+    return openai_event(openai_error_of(gateway_error, call.language))

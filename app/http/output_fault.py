@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.errors import InvalidOutputFormat
+from app.sentence import of_engine
 from inference import InvalidGrammar, ToolDefinition
 
 _FIRST_STEPS: Final = 4  # of a path that is too long
@@ -33,7 +34,7 @@ def output_fault(
         param = fields.output_format if path is None else _joined(fields.schema, path)
     else:
         param = error.field
-    return InvalidOutputFormat(f"{param} {error.reason}.", param=param)
+    return InvalidOutputFormat(of_engine(param, error.reason), param=param)
 
 
 def _joined(field: str, path: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from app.http.event_stream import (
     openai_event,
     send_events,
 )
+from app.localisation import Language, language_of, translate
 from app.record.request_record import record_of
 from app.schemas.problems import openai_error_of, problem_of
 from app.streams.recording import Header, Recording
@@ -93,17 +94,18 @@ class RecordedResponse(Response):
                 raise StreamInterrupted
         except GatewayError as error:
             record_of(scope).error_code = error.code
-            yield self._last_event(error, record_of(scope).request_id)
+            yield self._last_event(error, record_of(scope).request_id, language_of(scope["headers"]))
 
-    def _last_event(self, error: GatewayError, request_id: str) -> bytes:
+    def _last_event(self, error: GatewayError, request_id: str, language: Language) -> bytes:
         """Of this reader alone. It has no number: a client that resumes must not skip what follows."""
         path = self._recording.info.path
         if path == "/v1/responses":
-            details = {"type": "error", "code": error.code, "message": error.detail, "param": ""}
+            message = translate(error.detail, language)
+            details = {"type": "error", "code": error.code, "message": message, "param": ""}
             return named_event("error", details)
         if path.startswith("/v1/"):
-            return openai_event(openai_error_of(error)) + OPENAI_DONE
-        return named_event("error", problem_of(error, request_id))
+            return openai_event(openai_error_of(error, language)) + OPENAI_DONE
+        return named_event("error", problem_of(error, request_id, language=language))
 
 
 def notice_of(recording: Recording) -> Notice:

@@ -15,6 +15,7 @@ from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import named_event
 from app.http.generation import Generation
 from app.http.openai_call import head_of
+from app.localisation import translate
 from app.schemas.openai_output import ActionFormat
 from app.schemas.response_request import CreateResponseRequest
 from inference import Delta, FinishReason, TokenLogprob, ToolCallDelta
@@ -235,7 +236,7 @@ def failure_events(call: Call, output: ResponseOutput, error: Exception) -> Iter
 def _last_events(call: Call, output: ResponseOutput, error: Exception) -> Iterator[Event]:
     gateway_error = gateway_error_of(error)
     call.record.error_code = gateway_error.code
-    details = {"code": gateway_error.code, "message": gateway_error.detail}
+    details = {"code": gateway_error.code, "message": translate(gateway_error.detail, call.language)}
     yield "error", details | {"param": gateway_error.param or ""}
     yield "response.failed", {"response": output.document("failed", error=details)}
 

@@ -18,6 +18,7 @@ from app.http.queue_notices import native_notice
 from app.http.resumption import record_if_asked
 from app.schemas.generation import SamplingFields
 from app.schemas.problems import problem_of
+from app.sentence import Sentence, engine_reason, of_field
 from inference import ActionOutput, FinishReason, InvalidGrammar, Message
 
 
@@ -42,7 +43,8 @@ async def respond(
                 messages, body.to_sampling_params(), enable_thinking=body.enable_thinking, output=output
             )
         except InvalidGrammar as error:
-            raise InvalidRequest(f"action: {error.reason}.", param="action") from None
+            reason = Sentence("{reason}.", reason=engine_reason(error.reason))
+            raise InvalidRequest(of_field("action", reason), param="action") from None
 
     async def begin_events() -> AsyncGenerator[bytes, None]:
         return native_events(call, await begin(), body.return_reasoning, action=action)
@@ -124,7 +126,9 @@ def done_event(
 def error_event(call: Call, number: int, error: Exception) -> bytes:
     gateway_error = gateway_error_of(error)
     call.record.error_code = gateway_error.code
-    return native_event("error", number, problem_of(gateway_error, call.record.request_id))
+    return native_event(
+        "error", number, problem_of(gateway_error, call.record.request_id, language=call.language)
+    )
 
 
 def usage_of(call: Call) -> dict[str, int]:

@@ -18,13 +18,14 @@ from app.limits.address_counter import AddressCount, AddressCounter
 from app.limits.redis.circuit_breaker import RedisUnavailable
 from app.limits.redis.shared_redis import SharedRedis
 from app.networks import unmap_ipv4
+from app.sentence import Sentence
 
 _IPV6_NETWORK_BITS: Final = 64  # what one customer is given; counting single addresses counts nothing
 _LOOPBACK: Final = "127.0.0.1"  # ::1 is the same machine
 _MAX_BLOCKED: Final = 100_000  # addresses; about 20 MB
 _SENTENCES: Final = {
-    "calls": "Too many requests from this address. Wait for Retry-After seconds.",
-    "failures": "Too many failed sign-ins from this address. Wait for Retry-After seconds.",
+    "calls": Sentence("Too many requests from this address. Wait for Retry-After seconds."),
+    "failures": Sentence("Too many failed sign-ins from this address. Wait for Retry-After seconds."),
 }
 
 Counted = Literal["calls", "failures"]

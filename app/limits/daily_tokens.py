@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.errors import DailyTokensExceeded, DatabaseUnavailable, TokensAboveQuota
+from app.sentence import Sentence
 
 SECONDS_A_DAY: Final = 86_400
 READ_SECONDS: Final = 1.0  # of the usage table, for a request that waits; a silent database takes several
@@ -39,8 +40,12 @@ def check_fits_quota(tokens: int, quota: int) -> None:
     """Raises `TokensAboveQuota`."""
     if tokens > quota:
         raise TokensAboveQuota(
-            f"The request may use up to {tokens} tokens, more than the daily token quota of {quota}. "
-            "Lower max_tokens, or send a shorter recording."
+            Sentence(
+                "The request may use up to {tokens} tokens, more than the daily token quota of {quota}. "
+                "Lower max_tokens, or send a shorter recording.",
+                tokens=tokens,
+                quota=quota,
+            )
         )
 
 

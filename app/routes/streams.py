@@ -10,6 +10,7 @@ from app.http.guard import guarded
 from app.http.openapi import recorded_response
 from app.http.recorded_response import RecordedResponse
 from app.schemas.problems import problem_responses
+from app.sentence import Sentence
 
 MAX_ID_LENGTH: Final = 64
 MAX_NUMBER_LENGTH: Final = 18
@@ -65,6 +66,7 @@ def _last_event_id(request: Request) -> int:
     text = request.headers.get(LAST_EVENT_ID, "0").strip()
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_NUMBER_LENGTH):
         raise InvalidRequest(
-            f"{LAST_EVENT_ID} must be the number of an event of this stream.", param=LAST_EVENT_ID
+            Sentence("{header} must be the number of an event of this stream.", header=LAST_EVENT_ID),
+            param=LAST_EVENT_ID,
         )
     return int(text)

@@ -9,6 +9,7 @@ from pydantic_core import core_schema
 from app.clean_text import CleanText
 from app.media.upload import Upload
 from app.schemas.absence import Omittable, RequestModel
+from app.sentence import Sentence
 from inference import SamplingParams
 
 MAX_PROMPT_CHARACTERS = 200_000
@@ -60,7 +61,11 @@ Base64Images = Annotated[
 def check_text(texts: Iterable[str]) -> None:
     """Raises ValueError for too much text, since tokenizing it just to count tokens takes long."""
     if sum(map(len, texts)) > MAX_PROMPT_CHARACTERS:
-        raise ValueError(f"all text together must not have more than {MAX_PROMPT_CHARACTERS} characters")
+        raise ValueError(
+            Sentence(
+                "all text together must not have more than {count} characters", count=MAX_PROMPT_CHARACTERS
+            )
+        )
 
 
 class SamplingFields(RequestModel):

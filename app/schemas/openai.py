@@ -34,6 +34,7 @@ from app.schemas.openai_output import (
     structured_output,
 )
 from app.schemas.openai_thinking import ChatTemplateArguments, ReasoningEffort, said_thinking, thinks_with
+from app.sentence import of_field
 from inference import OutputFormat, SamplingParams
 
 MAX_CHOICES: Final = 4
@@ -199,7 +200,7 @@ class ChatCompletionRequest(Lenient):
         given = [each for each in formats if each[0] is not None]
         if len(given) > 1:
             field = given[1][1]
-            raise UnsupportedParameter(f"{field}: send one format only", param=field)
+            raise UnsupportedParameter(of_field(field, "send one format only"), param=field)
         return given[0] if given else (None, "response_format")
 
     @property

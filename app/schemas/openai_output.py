@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from app.clean_text import CleanText
 from app.errors import UnsupportedParameter
 from app.schemas.generation import MAX_PROMPT_CHARACTERS
+from app.sentence import Sentence, of_field
 from inference import (
     ActionOutput,
     JsonObjectOutput,
@@ -22,6 +23,7 @@ from inference import (
 JSONSchema = dict[str, Any]  # Any: what JSON holds; the engine's compiler bounds and checks it
 MAX_TOOLS: Final = 128
 FUNCTION: Final = "function"
+UNSUPPORTED: Final = Sentence("not supported; leave it out")
 
 
 class Lenient(BaseModel):
@@ -117,7 +119,7 @@ def guided_output(value: JSONSchema | str, field: str) -> OutputFormat:
         except orjson.JSONDecodeError:
             value = ""
     if not isinstance(value, dict):
-        raise UnsupportedParameter(f"{field}: send a JSON schema, or its text", param=field)
+        raise UnsupportedParameter(of_field(field, "send a JSON schema, or its text"), param=field)
     return JsonSchemaOutput(value)
 
 
@@ -152,8 +154,8 @@ def tool_choice_of(choice: ToolChoiceField | None) -> ToolChoice:
     return NamedTool(choice.function.name)
 
 
-def refuse(field: str, reason: str = "not supported; leave it out") -> NoReturn:
-    raise UnsupportedParameter(f"{field}: {reason}", param=field)
+def refuse(field: str, reason: str = UNSUPPORTED) -> NoReturn:
+    raise UnsupportedParameter(of_field(field, reason), param=field)
 
 
 def refuse_set(values: Mapping[str, object]) -> None:

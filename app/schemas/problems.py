@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import GatewayError
+from app.localisation import Language, translate
 
 PROBLEM_JSON: Final = "application/problem+json"
 
@@ -15,6 +16,11 @@ PROBLEM_JSON: Final = "application/problem+json"
 class FieldError(BaseModel):
     field: str = Field(description="its dotted path", examples=["messages.0.content"])
     message: str = Field(examples=["Field required"])
+
+
+def field_error(field: str, message: str) -> FieldError:
+    """`message` may be a `Sentence`, and stays one until it is rendered."""
+    return FieldError.model_construct(field=field, message=message)
 
 
 class Problem(BaseModel):
@@ -86,6 +92,10 @@ _HEADERS: Final[dict[str, dict[str, Any]]] = {
         "description": "`true`: the response of an earlier request with the same Idempotency-Key",
         "schema": {"type": "string"},
     },
+    "Content-Language": {
+        "description": "of the sentences: by Accept-Language",
+        "schema": {"type": "string", "enum": ["en", "zh-Hans"]},
+    },
     "Accept-Encoding": {"description": "codings of a body that are accepted", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "how to authenticate (RFC 6750)", "schema": {"type": "string"}},
     "RateLimit": {
@@ -115,7 +125,7 @@ def _with_common(status_codes: Iterable[int]) -> list[int]:
 
 
 def _response(status_code: int, schema: type[BaseModel]) -> dict[str, Any]:
-    names = ["X-Request-ID"]
+    names = ["X-Request-ID", "Content-Language"]
     if status_code == 401:
         names.append("WWW-Authenticate")
     if status_code == 415:
@@ -131,22 +141,34 @@ def _response(status_code: int, schema: type[BaseModel]) -> dict[str, Any]:
 
 
 def problem_of(
-    error: GatewayError, request_id: str, field_errors: Sequence[FieldError] = ()
+    error: GatewayError,
+    request_id: str,
+    field_errors: Sequence[FieldError] = (),
+    language: Language = "en",
 ) -> dict[str, Any]:
-    problem = {
+    """The title and the sentences are translated."""
+    problem: dict[str, Any] = {
         "type": f"urn:autoglm-gateway:problem:{error.code}",
-        "title": HTTPStatus(error.status_code).phrase,
+        "title": translate(HTTPStatus(error.status_code).phrase, language),
         "status": error.status_code,
-        "detail": error.detail,
+        "detail": translate(error.detail, language),
         "code": error.code,
         "request_id": request_id,
     }
-    return problem | ({"errors": [item.model_dump() for item in field_errors]} if field_errors else {})
+    if field_errors:
+        problem["errors"] = [
+            {"field": item.field, "message": translate(item.message, language)} for item in field_errors
+        ]
+    return problem
 
 
 def oauth_problem_of(
-    error: GatewayError, request_id: str, field_errors: Sequence[FieldError] = ()
+    error: GatewayError,
+    request_id: str,
+    field_errors: Sequence[FieldError] = (),
+    language: Language = "en",
 ) -> dict[str, Any]:
+    """`error_description` stays in English: OAuth 2.0 allows no other characters."""
     if error.code in _OAUTH_CODES:
         oauth_error = error.code
     elif error.status_code in (429, 503):
@@ -155,14 +177,14 @@ def oauth_problem_of(
         oauth_error = "server_error" if error.status_code >= 500 else "invalid_request"
     description = _NOT_IN_DESCRIPTIONS.sub("'", error.detail)
     members = {"error": oauth_error, "error_description": description}
-    return problem_of(error, request_id, field_errors) | members
+    return problem_of(error, request_id, field_errors, language) | members
 
 
-def openai_error_of(error: GatewayError) -> dict[str, Any]:
+def openai_error_of(error: GatewayError, language: Language = "en") -> dict[str, Any]:
     default = "invalid_request_error" if error.status_code < 500 else "server_error"
     return {
         "error": {
-            "message": error.detail,
+            "message": translate(error.detail, language),
             "type": _OPENAI_TYPES.get(error.status_code, default),
             "param": error.param or "",
             "code": error.code,

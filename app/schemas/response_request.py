@@ -36,6 +36,7 @@ from app.schemas.response_items import (
     RefusalInput,
     TextInput,
 )
+from app.sentence import Sentence, of_field
 from inference import (
     ActionOutput,
     JsonObjectOutput,
@@ -48,7 +49,8 @@ from inference import (
 )
 
 LOGPROBS: Final = "message.output_text.logprobs"
-NOT_STORED: Final = "responses are not stored here; send the whole conversation as input"
+NOT_STORED: Final = Sentence("responses are not stored here; send the whole conversation as input")
+UNSUPPORTED_ITEM: Final = Sentence("items of this type are not supported")
 
 _Text = Annotated[CleanText, Field(max_length=MAX_PROMPT_CHARACTERS)]
 
@@ -194,7 +196,7 @@ class CreateResponseRequest(Lenient):
         for number, item in enumerate(self.input if isinstance(self.input, list) else ()):
             if isinstance(item, OtherItem):
                 is_reference = item.type == "item_reference"
-                reason = NOT_STORED if is_reference else "items of this type are not supported"
+                reason = NOT_STORED if is_reference else UNSUPPORTED_ITEM
                 refuse(f"input.{number}.type", reason)
 
     def tool_definitions(self) -> tuple[ToolDefinition, ...]:
@@ -217,7 +219,7 @@ class CreateResponseRequest(Lenient):
             return choice or "auto"
         if choice.type != FUNCTION or not choice.name:
             raise UnsupportedParameter(
-                "tool_choice: send auto, none, required or one function", param="tool_choice"
+                of_field("tool_choice", "send auto, none, required or one function"), param="tool_choice"
             )
         return NamedTool(choice.name)
 

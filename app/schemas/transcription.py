@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.clean_text import CleanText
 from app.errors import InvalidRequest, UnsupportedParameter
+from app.sentence import Sentence, of_field
 
 ResponseFormat = Literal["json", "verbose_json", "text", "srt", "vtt"]
 Granularities = Annotated[list[Literal["segment", "word"]], Field(max_length=2)]
@@ -36,15 +37,15 @@ class TranscriptionForm(BaseModel):
         """Raises `UnsupportedParameter` and `InvalidRequest` for what would change the response."""
         if "word" in self.timestamp_granularities:
             name = "timestamp_granularities"
-            raise UnsupportedParameter(f"{name}: words have no times here; use segment", param=name)
+            raise UnsupportedParameter(of_field(name, "words have no times here; use segment"), param=name)
         if self.timestamp_granularities and self.response_format != "verbose_json":
             name = "timestamp_granularities"
-            raise InvalidRequest(f"{name}: needs the response_format verbose_json", param=name)
+            raise InvalidRequest(of_field(name, "needs the response_format verbose_json"), param=name)
         if self.include:
-            raise UnsupportedParameter("include: not supported", param="include")
+            raise UnsupportedParameter(of_field("include", "not supported"), param="include")
         if self.stream and self.response_format not in ("json", "text"):
-            reason = f"stream: not with the response_format {self.response_format}"
-            raise UnsupportedParameter(reason, param="stream")
+            reason = Sentence("not with the response_format {format}", format=self.response_format)
+            raise UnsupportedParameter(of_field("stream", reason), param="stream")
 
 
 class InputTokenDetails(BaseModel):

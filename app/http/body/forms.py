@@ -16,6 +16,7 @@ from app.http.body.request_body import body_of
 from app.http.body.spooled_file import SpooledFile
 from app.http.field_errors import field_name
 from app.record.request_record import record_of
+from app.sentence import Sentence, of_field
 
 MAX_ERRORS: Final = 1000
 NUMBERS_AND_BOOLEANS: Final = frozenset({int, float, bool})
@@ -51,7 +52,7 @@ async def read_form(
         if isinstance(value, SpooledFile):
             _add_file(files, name, value, max_files)
         elif name in files:
-            raise InvalidRequest(f"{name}: send it as a file, with a filename", param=name)
+            raise InvalidRequest(of_field(name, "send it as a file, with a filename"), param=name)
         else:
             _add_field(fields, fields_model, name, value)
     return Form(validate(fields_model, fields), files)
@@ -65,7 +66,7 @@ async def read_json(request: Request, model: type[Fields]) -> Fields:
 def required_file(files: Mapping[str, list[SpooledFile]], name: str) -> SpooledFile:
     """The one file of that name. Raises `InvalidRequest`."""
     if not files[name]:
-        raise InvalidRequest(f"{name}: send at least one file", param=name)
+        raise InvalidRequest(of_field(name, "send at least one file"), param=name)
     return files[name][0]
 
 
@@ -75,7 +76,9 @@ def validate(model: type[Fields], values: Any) -> Fields:
         return model.model_validate(values)
     except ValidationError as error:
         if error.error_count() > MAX_ERRORS:  # each takes a kilobyte and two microseconds
-            raise InvalidRequest(f"More than {MAX_ERRORS} fields are not valid.") from None
+            raise InvalidRequest(
+                Sentence("More than {count} fields are not valid.", count=MAX_ERRORS)
+            ) from None
         details = error.errors(include_url=False)
         located = [detail | {"loc": ("body", *detail["loc"])} for detail in details]
         raise RequestValidationError(located, body=values) from None
@@ -91,7 +94,7 @@ def _add_field(fields: dict[str, Any], model: type[BaseModel], name: str, text: 
         return
     if name in fields:
         name = field_name(name)
-        raise InvalidRequest(f"{name}: sent more than once", param=name)
+        raise InvalidRequest(of_field(name, "sent more than once"), param=name)
     is_json = declared is not None and not NUMBERS_AND_BOOLEANS.isdisjoint(_types_of(declared.annotation))
     fields[name] = _from_text(text) if is_json else text
 
@@ -122,9 +125,11 @@ def _add_file(
 ) -> None:
     if name not in files:
         name = field_name(name)
-        raise InvalidRequest(f"{name}: there is no such file field on this route", param=name)
+        raise InvalidRequest(of_field(name, "there is no such file field on this route"), param=name)
     if len(files[name]) == max_files[name]:
         if name == "image":
             raise TooManyImages
-        raise InvalidRequest(f"{name}: at most {max_files[name]} of them", param=name)
+        raise InvalidRequest(
+            of_field(name, Sentence("at most {count} of them", count=max_files[name])), param=name
+        )
     files[name].append(value)

@@ -10,6 +10,7 @@ from typing import Final
 
 from app.errors import InvalidJSON, InvalidRequest
 from app.http.body.json_scanner import MAX_DEPTH, MAX_VALUES, TOO_DEEP
+from app.sentence import Sentence
 
 MAX_PENDING_BYTES: Final = 128
 MAX_TOKENS: Final = 8 * MAX_VALUES  # more than a text of so many values has; each takes a microsecond
@@ -114,7 +115,7 @@ class JSONDigest:
     def _count(self) -> None:
         self._tokens += 1
         if self._tokens > MAX_TOKENS:
-            raise InvalidRequest(f"The body has more than {MAX_VALUES} values.")
+            raise InvalidRequest(Sentence("The body has more than {count} values.", count=MAX_VALUES))
 
 
 class _Container:

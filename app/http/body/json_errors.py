@@ -7,10 +7,12 @@ from typing import Any, Final
 
 from app.errors import InvalidJSON
 from app.http.field_errors import EMPTY_BODY, dotted
+from app.sentence import Sentence, of_field
 
 MAX_EXAMINED_BYTES: Final = 256 * 1024  # in some milliseconds; a larger text gets the general sentence
-SURROGATE: Final = "has half of a surrogate pair, such as \\ud83d: a character was cut in two."
-NOT_A_NUMBER: Final = "NaN, Infinity and numbers beyond 1.8e308 are not allowed."
+SURROGATE: Final = Sentence("has half of a surrogate pair, such as \\ud83d: a character was cut in two.")
+NAME_SURROGATE: Final = Sentence("A name {reason}", reason=SURROGATE)
+NOT_A_NUMBER: Final = Sentence("NaN, Infinity and numbers beyond 1.8e308 are not allowed.")
 
 Location = tuple[str | int, ...]
 
@@ -24,15 +26,20 @@ def invalid_json(text: bytes, *, is_original: bool) -> InvalidJSON:
     try:
         value = json.loads(text.decode())  # takes what JSON has not: lone surrogates, NaN
     except UnicodeDecodeError as error:
-        return InvalidJSON(f"The body is not valid UTF-8 at byte {error.start}." if is_original else None)
+        at_byte = Sentence("The body is not valid UTF-8 at byte {byte}.", byte=error.start)
+        return InvalidJSON(at_byte if is_original else None)
     except json.JSONDecodeError as error:
-        place = f"The body is not valid JSON at line {error.lineno}, column {error.colno}."
+        place = Sentence(
+            "The body is not valid JSON at line {line}, column {column}.",
+            line=error.lineno,
+            column=error.colno,
+        )
         return InvalidJSON(place if is_original else None)
     except (ValueError, RecursionError):  # an integer of thousands of digits, or too many levels
         return InvalidJSON()
     for location, reason in _faults(value, ()):
         path = dotted(location)
-        return InvalidJSON(f"{path}: {reason}" if path else reason, param=path or None)
+        return InvalidJSON(of_field(path, reason), param=path or None)
     return InvalidJSON()
 
 
@@ -48,7 +55,7 @@ def _faults(value: Any, location: Location) -> Iterator[tuple[Location, str]]:  
         case dict():
             for name, member in value.items():
                 if _has_surrogate(name):
-                    yield location, f"A name {SURROGATE}"
+                    yield location, NAME_SURROGATE
                 yield from _faults(member, (*location, name))
 
 

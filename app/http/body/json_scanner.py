@@ -11,6 +11,7 @@ from typing import Final
 
 from app.errors import InvalidJSON, InvalidRequest
 from app.schemas.generation import MAX_PROMPT_CHARACTERS
+from app.sentence import Sentence
 
 MAX_DEPTH: Final = 64  # levels, of which the innermost has no containers
 TOO_DEEP: Final = f"The body is nested more than {MAX_DEPTH} levels deep."
@@ -136,7 +137,7 @@ class JSONScanner:
             self._count_containers(text)
             self._bare_bytes += len(text.translate(None, _STRUCTURE))
         if self.values > MAX_VALUES or self._containers > MAX_VALUES:
-            raise InvalidRequest(f"The body has more than {MAX_VALUES} values.")
+            raise InvalidRequest(Sentence("The body has more than {count} values.", count=MAX_VALUES))
         if self._bare_bytes > MAX_BARE_BYTES:
             raise InvalidRequest("The numbers of the body have too many digits.")
 

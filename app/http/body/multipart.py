@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from app.errors import InvalidMultipart, Overloaded
 from app.http.body.request_body import RequestBody
 from app.http.body.spooled_file import SpooledFile
+from app.sentence import Sentence
 
 MAX_FIELDS: Final = 64
 MAX_FIELD_BYTES: Final = 1_048_576  # of all text fields
@@ -25,6 +26,7 @@ MAX_CONTENT_TYPE_CHARACTERS: Final = 1000  # python-multipart takes 0.1 s for on
 BOUNDARY: Final = re.compile(r"[ -~]{1,70}")  # RFC 2046, and what clients send besides
 
 Part = tuple[str, str | SpooledFile]
+_FIELDS_TOO_LARGE: Final = Sentence("The text fields may have {count} bytes together.", count=MAX_FIELD_BYTES)
 
 
 async def read_multipart(content_type: str, chunks: AsyncIterator[bytes], body: RequestBody) -> list[Part]:
@@ -121,7 +123,7 @@ class _PartParser:
     def _check_fields(self) -> None:
         field_bytes = sum(len(part.data) for part in self._parts if part.file is None)
         if field_bytes > MAX_FIELD_BYTES:
-            raise InvalidMultipart(f"The text fields may have {MAX_FIELD_BYTES} bytes together.")
+            raise InvalidMultipart(_FIELDS_TOO_LARGE)
         if not self._body.memory.try_to_buffer(field_bytes - self._field_bytes):
             raise Overloaded
         self._field_bytes = field_bytes

@@ -17,6 +17,7 @@ from app.http.body.json_errors import invalid_json
 from app.http.body.json_scanner import MAX_DEPTH, MAX_VALUES, TOO_DEEP, JSONScanner, LongString
 from app.http.body.long_base64 import LongBase64
 from app.http.body.request_body import RequestBody
+from app.sentence import Sentence
 
 SMALL_BYTES: Final = 32 * 1024  # any content of this size is parsed in one or two milliseconds
 SLICE_BYTES: Final = 64 * 1024  # scanned at once: other requests have their turn in between
@@ -161,7 +162,7 @@ def _refuse_excess(parsed: Any) -> None:
             return
         values += sum(map(len, parents))
         if values > MAX_VALUES:
-            raise InvalidRequest(f"The body has more than {MAX_VALUES} values.")
+            raise InvalidRequest(Sentence("The body has more than {count} values.", count=MAX_VALUES))
         level = [
             child for parent in parents for child in (parent.values() if isinstance(parent, dict) else parent)
         ]

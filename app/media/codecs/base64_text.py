@@ -5,10 +5,13 @@ import re
 from typing import Final
 
 from app.errors import BodyTooLarge, InvalidMedia
+from app.sentence import Sentence
 
 NOT_BASE64: Final = "This is not base64."
-NOT_BASE64_URI: Final = "This data URI does not say that it is base64. Write it as data:image/jpeg;base64,..."
-NOT_FETCHED: Final = "Addresses are not fetched. Send the file itself: data:image/jpeg;base64,..."
+NOT_BASE64_URI: Final = Sentence(
+    "This data URI does not say that it is base64. Write it as data:image/jpeg;base64,..."
+)
+NOT_FETCHED: Final = Sentence("Addresses are not fetched. Send the file itself: data:image/jpeg;base64,...")
 
 MAX_PREFIX_BYTES: Final = 200
 _DATA_URI: Final = re.compile(rb"data:[^,]*;base64,", re.IGNORECASE)

@@ -40,7 +40,10 @@ def put_in_place(gateway: Gateway, backend: object) -> None:
 async def body_of_stream(gateway: Gateway, path: str, notice: asyncio.Event, **fields: object) -> bytes:
     """The whole body. Sets `notice` when the stream says that it waits."""
     async with gateway.client.stream(
-        "POST", path, headers=await gateway.headers(), json={"stream": True, **fields}
+        "POST",
+        path,
+        headers=await gateway.headers() | {"Accept-Language": "zh-CN"},
+        json={"stream": True, **fields},
     ) as response:
         assert response.status_code == 200
         body = b""
@@ -135,7 +138,9 @@ async def test_refusal_after_the_wait_is_an_event_in_the_shape_of_the_route(
     assert [event.name for event in native] == ["queued", "error"]
     assert native[0].data == {}, "what is unknown is left out"
     assert native[1].data["code"] == "overloaded"
+    assert native[1].data["title"] == "服务不可用"
     assert chat[0].data["error"]["code"] == "overloaded"
+    assert chat[0].data["error"]["message"].startswith("服务已满负荷。")
     assert [event.name for event in responses][-2:] == ["error", "response.failed"]
     await gateway.until_idle()
     refused = 'gateway_requests_total{outcome="refused",route="/chat",status_class="2xx"} 1.0'
