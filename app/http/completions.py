@@ -101,7 +101,7 @@ def plan_completion(services: Services, request: ChatCompletionRequest) -> Compl
         enable_thinking=thinks(services, request.wants_thoughts),
         thoughts=thoughts,
         choices=request.n or 1,
-        include_usage=request.stream_options is not None and request.stream_options.include_usage,
+        include_usage=bool(request.stream_options and request.stream_options.include_usage),
         has_max_tokens=request.has_max_tokens,
     )
 

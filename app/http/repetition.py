@@ -8,6 +8,17 @@ _FEWEST: Final = 24  # characters that are repetitions; "no, no, no, no" is said
 _LOOP: Final = re.compile(r"(.{1,60}?)\1{5,}\Z", re.DOTALL)
 
 
+def without_loop(text: str) -> str:
+    """The same text; words that are repeated at its end, as `RepetitionWatch` finds them, are there once."""
+    loop = _LOOP.search(text)
+    if loop is None or len(loop.group()) < _FEWEST:
+        return text
+    period, start = len(loop.group(1)), loop.start()
+    while start > 0 and text[start - 1] == text[start - 1 + period]:
+        start -= 1
+    return text[: start + period]
+
+
 class RepetitionWatch:
     """Of one text, which arrives in pieces."""
 

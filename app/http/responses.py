@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from fastapi import Request, Response
@@ -18,6 +18,7 @@ from app.http.queue_notices import native_notice
 from app.http.resumption import record_if_asked
 from app.schemas.generation import SamplingFields
 from app.schemas.problems import problem_of
+from app.schemas.speech import NoResponse
 from app.sentence import Sentence, engine_reason, of_field
 from inference import ActionOutput, FinishReason, InvalidGrammar, Message
 
@@ -115,9 +116,7 @@ async def native_events(
         yield error_event(call, number, GenerationError())
 
 
-def done_event(
-    call: Call, number: int, finish_reason: FinishReason | Literal["no_speech"], **more: Any
-) -> bytes:
+def done_event(call: Call, number: int, finish_reason: FinishReason | NoResponse, **more: Any) -> bytes:
     """`more` adds fields such as the action."""
     done = {"finish_reason": finish_reason, "usage": usage_of(call), "timings": timings_of(call)}
     return native_event("done", number, more | done)

@@ -9,7 +9,7 @@ from typing import Final
 from app.errors import DeadlineExceeded, GenerationError
 from app.http.call import Call
 from app.http.generation import Generation
-from app.http.repetition import RepetitionWatch
+from app.http.repetition import RepetitionWatch, without_loop
 from inference import Message, Phrase, SamplingParams, UnsupportedModality, most_transcript_tokens
 
 RESERVED_TOKENS: Final = most_transcript_tokens(0)  # before the recording's length is known
@@ -51,7 +51,10 @@ class Transcription:
             self._first = await self._generate(self.phrases[0])
 
     async def pieces(self) -> AsyncGenerator[str, None]:
-        """The text as it is written. Raises `DeadlineExceeded` and `GenerationError`."""
+        """The text as it is written; `text` keeps no loop of it.
+
+        Raises `DeadlineExceeded` and `GenerationError`.
+        """
         for index, phrase in enumerate(self.phrases):
             generation = self._first if index == 0 else await self._generate(phrase)
             assert generation is not None
@@ -60,6 +63,7 @@ class Transcription:
                 async for piece in pieces:
                     self.text += piece
                     yield piece
+            self.text = self.text[:before] + without_loop(self.text[before:])
             said = self.text[before:].strip()
             if said:
                 self.segments.append(Segment(phrase.start, phrase.end, said, 1 - phrase.probability))

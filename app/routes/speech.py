@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
@@ -21,10 +20,8 @@ from app.http.resumption import record_if_asked
 from app.http.transcription import RESERVED_TOKENS, Transcription
 from app.schemas.generation import DeltaEvent, QueuedEvent
 from app.schemas.problems import Problem, problem_responses
-from app.schemas.speech import SpeechDoneEvent, SpeechForm, SpeechResponse, TranscriptEvent
+from app.schemas.speech import NoResponse, SpeechDoneEvent, SpeechForm, SpeechResponse, TranscriptEvent
 from inference import Image, Message, Part, Text
-
-NO_SPEECH: Final = "no_speech"
 
 router = APIRouter(
     tags=["generation"],
@@ -45,7 +42,8 @@ router = APIRouter(
 async def speech(request: Request) -> Response:
     """A recording (m4a, mp3, ogg, opus, webm, amr, flac or wav), and an optional prompt and image.
 
-    If nobody speaks, the `finish_reason` is `no_speech`, and the model is not asked.
+    If nobody speaks, the `finish_reason` is `no_speech`. If the model repeats itself instead of writing what
+    was said, it is `not_understood`. The model is then not asked for a response.
     """
     call = call_of(request.scope)
     form = await read_form(request, SpeechForm, {"audio": 1, "image": 1})
@@ -70,10 +68,10 @@ async def speech(request: Request) -> Response:
             return native_stream(call, begin)
         await transcription.begin()
         transcript = await transcription.collect()
-        if not transcript:
+        if (why := _why_silent(transcription)) is not None:
             nothing = Completion("", "", "stop")
             return generation_response(
-                call, nothing, body.return_reasoning, transcript="", finish_reason=NO_SPEECH
+                call, nothing, body.return_reasoning, transcript=transcript, finish_reason=why
             )
         generation = await _respond(call, body, images, transcription)
         completion = await generation.collect()
@@ -88,8 +86,8 @@ async def _events(
         transcript = await transcription.collect()
         yield native_event("transcript", number, {"transcript": transcript})
         number += 1
-        if not transcript:
-            yield done_event(call, number, NO_SPEECH)
+        if (why := _why_silent(transcription)) is not None:
+            yield done_event(call, number, why)
             return
         generation = await _respond(call, body, images, transcription)
     except DeadlineExceeded:
@@ -103,13 +101,19 @@ async def _events(
             yield event
 
 
+def _why_silent(transcription: Transcription) -> NoResponse | None:
+    """Why the model is not asked for a response: a phone would act on what nobody said."""
+    if not transcription.text.strip():
+        return "no_speech"
+    return "not_understood" if transcription.has_loop else None
+
+
 async def _respond(
     call: Call, body: SpeechForm, images: list[Image], transcription: Transcription
 ) -> Generation:
     """Begins the response. The model hears one phrase itself; it reads what was said in several."""
     phrases = transcription.phrases
-    is_heard = len(phrases) == 1 and not transcription.has_loop
-    said: Part = phrases[0].audio if is_heard else Text(transcription.text.strip())
+    said: Part = phrases[0].audio if len(phrases) == 1 else Text(transcription.text.strip())
     prompt = [Text(body.prompt)] if body.prompt else []
     messages = [Message("user", (*images, said, *prompt))]
     return await call.begin(messages, body.to_sampling_params(), enable_thinking=body.enable_thinking)

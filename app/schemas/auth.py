@@ -10,7 +10,7 @@ from app.schemas.absence import RequestModel
 _REFRESH_TOKEN = "rt_9mJ4zq0W7c1v5nB2xK8dL3fS6gH0jP4tY7uR1eQ5wAs"  # noqa: S105  (an example)
 _ACCESS_TOKEN = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"  # noqa: S105
 
-RefreshToken = Annotated[CleanText, Field(min_length=1, max_length=256, examples=[_REFRESH_TOKEN])]
+RefreshToken = Annotated[CleanText, Field(min_length=1, max_length=8192, examples=[_REFRESH_TOKEN])]
 
 
 class TokenRequest(RequestModel):

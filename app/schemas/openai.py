@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from app.clean_text import CleanText
 from app.errors import UnsupportedParameter
+from app.schemas.engine_fields import OF_CHAT_COMPLETIONS, refuse_engine_fields
 from app.schemas.generation import (
     MAX_MESSAGES,
     MAX_TOKENS,
@@ -43,7 +44,7 @@ MAX_BIASED_TOKENS: Final = 300
 
 
 class StreamOptions(Lenient):
-    include_usage: bool = False
+    include_usage: bool | None = None
 
 
 class Thinking(Lenient):
@@ -59,7 +60,7 @@ def _as_list(value: Any) -> Any:  # Any: what JSON holds
 NotSupported = Annotated[Any, Field(None, description="not supported")]
 ReasoningFormat = Literal["raw", "parsed", "hidden", "none", "auto", "deepseek"]
 Bias = Annotated[float, Field(ge=-100, le=100)]
-TokenId = Annotated[str, Field(pattern="^[0-9]{1,9}$")]
+TokenId = Annotated[str, Field(pattern="^(0|[1-9][0-9]{0,8})$")]
 
 
 class ChatCompletionRequest(Lenient):
@@ -185,6 +186,7 @@ class ChatCompletionRequest(Lenient):
                 "guided_grammar": self.guided_grammar,
             }
         )
+        refuse_engine_fields(self.model_extra, OF_CHAT_COMPLETIONS)
         if self.top_logprobs and not self.logprobs:
             refuse("top_logprobs", "needs logprobs")
 

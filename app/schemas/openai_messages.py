@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag
 from app.clean_text import CleanText
 from app.schemas.generation import MAX_PROMPT_CHARACTERS, Base64
 from app.schemas.openai_output import MAX_TOOLS, FunctionName, Lenient
+from app.schemas.tool_arguments import ToolArguments
 
 
 class TextPart(Lenient):
@@ -64,9 +65,7 @@ class InputMessage(Lenient):
 
 
 class CalledFunction(FunctionName):
-    arguments: CleanText = Field(
-        "", max_length=MAX_PROMPT_CHARACTERS, description="the text of a JSON object"
-    )
+    arguments: ToolArguments = Field("", description="the text of a JSON object")
 
 
 class MessageToolCall(Lenient):

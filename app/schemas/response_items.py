@@ -8,6 +8,7 @@ from app.clean_text import CleanText
 from app.schemas.generation import MAX_MESSAGES, MAX_PROMPT_CHARACTERS, Base64
 from app.schemas.openai_messages import InputAudio
 from app.schemas.openai_output import Lenient
+from app.schemas.tool_arguments import ToolArguments
 
 _Text = Annotated[CleanText, Field(max_length=MAX_PROMPT_CHARACTERS)]
 
@@ -49,7 +50,7 @@ class FunctionCallItem(Lenient):
     type: Literal["function_call"]
     call_id: CleanText = Field(max_length=256)
     name: CleanText = Field(min_length=1, max_length=128)
-    arguments: _Text
+    arguments: ToolArguments
 
 
 class FunctionCallOutputItem(Lenient):

@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from app.clean_text import CleanText
 from app.errors import UnsupportedParameter
+from app.schemas.engine_fields import OF_RESPONSES, refuse_engine_fields
 from app.schemas.generation import MAX_PROMPT_CHARACTERS, MAX_TOKENS, check_text
 from app.schemas.openai import MAX_TOP_LOGPROBS
 from app.schemas.openai_output import (
@@ -193,6 +194,7 @@ class CreateResponseRequest(Lenient):
         if self.truncation not in (None, "disabled"):
             refuse("truncation", "only disabled is supported")
         refuse_set({"prompt": self.prompt})
+        refuse_engine_fields(self.model_extra, OF_RESPONSES)
         for number, item in enumerate(self.input if isinstance(self.input, list) else ()):
             if isinstance(item, OtherItem):
                 is_reference = item.type == "item_reference"

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.schemas.absence import Omittable
 from app.schemas.generation import DoneEvent, GenerationResponse, Prompt, SamplingFields
 
+NoResponse = Literal["no_speech", "not_understood"]  # why the model is not asked
+
 
 class SpeechForm(SamplingFields):
     """The fields other than the recording."""
@@ -17,10 +19,13 @@ class SpeechForm(SamplingFields):
 
 
 class SpeechResponse(GenerationResponse):
-    """With the `finish_reason` `no_speech`, `transcript` and `content` are empty: nobody speaks."""
+    """With the `finish_reason` `no_speech`, `transcript` and `content` are empty: nobody speaks.
+
+    With `not_understood`, `content` is empty: the model repeated itself instead of writing what was said.
+    """
 
     transcript: str = Field(description="what was said", examples=["打开微信"])
-    finish_reason: Literal["stop", "length", "no_speech"]  # type: ignore[assignment] # one more than elsewhere
+    finish_reason: Literal["stop", "length"] | NoResponse  # type: ignore[assignment] # more than elsewhere
 
 
 class TranscriptEvent(BaseModel):
@@ -32,6 +37,6 @@ class TranscriptEvent(BaseModel):
 
 
 class SpeechDoneEvent(DoneEvent):
-    """`event: done` of `/speech`. With `no_speech`, there is no `delta` before it: nobody speaks."""
+    """`event: done` of `/speech`. With `no_speech` or `not_understood`, there is no `delta` before it."""
 
-    finish_reason: Literal["stop", "length", "deadline", "no_speech"]  # type: ignore[assignment] # as above
+    finish_reason: Literal["stop", "length", "deadline"] | NoResponse  # type: ignore[assignment] # as above

@@ -42,7 +42,7 @@ def arguments_of(call: ToolCall) -> Mapping[str, object]:
     """Raises `PromptRefused`."""
     try:
         arguments = json.loads(call.arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         arguments = None
     if not isinstance(arguments, dict):
         raise PromptRefused("the arguments of a tool call are not a JSON object")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.http.repetition import RepetitionWatch
+from app.http.repetition import RepetitionWatch, without_loop
 
 
 def is_loop(text: str, size: int = 5) -> bool:
@@ -39,3 +39,18 @@ def test_loop_is_noticed(text: str) -> None:
 def test_what_people_repeat_is_no_loop(text: str) -> None:
     assert not is_loop(text)
     assert not is_loop(text, size=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "once"),
+    [
+        ("set an alarm for " * 6, "set an alarm for "),
+        ("set an alarm for" + " set an alarm for" * 6, "set an alarm for "),
+        ("say: thank you" + " thank you" * 6 + " thank", "say: thank you"),
+        ("well: " + "你好" * 20, "well: 你好"),
+        ("no, no, no, no", "no, no, no, no"),
+        ("open the app", "open the app"),
+    ],
+)
+def test_loop_is_cut_to_one(text: str, once: str) -> None:
+    assert without_loop(text) == once

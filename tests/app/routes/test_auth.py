@@ -112,7 +112,7 @@ async def test_reuse_ends_the_sign_in_at_once(start_gateway: StartGateway) -> No
     assert_problem(await refresh(gateway, new["refresh_token"]), 400, "invalid_grant")
 
 
-@pytest.mark.parametrize("refresh_token", ["rt_" + "A" * 43, "x", "rt_" + "é" * 43, "A" * 256])
+@pytest.mark.parametrize("refresh_token", ["rt_" + "A" * 43, "x", "rt_" + "é" * 43, "A" * 256, "A" * 8192])
 async def test_unknown_refresh_token_is_an_invalid_grant(gateway: Gateway, refresh_token: str) -> None:
     assert_oauth_error(await refresh(gateway, refresh_token), 400, "invalid_grant", "invalid_grant")
 
@@ -153,7 +153,7 @@ async def test_other_grant_types_are_unsupported(gateway: Gateway, grant_type: s
 
 async def test_access_token_is_no_refresh_token(gateway: Gateway) -> None:
     issued = await sign_in(gateway)
-    assert_problem(await refresh(gateway, issued.access_token[:256]), 400, "invalid_grant")
+    assert_problem(await refresh(gateway, issued.access_token), 400, "invalid_grant")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ async def test_access_token_is_no_refresh_token(gateway: Gateway) -> None:
         {"grant_type": "", "refresh_token": "rt_x"},
         {"grant_type": ["refresh_token"], "refresh_token": "rt_x"},
         {"grant_type": "refresh_token", "refresh_token": ""},
-        {"grant_type": "refresh_token", "refresh_token": "A" * 257},
+        {"grant_type": "refresh_token", "refresh_token": "A" * 8193},
         {"grant_type": "refresh_token", "refresh_token": None},
         {"grant_type": "refresh_token", "refresh_token": 7},
         {"grant_type": "refresh_token", "refresh_token": ["rt_x"]},
@@ -307,9 +307,9 @@ async def test_public_keys_verify_a_token_elsewhere(gateway: Gateway) -> None:
     assert "d" not in {member for key in response.json()["keys"] for member in key}
 
 
-async def test_new_key_is_published_within_a_second_and_signs_later(gateway: Gateway) -> None:
+async def test_new_key_is_published_first_and_signs_later(gateway: Gateway) -> None:
     new = load_signing_keys(gateway.services.settings).rotate()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         key_ids: list[str] = []
         while new not in key_ids:
             response = await gateway.client.get("/.well-known/jwks.json")

@@ -189,6 +189,38 @@ async def test_null_means_absent(gateway: Gateway) -> None:
     assert (await gateway.call("POST", COMPLETIONS, json=request)).status_code == 200
 
 
+async def test_fields_of_engines_that_change_nothing_are_ignored(gateway: Gateway) -> None:
+    off = {"min_p": 0.0, "repetition_penalty": 1.0, "stop_token_ids": [], "ignore_eos": False, "best_of": 1}
+    more = {"regex": None, "echo": False, "min_tokens": 0, "stream_options": {"include_usage": None}}
+    response = await gateway.call("POST", "/v1/chat/completions", json=body("hi", **off, **more))
+    assert response.status_code == 200, response.text
+
+
+NESTED = '{"a":' * 65 + "1" + "}" * 65
+
+
+@pytest.mark.parametrize("arguments", ["not json", "[1]", '{"a": NaN}', r'{"a": "\ud83d"}', NESTED])
+async def test_arguments_of_calls_are_objects_of_json(gateway: Gateway, arguments: str) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "tool_calls": [call]}]
+    request = body("hi") | {"messages": messages}
+    response = await gateway.call("POST", "/v1/chat/completions", json=request)
+    assert response.status_code == 422
+    assert response.json()["error"]["param"] == "messages.1.tool_calls.0.function.arguments"
+    item = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": arguments}
+    response = await gateway.call("POST", "/v1/responses", json={"model": request["model"], "input": [item]})
+    assert (response.status_code, response.json()["error"]["param"]) == (422, "input.0.arguments")
+
+
+@pytest.mark.parametrize("arguments", ["", "{}", NESTED.removeprefix('{"a":').removesuffix("}")])
+async def test_arguments_of_calls_may_be_nested(gateway: Gateway, arguments: str) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    result = {"role": "tool", "tool_call_id": "c1", "content": "done"}
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "tool_calls": [call]}, result]
+    request = body("hi") | {"messages": messages}
+    assert (await gateway.call("POST", "/v1/chat/completions", json=request)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("request_body", "status", "code", "param"),
     [
@@ -210,6 +242,13 @@ async def test_null_means_absent(gateway: Gateway) -> None:
         (body("hi", guided_regex="a+"), 400, "unsupported_parameter", "guided_regex"),
         (body("hi", guided_choice=["a"]), 400, "unsupported_parameter", "guided_choice"),
         (body("hi", guided_grammar="x"), 400, "unsupported_parameter", "guided_grammar"),
+        (body("hi", regex="a+"), 400, "unsupported_parameter", "regex"),
+        (body("hi", json_schema="{}"), 400, "unsupported_parameter", "json_schema"),
+        (body("hi", min_p=0.1), 400, "unsupported_parameter", "min_p"),
+        (body("hi", repetition_penalty=1.1), 400, "unsupported_parameter", "repetition_penalty"),
+        (body("hi", stop_token_ids=[5]), 400, "unsupported_parameter", "stop_token_ids"),
+        (body("hi", ignore_eos=True), 400, "unsupported_parameter", "ignore_eos"),
+        (body("hi", best_of=2), 400, "unsupported_parameter", "best_of"),
         (body("hi", guided_json="{"), 400, "unsupported_parameter", "guided_json"),
         (
             body("hi", structured_outputs={"regex": "a+"}),
@@ -233,6 +272,7 @@ async def test_null_means_absent(gateway: Gateway) -> None:
         (body("hi", top_logprobs=2), 400, "unsupported_parameter", "top_logprobs"),
         (body("hi", logprobs=True, top_logprobs=21), 422, "invalid_request", "top_logprobs"),
         (body("hi", logit_bias={"x": 1}), 422, "invalid_request", "logit_bias.x"),
+        (body("hi", logit_bias={"007": 1, "7": 2}), 422, "invalid_request", "logit_bias.007"),
         (body("hi", logit_bias={"5": 101}), 422, "invalid_request", "logit_bias.5"),
         (body("hi", presence_penalty=2.5), 422, "invalid_request", "presence_penalty"),
         (body("hi", seed=2**63), 422, "invalid_request", "seed"),

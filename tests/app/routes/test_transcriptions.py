@@ -189,7 +189,7 @@ async def test_loop_ends_before_the_cap(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(scripted={"reply": "thank you " * 1_000})
     response = (await transcribe(gateway, wav(20))).json()
     assert response["usage"]["output_tokens"] < 20
-    assert response["text"].startswith("thank you thank you")
+    assert response["text"] == "thank you"
 
 
 async def test_long_recording_has_a_long_transcript(start_gateway: StartGateway) -> None:

@@ -89,6 +89,17 @@ async def test_empty_transcript_is_no_speech(start_gateway: StartGateway) -> Non
     assert (body["transcript"], body["finish_reason"]) == ("", "no_speech")
 
 
+async def test_speech_that_makes_the_model_loop_leads_to_no_action(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway(scripted={"reply": "set an alarm for " * 100})
+    files = {"audio": ("v.wav", wav(3), "audio/wav")}
+    body = (await gateway.call("POST", "/speech", files=files)).json()
+    assert (body["transcript"], body["content"]) == ("set an alarm for", "")
+    assert body["finish_reason"] == "not_understood"
+    transcript, done = await gateway.events("/speech", files=files, data={"stream": "true"})
+    assert transcript.data == {"transcript": "set an alarm for"}
+    assert (done.name, done.data["finish_reason"]) == ("done", "not_understood")
+
+
 async def test_long_speech_is_read_by_the_model(gateway: Gateway) -> None:
     files = {"audio": ("v.wav", wav(40), "audio/wav")}
     body = (await gateway.call("POST", "/speech", files=files)).json()
