@@ -226,7 +226,7 @@ async def test_options_reach_the_model(gateway: Gateway) -> None:
         reasoning={"effort": "low", "summary": "auto"},
     )
     assert request.messages == (Message("system", (Text("be brief"),)), Message("user", (Text("hi"),)))
-    assert request.tools == (ToolDefinition("weather", "of a city", SCHEMA),)
+    assert request.tools == (ToolDefinition("weather", "of a city", SCHEMA, strict=True),)
     assert (request.tool_choice, request.parallel_tool_calls) == (NamedTool("weather"), False)
     assert request.output_format == JsonSchemaOutput(SCHEMA)
     assert (request.enable_thinking, request.fits_context, request.keep_tags) == (True, True, False)
