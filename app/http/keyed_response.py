@@ -19,6 +19,7 @@ from app.errors import (
     IdempotencyUnavailable,
     Overloaded,
     ResponseNotStored,
+    StreamInterrupted,
     StreamNotFound,
     StreamsUnavailable,
 )
@@ -139,7 +140,10 @@ async def _respond_again(scope: Scope, call: Call, found: Recording | StoredResp
     else:
         results["attached"] += 1
         response = await _attached(call, found)
-    await response(scope, call.exchange.receive, call.exchange.send)
+    try:
+        await response(scope, call.exchange.receive, call.exchange.send)
+    except StreamInterrupted:  # nothing is sent: a retry runs when that gateway's lease is over
+        raise IdempotencyKeyInUse(retry_after_seconds=RETRY_SECONDS) from None
 
 
 async def _attached(call: Call, recording: Recording) -> Response:
