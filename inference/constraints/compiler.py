@@ -177,4 +177,8 @@ def _prepare(model: Model) -> _Parts:
     tokens, special, eos = model.token_bytes(), model.special_token_ids, model.eos_token_ids
     check = GrammarCheck(tokens, special, eos, model.tool_format)
     check.start()  # it reads the vocabulary while this process does
-    return GrammarVocabulary(tokens, special, eos, model.encode), check
+    try:
+        return GrammarVocabulary(tokens, special, eos, model.encode), check
+    except BaseException:
+        check.close()
+        raise

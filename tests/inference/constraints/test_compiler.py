@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,13 @@ def test_closing_ends_a_compilation(schema_request) -> None:
     with pytest.raises((InvalidGrammar, CancelledError)):
         future.result(SECONDS)
     assert not psutil.pid_exists(server)
+
+
+def test_a_vocabulary_that_cannot_be_read_leaves_no_server() -> None:
+    before = set(psutil.Process().children())
+    compiler = GrammarCompiler(replace(MODEL, eos_token_ids=[1_000_000]), 1 << 28)
+    assert isinstance(compiler.prepare().exception(SECONDS), IndexError)
+    assert set(psutil.Process().children()) == before
 
 
 def test_the_childs_memory_is_bounded() -> None:
