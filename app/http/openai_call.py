@@ -46,19 +46,19 @@ def check_model(call: Call, requested: str) -> None:
 
     Raises `ModelNotFound`.
     """
-    check_name(call.services, requested)
+    check_name(call.services, requested.strip())
 
 
 def check_name(services: Services, requested: str) -> None:
     """Like `check_model`."""
     names = model_names(services)
-    known = {_last_part(name) for name in (*names, services.settings.model) if name}
+    known = {_last_part(name.rstrip("/")) for name in (*names, services.settings.model) if name}
     if _last_part(requested) not in known:
         raise ModelNotFound.among(names)
 
 
 def _last_part(name: str) -> str:
-    return name.strip().rstrip("/").rpartition("/")[2].casefold()
+    return name.rpartition("/")[2].casefold()
 
 
 def openai_stream(call: Call, begin: Begin) -> EventStreamResponse:

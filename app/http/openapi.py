@@ -70,7 +70,28 @@ def streamed_or_whole(
             "required": ["data"],
         }
     }
-    return responses
+    return responses | {202: _ACCEPTED}
+
+
+_ACCEPTED: Final[dict[str, Any]] = {
+    "description": "Accepted: asked for in the background, the response will be at `/streams/{id}`",
+    "headers": {
+        "Stream-Id": {"description": "the id of the recorded response", "schema": {"type": "string"}},
+        "Location": {"description": "where the response is", "schema": {"type": "string"}},
+    },
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string"},
+                    "status": {"type": "string", "enum": ["queued", "in_progress"]},
+                },
+                "required": ["id", "status"],
+            },
+        }
+    },
+}
 
 
 def recorded_response() -> Responses:
