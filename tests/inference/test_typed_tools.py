@@ -48,8 +48,7 @@ def test_arguments_of_random_tools_are_valid(make_request, part: int) -> None:
         for key, event in engine.step():
             assert isinstance(event, Delta | InvalidGrammar), event
             if isinstance(event, InvalidGrammar):
-                allowed = ("cannot be satisfied", "takes too much time")  # the bound is time of a processor
-                assert any(each in event.reason for each in allowed), (tools[key].parameters, event.reason)
+                assert "cannot be satisfied" in event.reason, (tools[key].parameters, event.reason)
                 ends[key] = "refused"
                 continue
             calls[key] += "".join(piece.arguments for piece in event.tool_calls)

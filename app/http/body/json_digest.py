@@ -119,14 +119,14 @@ class JSONDigest:
 
 
 class _Container:
-    """An object, a list or, with an empty `opening`, the whole text. Members are sorted, elements are not."""
+    """An object, a list or, with an empty `opening`, the whole text. Only members are kept, to be sorted."""
 
-    __slots__ = ("_is_object", "_items", "_opening", "_pending")
+    __slots__ = ("_hash", "_is_object", "_members", "_pending")
 
     def __init__(self, opening: bytes) -> None:
-        self._opening = opening
+        self._hash = hashlib.sha256(opening)
         self._is_object = opening == b"{"
-        self._items: list[bytes] = []
+        self._members: list[bytes] = []
         self._pending = b""  # digests since the last comma: of a value, or of a name and its value
 
     def add(self, digest: bytes) -> None:
@@ -138,11 +138,12 @@ class _Container:
         self.add(b":")
 
     def separate(self) -> None:
-        self._items.append(self._pending)
+        if self._is_object:
+            self._members.append(self._pending)
+        else:
+            self._hash.update(self._pending + b",")
         self._pending = b""
 
     def digest(self) -> bytes:
-        items = [*self._items, self._pending]
-        if self._is_object:
-            items.sort()
-        return hashlib.sha256(self._opening + b",".join(items)).digest()
+        self._hash.update(b",".join(sorted([*self._members, self._pending])))
+        return self._hash.digest()
