@@ -1,9 +1,9 @@
 """One gateway on SQLite, or two that share PostgreSQL and Redis: processes, for benchmarks of both."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -14,8 +14,23 @@ ALONE: Final = "one, SQLite"
 SHARING: Final = "two, PostgreSQL and Redis"
 
 
+async def measure_each_kind(
+    settings: Mapping[str, str], measure: Callable[[str, list[GatewayProcess]], Awaitable[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """A row of each kind. `measure` takes its name and its gateways, which it starts."""
+    rows = []
+    with _gateways_of_each_kind(settings) as kinds:
+        for name, gateways in kinds.items():
+            try:
+                rows.append(await measure(name, gateways))
+            finally:
+                for gateway in gateways:
+                    await gateway.aclose()
+    return rows
+
+
 @contextlib.contextmanager
-def gateways_of_each_kind(settings: Mapping[str, str]) -> Iterator[dict[str, list[GatewayProcess]]]:
+def _gateways_of_each_kind(settings: Mapping[str, str]) -> Iterator[dict[str, list[GatewayProcess]]]:
     """By their kind; not started. The servers run."""
     with server_directory() as directory:
         directory.chmod(0o711)

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.faults.gateway import GatewayProcess
-from benchmarks.gateway_pairs import connected, gateways_of_each_kind
+from benchmarks.gateway_pairs import connected, measure_each_kind
 from testbed.hardware import hardware_and_versions
 
 KEYS: Final = 100
@@ -134,20 +134,8 @@ async def measure(name: str, gateways: Sequence[GatewayProcess]) -> dict[str, An
     }
 
 
-async def run() -> list[dict[str, Any]]:
-    rows = []
-    with gateways_of_each_kind(SETTINGS) as kinds:
-        for name, gateways in kinds.items():
-            try:
-                rows.append(await measure(name, gateways))
-            finally:
-                for gateway in gateways:
-                    await gateway.aclose()
-    return rows
-
-
 def main() -> None:
-    rows = asyncio.run(run())
+    rows = asyncio.run(measure_each_kind(SETTINGS, measure))
     table = Table("", *(str(row["gateways"]) for row in rows))
     for name in list(rows[0])[1:]:
         table.add_row(name.replace("_", " "), *(str(row[name]) for row in rows))
