@@ -9,6 +9,7 @@ import torch
 from jsonschema import Draft202012Validator
 
 from inference.config import EngineConfig
+from inference.constraints.grammar_vocabulary import ENDLESS
 from inference.engine.engine import Engine
 from inference.errors import InvalidGrammar
 from inference.types import Delta, ToolDefinition
@@ -48,8 +49,9 @@ def test_arguments_of_random_tools_are_valid(make_request, part: int) -> None:
         for key, event in engine.step():
             assert isinstance(event, Delta | InvalidGrammar), event
             if isinstance(event, InvalidGrammar):
-                assert "cannot be satisfied" in event.reason, (tools[key].parameters, event.reason)
-                ends[key] = "refused"
+                ends[key] = "exceeded" if event.reason == ENDLESS else "refused"
+                is_known = ends[key] == "exceeded" or "cannot be satisfied" in event.reason
+                assert is_known, (tools[key].parameters, event.reason)
                 continue
             calls[key] += "".join(piece.arguments for piece in event.tool_calls)
             ends[key] = event.finish_reason or ends[key]
@@ -58,4 +60,5 @@ def test_arguments_of_random_tools_are_valid(make_request, part: int) -> None:
             exact = json.loads(json.dumps(tool.parameters), parse_float=Decimal)
             read = json.loads(arguments, parse_float=Decimal, parse_constant=pytest.fail)
             Draft202012Validator(exact).validate(read)
+    assert ends.count("exceeded") <= 1  # the compiler's limits, which texts of unions may reach
     assert ends.count("tool_calls") > 0.8 * TOOLS
