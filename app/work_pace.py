@@ -7,6 +7,11 @@ SMOOTHING: Final = 0.1  # weight of the newest piece in the mean
 MAX_RETRY_SECONDS: Final = 60
 
 
+def retry_after_seconds(expected_seconds: float) -> int:
+    """1 to 60 seconds."""
+    return min(max(math.ceil(expected_seconds), 1), MAX_RETRY_SECONDS)
+
+
 class WorkPace:
     """`first_seconds` is the mean before anything is measured."""
 
@@ -18,4 +23,4 @@ class WorkPace:
 
     def retry_after_seconds(self, pieces: float) -> int:
         """How long so many pieces take, one after the other: 1 to 60 seconds."""
-        return min(max(math.ceil(pieces * self.mean_seconds), 1), MAX_RETRY_SECONDS)
+        return retry_after_seconds(pieces * self.mean_seconds)

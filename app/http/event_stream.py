@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.http.disconnect import AbortOnDisconnect
 from app.record.request_record import record_of
+from app.streams.recording import EVENT_STREAM
 
 KEEP_ALIVE_SECONDS: Final = 10.0
 QUEUED_SECONDS: Final = (
@@ -29,7 +30,7 @@ Begin = Callable[[], Awaitable[Events]]
 Notice = Callable[[], bytes | None]  # where the request waits, or None
 
 _HEADERS: Final = [
-    (b"content-type", b"text/event-stream"),
+    EVENT_STREAM,
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]

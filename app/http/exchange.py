@@ -18,15 +18,12 @@ from app.http.preferences import PREFERENCE_APPLIED, Preference
 from app.http.recorded_response import RecordedResponse
 from app.localisation import Language, language_of
 from app.record.request_record import record_of
-from app.streams.recording import Header, Recording, ResponseHead
+from app.streams.recording import EVENT_STREAM, STREAM_ID, Header, Recording, ResponseHead
 
 GRACE_SECONDS: Final = 2.0  # for the last bytes of a stream that has begun, past the time-out
 ACCEPT_SECONDS: Final = 1.0  # for the engine to refuse a request in the background
-STREAM_ID: Final = b"stream-id"
 ACCEPTED: Final = 202
 BAD_REQUEST: Final = 400
-
-_EVENT_STREAM: Final = (b"content-type", b"text/event-stream")
 
 
 class ResponseListener(Protocol):
@@ -83,7 +80,7 @@ class Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.has_started = True
-            if _EVENT_STREAM in message["headers"]:
+            if EVENT_STREAM in message["headers"]:
                 self._extend_timer()
         if self._recorded is not None:
             await self._recorded.take(message)

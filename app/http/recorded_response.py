@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import GatewayError, StreamInterrupted
 from app.http.disconnect import AbortOnDisconnect
+from app.http.error_handlers import error_schema_of
 from app.http.event_stream import (
     KEEP_ALIVE_SECONDS,
     OPENAI_DONE,
@@ -19,7 +20,7 @@ from app.http.event_stream import (
 )
 from app.localisation import Language, language_of, translate
 from app.record.request_record import record_of
-from app.schemas.problems import openai_error_of, problem_of
+from app.schemas.problems import OpenAIError, openai_error_of, problem_of
 from app.streams.recording import Header, Recording
 
 
@@ -103,7 +104,7 @@ class RecordedResponse(Response):
             message = translate(error.detail, language)
             details = {"type": "error", "code": error.code, "message": message, "param": ""}
             return named_event("error", details)
-        if path.startswith("/v1/"):
+        if error_schema_of(path) is OpenAIError:
             return openai_event(openai_error_of(error, language)) + OPENAI_DONE
         return named_event("error", problem_of(error, request_id, language=language))
 

@@ -6,17 +6,14 @@ What fails or is refused releases its key, so that a retry runs.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
 
 from app.errors import IdempotencyKeyReused
 from app.idempotency.keys import IdempotencyKeys, KeyedRequest, Run
 from app.idempotency.sealed_response import StoredResponse
 from app.record.request_record import RequestRecord
-from app.streams.recording import Recording, ResponseHead
+from app.streams.recording import STREAM_ID, Recording, ResponseHead
 
 Outcome = Recording | StoredResponse | None
-
-STREAM_ID: Final = b"stream-id"  # of a recording, which is gone long before the stored response
 
 
 class SingleRuns:
@@ -121,6 +118,6 @@ class SingleRun:
         headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in head.headers
-            if name.lower() != STREAM_ID
+            if name.lower() != STREAM_ID  # of a recording, which is gone long before the stored response
         )
         return StoredResponse(head.status, headers, b"".join(self._chunks))

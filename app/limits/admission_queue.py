@@ -1,14 +1,12 @@
 """Admits a bounded number of generations to this process, and tells the rest how long to wait."""
 
-import math
 import time
 from collections.abc import Callable
 
 from app.errors import Overloaded
+from app.work_pace import retry_after_seconds
 from inference import Priority, most_of_batch
 
-MIN_RETRY_SECONDS = 1
-MAX_RETRY_SECONDS = 60
 SMOOTHING = 0.1  # weight of the newest interval between two completions
 
 
@@ -46,8 +44,7 @@ class AdmissionQueue:
         since_last = self._clock() - self._last_event
         # A stall counts as soon as it is longer than usual, before the completion that ends it.
         interval = max(self._mean_interval or 0.0, since_last)
-        seconds = math.ceil(self.in_flight * interval)
-        return min(max(seconds, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS)
+        return retry_after_seconds(self.in_flight * interval)
 
     def complete(self, priority: Priority) -> None:
         now = self._clock()

@@ -17,6 +17,8 @@ from app.streams.bounds import OVERHEAD_BYTES, STEP_BYTES, HeldMemory
 CHUNK_OVERHEAD_BYTES: Final = 48  # of a bytes object, and its place in the list
 
 Header = tuple[bytes, bytes]
+STREAM_ID: Final = b"stream-id"  # a header with the id of a recording
+EVENT_STREAM: Final[Header] = (b"content-type", b"text/event-stream")
 Stop = Callable[[type[GatewayError]], None]  # ends what produces the response, with an error
 
 
@@ -27,7 +29,7 @@ class ResponseHead:
 
     @property
     def is_event_stream(self) -> bool:
-        return (b"content-type", b"text/event-stream") in self.headers
+        return EVENT_STREAM in self.headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,18 +41,13 @@ class Recordings:
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         self.refused = 0  # for want of memory
 
-    def begin(
-        self, user_id: str, path: str, stop: Stop, recording_id: str | None = None, *, is_kept: bool = True
-    ) -> Recording | None:
-        """A new recording, which its producer ends. None: there is no memory for one.
-
-        `stop` ends the producer. `recording_id` must not be in use; by default it is made here.
-        """
+    def begin(self, user_id: str, path: str, stop: Stop, *, is_kept: bool = True) -> Recording | None:
+        """A new recording, which its producer ends; `stop` ends the producer. None: there is no memory."""
         held = self._bounds.hold(user_id)
         if held is None:
             self.refused += 1
             return None
-        info = RecordingInfo(recording_id or new_recording_id(), user_id, path)
+        info = RecordingInfo(f"str_{secrets.token_urlsafe(ID_BYTES)}", user_id, path)
         recording = Recording(info, held, stop, self._keeping.unread_seconds, self._note_end)
         recording.is_kept = is_kept
         self._recordings[info.recording_id] = recording
@@ -141,7 +136,3 @@ class Recordings:
 
 def _do_nothing(_: object) -> None:
     return None
-
-
-def new_recording_id() -> str:
-    return f"str_{secrets.token_urlsafe(ID_BYTES)}"
