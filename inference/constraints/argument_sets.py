@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from inference.constraints.argument_texts import ArgumentTexts
 from inference.constraints.grammar_refusal import TOO_COMPLEX
-from inference.constraints.schema_root import CIRCULAR, SchemaRoot
-from inference.constraints.schema_types import ALL_TYPES
+from inference.constraints.schema_memory import SchemaMemory
+from inference.constraints.schema_root import SchemaRoot
+from inference.constraints.schema_types import ALL_TYPES, natural_number
 
 MAX_ALTERNATIVES: Final = 64
 NOT_DISJOINT: Final = "uses oneOf with alternatives that are not disjoint: write anyOf"
@@ -61,19 +62,12 @@ class _Reader:
     def __init__(self, root: SchemaRoot, texts: ArgumentTexts) -> None:
         self._root = root
         self._texts = texts
-        self._open: set[int] = set()
-        self._known: dict[int, list[ArgumentSet]] = {}  # by the schema's identity
+        self._sets = SchemaMemory(self._sets_of, root.error)
 
     def sets_of(self, schema: object, path: tuple[str, ...]) -> list[ArgumentSet]:
         if not isinstance(schema, Mapping):
             return [] if schema is False else [ArgumentSet()]
-        if id(schema) in self._open:
-            raise self._root.error(CIRCULAR, path)
-        if id(schema) not in self._known:
-            self._open.add(id(schema))
-            self._known[id(schema)] = self._sets_of(schema, path)
-            self._open.discard(id(schema))
-        return self._known[id(schema)]
+        return self._sets.of(schema, path)
 
     def _sets_of(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> list[ArgumentSet]:
         for keyword in _UNHELD:
@@ -147,8 +141,8 @@ def _own(schema: Mapping[str, Any]) -> ArgumentSet:
         {name: (each,) for name, each in properties.items()} if isinstance(properties, Mapping) else {},
         dict.fromkeys(name for name in _list(schema.get("required")) if isinstance(name, str)),
         None if others is False else (others,) if isinstance(others, Mapping) and others else (),
-        _count(schema.get("minProperties")) or 0,
-        _count(schema.get("maxProperties")),
+        natural_number(schema.get("minProperties")) or 0,
+        natural_number(schema.get("maxProperties")),
     )
 
 
@@ -160,7 +154,3 @@ def _joined(first: Schemas | None, second: Schemas | None) -> Schemas | None:
 
 def _list(value: object) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from inference.constraints.json_grammar import quoted
-from inference.constraints.schema_root import CIRCULAR, SchemaRoot
-from inference.constraints.schema_types import named_types
+from inference.constraints.schema_memory import SchemaMemory
+from inference.constraints.schema_root import SchemaRoot
+from inference.constraints.schema_types import named_types, natural_number
 from inference.constraints.text_patterns import ANYTHING, FORMATS, search_regex
 
 ANY_TEXT: Final = "ANY_TEXT"
@@ -53,20 +54,13 @@ class ArgumentTexts:
         self._is_regex = is_regex
         self._end = end
         self._is_strict = is_strict
-        self._known: dict[int, Texts] = {}  # by the schema's identity
-        self._open: set[int] = set()
+        self._texts = SchemaMemory(self._of, root.error)
 
     def of(self, schema: object, path: tuple[str, ...]) -> Texts:
         """Raises `InvalidGrammar` for a circular reference, and for what is strict and cannot be held."""
         if not isinstance(schema, Mapping):
             return None if schema is False else ANY_TEXT
-        if id(schema) in self._open:
-            raise self._root.error(CIRCULAR, path)
-        if id(schema) not in self._known:
-            self._open.add(id(schema))
-            self._known[id(schema)] = self._of(schema, path)
-            self._open.discard(id(schema))
-        return self._known[id(schema)]
+        return self._texts.of(schema, path)
 
     def _of(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> Texts:
         if "type" in schema and "string" not in named_types(schema["type"]):
@@ -143,7 +137,8 @@ class ArgumentTexts:
         return self._terminals.name(f"/{regex}/")
 
     def _bounds(self, schema: Mapping[str, Any], path: tuple[str, ...]) -> Texts:
-        shortest, longest = _natural(schema.get("minLength")) or 0, _natural(schema.get("maxLength"))
+        shortest = natural_number(schema.get("minLength")) or 0
+        longest = natural_number(schema.get("maxLength"))
         if not self._is_strict:
             shortest = min(shortest, _LONGEST_MINIMUM)
         if longest is not None and longest < shortest:
@@ -151,12 +146,6 @@ class ArgumentTexts:
         if longest is not None and longest <= _LONGEST_BOUND:
             return self._terminals.name(f"/(?s:.{{{shortest},{longest}}})/")
         return self._terminals.name(f"/(?s:.{{{shortest},}})/") if shortest else ANY_TEXT
-
-
-def _natural(value: object) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _literal(text: str) -> str:

@@ -1,22 +1,17 @@
-"""One document of schemas: resolves references in it, and knows which JSON types its schemas allow.
-
-Each schema is looked at once, so that references cannot multiply the work.
-"""
+"""One document of schemas: resolves references in it, and knows which JSON types its schemas allow."""
 
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from inference.constraints.schema_keywords import ANNOTATIONS, with_schemas
+from inference.constraints.schema_keywords import ANNOTATIONS, DEFINITIONS, with_schemas
+from inference.constraints.schema_memory import SchemaMemory
 from inference.constraints.schema_types import ALL_TYPES, named_types, type_of
 from inference.errors import InvalidGrammar
 
 NOT_RESOLVED: Final = "has a $ref that does not resolve: only the same schema (#/…) can be referred to"
 UNKNOWN_TYPE: Final = "has a type that JSON Schema does not have"
-CIRCULAR: Final = "refers to its own schema, beside other keywords: not supported"
-
-_DEFINITIONS: Final = frozenset({"$defs", "definitions"})
 
 
 class SchemaRoot:
@@ -27,7 +22,7 @@ class SchemaRoot:
         self._field = field
         self._name = name
         self._targets: dict[str, Any] = {}
-        self._types: dict[int, frozenset[str] | None] = {}  # by the schema's identity; None while computed
+        self._types = SchemaMemory(self._types_of, self.error)
 
     def error(self, reason: str, path: tuple[str, ...]) -> InvalidGrammar:
         """`path` leads from the root to the cause."""
@@ -45,13 +40,7 @@ class SchemaRoot:
         """Integers are numbers. What is not understood allows all types. Raises `InvalidGrammar`."""
         if not isinstance(schema, Mapping):
             return frozenset() if schema is False else ALL_TYPES
-        if id(schema) not in self._types:
-            self._types[id(schema)] = None
-            self._types[id(schema)] = self._types_of(schema, path)
-        types = self._types[id(schema)]
-        if types is None:
-            raise self.error(CIRCULAR, path)
-        return types
+        return self._types.of(schema, path)
 
     def alone(self, schema: object) -> dict[str, Any]:
         """Returns a copy that contains all that it refers to, and no annotations."""
@@ -61,7 +50,7 @@ class SchemaRoot:
         def copy(part: Any) -> Any:
             if not isinstance(part, Mapping):
                 return part
-            kept = {key: value for key, value in part.items() if key not in ANNOTATIONS | _DEFINITIONS}
+            kept = {key: value for key, value in part.items() if key not in {*ANNOTATIONS, *DEFINITIONS}}
             copied = with_schemas(kept, copy)
             if "$ref" in copied:
                 target = self.target(copied["$ref"], ())

@@ -20,3 +20,10 @@ def named_types(names: object) -> frozenset[str]:
     """Of the keyword `type`."""
     listed = names if isinstance(names, list) else [names]
     return frozenset("number" if name == "integer" else str(name) for name in listed)
+
+
+def natural_number(value: object) -> int | None:
+    """Of a keyword that counts, such as `maxLength`; `2.0` is 2. None for any other value."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

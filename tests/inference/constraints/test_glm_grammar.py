@@ -140,6 +140,7 @@ def test_a_value_holds_its_schema(generates, schema, generated, not_generated) -
             [[("k", "one")], [("a", "x"), ("a", "1")]],
         ),
         ({**NULLS, "minProperties": 1}, [[("a", "null")]], [[]]),
+        ({**NULLS, "minProperties": 1.0}, [[("a", "null")]], [[]]),
         (
             {**NULLS, "maxProperties": 1},
             [[("a", "null")], []],
