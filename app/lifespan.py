@@ -26,7 +26,6 @@ from app.limits.addresses import AddressLimiter
 from app.limits.admission_queue import AdmissionQueue
 from app.limits.build import build_limiter
 from app.limits.daily_tokens import TokensUsedToday
-from app.limits.redis.shared_redis import SharedRedis
 from app.limits.upload_slots import UploadSlots
 from app.media.decoding import MediaDecoder
 from app.media.sandbox.processes import Launch
@@ -47,6 +46,7 @@ from app.persistence.database import Database
 from app.persistence.migrations import is_up_to_date, upgrade_database
 from app.persistence.usage import tokens_used_on
 from app.persistence.usage_writer import UsageWriter
+from app.redis.shared_redis import SharedRedis
 from app.settings import Settings, StreamSettings
 from app.streams.bounds import StreamBounds
 from app.streams.recordings import Keeping, Recordings

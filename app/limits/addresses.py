@@ -15,9 +15,9 @@ from typing import Final, Literal
 
 from app.errors import RateLimitExceeded
 from app.limits.address_counter import AddressCount, AddressCounter
-from app.limits.redis.circuit_breaker import RedisUnavailable
-from app.limits.redis.shared_redis import SharedRedis
 from app.networks import unmap_ipv4
+from app.redis.circuit_breaker import RedisUnavailable
+from app.redis.shared_redis import SharedRedis
 from app.sentence import Sentence
 
 _IPV6_NETWORK_BITS: Final = 64  # what one customer is given; counting single addresses counts nothing

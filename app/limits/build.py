@@ -9,7 +9,7 @@ from app.limits.fallback import FallbackLimiter
 from app.limits.limiter import Limiter
 from app.limits.memory.limiter import MemoryLimiter
 from app.limits.redis.limiter import RedisLimiter
-from app.limits.redis.shared_redis import SharedRedis
+from app.redis.shared_redis import SharedRedis
 
 
 def build_limiter(

@@ -2,8 +2,8 @@
 
 from app.errors import LimiterUnavailable
 from app.limits.memory.limiter import MemoryAdmission, MemoryLimiter
-from app.limits.redis.circuit_breaker import PROBE_SECONDS, CircuitBreaker, RedisUnavailable
 from app.limits.redis.limiter import RedisAdmission, RedisLimiter
+from app.redis.circuit_breaker import PROBE_SECONDS, CircuitBreaker, RedisUnavailable
 from app.user_limits import UserLimits
 
 

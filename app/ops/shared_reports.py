@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from redis.exceptions import RedisError
 from redis.typing import EncodableT, FieldT
 
-from app.limits.redis.shared_redis import SharedRedis
 from app.ops.history import HOUR_SECONDS, MAX_SAMPLES, Sample
 from app.ops.report import CONTEXT_SECONDS, Heard, Report
+from app.redis.shared_redis import SharedRedis
 
 PREFIX: Final = "gateway:ops"
 SEEN: Final = f"{PREFIX}:seen"  # sorted set: instance -> Unix seconds of Redis at its last report

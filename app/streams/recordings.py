@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.errors import Overloaded, StreamNotFound
-from app.limits.redis.shared_redis import SharedRedis
+from app.redis.shared_redis import SharedRedis
 from app.streams.bounds import StreamBounds
 from app.streams.recording import Recording, RecordingInfo, Stop
 from app.streams.redis.shared_recordings import SharedRecordings

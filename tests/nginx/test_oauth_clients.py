@@ -48,7 +48,7 @@ async def test_authlib_raises_the_error_that_the_standard_names(
 ) -> None:
     for parameters, error in (
         ({"refresh_token": f"rt_{'A' * 43}"}, "invalid_grant"),
-        ({"refresh_token": "A" * 300}, "invalid_request"),
+        ({"refresh_token": "A" * 9000}, "invalid_request"),
     ):
         with pytest.raises(OAuthError) as raised:
             await authlib_client.refresh_token(f"{nginx.url}/auth/token", **parameters)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from app.errors import ConcurrencyLimitExceeded, LimitExceeded, RateLimitExceeded
 from app.limits.daily_tokens import TokensUsedToday, check_fits_quota, day_of, no_tokens_used, quota_refusal
 from app.limits.limiter import FIRST_SLOT_SECONDS
-from app.limits.redis.circuit_breaker import RedisUnavailable, Sleep
-from app.limits.redis.shared_redis import SharedRedis
 from app.limits.redis.slots import RedisSlots, Slot, Taking
 from app.limits.redis.window import RedisWindow
 from app.limits.request_window import WindowState
+from app.redis.circuit_breaker import RedisUnavailable, Sleep
+from app.redis.shared_redis import SharedRedis
 from app.user_limits import UserLimits
 from app.work_pace import WorkPace
 

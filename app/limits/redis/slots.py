@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from app.limits.daily_tokens import SECONDS_A_DAY, TokensUsedToday, read_tokens_used
-from app.limits.redis.circuit_breaker import RedisUnavailable, Sleep
+from app.limits.redis.keys import user_key
 from app.limits.redis.lua_script import LuaScript
-from app.limits.redis.shared_redis import SharedRedis, user_key
+from app.redis.circuit_breaker import RedisUnavailable, Sleep
+from app.redis.shared_redis import SharedRedis
 from app.user_limits import UserLimits
 
 LEASE_SECONDS = 30

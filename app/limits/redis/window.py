@@ -2,8 +2,8 @@
 
 from redis.asyncio import Redis
 
+from app.limits.redis.keys import user_key
 from app.limits.redis.lua_script import LuaScript
-from app.limits.redis.shared_redis import user_key
 from app.limits.request_window import WINDOW_SECONDS, WindowState
 
 

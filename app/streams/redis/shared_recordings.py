@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import Final
 
 from app.errors import StreamsUnavailable
-from app.limits.redis.circuit_breaker import RedisUnavailable
-from app.limits.redis.shared_redis import SharedRedis
+from app.redis.circuit_breaker import RedisUnavailable
+from app.redis.shared_redis import SharedRedis
 from app.streams.recording import Recording
 from app.streams.redis.follower import MakeRecording, RecordingFollower
 from app.streams.redis.keys import RENEW_SECONDS, RUNNING_TTL_SECONDS, lease_key, stops_key

@@ -11,9 +11,9 @@ from app.limits.build import build_limiter
 from app.limits.daily_tokens import no_tokens_used
 from app.limits.fallback import FallbackLimiter
 from app.limits.limiter import Limiter
-from app.limits.redis.circuit_breaker import CircuitBreaker, Sleep
 from app.limits.redis.limiter import RedisLimiter
-from app.limits.redis.shared_redis import SharedRedis
+from app.redis.circuit_breaker import CircuitBreaker, Sleep
+from app.redis.shared_redis import SharedRedis
 
 from ..eventually import PATIENT_SECONDS
 

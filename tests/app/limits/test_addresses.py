@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 
 from app.errors import RateLimitExceeded
 from app.limits.addresses import AddressLimiter, address_key
-from app.limits.redis.circuit_breaker import CircuitBreaker
-from app.limits.redis.shared_redis import SharedRedis
+from app.redis.circuit_breaker import CircuitBreaker
+from app.redis.shared_redis import SharedRedis
 from testbed.servers import RedisServer
 
 from ..eventually import eventually

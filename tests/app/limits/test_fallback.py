@@ -13,9 +13,9 @@ from app.errors import DailyTokensExceeded, LimiterUnavailable, RateLimitExceede
 from app.limits.build import build_limiter
 from app.limits.fallback import FallbackLimiter
 from app.limits.memory.limiter import MemoryLimiter
-from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker
 from app.limits.redis.limiter import RedisLimiter
-from app.limits.redis.shared_redis import SharedRedis
+from app.redis.circuit_breaker import MAX_CALLS, CircuitBreaker
+from app.redis.shared_redis import SharedRedis
 from app.user_limits import UserLimits
 from testbed.servers import RedisServer
 

@@ -213,7 +213,7 @@ async def test_several_choices_are_streamed_in_turns(gateway: Gateway) -> None:
 
 async def test_tools_and_their_choice_reach_the_model(gateway: Gateway) -> None:
     request = await received(gateway, tools=[WEATHER], parallel_tool_calls=False)
-    assert request.tools == (ToolDefinition("weather", "of a city", SCHEMA),)
+    assert request.tools == (ToolDefinition("weather", "of a city", SCHEMA, strict=True),)
     assert (request.tool_choice, request.parallel_tool_calls) == ("auto", False)
     named = {"type": "function", "function": {"name": "weather"}}
     for sent, expected in (("none", "none"), ("required", "required"), (named, NamedTool("weather"))):

@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from app.errors import GatewayError, StreamAbandoned, StreamNotFound, StreamStopped, StreamsUnavailable
-from app.limits.redis.circuit_breaker import CircuitBreaker
-from app.limits.redis.shared_redis import SharedRedis
 from app.memory_budget import MemoryBudget
+from app.redis.circuit_breaker import CircuitBreaker
+from app.redis.shared_redis import SharedRedis
 from app.streams.bounds import StreamBounds
 from app.streams.recording import Recording, ResponseHead
 from app.streams.recordings import Keeping, Recordings

@@ -178,7 +178,7 @@ def test_the_childs_memory_is_bounded() -> None:
 def test_a_grammar_that_exhausts_its_process_ends_alone(check, schema) -> None:
     accepted = check.check(order_of({"const": 1}), "response_format")
     assert isinstance(accepted, CheckedGrammar)
-    assert accepted.num_bytes < 8 << 20
+    assert accepted.num_bytes < 16 << 20
     server = check.server_id
     refused = check.check(order_of(schema), "response_format")
     assert isinstance(refused, Refused)

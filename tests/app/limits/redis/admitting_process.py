@@ -9,9 +9,9 @@ import sys
 from redis.asyncio import Redis
 
 from app.errors import RateLimitExceeded
-from app.limits.redis.circuit_breaker import CircuitBreaker
 from app.limits.redis.limiter import RedisLimiter
-from app.limits.redis.shared_redis import SharedRedis
+from app.redis.circuit_breaker import CircuitBreaker
+from app.redis.shared_redis import SharedRedis
 from app.user_limits import UserLimits
 
 

@@ -6,10 +6,10 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisUnavailable
+from app.redis.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisUnavailable
 
-from ...eventually import eventually
-from ...fake_sleep import FakeSleep
+from ..eventually import eventually
+from ..fake_sleep import FakeSleep
 
 pytestmark = pytest.mark.anyio
 

@@ -1,18 +1,16 @@
-"""The Redis that several gateways share, and what every limiter that counts in it needs."""
+"""The Redis that several gateways share: one client, and its circuit breaker."""
 
 import contextlib
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from app.limits.redis.circuit_breaker import CONNECT_SECONDS, CircuitBreaker
-from app.limits.redis.reset_connection import expect_resets
-
-KEY_PREFIX: Final = "gateway:limits"
+from app.redis.circuit_breaker import CONNECT_SECONDS, CircuitBreaker
+from app.redis.reset_connection import expect_resets
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,3 @@ class SharedRedis:
     async def aclose(self) -> None:
         await self.breaker.aclose()
         await self.client.aclose()
-
-
-def user_key(user_id: str, name: str) -> str:
-    """A key of one user. The braces keep all keys of a user on one shard of a cluster."""
-    return f"{KEY_PREFIX}:{{{user_id}}}:{name}"

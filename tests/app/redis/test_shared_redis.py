@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 import uvloop
 
-from app.limits.redis.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisUnavailable
-from app.limits.redis.shared_redis import SharedRedis
+from app.redis.circuit_breaker import MAX_CALLS, CircuitBreaker, RedisUnavailable
+from app.redis.shared_redis import SharedRedis
 from testbed.fault_proxy import FaultProxy
 from testbed.servers import RedisServer
 
-from ...eventually import eventually
+from ..eventually import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
