@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from app.server_urls import ServerURL
 
 MAX_ACCESS_TOKEN_TTL = timedelta(days=90)
+MAX_PROCESSES = 16  # as many files of usage as a data directory may have
 
 _COMMA_SEPARATED = NoDecode
 _ALL_CLIENTS = "*"
@@ -486,6 +487,15 @@ class Settings(BaseSettings):
         None,
         description="a Whisper checkpoint (directory or hub name), for models without an audio tower",
     )
+    processes: int = Field(
+        1,
+        ge=1,
+        le=MAX_PROCESSES,
+        description="of `gateway serve` that share its port, for remote engines. They divide "
+        "`GATEWAY_LIMITS__MAX_IN_FLIGHT`, `GATEWAY_REMOTE__MAX_OUTSTANDING`, "
+        "`GATEWAY_MEDIA__DECODING_PROCESSES` and `GATEWAY_MEDIA__MAX_WAITING_FILES`; each has the memory, "
+        "disk and database connections of one gateway. More than one needs `GATEWAY_REDIS_URL`",
+    )
     request_timeout_seconds: float = Field(
         60.0, ge=1, le=600, description="for a whole request; the engine stops 4 % earlier"
     )
@@ -632,6 +642,22 @@ class Settings(BaseSettings):
             raise ValueError(
                 "GATEWAY_BACKEND=remote needs GATEWAY_REMOTE__ENDPOINTS, such as "
                 '[{"url": "http://engine:8000"}]'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _processes_are_one_gateway(self) -> Self:
+        if self.processes == 1:
+            return self
+        if "in_process" in self.backend:
+            raise ValueError(
+                f"GATEWAY_PROCESSES={self.processes} needs GATEWAY_BACKEND=remote: with in_process, each "
+                "process would load the model. One process serves all GPUs"
+            )
+        if self.redis_url is None:
+            raise ValueError(
+                f"GATEWAY_PROCESSES={self.processes} needs GATEWAY_REDIS_URL: without Redis, each process "
+                "would apply limits by itself, and streams could be resumed at one of them only"
             )
         return self
 

@@ -1,12 +1,11 @@
 """The commands put together, and the one place where an error becomes a sentence and an exit code."""
 
-import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from app.cli.command_failed import CommandFailed
+from app.cli.command_failed import exit_with_sentence
 from app.cli.db import commands as db_commands
 from app.cli.docs import commands as docs_commands
 from app.cli.doctor import doctor
@@ -56,8 +55,5 @@ application.command()(doctor)
 def main(arguments: list[str] | None = None) -> None:
     """Exits with 0, with 1 when the command failed, with 2 when it was called wrongly."""
     ignore_library_variables()
-    try:
+    with exit_with_sentence():
         application(args=arguments)
-    except CommandFailed as error:
-        print(f"gateway: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)

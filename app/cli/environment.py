@@ -24,10 +24,13 @@ Result = TypeVar("Result")
 NAME_OF_SECTION: Final = re.compile(r'for field "(\w+)"')  # SettingsError has it only in its message
 
 
-def load_settings() -> Settings:
-    """Raises `CommandFailed` that names the wrong setting, never its value."""
+def load_settings(**options: Any) -> Settings:
+    """`options` of a command take precedence over the environment; None is one that was not given.
+
+    Raises `CommandFailed` that names the wrong setting, never its value.
+    """
     try:
-        settings = Settings()
+        settings = Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "__".join(takewhile(_is_name, map(str, first["loc"]))).upper()  # not the item of a list

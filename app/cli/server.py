@@ -1,13 +1,18 @@
-"""The process of `gateway serve`: opens the gateway, prints where it is reached, and serves until stopped."""
+"""The process of `gateway serve`: opens the gateway, prints where it is reached, and serves until stopped.
+
+With several processes it starts them and stays their supervisor.
+"""
 
 import asyncio
 import contextlib
 import gc
+import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -27,9 +32,13 @@ from app.errors import DatabaseUnavailable
 from app.lifespan import OutdatedDatabase
 from app.main import create_app
 from app.media.sandbox.sandbox import SandboxUnavailable
+from app.ops.logging import configure_logging
 from app.persistence.database import Database
 from app.server.gateway_server import GatewayServer, server_config
+from app.server.process_link import MessageStream, ProcessLink
+from app.server.process_share import share_of_process
 from app.server.stop_signals import start_stopped_by_signals
+from app.server.supervisor import STOPS, Supervisor
 from app.settings import Settings
 from app.telemetry.build import TELEMETRY_PACKAGES
 from inference import InferenceError
@@ -37,6 +46,8 @@ from inference import InferenceError
 GARBAGE_THRESHOLD: Final = (
     20_000  # allocations between two collections of generation 0; the default of 700 suits scripts
 )
+PROCESS_MODULE: Final = "app.cli.served_process"
+SIGNALLED: Final = 128  # as shells report a process that a signal ended
 DEMO_USER: Final = "demo"
 DEMO_SCOPES: Final = ("chat", "vision", "speech")
 DEMO_LIFETIME: Final = timedelta(days=1)
@@ -60,6 +71,20 @@ class Serving:
     is_demo: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StartedProcess:
+    """One of several: its number, how often it was started, and descriptors that it inherits."""
+
+    number: int
+    starts: int
+    listener: int
+    link: int
+
+    @property
+    def is_first(self) -> bool:
+        return self.number == self.starts == 1
+
+
 def run_server(serving: Serving) -> None:
     """Returns after a graceful stop. Raises `CommandFailed`."""
     if serving.is_demo and serving.settings.env != "development":
@@ -71,23 +96,85 @@ def run_server(serving: Serving) -> None:
         _errors_as_sentences(serving),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(serving, listener))
+        if serving.settings.processes == 1:
+            runner.run(_serve(serving, listener))
+        elif code := runner.run(_supervise(serving, listener)):
+            raise typer.Exit(code if code > 0 else SIGNALLED - code)
 
 
-async def _serve(serving: Serving, listener: socket.socket) -> None:
-    app = create_app(serving.settings)
+def run_process(serving: Serving, process: StartedProcess) -> None:
+    """As `run_server`, for one of several processes."""
+    with (
+        _unbroken_outputs(),
+        socket.socket(fileno=process.listener) as listener,
+        _errors_as_sentences(serving),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve_as_process(serving, listener, process))
+
+
+async def _supervise(serving: Serving, listener: socket.socket) -> int:
+    configure_logging(serving.settings.log_level)
+    count = serving.settings.processes
+    options = {"host": serving.host, "port": serving.port, "is_demo": serving.is_demo}
+
+    def command(number: int, starts: int, link: int) -> list[str]:
+        process = StartedProcess(number, starts, listener.fileno(), link)
+        arguments = json.dumps(
+            {"program": sys.argv[0], "processes": count, "options": options, "process": asdict(process)}
+        )
+        # -P: whatever is called `app` in the current directory is not this package.
+        return [sys.executable, "-P", "-m", PROCESS_MODULE, arguments]
+
+    supervisor = Supervisor(count, command, listener)
+    loop = asyncio.get_running_loop()
+    for number in STOPS:
+        loop.add_signal_handler(number, supervisor.stop, number)
+    return await supervisor.run()
+
+
+async def _serve_as_process(serving: Serving, listener: socket.socket, process: StartedProcess) -> None:
+    configure_logging(serving.settings.log_level, process.number)
+    link = ProcessLink(await MessageStream.open(socket.socket(fileno=process.link)))
+    link.start(on_supervisor_ended=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    try:
+        await _serve(serving, listener, process, link)
+    finally:
+        await link.aclose()
+
+
+async def _serve(
+    serving: Serving,
+    listener: socket.socket,
+    process: StartedProcess | None = None,
+    link: ProcessLink | None = None,
+) -> None:
+    settings = share_of_process(serving.settings)
+    app = create_app(settings)
     app.state.gateway_name = f"{socket.gethostname()}:{listener.getsockname()[1]}"
+    if process is not None:
+        app.state.gateway_name += f"/{process.number}"
+    is_announced = process is None or process.is_first
     printed: list[str] = []
-    server = GatewayServer(
-        server_config(app, serving.settings),
-        serving.settings.drain_seconds,
-        on_started=lambda: _print_line("\n".join(printed)),
-    )
+
+    def announce() -> None:
+        if is_announced:
+            _print_line("\n".join(printed))
+        if link is not None:
+            link.report_serving()
+
+    server = GatewayServer(server_config(app, settings), settings.drain_seconds, on_started=announce)
     with start_stopped_by_signals(server), contextlib.suppress(asyncio.CancelledError):
-        _print_line(f"Starting with {_describe_model(serving.settings)} ...")
+        if is_announced:
+            _print_line(f"Starting with {_describe_model(settings)} ...")
         async with app.router.lifespan_context(app):
-            server.running_calls = app.state.services.running_calls
-            printed += await _lines_after_start(serving, listener, app.state.services.database)
+            services = app.state.services
+            server.running_calls = services.running_calls
+            if link is not None:
+                link.expose = services.metrics.dump
+                services.metrics.join(link.collect)
+            if is_announced:
+                printed += await _lines_after_start(serving, listener, services.database)
             _spare_long_lived_objects()
             await server.serve(sockets=[listener])
 

@@ -26,7 +26,14 @@ _MESSAGES_OF_OURS: Final = (GatewayError, InferenceError, OSError)
 
 
 class JSONFormatter(logging.Formatter):
-    """`extra=` fields become members beside `time`, `level`, `logger` and `message`."""
+    """`extra=` fields become members beside `time`, `level`, `logger` and `message`.
+
+    `process` is the number of this one of several processes, whose lines share one log.
+    """
+
+    def __init__(self, process: int | None = None) -> None:
+        super().__init__()
+        self._members: dict[str, Any] = {} if process is None else {"process": process}
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -34,6 +41,7 @@ class JSONFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **self._members,
         }
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES}
         if record.exc_info and record.exc_info[1] is not None:
@@ -44,7 +52,7 @@ class JSONFormatter(logging.Formatter):
             return json.dumps(line, default=str)
 
 
-def configure_logging(level: LogLevel) -> None:
+def configure_logging(level: LogLevel, process: int | None = None) -> None:
     """Sends every logger's records through one handler; others' chatter below a warning is dropped.
 
     Calling it again changes the level alone. Servers' own access logs would repeat ours, with query
@@ -56,7 +64,7 @@ def configure_logging(level: LogLevel) -> None:
     root = logging.getLogger()
     if not any(isinstance(handler.formatter, JSONFormatter) for handler in root.handlers):
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(JSONFormatter())
+        handler.setFormatter(JSONFormatter(process))
         root.addHandler(handler)
     for name in SERVER_LOGGERS:
         logger = logging.getLogger(name)

@@ -4,6 +4,7 @@ The gateway's own names start with `gateway_`. No label has values that a client
 use) is read at scrape time; events are counted as they happen.
 """
 
+import asyncio
 from collections.abc import Iterable
 from functools import cache, partial
 from typing import Final
@@ -22,6 +23,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from app.limits.limiter import Limiter
+from app.ops.process_metrics import CollectAll, dump_families, expose_all
 from app.ops.user_metrics import UserMetrics
 from app.persistence.usage_writer import UsageWriter
 from app.record.request_record import Outcome, RequestRecord
@@ -52,6 +54,7 @@ class Metrics(Collector):
         # A timestamp for each series, which nothing reads; off for the whole process.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's omission
         self._registry = CollectorRegistry()
+        self._collect_all: CollectAll | None = None
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -97,8 +100,22 @@ class Metrics(Collector):
         return self._registry.collect()
 
     def expose(self) -> bytes:
-        """Prometheus' text format, as `CONTENT_TYPE` says."""
+        """Of this process, in Prometheus' text format, as `CONTENT_TYPE` says."""
         return generate_latest(self._registry)
+
+    def dump(self) -> str:
+        """Of this process, for another one of the same gateway."""
+        return dump_families(self._registry.collect())
+
+    def join(self, collect_all: CollectAll) -> None:
+        """From now on `expose_gateway` shows all processes."""
+        self._collect_all = collect_all
+
+    async def expose_gateway(self) -> bytes:
+        """Of all processes of this gateway. Raises `TimeoutError` if they cannot be collected."""
+        if self._collect_all is None:
+            return self.expose()
+        return await asyncio.to_thread(expose_all, await self._collect_all())
 
 
 class _GenerationMetrics:

@@ -77,4 +77,4 @@ async def readiness(check: ReadinessDep, media: MediaDecoderDep, response: Respo
 )
 async def metrics(collected: MetricsDep) -> Response:
     """Addresses that the operator listed are let in without a token, unless the request passed a proxy."""
-    return Response(collected.expose(), media_type=CONTENT_TYPE)
+    return Response(await collected.expose_gateway(), media_type=CONTENT_TYPE)

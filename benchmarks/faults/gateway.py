@@ -63,6 +63,11 @@ class GatewayProcess:
         return self._process.pid if self._process is not None and self._process.poll() is None else 0
 
     @property
+    def log(self) -> str:
+        """What its processes wrote, also those before the last start."""
+        return self._log.read_text()
+
+    @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -157,8 +162,15 @@ class GatewayProcess:
 
     async def post(self, path: str, fields: dict[str, object]) -> dict[str, str]:
         """As an administrator."""
+        return await self._send("POST", path, fields)
+
+    async def patch(self, path: str, fields: dict[str, object]) -> dict[str, str]:
+        """Likewise."""
+        return await self._send("PATCH", path, fields)
+
+    async def _send(self, method: str, path: str, fields: dict[str, object]) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {self._admin}"}
         async with httpx.AsyncClient(base_url=self.base_url, headers=headers, verify=False) as client:
-            response = await client.post(path, json=fields)
+            response = await client.request(method, path, json=fields)
             response.raise_for_status()
             return dict(json.loads(response.content or b"{}"))
