@@ -12,6 +12,8 @@ from .conftest import DEPLOY
 
 RULES = sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
 DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
+ADAPTER = DEPLOY / "kubernetes" / "monitoring" / "prometheus-adapter.yaml"
+ADAPTER_MACROS = {"<<.GroupBy>>": "pod", "<<.LabelMatchers>>": 'namespace="default",pod="gateway-1"'}
 # What Grafana puts in before it asks.
 MACROS = {"$__rate_interval": "5m", "$__range": "5m", "$top": "10", "$instance": ".*"}
 
@@ -46,6 +48,18 @@ def read_dashboards() -> dict[str, dict[str, Any]]:
 
 def rule_queries() -> list[Query]:
     return [Query(rule.get("alert") or rule["record"], rule["expr"]) for rule in read_rules()]
+
+
+def adapter_queries() -> list[Query]:
+    """Those of Kubernetes' autoscaler, as the adapter sends them for one pod."""
+    rules = yaml.safe_load(ADAPTER.read_text())["rules"]["custom"]
+    queries = []
+    for rule in rules:
+        text = rule["metricsQuery"]
+        for macro, value in ADAPTER_MACROS.items():
+            text = text.replace(macro, value)
+        queries += [Query(rule["name"]["as"], text), Query(rule["name"]["as"], rule["seriesQuery"])]
+    return queries
 
 
 def dashboard_queries() -> list[Query]:

@@ -16,7 +16,7 @@ from testbed.servers import free_port, server_directory, spawn, stop_process, wa
 from ..app.conftest import StartGateway, empty_database, start_gateway
 from ..app.gateway import Gateway
 from .conftest import DEPLOY, FindProgram
-from .queries import RULES, dashboard_queries, read_rules, rule_queries
+from .queries import RULES, adapter_queries, dashboard_queries, read_rules, rule_queries
 
 __all__ = ["empty_database", "start_gateway"]
 
@@ -104,7 +104,7 @@ async def test_every_name_in_dashboards_and_rules_is_in_a_live_scrape(gateway: G
     text = (await gateway.client.get("/metrics")).text
     live = {name for pattern in NAMES for name in re.findall(pattern, text, re.MULTILINE)}
     recorded = {rule["record"] for rule in read_rules() if "record" in rule}
-    for query in dashboard_queries() + rule_queries():
+    for query in dashboard_queries() + rule_queries() + adapter_queries():
         assert query.names - recorded - PROMETHEUS_OWN <= live, query.where
 
 

@@ -52,7 +52,7 @@ def test_clients_are_installed_once(install, tmp_path):
     assert all(
         name in first.stdout for name in ("requirements.txt", "requirements-instructor.txt", "node", "kotlin")
     )
-    for name in ("python", "instructor", "node", "kotlin", "plain", "engine"):
+    for name in ("python", "instructor", "node", "kotlin", "plain", "engine", "kubernetes"):
         assert (tmp_path / ".clients" / name / ".installed").is_file()
     second = install(npm="exit 1", python="exit 1")
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
