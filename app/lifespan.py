@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
@@ -47,7 +48,7 @@ from app.persistence.migrations import is_up_to_date, upgrade_database
 from app.persistence.usage import tokens_used_on
 from app.persistence.usage_writer import UsageWriter
 from app.redis.shared_redis import SharedRedis
-from app.settings import Settings, StreamSettings
+from app.settings import RemoteEndpointSettings, Settings, StreamSettings
 from app.streams.bounds import StreamBounds
 from app.streams.recordings import Keeping, Recordings
 from app.telemetry.build import build_telemetry
@@ -212,15 +213,11 @@ def backend_config(settings: Settings) -> BackendConfig:
 
 def remote_config(settings: Settings) -> RemoteConfig:
     remote = settings.remote
-    keys = [endpoint.key or remote.key for endpoint in remote.endpoints]
-    endpoints = (
-        RemoteEndpoint(endpoint.url, None if key is None else key.get_secret_value(), endpoint.model)
-        for endpoint, key in zip(remote.endpoints, keys, strict=True)
-    )
     return RemoteConfig(
-        endpoints=tuple(endpoints),
+        endpoints=tuple(_endpoint(each, remote.key) for each in remote.endpoints),
         abilities=frozenset(remote.abilities),
         recordings=remote.recordings,
+        transcribers=tuple(_endpoint(each, remote.key) for each in remote.transcription_endpoints),
         picture_format=remote.picture_format,
         context_length=remote.context_length,
         model_name=settings.model_name,
@@ -228,6 +225,11 @@ def remote_config(settings: Settings) -> RemoteConfig:
         health_seconds=remote.health_seconds,
         ca_file=None if remote.ca_file is None else str(remote.ca_file),
     )
+
+
+def _endpoint(endpoint: RemoteEndpointSettings, common_key: SecretStr | None) -> RemoteEndpoint:
+    key = endpoint.key or common_key
+    return RemoteEndpoint(endpoint.url, None if key is None else key.get_secret_value(), endpoint.model)
 
 
 def _open_recordings(settings: StreamSettings, budget: MemoryBudget, redis: SharedRedis | None) -> Recordings:

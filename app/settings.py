@@ -318,8 +318,17 @@ class RemoteSettings(_Section):
         "gateway; `priority` is for vLLM with `--scheduling-policy priority`",
     )
     recordings: Recordings = Field(
-        "none",
-        description="go to the engine as `input_audio` in messages, or are refused",
+        "auto",
+        description="go to the engines as `input_audio` in messages; to the route `/v1/audio/transcriptions` "
+        "of `GATEWAY_REMOTE__TRANSCRIPTION_ENDPOINTS`, or else of the engines (`transcriptions`); to "
+        "`GATEWAY_SPEECH_RECOGNITION_MODEL`, which runs here; or are refused (`none`). `auto`: the first "
+        "of `transcriptions` and `speech_recognition_model` that has its own setting, or else `none`",
+    )
+    transcription_endpoints: tuple[RemoteEndpointSettings, ...] = Field(
+        (),
+        max_length=256,
+        description="a JSON list, like `GATEWAY_REMOTE__ENDPOINTS`, of engines that transcribe recordings, "
+        "such as vLLM with Whisper",
     )
     picture_format: PictureFormat = Field("png", description="in which pictures are sent")
     context_length: int | None = Field(
@@ -642,6 +651,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 "GATEWAY_BACKEND=remote needs GATEWAY_REMOTE__ENDPOINTS, such as "
                 '[{"url": "http://engine:8000"}]'
+            )
+        recordings, names_model = self.remote.recordings, self.speech_recognition_model is not None
+        if recordings == "speech_recognition_model" and not names_model:
+            raise ValueError(
+                "GATEWAY_REMOTE__RECORDINGS=speech_recognition_model needs GATEWAY_SPEECH_RECOGNITION_MODEL"
+            )
+        if self.remote.transcription_endpoints and recordings not in ("auto", "transcriptions"):
+            raise ValueError(
+                f"GATEWAY_REMOTE__RECORDINGS={recordings} does not use "
+                "GATEWAY_REMOTE__TRANSCRIPTION_ENDPOINTS; leave one of them out"
             )
         return self
 

@@ -23,6 +23,7 @@ from inference.config import (
     RemoteEndpoint,
     ScriptedConfig,
     ScriptedReply,
+    recordings_of,
 )
 from inference.constraints.phone_actions import parse_action
 from inference.error_description import describe_error
@@ -145,4 +146,5 @@ __all__ = [
     "most_of_batch",
     "most_transcript_tokens",
     "parse_action",
+    "recordings_of",
 ]

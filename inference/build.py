@@ -1,7 +1,7 @@
 """The factory of backends. It imports them late, so that the gateway runs without torch."""
 
 from inference.backend import Backend
-from inference.config import BackendConfig, BackendKind, EngineConfig, RemoteConfig
+from inference.config import BackendConfig, BackendKind, EngineConfig, RemoteConfig, recordings_of
 
 
 def check_engine(config: EngineConfig) -> None:
@@ -45,9 +45,7 @@ def build_backend(config: BackendConfig) -> Backend:
 def _build(kind: BackendKind, config: BackendConfig) -> Backend:
     match kind:
         case "remote":
-            from inference.backends.remote.backend import RemoteBackend
-
-            return RemoteBackend(config.remote)
+            return _build_remote(config)
         case "scripted":
             from inference.backends.scripted import ScriptedBackend
 
@@ -56,3 +54,27 @@ def _build(kind: BackendKind, config: BackendConfig) -> Backend:
             from inference.backends.in_process import InProcessBackend
 
             return InProcessBackend(config.engine)
+
+
+def _build_remote(config: BackendConfig) -> Backend:
+    from inference.backends.remote.backend import RemoteBackend
+    from inference.backends.remote.engines import Engines
+    from inference.backends.remote.transcription_route import TranscriptionRoute
+    from inference.backends.speech_recognition import SpeechRecognition, Transcriber
+    from inference.backends.transcribed import TranscribedBackend
+
+    remote = config.remote
+    backend = RemoteBackend(remote)
+    transcriber: Transcriber
+    match recordings_of(config):
+        case "transcriptions" if remote.transcribers:
+            transcriber = TranscriptionRoute(Engines(remote.transcribers, remote), is_shared=False)
+        case "transcriptions":
+            transcriber = TranscriptionRoute(backend.engines, is_shared=True)
+        case "speech_recognition_model":
+            from inference.backends.in_process import make_speech_pool
+
+            transcriber = make_speech_pool(config.engine)
+        case _:
+            return backend
+    return TranscribedBackend(backend, SpeechRecognition(transcriber))

@@ -8,7 +8,7 @@ EMBEDDED_MODEL = Path(__file__).parent / "embedded"
 
 BackendKind = Literal["in_process", "remote", "scripted"]
 Ability = Literal["images", "tools", "typed_output", "logprobs", "thinking", "top_k", "actions", "priority"]
-Recordings = Literal["input_audio", "none"]
+Recordings = Literal["auto", "input_audio", "transcriptions", "speech_recognition_model", "none"]
 PictureFormat = Literal["png", "jpeg"]
 
 # Not `actions`, a response format of this gateway alone, nor `priority`, which vLLM must be started for.
@@ -89,13 +89,17 @@ class RemoteEndpoint:
 class RemoteConfig:
     """Engines that serve one model. `abilities` are what they take; what is not among them is refused.
 
-    `recordings`: as parts of messages, or refused. `context_length` of None: what the engines report.
+    `recordings` go to the engines as parts of messages, to the route `/v1/audio/transcriptions` of
+    `transcribers` (or of the engines, if there are none), to the speech-recognition model of `EngineConfig`,
+    or are refused; "auto" is what is configured: transcribers, or else the model, or else none.
+    `context_length` of None: what the engines report.
     `model_name` is the name to serve the model under; None: that of the first engine.
     """
 
     endpoints: tuple[RemoteEndpoint, ...] = ()
     abilities: frozenset[Ability] = DEFAULT_ABILITIES
-    recordings: Recordings = "none"
+    recordings: Recordings = "auto"
+    transcribers: tuple[RemoteEndpoint, ...] = ()
     picture_format: PictureFormat = "png"
     context_length: int | None = None
     model_name: str | None = None
@@ -112,3 +116,12 @@ class BackendConfig:
     engine: EngineConfig = field(default_factory=EngineConfig)
     scripted: ScriptedConfig = field(default_factory=ScriptedConfig)
     remote: RemoteConfig = field(default_factory=RemoteConfig)
+
+
+def recordings_of(config: BackendConfig) -> Recordings:
+    """Where the recordings of the remote backend go: never "auto"."""
+    if config.remote.recordings != "auto":
+        return config.remote.recordings
+    if config.remote.transcribers:
+        return "transcriptions"
+    return "none" if config.engine.speech_recognition_model is None else "speech_recognition_model"

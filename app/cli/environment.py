@@ -56,7 +56,8 @@ def _explain_section(error: SettingsError) -> str:
     if found is None:
         return 'A GATEWAY_ variable is not valid: a list in a section is written as ["one", "two"].'
     name = f"GATEWAY_{found[1].upper()}"
-    if name in map(str.upper, os.environ):
+    given = set(map(str.upper, os.environ))
+    if name in given:
         return f"{name} is not valid: it is a section; set its parts one by one, as {name}__NAME."
     parts = getattr(Settings.model_fields[found[1]].annotation, "model_fields", {})
     lists = [
@@ -64,7 +65,8 @@ def _explain_section(error: SettingsError) -> str:
         for part, field in parts.items()
         if get_origin(field.annotation) is tuple and NoDecode not in field.metadata
     ]
-    return f'{" or ".join(lists) or name} is not valid: a list is written as ["one", "two"].'
+    candidates = [each for each in lists if each in given] or lists or [name]
+    return f'{" or ".join(candidates)} is not valid: a list is written as ["one", "two"].'
 
 
 def run_command(work: Callable[[Settings], Coroutine[Any, Any, Result]]) -> Result:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.auth.signing_keys import InvalidSigningKeys, load_signing_keys
 from app.cli.environment import describe_database
 from app.errors import DatabaseUnavailable
-from app.lifespan import remote_config
+from app.lifespan import backend_config, remote_config
 from app.media.decoding import MediaDecoder
 from app.media.sandbox.confinement import NO_POSTURE
 from app.media.sandbox.sandbox import SandboxUnavailable
@@ -33,6 +33,7 @@ from inference import (
     check_engine,
     check_remote_engines,
     check_speech_recognition_model,
+    recordings_of,
 )
 
 State = Literal["ok", "warning", "wrong"]
@@ -40,6 +41,11 @@ REDIS_SECONDS: Final = 2.0
 COLLECTOR_SECONDS: Final = 2.0
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 MADE_AT_START: Final = "is made at the first start"
+_RECORDINGS: Final = {
+    "none": "not configured: recordings are refused; docs/remote.md has the choices",
+    "input_audio": "not configured: recordings go to the engines themselves",
+    "transcriptions": "recordings go to /v1/audio/transcriptions of engines",
+}
 _REASONS: Final = {
     "ConnectionRefusedError": "nothing listens there",
     "gaierror": "there is no host with that name",
@@ -236,7 +242,7 @@ async def _remote_engines(settings: Settings) -> list[Finding]:
         Finding("engine", "ok" if reason is None else "warning", f"{url}: {reason or 'ok'}")
         for url, reason in reasons.items()
     ]
-    for endpoint in config.endpoints:
+    for endpoint in (*config.endpoints, *config.transcribers):
         parts = urlsplit(endpoint.url)
         if endpoint.key is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
             where = f"{parts.scheme}://{parts.netloc}"
@@ -248,6 +254,10 @@ async def _remote_engines(settings: Settings) -> list[Finding]:
 
 def _speech_recognition(settings: Settings) -> Finding:
     name = settings.speech_recognition_model
+    if settings.backend == ("remote",):
+        where = recordings_of(backend_config(settings))
+        if where != "speech_recognition_model":
+            return Finding("speech recognition", "ok", _RECORDINGS[where])
     if name is None:
         return Finding("speech recognition", "ok", "not configured: recordings go to the model itself")
     if "scripted" in settings.backend or find_spec("torch") is None:

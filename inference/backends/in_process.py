@@ -76,8 +76,7 @@ class InProcessBackend:
         )
         self._speech: SpeechRecognition | None = None
         if config.speech_recognition_model is not None:
-            make_worker = _worker_maker(config, partial(make_speech_engine, config, load_speech))
-            self._speech = SpeechRecognition(Pool(devices[:1], make_worker, config.max_waiting_requests))
+            self._speech = SpeechRecognition(make_speech_pool(config, load_speech))
 
     @property
     def model_card(self) -> ModelCard:
@@ -142,6 +141,12 @@ class InProcessBackend:
         if self._speech is not None:
             await self._speech.aclose(drain_seconds)
         await self._pool.aclose(max(0.0, drain_seconds - (time.monotonic() - started_at)))
+
+
+def make_speech_pool(config: EngineConfig, load: LoadRecogniser = load_recogniser) -> Pool:
+    """Of the speech-recognition model, which runs on the first device."""
+    make_worker = _worker_maker(config, partial(make_speech_engine, config, load))
+    return Pool(resolve_devices(config.devices)[:1], make_worker, config.max_waiting_requests)
 
 
 def make_engine(config: EngineConfig, load: LoadModel, device: str) -> Engine:

@@ -5,14 +5,31 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from inference.backend import DeltaStream
 from inference.errors import UnsupportedModality
 from inference.model_card import ModelCard
-from inference.pool import Pool
 from inference.status import BackendStatus
 from inference.transcript_length import most_transcript_tokens
 from inference.types import Audio, Delta, GenerationRequest, Message, Part, SamplingParams, Text, Usage
+
+
+class Generates(Protocol):
+    """A backend, or the pool of one."""
+
+    def generate(self, request: GenerationRequest) -> DeltaStream: ...
+
+
+class Transcriber(Generates, Protocol):
+    """Generates the transcript of a request's only recording: a pool, or a route of other engines."""
+
+    async def start(self) -> ModelCard: ...
+
+    def status(self) -> BackendStatus: ...
+
+    async def aclose(self, drain_seconds: float) -> None: ...
 
 
 class SpeechRecognition:
@@ -21,27 +38,27 @@ class SpeechRecognition:
     The transcript of a recording is cached as long as the Audio object exists: `/speech` needs it twice.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, transcriber: Transcriber) -> None:
+        self._transcriber = transcriber
         self._transcripts: WeakKeyDictionary[Audio, str] = WeakKeyDictionary()
-        self._transcribing = 0  # requests that the model's pool does not have yet
+        self._transcribing = 0  # requests that the model does not have yet
         self._all_transcribed = asyncio.Event()
         self._all_transcribed.set()
 
     async def start(self) -> ModelCard:
         """Returns the card of the speech-recognition model."""
-        return await self._pool.start()
+        return await self._transcriber.start()
 
     def status(self) -> BackendStatus:
-        return self._pool.status()
+        return self._transcriber.status()
 
     async def aclose(self, drain_seconds: float) -> None:
-        """Closes the pool after all recordings of all requests are transcribed, or `drain_seconds`."""
+        """Closes the transcriber after all recordings of all requests are transcribed, or `drain_seconds`."""
         started_at = time.monotonic()
         with suppress(TimeoutError):
             async with asyncio.timeout(drain_seconds):
                 await self._all_transcribed.wait()
-        await self._pool.aclose(max(0.0, drain_seconds - (time.monotonic() - started_at)))
+        await self._transcriber.aclose(max(0.0, drain_seconds - (time.monotonic() - started_at)))
 
     async def transcribe(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
         """Yields the transcript of the request's only recording. See `Backend.generate`."""
@@ -49,15 +66,15 @@ class SpeechRecognition:
         if len(recordings) != 1:
             raise UnsupportedModality("anything but one recording")
         words: list[str] = []
-        async with aclosing(self._pool.generate(request)) as deltas:
+        async with aclosing(self._transcriber.generate(request)) as deltas:
             async for delta in deltas:
                 words.append(delta.text)
                 if delta.finish_reason in ("stop", "length"):
                     self._transcripts[recordings[0]] = "".join(words)
                 yield delta
 
-    async def generate(self, request: GenerationRequest, pool: Pool) -> AsyncGenerator[Delta, None]:
-        """Replaces each recording with its transcript, then generates in `pool`. See `Backend.generate`."""
+    async def generate(self, request: GenerationRequest, model: Generates) -> AsyncGenerator[Delta, None]:
+        """Replaces each recording with its transcript, then generates. See `Backend.generate`."""
         self._transcribing += 1
         self._all_transcribed.clear()
         try:
@@ -65,12 +82,12 @@ class SpeechRecognition:
         finally:
             self._transcribing -= 1
             if not self._transcribing:
-                self._all_transcribed.set()  # `aclose` goes on after the next await: `pool` has it by then
+                self._all_transcribed.set()  # `aclose` goes on after the next await: `model` has it by then
         if cut_off is not None:
             yield Delta(usage=transcription)
             yield replace(cut_off, usage=transcription)
             return
-        async with aclosing(pool.generate(self._to_text(request))) as deltas:
+        async with aclosing(model.generate(self._to_text(request))) as deltas:
             async for delta in deltas:
                 yield delta if delta.usage is None else replace(delta, usage=_add(transcription, delta.usage))
 
@@ -122,4 +139,5 @@ def _add(one: Usage, other: Usage) -> Usage:
         one.completion_tokens + other.completion_tokens,
         one.reasoning_tokens + other.reasoning_tokens,
         one.cached_tokens + other.cached_tokens,
+        is_estimate=one.is_estimate or other.is_estimate,
     )

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 import httpx
 import orjson
 
+from inference.backends.remote.bounded_body import read_bounded
 from inference.backends.remote.client import TRANSPORT_ERRORS, is_unreachable
 from inference.backends.remote.endpoint import Endpoint
 from inference.backends.remote.event_decoder import EventDecoder
@@ -34,13 +35,14 @@ class EngineStream:
         self._decoder = EventDecoder()
         self._events: deque[bytes] = deque()
         self._sent = sent
+        self.first: Mapping[str, Any] = {}  # event, which `next_event` does not return again
         self._is_over = False
 
     @classmethod
     async def open(
         cls, client: httpx.AsyncClient, endpoint: Endpoint, content: bytes, sent: SentRequest
-    ) -> tuple[Self, Mapping[str, Any]]:
-        """Returns the stream and its first event.
+    ) -> Self:
+        """Returns the stream once its first event is there.
 
         Raises `LostConnection`, `EngineError` and what `refusal_of` returns: no text has been made then.
         """
@@ -58,7 +60,7 @@ class EngineStream:
         try:
             response = await client.send(request, stream=True)
         except TRANSPORT_ERRORS as error:
-            raise _lost(error) from None
+            raise lost(error) from None
         try:
             if response.status_code != 200:
                 raise await _refusal(response, sent)
@@ -66,15 +68,16 @@ class EngineStream:
             try:
                 first = await stream.next_event()
             except TRANSPORT_ERRORS as error:
-                raise _lost(error) from None
+                raise lost(error) from None
             except GenerationFailed as error:
                 raise EngineError(str(error)) from None
             if first is None:
                 raise LostConnection("the engine's stream is empty")
+            stream.first = first
         except BaseException:
             await response.aclose()
             raise
-        return stream, first
+        return stream
 
     async def next_event(self) -> Mapping[str, Any] | None:
         """None after the last one. Raises `TRANSPORT_ERRORS`, and what an event says that is an error."""
@@ -109,22 +112,18 @@ class EngineStream:
         return event
 
 
-def _lost(error: Exception) -> Exception:
-    """An error of `TRANSPORT_ERRORS`. TimeoutError is one, but means the patience of the request."""
+def lost(error: Exception) -> Exception:
+    """What an error of `TRANSPORT_ERRORS` means. TimeoutError is one: the patience of the request."""
     if isinstance(error, TimeoutError):
         return error
     return LostConnection(type(error).__name__, is_unreachable=is_unreachable(error))
 
 
 async def _refusal(response: httpx.Response, sent: SentRequest) -> Exception:
-    text = bytearray()
     try:
-        async for piece in response.aiter_raw():
-            text += piece
-            if len(text) > MAX_REFUSAL_BYTES:
-                break
+        text = await read_bounded(response, MAX_REFUSAL_BYTES)
     except TRANSPORT_ERRORS as error:
         if isinstance(error, TimeoutError):
             raise
-    said = text.decode(errors="replace")
-    return refusal_of(response.status_code, response.headers, said, sent)
+        text = b""
+    return refusal_of(response.status_code, response.headers, text.decode(errors="replace"), sent)

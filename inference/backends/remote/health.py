@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import orjson
 
+from inference.backends.remote.bounded_body import read_bounded
 from inference.backends.remote.client import TRANSPORT_ERRORS, make_client
 from inference.backends.remote.endpoint import Endpoint
 from inference.config import RemoteConfig
@@ -31,7 +32,9 @@ async def check(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
 
 async def check_all(config: RemoteConfig) -> dict[str, str | None]:
     """The URL of each engine, and why it is not healthy, or None. Opens and closes its own connections."""
-    endpoints = [Endpoint(str(index), each) for index, each in enumerate(config.endpoints)]
+    endpoints = [
+        Endpoint(str(index), each) for index, each in enumerate((*config.endpoints, *config.transcribers))
+    ]
     async with make_client(config) as client:
         reasons = await asyncio.gather(*(check(client, endpoint) for endpoint in endpoints))
     return {endpoint.url: reason for endpoint, reason in zip(endpoints, reasons, strict=True)}
@@ -84,9 +87,4 @@ def _context_length(model: dict[str, Any]) -> int | None:
 
 async def _get(client: httpx.AsyncClient, endpoint: Endpoint, path: str) -> tuple[int, bytes]:
     async with client.stream("GET", endpoint.url + path, headers=endpoint.headers) as response:
-        body = bytearray()
-        async for piece in response.aiter_raw():
-            body += piece
-            if len(body) > MAX_BODY_BYTES:
-                break
-        return response.status_code, bytes(body)
+        return response.status_code, await read_bounded(response, MAX_BODY_BYTES)

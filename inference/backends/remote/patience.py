@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 Result = TypeVar("Result")
 
@@ -19,6 +19,10 @@ class Patience:
     @property
     def is_over(self) -> bool:
         return self.is_aborted or time.monotonic() >= self._deadline
+
+    @property
+    def why_over(self) -> Literal["aborted", "deadline"]:
+        return "aborted" if self.is_aborted else "deadline"
 
     async def wait(self, read: Callable[[], Awaitable[Result]]) -> Result:
         """Returns what `read` returns. Raises TimeoutError once it is over, which cancels `read`."""

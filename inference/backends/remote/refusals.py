@@ -1,6 +1,7 @@
 """What an engine's refusal means. Its own text is searched for what it is about, and never passed on."""
 
 import json
+import logging
 import math
 import re
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from inference.errors import (
     UnsupportedParameter,
 )
 
+logger = logging.getLogger(__name__)
+
 MAX_REFUSAL_BYTES = 65_536
 MAX_RETRY_AFTER_SECONDS = 3600
 
@@ -31,6 +34,7 @@ _MEDIA = {
     "image": re.compile(r"image|vision|multimodal|mmproj", re.IGNORECASE),
     "audio": re.compile(r"audio|multimodal|mmproj", re.IGNORECASE),
 }
+_NO_AUDIO = re.compile(r"support.{0,80}audio|audio.{0,80}support|mmproj", re.IGNORECASE)
 _NAMED_IN_REFUSALS = {  # the request's field, for a member of the body
     "tools": "tools",
     "tool_choice": "tool_choice",
@@ -73,6 +77,16 @@ def refusal_of(status: int, headers: Mapping[str, str], text: str, sent: SentReq
             return UnsupportedModality(medium)
         return EngineError(f"the engine responded with {status}")
     return _refusal_of_request(status, text, sent)
+
+
+def refusal_of_recording(status: int, headers: Mapping[str, str], text: str) -> Exception:
+    """Like `refusal_of`, for the route of transcriptions, which most engines do not have."""
+    if status in (429, 503):
+        return QueueFull(f"the engine responded with {status}", retry_after_seconds(headers))
+    if status in (404, 405, 501) or _NO_AUDIO.search(text):
+        logger.warning("an engine transcribes no recordings: it responded with %s", status)
+        return UnsupportedModality("audio")
+    return EngineError(f"the engine responded with {status}")
 
 
 def error_of_event(error: object, sent: SentRequest) -> Exception:

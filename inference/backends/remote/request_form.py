@@ -36,7 +36,7 @@ def check_abilities(request: GenerationRequest, config: RemoteConfig) -> None:
     parts = [part for message in request.messages for part in message.parts]
     if "images" not in abilities and any(isinstance(part, Image) for part in parts):
         raise UnsupportedModality("image")
-    if config.recordings == "none" and any(isinstance(part, Audio) for part in parts):
+    if config.recordings != "input_audio" and any(isinstance(part, Audio) for part in parts):
         raise UnsupportedModality("audio")
     if request.tools and "tools" not in abilities:
         raise UnsupportedParameter("tools")
@@ -85,12 +85,16 @@ def estimate_prompt_tokens(request: GenerationRequest) -> int:
         for part in message.parts:
             match part:
                 case Text(text):
-                    count += -(-len(text.encode()) // BYTES_PER_TOKEN)
+                    count += estimate_text_tokens(text)
                 case Image():
                     count += TOKENS_PER_IMAGE
                 case Audio(samples, sample_rate):
                     count += 1 + len(samples) * TOKENS_PER_AUDIO_SECOND // sample_rate
     return count
+
+
+def estimate_text_tokens(text: str) -> int:
+    return -(-len(text.encode(errors="surrogatepass")) // BYTES_PER_TOKEN)
 
 
 def has_media(request: GenerationRequest) -> bool:

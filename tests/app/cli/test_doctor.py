@@ -255,4 +255,9 @@ def test_an_engine_that_cannot_serve_is_found_and_its_key_is_not_shown(run: Run)
     examined = run("doctor", GATEWAY_BACKEND="remote", GATEWAY_REMOTE__ENDPOINTS=endpoints)
     assert state_of(examined, "engine") == "warning"
     assert "http://127.0.0.1:9" in examined.out
+    assert "recordings are refused" in examined.out
     assert "s3cret" not in examined.out + examined.err
+    listens = {"GATEWAY_REMOTE__TRANSCRIPTION_ENDPOINTS": '[{"url": "http://127.0.0.1:7"}]'}
+    examined = run("doctor", GATEWAY_BACKEND="remote", GATEWAY_REMOTE__ENDPOINTS=endpoints, **listens)
+    assert "http://127.0.0.1:7" in examined.out
+    assert "/v1/audio/transcriptions" in examined.out

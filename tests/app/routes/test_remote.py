@@ -20,6 +20,8 @@ pytestmark = pytest.mark.anyio
 SECRET = "s3cret"
 SCREENSHOT = Path("samples/screenshot.png").read_bytes()
 RECORDING = Path("samples/voice.m4a").read_bytes()
+ENDPOINTS = [{"url": "http://engine", "key": SECRET}]
+HTTP = {"endpoints": ENDPOINTS}
 PATIENT = {"requests_per_minute": 1000, "concurrent_requests": 100}
 
 
@@ -57,6 +59,44 @@ async def test_a_picture_and_a_recording_reach_the_engine(tmp_path: Path) -> Non
         assert "image(" in seen.json()["content"]
         heard = await gateway.call("POST", "/speech", files={"audio": RECORDING})
         assert "audio(" in heard.json()["transcript"]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["the engine's own route", "another engine"])
+async def test_speech_and_transcriptions_go_through_a_route_of_transcriptions(
+    tmp_path: Path, own: bool
+) -> None:
+    """Both engines are gateways. The first one's model reads what was said."""
+    (tmp_path / "ears").mkdir()
+    async with running_gateway(tmp_path / "ears", limits=PATIENT, scripted={"reply": "tap send"}) as ears:
+        key = (await ears.headers())["Authorization"].removeprefix("Bearer ")
+        endpoint = {"url": f"http://127.0.0.1:{ears.port}", "key": key}
+        remote = {"recordings": "transcriptions"} if own else {"transcription_endpoints": [endpoint]}
+        async with two_gateways(tmp_path, remote=remote) as (gateway, engine):
+            transcript = "transcribe user: " if own else "tap send"
+            spoken = await gateway.call("POST", "/speech", files={"audio": RECORDING})
+            assert spoken.status_code == 200
+            assert spoken.json()["transcript"].startswith(transcript)
+            assert spoken.json()["content"] == f"chat user: {spoken.json()['transcript']}"
+            assert spoken.json()["usage"]["completion_tokens"] > 2
+            files, fields = {"file": ("voice.m4a", RECORDING)}, {"model": "scripted"}
+            heard = await gateway.call("POST", "/v1/audio/transcriptions", files=files, data=fields)
+            assert heard.json()["text"].startswith(transcript)
+            fields |= {"stream": "true"}
+            streamed = await gateway.call("POST", "/v1/audio/transcriptions", files=files, data=fields)
+            assert "transcript.text.done" in streamed.text
+            await gateway.until_idle()
+            await engine.until_idle()
+        await ears.until_idle()
+
+
+async def test_speech_without_anything_that_hears_is_refused_by_name(tmp_path: Path) -> None:
+    async with two_gateways(tmp_path) as (gateway, _):
+        response = await gateway.call("POST", "/speech", files={"audio": RECORDING})
+        assert (response.status_code, response.json()["code"]) == (422, "modality_not_supported")
+        assert "audio" in response.json()["detail"]
+        files, fields = {"file": ("voice.m4a", RECORDING)}, {"model": "scripted"}
+        response = await gateway.call("POST", "/v1/audio/transcriptions", files=files, data=fields)
+        assert (response.status_code, response.json()["error"]["code"]) == (422, "modality_not_supported")
 
 
 async def test_a_modality_that_the_engine_does_not_take_is_refused(tmp_path: Path) -> None:
@@ -129,6 +169,8 @@ async def test_the_key_of_an_engine_is_in_no_output(tmp_path: Path, caplog: pyte
         {"remote": {"endpoints": [{"url": f"engine?key={SECRET}"}]}},
         {"remote": {"endpoints": [{"url": "http://engine", "key": SECRET, "unknown": 1}]}},
         {"remote": {"abilities": "everything"}},
+        {"backend": "remote", "remote": HTTP | {"recordings": "speech_recognition_model"}},
+        {"backend": "remote", "remote": HTTP | {"recordings": "none", "transcription_endpoints": ENDPOINTS}},
     ],
 )
 def test_settings_that_cannot_work_are_refused(values: dict[str, Any]) -> None:

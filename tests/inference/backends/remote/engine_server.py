@@ -9,6 +9,7 @@ from typing import Any
 
 CRLF = b"\r\n"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+PATHS = ("/v1/chat/completions", "/v1/audio/transcriptions")
 MODELS = {"data": [{"id": "canned", "max_model_len": 4096}]}
 
 Behaviour = Callable[["Exchange"], Awaitable[None]]
@@ -16,9 +17,13 @@ Behaviour = Callable[["Exchange"], Awaitable[None]]
 
 @dataclass
 class Exchange:
-    """One request for a completion. `is_left` is set when the client has closed the connection."""
+    """One request for a completion or a transcript. `is_left`: the client has closed the connection.
+
+    `body` is that of JSON, `content` of anything.
+    """
 
     body: dict[str, Any]
+    content: bytes
     headers: dict[str, str]
     writer: asyncio.StreamWriter
     is_left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -34,7 +39,7 @@ class Exchange:
 
 @dataclass
 class EngineServer:
-    """`behave` answers requests for completions; `health` is the status of `/health`."""
+    """`behave` responds to requests for completions and transcripts; `health` is the status of `/health`."""
 
     url: str
     behave: Behaviour
@@ -48,12 +53,13 @@ class EngineServer:
             first, *lines = head.decode().strip().split("\r\n")
             path = first.split(" ")[1]
             headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines if line)}
-            if path != "/v1/chat/completions":
+            if path not in PATHS:
                 self.checks.put_nowait(path)
                 await self._respond(writer, *((self.health, {}) if path == "/health" else (200, MODELS)))
                 return
-            body = await reader.readexactly(int(headers["content-length"]))
-            exchange = Exchange(json.loads(body), headers, writer)
+            content = await reader.readexactly(int(headers["content-length"]))
+            is_json = headers["content-type"] == "application/json"
+            exchange = Exchange(json.loads(content) if is_json else {}, content, headers, writer)
             self.exchanges.append(exchange)
             watch = asyncio.create_task(self._watch(reader, exchange))
             try:
