@@ -2,6 +2,7 @@
 
 import json
 import random
+import tracemalloc
 from typing import Any
 
 import httpx
@@ -89,6 +90,33 @@ def test_what_no_route_takes_is_refused_before_it_takes_time() -> None:
 def test_largest_body_of_a_route_is_not_refused() -> None:
     members = {f"name{number}": [number, {"x": None}] for number in range(5_000)}
     assert digest(orjson.dumps(members)) == digest(json.dumps(members, indent=1).encode(), piece_bytes=4096)
+
+
+@pytest.mark.parametrize(
+    ("begin", "element", "end"),
+    [
+        ("{", '"name%d":%d', "}"),
+        ("[", "[%d,{}]", "]"),
+        ('{"a":[{', '"name%d":["text%d"]', "}]}"),
+        ("", '"%d"', ""),
+        ("", '"%d":', ""),
+    ],
+    ids=["object", "list", "nested", "no JSON", "names alone"],
+)
+def test_digest_takes_no_memory_for_the_number_of_values(begin: str, element: str, end: str) -> None:
+    """A body is digested before it is admitted, and all it may hold then is its own bytes."""
+    elements = ",".join(element.replace("%d", str(number)) for number in range(4_000))
+    body = f"{begin}{elements}{end}".encode()
+    made = body_digest(Headers({"content-type": JSON}))
+    tracemalloc.start()
+    try:
+        for start in range(0, len(body), 16_384):
+            made.update(body[start : start + 16_384])
+        made.digest()
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 64 * 1024
 
 
 def form(files: list[tuple[str, Any]], fields: dict[str, str]) -> tuple[bytes, str]:
