@@ -28,7 +28,8 @@ same object.
 `/auth/token` and `/auth/revoke` add OAuth 2.0's `error` and `error_description` to the document. There,
 `invalid_request` has the status 400.
 
-- **429**, **503** and 409 `idempotency_key_in_use` have `Retry-After` in seconds. Wait, then try again.
+- **429**, **503** and 409 `idempotency_key_in_use` have `Retry-After` in seconds. Wait, then try again. A
+  request that gets 503 does not count in the user's limits.
 - **500 and 504** may be tried again once. **408** says that the upload was too slow.
 - **401** `token_expired`: refresh, then repeat. Every other 401 needs a new sign-in.
 - Every other 4xx fails again until the request is changed.

@@ -13,7 +13,7 @@ import numpy as np
 from starlette.types import Scope
 
 from app.auth.principal import Principal
-from app.errors import Overloaded, TokensAboveQuota, TooManyImages
+from app.errors import ShuttingDown, TokensAboveQuota, TooManyImages
 from app.http.exchange import Exchange
 from app.http.generation import Generation
 from app.http.running_calls import RunningCall
@@ -102,10 +102,12 @@ class Call:
         self.exchange.limit_headers = self.admission.headers
 
     async def give_back_admission(self) -> None:
-        """As if the request had not come: it does not run."""
+        """As if the request had not come, except for tokens that it has used. It does not run on."""
         self.exchange.limit_headers = {}
+        for generation in self._generations:
+            await generation.aclose()
         if self.admission is not None:
-            await self.admission.give_back()
+            await self.admission.give_back(tokens_used=self._tokens_used)
 
     def check_image_count(self, count: int) -> None:
         """Raises `TooManyImages`."""
@@ -130,14 +132,9 @@ class Call:
         Returns what the quota has left for this request, these tokens included; None without a quota.
         Raises `DailyTokensExceeded`, `Overloaded` and, with the name of the `field`, `TokensAboveQuota`.
         """
-        assert self.admission is not None
         with self.record.phase("reserve"):
             tokens_left = await self.reserve_tokens(max_tokens, field)
-            try:
-                self._place = self.services.admission_queue.reserve(self.principal.priority)
-            except Overloaded:
-                await self.admission.give_back()
-                raise
+            self._place = self.services.admission_queue.reserve(self.principal.priority)
             return tokens_left
 
     async def reserve_tokens(self, max_tokens: int, field: str | None = "max_tokens") -> int | None:
@@ -203,9 +200,10 @@ class Call:
         self._waiting_at = place
         try:
             await generation.begin()
-        except (QueueFull, BackendUnavailable):
+        except (QueueFull, BackendUnavailable, ShuttingDown):
+            # A stream that is open has no status that says so.
             if self.admission is not None and not any(each.has_output for each in self._generations):
-                await self.admission.give_back()  # nothing was made for it yet
+                await self.admission.give_back()
             raise
         finally:
             self._waiting_at = None
@@ -227,8 +225,11 @@ class Call:
 
     async def _release_admission(self) -> None:
         if self.admission is not None:
-            tokens_used = self.record.prompt_tokens + self.record.completion_tokens
-            await self.admission.release(tokens_used=tokens_used)
+            await self.admission.release(tokens_used=self._tokens_used)
+
+    @property
+    def _tokens_used(self) -> int:
+        return self.record.prompt_tokens + self.record.completion_tokens
 
 
 def call_of(scope: Scope) -> Call:

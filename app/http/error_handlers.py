@@ -4,8 +4,8 @@ Also maps what `inference`, pydantic and Starlette raise to a `GatewayError`. Do
 """
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI, Request
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app import errors
 from app.http.field_errors import field_errors
@@ -49,6 +50,8 @@ OAUTH_PATHS = frozenset({"/auth/token", "/auth/revoke"})
 NOT_CACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, section 5.1
 OF_A_FIELD = (errors.InvalidJSON, errors.InvalidRequest, errors.InvalidMedia, errors.BodyTooLarge)
 RETRY_AFTER_SECONDS = 5  # until something is available again, which nothing measures
+SERVICE_UNAVAILABLE = 503
+GIVE_BACK: Final = "give_back"  # in a request's state: returns what it has taken from its user's limits
 CLIENT_CLOSED_REQUEST = 499  # nginx's number; the client does not receive it
 
 
@@ -67,7 +70,7 @@ def render(error: errors.GatewayError, scope: Any, fields: Sequence[FieldError] 
     language = language_of(scope["headers"])
     headers = {**error.headers, "Content-Language": language, "Vary": "Accept-Language"}
     retry_after = error.retry_after_seconds
-    if retry_after is None and error.status_code == 503:
+    if retry_after is None and error.status_code == SERVICE_UNAVAILABLE:
         retry_after = _retry_after_seconds(error, scope)
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
@@ -151,11 +154,19 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
 
 async def _render_gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.GatewayError)
-    return render(error, request.scope)
+    return await _refuse(error, request.scope)
 
 
 async def _render_inference_error(request: Request, error: Exception) -> Response:
-    return render(gateway_error_of(error), request.scope)
+    return await _refuse(gateway_error_of(error), request.scope)
+
+
+async def _refuse(error: errors.GatewayError, scope: Scope) -> Response:
+    """A 503 costs the user nothing: it is no limit of theirs."""
+    give_back: Callable[[], Awaitable[None]] | None = scope["state"].get(GIVE_BACK)
+    if give_back is not None and error.status_code == SERVICE_UNAVAILABLE:
+        await give_back()
+    return render(error, scope)
 
 
 async def _render_validation_error(request: Request, error: Exception) -> Response:
@@ -169,7 +180,7 @@ async def _render_http_exception(request: Request, error: Exception) -> Response
     """FastAPI wraps whatever reading the body raises into an HTTPException; its cause is the real error."""
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, errors.GatewayError):
-        return render(error.__cause__, request.scope)
+        return await _refuse(error.__cause__, request.scope)
     if isinstance(error.__cause__, ClientDisconnect):
         return await _render_client_disconnect(request, error.__cause__)
     match error.status_code:

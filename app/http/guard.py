@@ -23,7 +23,7 @@ from app.http.body.request_body import RequestBody
 from app.http.body.strict_request import StrictRequest
 from app.http.call import Call
 from app.http.client_address import client_address
-from app.http.error_handlers import render
+from app.http.error_handlers import GIVE_BACK, SERVICE_UNAVAILABLE, render
 from app.http.exchange import Exchange
 from app.http.keyed_response import KEY_HEADER, read_keyed_request, respond_once
 from app.http.media_types import JSON, is_compressed, media_type_of
@@ -135,6 +135,7 @@ class GuardedRoute(APIRoute):
         running = RunningCall(principal, ends_with_token=self.access.ends_with_token)
         call = Call(services, principal, record, deadline, body.memory, running, exchange)
         scope["state"]["call"] = call
+        scope["state"][GIVE_BACK] = call.give_back_admission
         try:
             with services.running_calls.registered(running):
                 if self.access.takes_keys and scope["method"] == "POST" and KEY_HEADER in headers:
@@ -149,6 +150,8 @@ class GuardedRoute(APIRoute):
             if exchange.has_started:  # the call was ended and its client does not read; the server closes
                 record.error_code = error.code
                 return
+            if error.status_code == SERVICE_UNAVAILABLE:
+                await call.give_back_admission()
             error.headers.update(exchange.limit_headers)
             raise
         finally:

@@ -88,12 +88,7 @@ async def _find_or_claim(
     found = await keys.find(own.request)
     if found is None:
         await admit()
-        try:
-            is_claimed = await _claim(call, own)
-        except (IdempotencyUnavailable, Overloaded):
-            await call.give_back_admission()
-            raise
-        if is_claimed:
+        if await _claim(call, own):
             return None
         await call.give_back_admission()
         found = await keys.find(own.request)

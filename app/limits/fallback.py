@@ -67,5 +67,5 @@ class MovableAdmission:
     async def release(self, tokens_used: int = 0) -> None:
         await self._admission.release(tokens_used)
 
-    async def give_back(self) -> None:
-        await self._admission.give_back()
+    async def give_back(self, tokens_used: int = 0) -> None:
+        await self._admission.give_back(tokens_used)

@@ -33,8 +33,10 @@ class Admission(Protocol):
         """Frees the slot and the reservation, and counts the tokens that were really used."""
         ...
 
-    async def give_back(self) -> None:
-        """As if the request had never come: for requests that something else refuses (a full queue)."""
+    async def give_back(self, tokens_used: int = 0) -> None:
+        """As if the request had never come, except for tokens: for requests that something else refuses (a
+        full queue).
+        """
         ...
 
 

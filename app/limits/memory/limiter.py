@@ -120,9 +120,9 @@ class MemoryAdmission:
             self._account.reserved -= self._reserved
             self._account.used += tokens_used
 
-    async def give_back(self) -> None:
+    async def give_back(self, tokens_used: int = 0) -> None:
         if self._is_released:
             return
-        await self.release()
+        await self.release(tokens_used)
         window = self._limits.window_of(self._user_id)
         self._limiter.window.give_back(window, self._limits.requests_per_minute, self._entered_at)

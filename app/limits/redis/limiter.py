@@ -69,8 +69,8 @@ class RedisLimiter:
         self._pace.add(self._clock() - admission.entered_at)
         await self._finish(self._slots.release(admission.slot, tokens_used))
 
-    async def undo(self, admission: "RedisAdmission") -> None:
-        await self._finish(self._undo(admission))
+    async def undo(self, admission: "RedisAdmission", tokens_used: int) -> None:
+        await self._finish(self._undo(admission, tokens_used))
 
     async def _enter_window(self, admission: "RedisAdmission") -> None:
         window, limit = admission.slot.window, admission.slot.limits.requests_per_minute
@@ -83,9 +83,9 @@ class RedisLimiter:
             raise RateLimitExceeded(retry_after_seconds=state.reset_seconds, headers=state.headers)
         admission.headers = state.headers
 
-    async def _undo(self, admission: "RedisAdmission") -> None:
+    async def _undo(self, admission: "RedisAdmission", tokens_used: int) -> None:
         slot = admission.slot
-        await self._slots.release(slot, tokens_used=0)
+        await self._slots.release(slot, tokens_used)
         if admission.may_have_entered:
             await self._breaker.call(
                 lambda: self._window.give_back(
@@ -142,7 +142,7 @@ class RedisAdmission:
             self._is_released = True
             await self._limiter.release(self, tokens_used)
 
-    async def give_back(self) -> None:
+    async def give_back(self, tokens_used: int = 0) -> None:
         if not self._is_released:
             self._is_released = True
-            await self._limiter.undo(self)
+            await self._limiter.undo(self, tokens_used)
