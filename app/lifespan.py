@@ -104,16 +104,19 @@ async def open_services(
     if redis is not None:
         stack.push_async_callback(redis.aclose)
         await redis.connect()
+    usage_writer = UsageWriter(database, settings.data_dir / "usage-spool.jsonl")
+    await usage_writer.start()
+    stack.push_async_callback(usage_writer.aclose)
     limiter = build_limiter(
-        redis, settings.limits.when_redis_is_away, _tokens_used_today(database, account_changes)
+        redis,
+        settings.limits.when_redis_is_away,
+        _tokens_used_today(database, account_changes),
+        store_usage=usage_writer.store_all,
     )
     stack.push_async_callback(limiter.aclose)
     address_limiter = AddressLimiter(settings.limits.auth_attempts_per_minute, redis)
     stack.push_async_callback(address_limiter.aclose)
 
-    usage_writer = UsageWriter(database, settings.data_dir / "usage-spool.jsonl")
-    await usage_writer.start()
-    stack.push_async_callback(usage_writer.aclose)
     media = MediaDecoder(settings.media, launch=launch)
     stack.push_async_callback(media.aclose)
     await media.start()  # it imports its decoders while the model is loaded

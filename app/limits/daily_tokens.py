@@ -16,6 +16,9 @@ READ_SECONDS: Final = 1.0  # of the usage table, for a request that waits; a sil
 TokensUsedToday = Callable[[str], Awaitable[int]]
 """How many tokens the user has used since 00:00 UTC; may raise DatabaseUnavailable."""
 
+StoreUsage = Callable[[], Awaitable[None]]
+"""Puts the usage of all requests that have ended here into the usage table; may raise DatabaseUnavailable."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,6 +39,10 @@ async def no_tokens_used(user_id: str) -> int:
     return 0
 
 
+async def no_usage_to_store() -> None:
+    return None
+
+
 def check_fits_quota(tokens: int, quota: int) -> None:
     """Raises `TokensAboveQuota`."""
     if tokens > quota:
@@ -49,14 +56,16 @@ def check_fits_quota(tokens: int, quota: int) -> None:
         )
 
 
-async def read_tokens_used(tokens_used_today: TokensUsedToday, user_id: str) -> int:
-    """Zero while the database is unavailable: valid tokens keep working, and the quota starts again."""
+async def read_tokens_used(tokens_used_today: TokensUsedToday, user_id: str) -> int | None:
+    """None while the database is unavailable: valid tokens keep working, and the quota starts from zero until
+    the tokens can be counted again.
+    """
     try:
         async with asyncio.timeout(READ_SECONDS):
             return await tokens_used_today(user_id)
     except (DatabaseUnavailable, TimeoutError):
         logger.warning("a daily token quota starts from zero: the database is unavailable")
-        return 0
+        return None
 
 
 @dataclass(slots=True)
@@ -68,11 +77,20 @@ class TokenAccount:
 
 
 class TokenAccounts:
-    """This process's accounts of today. Used from one event loop."""
+    """This process's accounts of today. Used from one event loop.
 
-    def __init__(self, clock: Callable[[], float], tokens_used_today: TokensUsedToday) -> None:
+    `note_unknown` is told of a user whose account starts from zero, as the usage table cannot be read.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        tokens_used_today: TokensUsedToday,
+        note_unknown: Callable[[str], None],
+    ) -> None:
         self._clock = clock
         self._tokens_used_today = tokens_used_today
+        self._note_unknown = note_unknown
         self._day = day_of(clock())
         self._accounts: dict[str, TokenAccount] = {}
 
@@ -85,5 +103,17 @@ class TokenAccounts:
         account = self._accounts.get(user_id)
         if account is None:
             used = await read_tokens_used(self._tokens_used_today, user_id)
-            account = self._accounts.setdefault(user_id, TokenAccount(used))
+            if used is None:
+                self._note_unknown(user_id)
+            account = self._accounts.setdefault(user_id, TokenAccount(used or 0))
         return account
+
+    def correct(self, user_id: str, day: int, used: int) -> None:
+        """According to the usage table, `used` tokens were used on that day."""
+        account = self._accounts.get(user_id)
+        if account is not None and day == self._day:
+            account.used = max(account.used, used)
+
+    def forget(self) -> None:
+        """They are counted elsewhere from now on. The next request of each user reads the usage table."""
+        self._accounts.clear()

@@ -140,6 +140,12 @@ class UsageWriter:
         await self._write_to_file()
         await self._store()
 
+    async def store_all(self) -> None:
+        """Store what was recorded until now. Raises `DatabaseUnavailable`, and goes on trying later."""
+        await self.flush()
+        if self._clock() < self._retry_at:
+            raise DatabaseUnavailable
+
     async def _run(self) -> None:
         storing: asyncio.Task[None] | None = None
         while not self._is_closing.is_set():

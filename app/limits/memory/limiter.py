@@ -1,19 +1,24 @@
 """The limits of users of one process, in its memory."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
 from app.errors import ConcurrencyLimitExceeded, RateLimitExceeded
 from app.limits.daily_tokens import (
+    StoreUsage,
     TokenAccount,
     TokenAccounts,
     TokensUsedToday,
     check_fits_quota,
     no_tokens_used,
+    no_usage_to_store,
     quota_refusal,
 )
 from app.limits.limiter import FIRST_SLOT_SECONDS
 from app.limits.memory.window import MemoryWindow
+from app.limits.recount import Recount
+from app.redis.circuit_breaker import Sleep
 from app.user_limits import UserLimits
 from app.work_pace import WorkPace
 
@@ -27,11 +32,14 @@ class MemoryLimiter:
         self,
         clock: Callable[[], float] = time.time,
         tokens_used_today: TokensUsedToday = no_tokens_used,
+        store_usage: StoreUsage = no_usage_to_store,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.clock = clock
         self.window = MemoryWindow()
         self._running: dict[str, int] = {}
-        self._accounts = TokenAccounts(clock, tokens_used_today)
+        self._accounts = TokenAccounts(clock, tokens_used_today, self._note_unknown)
+        self._recount = Recount(self._correct, tokens_used_today, store_usage, clock, sleep)
         self._pace = WorkPace(FIRST_SLOT_SECONDS)
 
     @property
@@ -58,7 +66,11 @@ class MemoryLimiter:
         return MemoryAdmission(self, user_id, limits, account, now, state.headers)
 
     async def aclose(self) -> None:
-        """Holds nothing outside memory."""
+        await self._recount.aclose()
+
+    def forget_tokens_used(self) -> None:
+        """Something else has counted them: the next request of each user reads the usage table."""
+        self._accounts.forget()
 
     def free_slot(self, user_id: str, entered_at: float) -> None:
         self._pace.add(self.clock() - entered_at)
@@ -67,6 +79,12 @@ class MemoryLimiter:
             self._running[user_id] = running
         else:
             del self._running[user_id]
+
+    def _note_unknown(self, user_id: str) -> None:
+        self._recount.note([user_id])
+
+    async def _correct(self, user_id: str, day: int, used: int) -> None:
+        self._accounts.correct(user_id, day, used)
 
 
 class MemoryAdmission:

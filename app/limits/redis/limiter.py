@@ -5,7 +5,15 @@ import time
 from collections.abc import Callable, Coroutine
 
 from app.errors import ConcurrencyLimitExceeded, LimitExceeded, RateLimitExceeded
-from app.limits.daily_tokens import TokensUsedToday, check_fits_quota, day_of, no_tokens_used, quota_refusal
+from app.limits.daily_tokens import (
+    StoreUsage,
+    TokensUsedToday,
+    check_fits_quota,
+    day_of,
+    no_tokens_used,
+    no_usage_to_store,
+    quota_refusal,
+)
 from app.limits.limiter import FIRST_SLOT_SECONDS
 from app.limits.redis.slots import RedisSlots, Slot, Taking
 from app.limits.redis.window import RedisWindow
@@ -28,11 +36,12 @@ class RedisLimiter:
         redis: SharedRedis,
         clock: Callable[[], float] = time.time,
         tokens_used_today: TokensUsedToday = no_tokens_used,
+        store_usage: StoreUsage = no_usage_to_store,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._clock = clock
         self._breaker = redis.breaker
-        self._slots = RedisSlots(redis, tokens_used_today, clock, sleep)
+        self._slots = RedisSlots(redis, tokens_used_today, store_usage, clock, sleep)
         self._window = RedisWindow(redis.client)
         self._pace = WorkPace(FIRST_SLOT_SECONDS)
         self._giving_back: set[asyncio.Task[None]] = set()
@@ -68,6 +77,10 @@ class RedisLimiter:
     async def release(self, admission: "RedisAdmission", tokens_used: int) -> None:
         self._pace.add(self._clock() - admission.entered_at)
         await self._finish(self._slots.release(admission.slot, tokens_used))
+
+    def note_uncounted(self, user_id: str) -> None:
+        """The user has used tokens that are not counted in Redis."""
+        self._slots.note_uncounted(user_id)
 
     async def undo(self, admission: "RedisAdmission", tokens_used: int) -> None:
         await self._finish(self._undo(admission, tokens_used))

@@ -6,11 +6,19 @@ A slot is a lease. It is renewed while its request runs, and ends by itself when
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
-from app.limits.daily_tokens import SECONDS_A_DAY, TokensUsedToday, read_tokens_used
+from app.limits.daily_tokens import (
+    SECONDS_A_DAY,
+    StoreUsage,
+    TokensUsedToday,
+    no_usage_to_store,
+    read_tokens_used,
+)
+from app.limits.recount import Recount
 from app.limits.redis.keys import user_key
 from app.limits.redis.lua_script import LuaScript
 from app.redis.circuit_breaker import RedisUnavailable, Sleep
@@ -49,8 +57,12 @@ class Slot:
     @property
     def keys(self) -> list[str]:
         """The slots, the reserved tokens and the used tokens, as the scripts take them."""
-        names = "slots", f"reserved:{self.day}", f"used:{self.day}"
-        return [user_key(self.user_id, name) for name in names]
+        names = "slots", f"reserved:{self.day}"
+        return [*(user_key(self.user_id, name) for name in names), used_key(self.user_id, self.day)]
+
+
+def used_key(user_id: str, day: int) -> str:
+    return user_key(user_id, f"used:{day}")
 
 
 class RedisSlots:
@@ -60,6 +72,7 @@ class RedisSlots:
         self,
         redis: SharedRedis,
         tokens_used_today: TokensUsedToday,
+        store_usage: StoreUsage = no_usage_to_store,
         clock: Callable[[], float] = time.time,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -70,6 +83,9 @@ class RedisSlots:
         self._sleep = sleep
         self._take = LuaScript(redis.client, "take_slot")
         self._release = LuaScript(redis.client, "release_slot")
+        self._raise_used = LuaScript(redis.client, "raise_used")
+        self._recount = Recount(self._correct, tokens_used_today, store_usage, clock, sleep)
+        self._counted: set[str] = set()  # users with a quota, since Redis was unavailable
         self._held: dict[str, Slot] = {}
         self._renewing: asyncio.Task[None] | None = None
 
@@ -81,7 +97,9 @@ class RedisSlots:
         taking, left = await self._try_to_take(slot, tokens, NOT_READ)
         if taking is Taking.USE_UNKNOWN:
             used_before = await read_tokens_used(self._tokens_used_today, slot.user_id)
-            taking, left = await self._try_to_take(slot, tokens, used_before)
+            if used_before is None:
+                self.note_uncounted(slot.user_id)
+            taking, left = await self._try_to_take(slot, tokens, used_before or 0)
         if taking is Taking.TAKEN:
             self._held[slot.slot_id] = slot
             if self._renewing is None:
@@ -91,18 +109,30 @@ class RedisSlots:
     async def release(self, slot: Slot, tokens_used: int) -> None:
         """May follow a `take` that was interrupted: a slot that does not exist is not an error."""
         self._held.pop(slot.slot_id, None)
-        await self._breaker.call(
-            lambda: self._release.run(*slot.keys, slot_id=slot.slot_id, tokens_used=tokens_used)
-        )
+        try:
+            await self._call(
+                lambda: self._release.run(*slot.keys, slot_id=slot.slot_id, tokens_used=tokens_used)
+            )
+        except RedisUnavailable:
+            if tokens_used and slot.limits.daily_tokens is not None:
+                self.note_uncounted(slot.user_id)
+            raise
+
+    def note_uncounted(self, user_id: str) -> None:
+        """The counter of the day is to be raised to what the usage table says."""
+        self._recount.note([user_id])
 
     async def aclose(self) -> None:
+        await self._recount.aclose()
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.wait([self._renewing])
 
     async def _try_to_take(self, slot: Slot, tokens: int, used_before: int) -> tuple[Taking, int]:
         now, limits = self._clock(), slot.limits
-        taking, left = await self._breaker.call(
+        if limits.daily_tokens is not None:
+            self._counted.add(slot.user_id)
+        taking, left = await self._call(
             lambda: self._take.run(
                 *slot.keys,
                 slot_id=slot.slot_id,
@@ -118,6 +148,19 @@ class RedisSlots:
             )
         )
         return Taking(taking), left
+
+    async def _call(self, operation: Callable[[], Awaitable[Any]]) -> Any:  # Any: what a script returns
+        """A Redis that fails may also have lost its last writes."""
+        try:
+            return await self._breaker.call(operation)
+        except RedisUnavailable:
+            self._recount.note(self._counted)
+            self._counted.clear()
+            raise
+
+    async def _correct(self, user_id: str, day: int, used: int) -> None:
+        key = used_key(user_id, day)
+        await self._breaker.call(lambda: self._raise_used.run(key, tokens=used))
 
     async def _renew_leases(self) -> None:
         while True:

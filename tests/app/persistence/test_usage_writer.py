@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from app.errors import DatabaseUnavailable
 from app.persistence.database import Database
 from app.persistence.migrations import upgrade_database
 from app.persistence.tables import UsageRow
@@ -146,6 +147,30 @@ async def test_records_of_an_outage_are_stored_after_it(
     await writer.flush()
     assert await stored_in(database) == ["req_before", "req_during", "req_soon_after", "req_after"]
     assert (writer.written, writer.dropped) == (4, 0)
+    await writer.aclose()
+    await database.aclose()
+
+
+@pytest.mark.servers
+async def test_storing_all_says_whether_the_database_has_all(
+    postgres_server: PostgresServer, postgres_url: str, make_writer: MakeWriter, clock: FakeClock
+) -> None:
+    await upgrade_database(postgres_url)
+    database = Database(postgres_url)
+    writer = make_writer(database)
+    await writer.start()
+    writer.record(record_of("req_1"))
+    await writer.store_all()
+    assert await stored_in(database) == ["req_1"]
+    await asyncio.to_thread(postgres_server.stop)
+    writer.record(record_of("req_2"))
+    for _ in range(2):  # the second does not try again so soon
+        with pytest.raises(DatabaseUnavailable):
+            await writer.store_all()
+    await asyncio.to_thread(postgres_server.start)
+    clock.now += RETRY_SECONDS
+    await writer.store_all()
+    assert await stored_in(database) == ["req_1", "req_2"]
     await writer.aclose()
     await database.aclose()
 
