@@ -490,7 +490,7 @@ class Settings(BaseSettings):
     )
     quantization: Literal["int8", "none"] = Field(
         "none",
-        description="of weights stored as floats; int8 weights stay so on GPUs, CPUs with VNNI, and if set",
+        description="of weights stored as floats; int8 weights stay so on GPUs, CPUs with AVX2, and if set",
     )
     speech_recognition_model: str | None = Field(
         None,

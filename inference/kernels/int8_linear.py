@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from inference.kernels.cpu import operations
+from inference.kernels.cpu.compiler import is_supported
 from inference.kernels.linear import EXACT_ROWS, ROW_STEP, linear
 from inference.kernels.onednn import has_onednn, has_vnni, int8_product
 
@@ -50,16 +52,30 @@ def has_exact_int8() -> bool:
 
 
 def _multiply_rounded(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:
+    if is_supported():
+        levels, steps = operations.round_rows(rows)
+        products = _multiply_levels(levels, cb)
+        return operations.scale_sums(products, steps, scale, _zeros(len(scale)) if bias is None else bias)
     # The size of a level, (n, 1).
     steps = rows.abs().amax(dim=-1, keepdim=True).clamp_min_(SMALLEST_PEAK).mul_(1 / INT8_MAX)
     levels = rows.div(steps).round_().char()
-    count = rows.shape[0]
+    scaled = _multiply_levels(levels, cb) * steps
+    return scaled.mul_(scale) if bias is None else torch.addcmul(bias, scaled, scale)
+
+
+def _multiply_levels(levels: Tensor, cb: Tensor) -> Tensor:
+    """(n, in) int8 -> (n, out) int32."""
+    count = levels.shape[0]
     padding = -count % ROW_STEP if count > EXACT_ROWS else 0  # torch keeps a compiled kernel for each count
     if padding:
         levels = functional.pad(levels, (0, 0, 0, padding))
-    products = int8_product(levels, cb.t())[:count]  # (n, out) int32
-    scaled = products * steps
-    return scaled.mul_(scale) if bias is None else torch.addcmul(bias, scaled, scale)
+    return int8_product(levels, cb.t())[:count]
+
+
+@functools.cache
+def _zeros(count: int) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.zeros(count)
 
 
 def _multiply_floats(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | None) -> Tensor:

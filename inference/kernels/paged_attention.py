@@ -32,7 +32,7 @@ class AttentionGroup:
     mask: Tensor  # (sequences, queries, 1, keys), in the queries' dtype: 0 for what a query sees, else -inf
 
 
-def plan_attention(batch: ForwardBatch, cache: KVCache) -> list[AttentionGroup]:
+def group_sequences(batch: ForwardBatch, cache: KVCache) -> list[AttentionGroup]:
     """Called once per step. Sequences with one new token share a group, the others have one each."""
     if batch.is_decode:
         return [_group(slice(None), 1, batch.block_tables, batch.context_lengths, cache)]

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from inference.errors import InvalidCheckpoint
-from inference.kernels.int8_linear import dequantize, has_exact_int8
+from inference.kernels.cpu.compiler import is_supported
+from inference.kernels.int8_linear import INT8_MAX, dequantize, has_exact_int8
 from inference.kernels.onednn import has_onednn
 from inference.loading.checkpoint import Checkpoint, require_float
 from inference.loading.device_copy import DeviceCopy
 from inference.loading.int8 import Int8Weight, is_int8, quantize, read_int8
-from inference.models.layers import Embedding, Int8Embedding, Int8Linear, Linear, PackedLinear
+from inference.models.layers import Embedding, Int8Embedding, Int8Linear, Linear, PackedLinear, PanelLinear
 
 # A module's path -> its names in the checkpoint; several are fused row by row.
 Sources = Callable[[str], tuple[str, ...]]
@@ -73,9 +74,13 @@ class WeightLoader:
             parts = [self._read_quantized(name) for name in names]
             cb, scb = (torch.cat(rows) for rows in zip(*((part.cb, part.scb) for part in parts), strict=True))
             self._check(f"{names[0]}.weight", tuple(cb.shape), shape)
+            if self._uses_panels and not has_exact_int8():
+                return PanelLinear(cb, bias, scb / INT8_MAX)
             return Int8Linear(cb, scb, bias)
         weight = torch.cat([self._read_float(f"{name}.weight") for name in names])
         self._check(f"{names[0]}.weight", tuple(weight.shape), shape)
+        if self._uses_panels:
+            return PanelLinear(weight, bias)
         if weight.device.type == "cpu" and weight.dtype == torch.float32 and has_onednn():
             return PackedLinear(weight, bias)
         linear = Linear(0, 0)
@@ -83,9 +88,13 @@ class WeightLoader:
         linear.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
         return linear
 
+    @property
+    def _uses_panels(self) -> bool:
+        return self.device.type == "cpu" and self.dtype == torch.float32 and is_supported()
+
     def _stays_int8(self, names: tuple[str, ...]) -> bool:
-        """CPUs that do not multiply int8 exactly are many times faster with packed floats."""
-        is_fast = self.device.type != "cpu" or has_exact_int8()
+        """CPUs without a fast product by int8 weights are many times faster with packed floats."""
+        is_fast = self.device.type != "cpu" or has_exact_int8() or self._uses_panels
         return is_fast and any(is_int8(self.checkpoint, name) for name in names)
 
     def _embedding(self, name: str, module: Embedding, should_quantize: bool) -> nn.Module:

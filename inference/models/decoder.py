@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.kernels.attention import AttentionPlan, plan_attention
 from inference.kernels.forward_batch import ForwardBatch, KVCache, KVCaches
+from inference.kernels.gated import silu_and_multiply
 from inference.kernels.int8_linear import rounds_activations
 from inference.kernels.linear import pad_rows
-from inference.kernels.paged_attention import AttentionGroup, paged_attention, plan_attention
-from inference.kernels.rotary import rotary_factors, rotate_
+from inference.kernels.rotary import rotary_factors
 from inference.models.config import DecoderConfig
-from inference.models.layers import Embedding, Int8Linear, Linear, RMSNorm
+from inference.models.layers import Embedding, Int8Linear, Linear, PanelLinear, RMSNorm
 from inference.models.stages import Stage
 
 
@@ -31,18 +32,12 @@ class Attention(nn.Module):
         self.qkv_proj = Linear(config.hidden_size, fused_width, bias=config.attention_bias)
         self.o_proj = Linear(width, config.hidden_size)
 
-    def forward(
-        self, hidden: Tensor, factors: Tensor, slots: Tensor, groups: list[AttentionGroup], cache: KVCache
-    ) -> Tensor:
+    def forward(self, hidden: Tensor, plan: AttentionPlan, cache: KVCache) -> Tensor:
         """`hidden` may have more rows than the step has tokens."""
-        tokens = slots.shape[0]
         # (tokens, q + k + v, head_dim)
-        heads = self.qkv_proj(hidden).view(hidden.shape[0], -1, self.head_dim)[:tokens]
-        num_turned = self.num_heads + self.num_key_value_heads
-        rotate_(heads[:, :num_turned], factors)
-        cache.flatten(1, 2).index_copy_(1, slots, heads[:, self.num_heads :].transpose(0, 1))
-        attended = paged_attention(heads[:, : self.num_heads], cache, groups).flatten(1)
-        padding = hidden.shape[0] - tokens
+        heads = self.qkv_proj(hidden).view(hidden.shape[0], -1, self.head_dim)[: plan.tokens]
+        attended = plan.attend(heads, cache)
+        padding = hidden.shape[0] - plan.tokens
         return self.o_proj(functional.pad(attended, (0, 0, 0, padding)) if padding else attended)  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
 
@@ -53,8 +48,7 @@ class MLP(nn.Module):
         self.down_proj = Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        gate, up = self.gate_up_proj(hidden).chunk(2, dim=-1)
-        return self.down_proj(functional.silu(gate) * up)  # type: ignore[no-any-return]  # Module.__call__ is untyped
+        return self.down_proj(silu_and_multiply(self.gate_up_proj(hidden)))  # type: ignore[no-any-return]  # Module.__call__ is untyped
 
 
 class DecoderLayer(nn.Module):
@@ -67,10 +61,8 @@ class DecoderLayer(nn.Module):
         self.mlp = MLP(config)
         self.post_mlp_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(
-        self, hidden: Tensor, factors: Tensor, slots: Tensor, groups: list[AttentionGroup], cache: KVCache
-    ) -> Tensor:
-        attended = self.self_attn(self.input_layernorm(hidden), factors, slots, groups, cache)
+    def forward(self, hidden: Tensor, plan: AttentionPlan, cache: KVCache) -> Tensor:
+        attended = self.self_attn(self.input_layernorm(hidden), plan, cache)
         hidden = self.post_self_attn_layernorm.add(hidden, attended)
         transformed = self.mlp(self.post_attention_layernorm(hidden))
         return self.post_mlp_layernorm.add(hidden, transformed)
@@ -113,16 +105,18 @@ class Decoder(nn.Module):
     ) -> Tensor:
         frequencies = self.frequencies.to(hidden.device, non_blocking=True)
         factors = rotary_factors(batch.token_positions, frequencies, self.config.mrope_section)
-        groups = plan_attention(batch, kv_caches[first])
+        plan = plan_attention(batch, kv_caches[first], factors, self.config.num_attention_heads)
         places = zip(islice(self.layers, first, end), islice(kv_caches, first, end), strict=True)
         for layer, cache in places:
-            hidden = layer(hidden, factors, batch.slot_mapping, groups, cache)
+            hidden = layer(hidden, plan, cache)
         return hidden
 
     def pad(self, hidden: Tensor) -> Tensor:
-        """Appends the rows of zeros that products of floats need, once for all of them."""
-        is_int8 = isinstance(self.get_submodule("layers.0.self_attn.qkv_proj"), Int8Linear)
-        return hidden if is_int8 and rounds_activations(hidden) else pad_rows(hidden)
+        """Appends the rows of zeros that oneDNN's products of floats need, once for all of them."""
+        first = self.get_submodule("layers.0.self_attn.qkv_proj")
+        if isinstance(first, PanelLinear) or (isinstance(first, Int8Linear) and rounds_activations(hidden)):
+            return hidden
+        return pad_rows(hidden)
 
     def logits(self, hidden_rows: Tensor) -> Tensor:
         """(rows, hidden) -> (rows, vocab)."""

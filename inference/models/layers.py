@@ -1,4 +1,4 @@
-"""The decoder's building blocks, for weights in floats, packed for the CPU, or in int8.
+"""The decoder's building blocks, for weights in floats, in int8, or packed for the CPU.
 
 A decoder is built with `Linear` and `Embedding`; `inference/loading/weights.py` replaces them with the kind
 that the weights need.
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.kernels.cpu.operations import multiply, pack_panels
 from inference.kernels.int8_linear import INT8_MAX, int8_linear
 from inference.kernels.linear import linear
 from inference.kernels.onednn import pack_weight
@@ -24,8 +25,20 @@ class Linear(nn.Module):
         return linear(rows, self.weight, self.bias)
 
 
+class PanelLinear(nn.Module):
+    """In panels, for the compiled kernels of the CPU; never saved. `scale` is of int8 weights alone."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, scale: Tensor | None = None) -> None:
+        super().__init__()
+        self.panels = pack_panels(weight, scale, bias)
+        self.packed_weight = nn.Buffer(self.panels.weight, persistent=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return multiply(rows, self.panels)
+
+
 class PackedLinear(nn.Module):
-    """In oneDNN's layout, which depends on this machine's CPU; never saved."""
+    """In oneDNN's layout, which depends on this CPU; never saved. For CPUs without compiled kernels."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()

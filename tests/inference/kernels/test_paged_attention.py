@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.kernels.forward_batch import ForwardBatch
-from inference.kernels.paged_attention import paged_attention, plan_attention
+from inference.kernels.paged_attention import group_sequences, paged_attention
 
 BLOCK_SIZE, HEADS, KV_HEADS, HEAD_DIM = 4, 6, 2, 8
 
@@ -40,7 +40,7 @@ def test_each_token_attends_to_its_own_sequence_up_to_itself() -> None:
         block_tables=tables,
         is_decode=False,
     )
-    found = paged_attention(queries, cache, plan_attention(batch, cache))
+    found = paged_attention(queries, cache, group_sequences(batch, cache))
     torch.testing.assert_close(found, torch.cat(expected))
 
 
@@ -75,7 +75,7 @@ class Contexts:
             is_decode=all(size == 1 for size in sizes),
         )
         rows = torch.cat([self.queries[index][start:end] for index, start, end in pieces])
-        found = paged_attention(rows, self.cache, plan_attention(batch, self.cache))
+        found = paged_attention(rows, self.cache, group_sequences(batch, self.cache))
         return list(found.split(sizes))
 
 

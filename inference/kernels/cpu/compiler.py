@@ -1,0 +1,94 @@
+"""Compiles functions for this processor with LLVM, which llvmlite's wheel carries: no compiler is needed.
+
+The instruction set is the one that torch uses, so that `ATEN_CPU_CAPABILITY` limits both. llvmlite is loaded
+late: a processor without these instructions does not need it.
+"""
+
+import ctypes
+import functools
+import threading
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from llvmlite import ir
+
+Kernel = Callable[..., None]
+Build = Callable[["ir.Module"], dict[str, list[type]]]  # -> the ctypes of each function's arguments
+
+PARALLEL = "GOMP_parallel"  # of the OpenMP library that torch loads: its threads are torch's
+OPTIMIZATION = 2
+NARROW, WIDE = "x86-64-v3", "x86-64-v4"  # LLVM's names of processors with AVX2 and with AVX-512
+_lock = threading.Lock()
+
+
+@functools.cache
+def is_supported() -> bool:
+    """Whether the kernels of this package run here."""
+    return find_spec("llvmlite") is not None and _target_cpu() is not None
+
+
+@functools.cache
+def has_wide_vectors() -> bool:
+    """Whether sixteen float32 are one register, of 32."""
+    return _target_cpu() == WIDE
+
+
+def _target_cpu() -> str | None:
+    capability = torch.backends.cpu.get_cpu_capability()
+    if capability == "AVX2":
+        return NARROW
+    return WIDE if capability.startswith("AVX512") else None
+
+
+def thread_count(work: int, enough: int) -> int:
+    """Returns torch's number of threads where each gets `enough` of the work, else fewer."""
+    return max(1, min(torch.get_num_threads(), work // enough))
+
+
+def compile_kernels(build: Build) -> dict[str, Kernel]:
+    """Calls `build` with an empty module and returns the functions that it names. Takes 0.1 s or more."""
+    from llvmlite import binding
+
+    with _lock:
+        cpu = _target_cpu()
+        assert cpu is not None
+        compiled, signatures = optimise(build, cpu)
+        parallel = ctypes.cast(getattr(ctypes.CDLL(None), PARALLEL), ctypes.c_void_p).value
+        binding.add_symbol(PARALLEL, parallel)
+        engine = binding.create_mcjit_compiler(compiled, machine_for(cpu))
+        engine.finalize_object()
+        _engines.append(engine)
+    return {
+        name: ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address(name))
+        for name, kinds in signatures.items()
+    }
+
+
+def optimise(build: Build, cpu: str) -> tuple[Any, dict[str, list[type]]]:
+    """Returns LLVM's module, and the ctypes of each function's arguments. `cpu` is WIDE or NARROW."""
+    from llvmlite import binding, ir
+
+    module = ir.Module()
+    signatures = build(module)
+    parsed = binding.parse_assembly(str(module))
+    options = binding.create_pipeline_tuning_options(speed_level=OPTIMIZATION)
+    options.loop_vectorization = options.slp_vectorization = False  # the kernels have their vectors
+    passes = binding.create_pass_builder(machine_for(cpu), options)
+    passes.getModulePassManager().run(parsed, passes)
+    return parsed, signatures
+
+
+def machine_for(cpu: str) -> Any:
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    target = binding.Target.from_default_triple()
+    return target.create_target_machine(cpu=cpu, features="-prefer-256-bit", opt=OPTIMIZATION, jit=True)
+
+
+_engines: list[Any] = []  # they own the compiled code
