@@ -18,12 +18,14 @@ class Target:
     path: str
     body: bytes
     token: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     def request(self) -> bytes:
         authorization = f"Authorization: Bearer {self.token}\r\n" if self.token else ""
+        others = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
         head = (
             f"POST {self.path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"
-            f"{authorization}Content-Length: {len(self.body)}\r\n\r\n"
+            f"{authorization}{others}Content-Length: {len(self.body)}\r\n\r\n"
         )
         return head.encode() + self.body
 
@@ -134,6 +136,36 @@ async def open_loop(target: Target, per_second: float, requests: int) -> Load:
     load.seconds = time.perf_counter() - started_at
     for connection in idle:
         connection.transport.close()
+    return load
+
+
+async def first_events(target: Target, per_second: float, requests: int) -> Load:
+    """Streams at a fixed rate, each on its own connection; `latencies` until the first event with text."""
+    load, request = Load(), target.request()
+    started_at = time.perf_counter()
+
+    async def read_one(due_at: float) -> None:
+        reader, writer = await asyncio.open_connection(target.host, target.port)
+        writer.write(request)
+        received = b""
+        while b'"content":"word' not in received.replace(b": ", b":"):
+            data = await reader.read(65536)
+            if not data:
+                load.failures += 1
+                break
+            received += data
+        else:
+            load.responses += 1
+            load.latencies.append(time.perf_counter() - due_at)
+        writer.close()
+        await writer.wait_closed()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(requests):
+            due_at = started_at + number / per_second
+            await asyncio.sleep(max(0.0, due_at - time.perf_counter()))
+            group.create_task(read_one(due_at))
+    load.seconds = time.perf_counter() - started_at
     return load
 
 

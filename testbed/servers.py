@@ -47,6 +47,12 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
+    @property
+    def process_id(self) -> int:
+        """While it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         if self._process is not None:
             return
