@@ -7,12 +7,11 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
 
-import httpx
 import orjson
 
 from inference.backend import DeltaStream
 from inference.backends.remote.chunk_reader import ChunkReader
-from inference.backends.remote.client import TRANSPORT_ERRORS
+from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient
 from inference.backends.remote.endpoint import Endpoint
 from inference.backends.remote.engine_stream import EngineStream
 from inference.backends.remote.engines import Engines
@@ -123,7 +122,7 @@ class RemoteBackend:
         prompt_tokens: int,
         max_tokens: int,
         patience: Patience,
-        client: httpx.AsyncClient,
+        client: EngineClient,
         endpoint: Endpoint,
     ) -> EngineStream:
         """If the engine has less context left than the estimate, it may choose `max_tokens` itself."""
@@ -142,7 +141,7 @@ class RemoteBackend:
 
 
 async def _send(
-    client: httpx.AsyncClient, endpoint: Endpoint, sent: SentRequest, patience: Patience
+    client: EngineClient, endpoint: Endpoint, sent: SentRequest, patience: Patience
 ) -> EngineStream:
     content = orjson.dumps(sent.body)
     return await patience.wait(partial(EngineStream.open, client, endpoint, content, sent))

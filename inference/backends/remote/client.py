@@ -4,6 +4,7 @@ No proxy, certificate or password of the environment applies to it, and it keeps
 """
 
 import ssl
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
@@ -20,7 +21,24 @@ KEEP_ALIVE_SECONDS: Final = 4.0  # less than the 5 of uvicorn, in which many eng
 TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
 
 
-def make_client(config: RemoteConfig) -> httpx.AsyncClient:
+class EngineClient(httpx.AsyncClient):
+    """Made and closed by `Engines`, used in the event loop."""
+
+    def __init__(self, transport: AiohttpTransport, timeout: httpx.Timeout) -> None:
+        super().__init__(transport=transport, timeout=timeout, trust_env=False, follow_redirects=False)
+        self._straight = transport
+        self._extensions = {"timeout": timeout.as_dict()}
+
+    async def open_stream(self, url: str, headers: Mapping[str, str], content: bytes) -> httpx.Response:
+        """A POST straight through the transport. Cookies, redirects and authentication, which engines do not
+        have, take the client as long as all the rest. Raises `TRANSPORT_ERRORS`."""
+        request = httpx.Request("POST", url, headers=headers, content=content, extensions=self._extensions)
+        response = await self._straight.handle_async_request(request)
+        response.request = request
+        return response
+
+
+def make_client(config: RemoteConfig) -> EngineClient:
     """Called in the event loop. Raises OSError for a file of certificates that cannot be read."""
     verify: ssl.SSLContext | bool = False  # loading certificates takes long
     if any(endpoint.url.lower().startswith("https:") for endpoint in config.endpoints):
@@ -32,7 +50,7 @@ def make_client(config: RemoteConfig) -> httpx.AsyncClient:
 
     timeout = httpx.Timeout(STALL_SECONDS, connect=CONNECT_SECONDS, pool=None)
     transport = AiohttpTransport(verify=verify, client=session)
-    return httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False, follow_redirects=False)
+    return EngineClient(transport, timeout)
 
 
 def is_unreachable(error: Exception) -> bool:

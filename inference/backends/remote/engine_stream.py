@@ -8,7 +8,7 @@ import httpx
 import orjson
 
 from inference.backends.remote.bounded_body import read_bounded
-from inference.backends.remote.client import TRANSPORT_ERRORS, is_unreachable
+from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, is_unreachable
 from inference.backends.remote.endpoint import Endpoint
 from inference.backends.remote.event_decoder import EventDecoder
 from inference.backends.remote.refusals import (
@@ -23,6 +23,11 @@ from inference.errors import GenerationFailed
 
 CHAT_PATH: Final = "/v1/chat/completions"
 DONE: Final = b"[DONE]"
+STREAM_HEADERS: Final = {
+    "Content-Type": "application/json",
+    "Accept": "text/event-stream",
+    "Accept-Encoding": "identity",
+}
 
 
 class EngineStream:
@@ -39,26 +44,15 @@ class EngineStream:
         self._is_over = False
 
     @classmethod
-    async def open(
-        cls, client: httpx.AsyncClient, endpoint: Endpoint, content: bytes, sent: SentRequest
-    ) -> Self:
+    async def open(cls, client: EngineClient, endpoint: Endpoint, content: bytes, sent: SentRequest) -> Self:
         """Returns the stream once its first event is there.
 
         Raises `LostConnection`, `EngineError` and what `refusal_of` returns: no text has been made then.
         """
-        request = client.build_request(
-            "POST",
-            endpoint.url + CHAT_PATH,
-            content=content,
-            headers={
-                **endpoint.headers,
-                "Content-Type": "application/json",
-                "Accept": "text/event-stream",
-                "Accept-Encoding": "identity",
-            },
-        )
         try:
-            response = await client.send(request, stream=True)
+            response = await client.open_stream(
+                endpoint.url + CHAT_PATH, endpoint.headers | STREAM_HEADERS, content
+            )
         except TRANSPORT_ERRORS as error:
             raise lost(error) from None
         try:

@@ -7,9 +7,7 @@ from functools import partial
 from itertools import count
 from typing import Final, Protocol, TypeVar
 
-import httpx
-
-from inference.backends.remote.client import TRANSPORT_ERRORS, make_client
+from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, make_client
 from inference.backends.remote.endpoint import Endpoint, choose
 from inference.backends.remote.health import check, watch
 from inference.backends.remote.patience import Patience
@@ -31,7 +29,7 @@ class EngineResponse(Protocol):
 
 
 Response = TypeVar("Response", bound=EngineResponse)
-Open = Callable[[httpx.AsyncClient, Endpoint], Awaitable[Response]]
+Open = Callable[[EngineClient, Endpoint], Awaitable[Response]]
 
 
 class Engines:
@@ -43,7 +41,7 @@ class Engines:
     def __init__(self, endpoints: tuple[RemoteEndpoint, ...], config: RemoteConfig) -> None:
         self._config = config
         self.endpoints = [Endpoint(str(index), each) for index, each in enumerate(endpoints)]
-        self._client: httpx.AsyncClient | None = None
+        self._client: EngineClient | None = None
         self._watches: list[asyncio.Task[None]] = []
         self._requests: set[Patience] = set()
         self._idle = asyncio.Event()
