@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from testbed.servers import PostgresServer
 
@@ -270,6 +271,29 @@ async def test_nothing_readable_is_in_the_database(tmp_path: Path) -> None:
     assert b"idempotency_keys" in stored
     for secret in (SECRET, "the words of the request", KEY, token):
         assert secret.encode() not in stored
+
+
+@pytest.mark.parametrize(("responses", "status"), [("encrypted", 201), ("none", 409)])
+async def test_issued_tokens_are_stored_encrypted_or_not_at_all(
+    tmp_path: Path, responses: str, status: int
+) -> None:
+    async with running_gateway(tmp_path, idempotency={"responses": responses}) as gateway:
+        admin = await gateway.headers("root", "admin") | {"Idempotency-Key": KEY}
+        await gateway.issue("carol")
+        body = {"user_id": "usr_carol", "scopes": ["chat"], "with_refresh": True}
+        first, again = [await gateway.client.post("/admin/tokens", json=body, headers=admin) for _ in "12"]
+        async with gateway.services.database.session(read_only=True) as db_session:
+            stored = await db_session.scalar(text("SELECT response FROM idempotency_keys"))
+    assert (first.status_code, again.status_code) == (201, status)
+    assert (stored is None) == (responses == "none")
+    if responses == "none":
+        assert again.json()["code"] == "response_not_stored"
+    else:
+        assert again.content == first.content
+    kept = bytes_below(tmp_path)
+    for secret in (first.json()["access_token"], first.json()["refresh_token"]):
+        assert secret.encode() not in kept
+        assert secret.encode() not in (stored or b"")
 
 
 async def test_response_survives_a_restart(tmp_path: Path, postgres_url: str) -> None:
