@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import openai
 import pytest
 
 from app import errors
+from app.localisation import preferred_language, translate
 from app.schemas.problems import oauth_problem_of, openai_error_of, problem_of
 
 from .conftest import StartNginx
@@ -180,11 +182,89 @@ def test_document_names_every_code() -> None:
     template = (NGINX_DIRECTORY / "templates" / "http" / "errors.conf").read_text()
     blocks = dict(re.findall(r"(?s)map [^{]*(\$\w+) \{\n(.*?)\n\}", template))
     codes = set(re.findall(r"(?m)^ +\S.* (\w+);$", blocks["$error_code"]))
-    sentences = set(re.findall(r"(?m)^ +(\w+) \"", blocks["$error_detail"])) - {"default"}
+    sentences = set(re.findall(r"(?m)^ +(\w+) \"", blocks["$english_detail"])) - {"default"}
     assert codes == sentences | {"internal_error"}
     documented = re.findall(r"(?m)^\| \d{3} \| `(\w+)` \|", DOCUMENT.read_text())
     assert set(documented) == codes
     assert len(documented) == len(codes)
+
+
+def strings_of(template: str, variable: str) -> dict[str, str]:
+    """A map of a template whose values are strings."""
+    text = (NGINX_DIRECTORY / "templates" / "http" / template).read_text()
+    block = re.search(rf"(?s)map [^{{]*\{variable} \{{\n(.*?)\n\}}", text)
+    assert block is not None
+    return dict(re.findall(r'(?m)^ +(\w+) "(.*)";$', block[1]))
+
+
+@pytest.mark.parametrize("kind", ["detail", "title"])
+def test_every_sentence_is_there_in_chinese_and_as_the_gateway_says_it(kind: str) -> None:
+    english = strings_of("errors.conf", f"$english_{kind}")
+    chinese = strings_of("errors-zh.conf", f"$chinese_{kind}")
+    assert chinese.keys() == english.keys()
+    for name, sentence in english.items():
+        of_gateway = translate(sentence, "zh-Hans")
+        assert of_gateway in (sentence, chinese[name])
+        assert re.search("[\u4e00-\u9fff]", chinese[name])
+
+
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions", "/auth/token"])
+async def test_errors_are_in_chinese_for_those_who_prefer_it(start_nginx: StartNginx, path: str) -> None:
+    async with fake_gateway() as gateway:
+        port = gateway.port
+    nginx = start_nginx(port)
+    chinese = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}
+    too_large = malformed(path, "Host: a", f"Content-Length: {TOO_LARGE}", *lines_of(chinese), method="POST")
+    responses = [await raw_response(nginx, too_large)]
+    async with nginx.client() as client:
+        unreachable = await client.post(path, headers=chinese, json={})
+        responses.append((unreachable.status_code, dict(unreachable.headers), unreachable.content))
+    details = []
+    for status, headers, content in responses:
+        document = json.loads(content)
+        assert headers["content-language"].lower() == "zh-hans"
+        assert headers["vary"].lower() == "accept-language"
+        if path.startswith("/v1/"):
+            details.append((status, document["error"]["message"]))
+            continue
+        details.append((status, document["detail"]))
+        assert document["title"] == translate(HTTPStatus(status).phrase, "zh-Hans") or status == 502
+        if path.startswith("/auth/"):
+            assert document["error_description"].isascii(), "OAuth 2.0 allows nothing else"
+    assert details == [
+        (413, "请求体超过此接口允许的大小，详见 GET /limits。"),
+        (502, "暂时无法连接服务。请等待 Retry-After 指定的秒数后重试。"),
+    ]
+
+
+def lines_of(headers: dict[str, str]) -> list[str]:
+    return [f"{name}: {value}" for name, value in headers.items()]
+
+
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        "zh-Hans-CN;q=1.0, en-CN;q=0.9, ja-CN;q=0.8",  # iOS
+        "zh-CN,zh;q=0.9,en;q=0.8",  # Android's WebView, browsers
+        "en-US,en;q=0.9,zh-CN;q=0.8",
+        "fr-FR, fr;q=0.9, zh-TW;q=0.8, en;q=0.7",
+        "en;q=0.5, ZH-HANT",
+        "zh;q=0.25, en;q=0.31, de",
+        "en ; q = 0.7 , zh;q=1.000",
+        "zh;q=0, de",
+        "zhx, enx",
+        "*",
+        "",
+        ", , zh",
+        "zh;q=x, en;q=0.1",
+    ],
+)
+async def test_languages_are_those_that_the_gateway_would_choose(
+    bare_nginx: NginxServer, accepted: str
+) -> None:
+    request = malformed("/chat", "Host: a", f"Accept-Language: {accepted}", method="TRACE")
+    _, headers, _ = await raw_response(bare_nginx, request)
+    assert headers["content-language"] == preferred_language(accepted).lower()
 
 
 async def test_openais_sdk_parses_them(start_nginx: StartNginx) -> None:
