@@ -12,6 +12,7 @@ const LIMITS = [
   ["concurrent_requests", "Requests at once"],
   ["daily_tokens", "Tokens a day"],
 ];
+const PRIORITIES = ["interactive", "batch"];
 const LIFETIMES = [900, 3600, 86400, 7 * 86400, 30 * 86400, 90 * 86400];
 
 let session = null;
@@ -161,6 +162,7 @@ function tokensTable(tokens) {
     { label: "State", cell: (token) => badge(...stateOf(token)) },
     { label: "Issued", cell: (token) => dateTime(token.issued_at) },
     { label: "Expires", cell: (token) => dateTime(token.expires_at) },
+    { label: "Priority", cell: (token) => token.priority },
     { label: "Requests a minute", numeric: true, cell: (token) => (token.requests_per_minute === undefined
       ? element("span", { className: "hint" }, "the user's") : token.requests_per_minute.toLocaleString("en")) },
     { label: "Actions", cell: (token) => (stateOf(token)[0] === "valid" || token.family_id
@@ -177,16 +179,19 @@ function issueToken(user) {
     fields: [
       { name: "scopes", label: "Scopes", type: "checkboxes", options: SCOPES, value: USUAL_SCOPES },
       { name: "lifetime", label: "Valid for", options: lifetimes.map((value) => [duration(value), String(value)]), value: String(standard) },
+      { name: "priority", label: "Priority", options: PRIORITIES.map((value) => [value, value]), value: PRIORITIES[0],
+        hint: "batch, for jobs that nobody waits for: interactive requests go first" },
       { name: "rate", label: "Requests a minute", type: "number", min: 1, isOptional: true, value: "",
         hint: "for agents and tools; empty: the user's" },
       { name: "note", label: "Note, for operators", isOptional: true, maxLength: 500 },
     ],
-    summary: ({ scopes, lifetime, rate }) => (
+    summary: ({ scopes, lifetime, priority, rate }) => (
       `Issues a token whose holder can use ${scopes.join(", ")} as ${user.name} for ${duration(Number(lifetime))}`
-      + `${rate ? `, with ${rate} requests a minute of its own` : ""}.`),
+      + `${rate ? `, with ${rate} requests a minute of its own` : ""}.`
+      + `${priority === "batch" ? " Its requests yield to interactive ones." : ""}`),
     button: "Issue token",
-    act: async ({ scopes, lifetime, rate, note }) => {
-      const body = { user_id: user.id, scopes, lifetime_seconds: Number(lifetime), ...(note ? { note } : {}) };
+    act: async ({ scopes, lifetime, priority, rate, note }) => {
+      const body = { user_id: user.id, scopes, lifetime_seconds: Number(lifetime), priority, ...(note ? { note } : {}) };
       if (rate) body.token_requests_per_minute = Number(rate);
       const issued = await request("POST", "/admin/tokens", body);
       await showTokens(user);

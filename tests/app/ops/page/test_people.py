@@ -74,6 +74,22 @@ async def test_a_token_is_issued_used_and_revoked(visit: Visit, gateway: Gateway
     await expect(page.locator("#audit tbody tr").first).to_contain_text("token.revoke")
 
 
+async def test_token_for_jobs_in_the_background_has_the_priority_batch(visit: Visit, gateway: Gateway):
+    await gateway.add_user("bob")
+    page = visit.page
+    await sign_in(visit, gateway, "people")
+    await press(page, "Tokens of bob", "Issue a token")
+    await expect(page.get_by_label("Priority")).to_have_value("interactive")
+    await page.get_by_label("Priority").select_option("batch")
+    await press(page, "Continue")
+    await expect(page.get_by_role("dialog")).to_contain_text("Its requests yield to interactive ones.")
+    await press(page, "Issue token")
+    access_token = await page.locator("#secret").input_value()
+    assert gateway.services.access_tokens.verify(access_token).priority == "batch"
+    await press(page, "Done")
+    await expect(page.locator("#tokens tbody tr")).to_contain_text("batch")
+
+
 async def test_limits_are_changed_and_follow_the_default_again(visit: Visit, gateway: Gateway):
     await gateway.add_user("bob", requests_per_minute=5)
     page, own_limits_of = visit.page, gateway.services.account_changes.own_limits_of
