@@ -94,7 +94,7 @@ class Exchange:
         assert self._recorded is None
         assert not self.has_started
         self._recorded = _RecordedExchange(
-            recording, listener, self._scope, self._receive, self._send_with_limits
+            recording, listener, self._scope, self._receive, self._send, self._send_with_limits
         )
         self._scope["state"][TAKE_EVENT] = self._recorded.take_event
 
@@ -149,7 +149,7 @@ class Exchange:
 
 
 class _RecordedExchange:
-    """`send` goes to the connection."""
+    """`send` goes to the connection, and `send_head` adds the limits to a head."""
 
     def __init__(
         self,
@@ -158,6 +158,7 @@ class _RecordedExchange:
         scope: Scope,
         receive: Receive,
         send: Send,
+        send_head: Send,
     ) -> None:
         self.recording = recording
         self._listener = listener
@@ -167,7 +168,7 @@ class _RecordedExchange:
         self.first_reader: FirstReader | None = FirstReader(recording, scope, receive, send)
         self._scope = scope
         self._receive = receive
-        self._send = send
+        self._send_head = send_head
         self._accepting: asyncio.Task[None] | None = None
 
     async def take(self, message: Message) -> None:
@@ -187,7 +188,9 @@ class _RecordedExchange:
             self.recording.end(is_complete=True)
             record_of(self._scope).is_response_sent = True
         if self.first_reader is not None:
-            await self.first_reader.pass_on(chunk, is_last=is_last)
+            sending = self.first_reader.pass_on(chunk, is_last=is_last)
+            if sending is not None:
+                await sending
 
     async def take_event(self, event: bytes) -> None:
         """An event of the response, with less work than a message."""
@@ -197,7 +200,9 @@ class _RecordedExchange:
         if self._listener is not None:
             self._listener.add(event)
         if self.first_reader is not None:
-            await self.first_reader.pass_on(event)
+            sending = self.first_reader.pass_on(event)
+            if sending is not None:
+                await sending
 
     async def _start(self, message: Message) -> None:
         recording = self.recording
@@ -211,7 +216,7 @@ class _RecordedExchange:
             self._listener.start(head)
         self.begun.set()
         if self.first_reader is not None:
-            await self.first_reader.start(self._applied_headers())
+            await self.first_reader.start(self._applied_headers(), self._send_head)
 
     def note_gone(self) -> None:
         """The client has gone before the response started."""
@@ -249,7 +254,7 @@ class _RecordedExchange:
         else:
             status: Literal["queued", "in_progress"] = "in_progress" if self.begun.is_set() else "queued"
             response = accepted_response(recording, status, self._applied_headers())
-        await response(self._scope, self._receive, self._send)
+        await response(self._scope, self._receive, self._send_head)
 
     def _applied_headers(self) -> tuple[Header, ...]:
         return tuple((PREFERENCE_APPLIED, preference.encode()) for preference in self.applied)

@@ -5,7 +5,7 @@ waits for the client, though: when the connection takes no more, a task reads th
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from typing import Final
 
@@ -21,7 +21,10 @@ WRITE_PAUSED: Final = "gateway.write_paused"  # an extension of our server: whet
 
 
 class FirstReader:
-    """Made and closed by `Exchange`. `send` must not be called by anything else from `start` on."""
+    """Made and closed by `Exchange`. `send` must not be called by anything else from `start` on.
+
+    Each event passes through `pass_on`, which is no coroutine, as each of them costs a part of an event.
+    """
 
     def __init__(self, recording: Recording, scope: Scope, receive: Receive, send: Send) -> None:
         self._recording = recording
@@ -43,34 +46,35 @@ class FirstReader:
         self._stop_watching()
         self._presence.close()
 
-    async def start(self, headers: tuple[Header, ...]) -> None:
-        """The recording has its head. `headers` are added to it."""
+    async def start(self, headers: tuple[Header, ...], send_head: Send) -> None:
+        """The recording has its head. `headers` are added to it; `send_head` may add more."""
         head = self._recording.head
         assert head is not None
         if not self._is_inline:
             return
         self._watch = DisconnectWatch(self._receive, self.leave)
         message = {"type": "http.response.start", "status": head.status, "headers": [*head.headers, *headers]}
-        await self._send(message)
+        await send_head(message)
         if head.is_event_stream:
             await self._send({"type": "http.response.body", "body": OPENING_COMMENT, "more_body": True})
             self._keep_alive = asyncio.create_task(
                 keep_alive(self._send, KEEP_ALIVE_SECONDS, notice_of(self._recording))
             )
 
-    async def pass_on(self, chunk: bytes, *, is_last: bool = False) -> None:
-        """What the recording has just taken. The last one of an event stream is empty."""
+    def pass_on(self, chunk: bytes, *, is_last: bool = False) -> Awaitable[None] | None:
+        """Sends what the recording has just taken, if it is to be sent here: await it then.
+
+        The last chunk of an event stream is empty.
+        """
         if not self._is_inline:
-            return
+            return None
         if self._keep_alive is not None and self._is_write_paused():
             self._hand_over()
-            return
+            return None
         if is_last:
-            self._stop_watching()
+            self.leave()
         self._sent += 1
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
-        if is_last:
-            self._presence.close()
+        return self._send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
 
     async def finish(self) -> None:
         """Waits until the client has everything, or has gone."""
