@@ -30,6 +30,7 @@ from testbed.hardware import hardware_and_versions
 from testbed.servers import RedisServer, server_directory
 
 SEED = 20
+SETTLING_SECONDS = 0.2  # what is written behind belongs to its own round
 STEP_SECONDS = 0.05  # of the generation that a client leaves
 RUNNING = re.compile(r"^gateway_requests_running\{.*\} (\S+)$", re.MULTILINE)
 LAST_ID = re.compile(rb"^id: (\d+)$", re.MULTILINE)
@@ -86,6 +87,7 @@ def compare(gateway: StartedGateway, rounds: int, streams: int) -> dict[str, flo
             before, started = processor_seconds(gateway.process_id), time.perf_counter()
             events = run(read_all(gateway, streams, is_resumable=is_resumable))
             seconds = time.perf_counter() - started
+            time.sleep(SETTLING_SECONDS)
             if number:  # the first one warms up
                 used = processor_seconds(gateway.process_id) - before
                 rates[is_resumable].append(events / seconds)
@@ -177,9 +179,9 @@ async def cut_one(client: httpx.AsyncClient, site: Site, cut_after: list[int]) -
         headers = _auth(gateway) | {"Last-Event-ID": (last or [b"0"])[0].decode()}
         request = client.build_request("GET", _url(gateway, f"/streams/{stream_id}"), headers=headers)
     whole = await client.get(_url(site.second, f"/streams/{stream_id}"), headers=_auth(site.second))
-    return b"".join(parts) == whole.content.partition(b"\n\n")[2] and b"event: done" in parts[-1], len(
-        cut_after
-    )
+    joined = b"".join(parts)
+    is_same = joined == whole.content.partition(b"\n\n")[2] and b"event: done" in joined
+    return is_same, len(cut_after)
 
 
 async def _read_events(response: httpx.Response, events: int | None) -> bytes:

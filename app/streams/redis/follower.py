@@ -44,6 +44,8 @@ class RecordingFollower:
         self._make_recording = make_recording
         self._followed: dict[str, _Followed] = {}
         self._asked: list[_Followed] = []
+        self._headless: list[_Followed] = []
+        self._gateways: list[str] = []
 
     @property
     def is_idle(self) -> bool:
@@ -74,33 +76,50 @@ class RecordingFollower:
         return recording
 
     def add_reads(self, pipeline: Pipeline) -> None:
+        """Whether their gateways are alive, heads that are missing, and one read of all chunks.
+
+        In this order: what a gateway wrote before it failed is read before it is given up.
+        """
         self._drop_idle()
         self._asked = [each for each in self._followed.values() if not each.recording.is_ended]
-        for followed in self._asked:
-            recording_id = followed.recording.info.recording_id
-            # In this order: what has ended or is given up gets no further chunk.
-            pipeline.exists(lease_key(followed.gateway_id))
-            pipeline.hmget(state_key(recording_id), "status", "headers", "background", "end")
-            pipeline.xrange(
-                chunks_key(recording_id), f"({followed.recording.last_number}-0", count=MAX_ENTRIES
-            )
+        self._headless = [each for each in self._asked if each.recording.head is None]
+        self._gateways = sorted({each.gateway_id for each in self._asked})
+        for gateway_id in self._gateways:
+            pipeline.exists(lease_key(gateway_id))
+        for followed in self._headless:
+            key = state_key(followed.recording.info.recording_id)
+            pipeline.hmget(key, "status", "headers", "background")
+        if self._asked:
+            positions = {
+                chunks_key(each.recording.info.recording_id): f"{each.recording.last_number}-0"
+                for each in self._asked
+            }
+            pipeline.xread(positions, count=MAX_ENTRIES)  # type: ignore[arg-type]  # its dict
 
     def take_reads(self, results: list[Any]) -> None:
+        """Raises `RedisError`."""
         for result in results:
             if isinstance(result, Exception):
                 raise result
-        for index, followed in enumerate(self._asked):
-            is_alive, (status, headers, background, end), entries = results[3 * index : 3 * index + 3]
+        if not self._asked:
+            return
+        alive = dict(zip(self._gateways, results, strict=False))
+        heads = results[len(self._gateways) : -1]
+        for followed, (status, headers, background) in zip(self._headless, heads, strict=True):
+            if background is not None and not followed.recording.is_background:
+                followed.recording.run_in_background()
+            if status is not None:
+                followed.recording.start(_head(status, headers))
+        entries_of: dict[str, list[Any]] = {key.decode(): entries for key, entries in results[-1] or ()}
+        for followed in self._asked:
+            entries = entries_of.get(chunks_key(followed.recording.info.recording_id), [])
             followed.heard_at = time.monotonic()
-            recording = followed.recording
-            if background is not None and not recording.is_background:
-                recording.run_in_background()
-            if status is not None and recording.head is None:
-                recording.start(_head(status, headers))
+            if followed.recording.head is None and entries and b"chunks" in entries[0][1]:
+                entries = []  # they are read again with the head, which is there in a moment
             for _, entry in entries:
-                _append(recording, entry)
-            if len(entries) < MAX_ENTRIES and (end is not None or _has_failed(followed, is_alive=is_alive)):
-                recording.end(is_complete=end == b"complete")
+                _take_entry(followed.recording, entry)
+            if not entries and _has_failed(followed, is_alive=bool(alive[followed.gateway_id])):
+                followed.recording.end(is_complete=False)
 
     def add_presence(self, pipeline: Pipeline) -> int:
         """Says that there are readers here. Returns the number of its results, which say nothing."""
@@ -148,12 +167,15 @@ def _has_failed(followed: _Followed, *, is_alive: bool) -> bool:
     return followed.heard_at - followed.lapsed_at > PATIENCE_SECONDS
 
 
-def _append(recording: Recording, entry: dict[bytes, bytes]) -> None:
+def _take_entry(recording: Recording, entry: dict[bytes, bytes]) -> None:
+    if (end := entry.get(b"end")) is not None:
+        recording.end(is_complete=end == b"complete")
+        return
     first = int(entry[b"first"])
     if first > recording.last_number + 1:
         recording.skip_to(first)
     chunks = entry[b"chunks"]
-    ends = accumulate(map(int, entry[b"lengths"].split(b",")), initial=0)
-    for number, (start, end) in enumerate(pairwise(ends), first):
+    places = accumulate(map(int, entry[b"lengths"].split(b",")), initial=0)
+    for number, (start, stop) in enumerate(pairwise(places), first):
         if number > recording.last_number:  # an entry may repeat what another one has
-            recording.append(chunks[start:end])
+            recording.append(chunks[start:stop])

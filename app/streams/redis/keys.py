@@ -1,7 +1,7 @@
 """What Redis has of a recorded response, and how long.
 
-A hash says what it is and how far it is. A stream has its chunks: the id of an entry is the number of its
-last chunk. The braces keep both on one shard of a cluster.
+A hash says what it is and how far it is. A stream has its chunks, then its end: the id of an entry is the
+number of its last chunk. The braces keep both on one shard of a cluster.
 """
 
 from typing import Final

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 ROUND_SECONDS: Final = 0.025
 UNAVAILABLE_SECONDS: Final = 0.25  # between two attempts
+RETRY_SECONDS: Final = 1  # Redis is probed that often
 LAST_ROUNDS: Final = 40  # for what is not written when the gateway stops
 
 
@@ -78,7 +79,7 @@ class SharedRecordings:
                 lambda: self._follower.follow(self._client, recording_id, user_id)
             )
         except RedisUnavailable:
-            raise StreamsUnavailable from None
+            raise StreamsUnavailable(retry_after_seconds=RETRY_SECONDS) from None
         self._begin_work()
         return recording
 
@@ -89,7 +90,7 @@ class SharedRecordings:
         try:
             await self._breaker.call(lambda: self._push(key, recording_id))
         except RedisUnavailable:
-            raise StreamsUnavailable from None
+            raise StreamsUnavailable(retry_after_seconds=RETRY_SECONDS) from None
 
     async def aclose(self) -> None:
         """Writes what has ended meanwhile."""

@@ -170,8 +170,9 @@ class RecordingWriter:
                 pipeline.expire(chunks, RUNNING_TTL_SECONDS)
             if recording.first_number > 1:
                 pipeline.xtrim(chunks, minid=f"{recording.first_number}-0", approximate=False)
-        if recording.is_ended:  # after its last chunk, and both are there for as long
-            fields["end"] = "complete" if recording.is_complete else "broken"
+        if recording.is_ended:
+            end = "complete" if recording.is_complete else "broken"
+            pipeline.xadd(chunks, {"end": end}, id=f"{recording.last_number}-1")
         if fields:
             pipeline.hset(state, mapping=fields)  # type: ignore[arg-type]  # likewise
         if not copy.has_info or recording.is_ended:

@@ -147,6 +147,15 @@ async def test_response_of_a_process_that_died_is_interrupted(redis_url: str, se
     await first.redis.aclose()
 
 
+async def test_response_that_ends_without_a_start(first: Process, second: Process) -> None:
+    recording = first.recordings.begin("usr_1", "/chat", first.stopped.append)
+    assert recording is not None
+    await until_shared(second, recording)
+    found = await second.recordings.find(recording.info.recording_id, "usr_1")
+    recording.end(is_complete=False)
+    assert not await found.has_started()
+
+
 async def test_redis_that_comes_back_empty_gets_everything_again(
     redis_server: RedisServer, redis_url: str
 ) -> None:
