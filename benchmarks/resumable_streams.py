@@ -32,6 +32,7 @@ from testbed.servers import RedisServer, server_directory
 SEED = 20
 SETTLING_SECONDS = 0.2  # what is written behind belongs to its own round
 STEP_SECONDS = 0.05  # of the generation that a client leaves
+MAX_WAITS = 5
 RUNNING = re.compile(r"^gateway_requests_running\{.*\} (\S+)$", re.MULTILINE)
 LAST_ID = re.compile(rb"^id: (\d+)$", re.MULTILINE)
 PACKAGES = ("redis", "starlette", "uvicorn", "uvloop")
@@ -128,7 +129,7 @@ async def read(gateway: StartedGateway, *, is_resumable: bool) -> bytes:
 def cuts(streams: int) -> dict[str, float]:
     with two_gateways(scripted(100, 0.02)) as site:
         started = time.perf_counter()
-        identical, resumptions = run(cut_all(site, streams))
+        identical, resumptions, waits = run(cut_all(site, streams))
         seconds = time.perf_counter() - started
         time.sleep(2.0)  # until usage is written
         usage = httpx.get(
@@ -138,38 +139,44 @@ def cuts(streams: int) -> dict[str, float]:
     return {
         "cut_streams": streams,
         "resumptions": resumptions,
+        "retries_after_503": waits,
         "byte_identical": identical,
         "generations_charged": usage["total"]["requests"],
         "cut_seconds": round(seconds, 1),
     }
 
 
-async def cut_all(site: Site, streams: int) -> tuple[int, int]:
+async def cut_all(site: Site, streams: int) -> tuple[int, int, int]:
     chance, gate = random.Random(SEED), asyncio.Semaphore(40)
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
 
-        async def one(cut_after: list[int]) -> tuple[bool, int]:
+        async def one(cut_after: list[int]) -> tuple[bool, int, int]:
             async with gate:
                 return await cut_one(client, site, cut_after)
 
         points = [[chance.randrange(1, 60) for _ in range(chance.choice((1, 1, 2)))] for _ in range(streams)]
         results = await asyncio.gather(*map(one, points))
-    return sum(is_same for is_same, _ in results), sum(count for _, count in results)
+    identical, resumptions, waits = zip(*results, strict=True)
+    return sum(identical), sum(resumptions), sum(waits)
 
 
-async def cut_one(client: httpx.AsyncClient, site: Site, cut_after: list[int]) -> tuple[bool, int]:
-    """Reads so many events before each cut; every continuation is on the other gateway."""
+async def cut_one(client: httpx.AsyncClient, site: Site, cut_after: list[int]) -> tuple[bool, int, int]:
+    """Reads so many events before each cut; every continuation is on the other gateway.
+
+    Whether nothing is missing, how often it was resumed, and how often it waited after a 503.
+    """
     body = {"prompt": "hi", "max_tokens": 2000, "stream": True, "resumable": True}
     gateways = site.first, site.second
     request = client.build_request("POST", _url(site.first, "/chat"), json=body, headers=_auth(site.first))
     parts: list[bytes] = []
-    stream_id = ""
+    stream_id, waits = "", 0
     for count, events in enumerate([*cut_after, None]):
         response = await client.send(request, stream=True)
-        if response.status_code == 404 and stream_id:  # Redis has it within some milliseconds
+        while response.status_code == 503 and waits < MAX_WAITS:  # as apps do
+            waits += 1
             await response.aclose()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(float(response.headers["retry-after"]))
             response = await client.send(request, stream=True)
         response.raise_for_status()
         stream_id = stream_id or response.headers["stream-id"]
@@ -181,7 +188,7 @@ async def cut_one(client: httpx.AsyncClient, site: Site, cut_after: list[int]) -
     whole = await client.get(_url(site.second, f"/streams/{stream_id}"), headers=_auth(site.second))
     joined = b"".join(parts)
     is_same = joined == whole.content.partition(b"\n\n")[2] and b"event: done" in joined
-    return is_same, len(cut_after)
+    return is_same, len(cut_after), waits
 
 
 async def _read_events(response: httpx.Response, events: int | None) -> bytes:

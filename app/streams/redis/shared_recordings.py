@@ -22,7 +22,10 @@ from app.streams.redis.writer import RecordingWriter
 
 logger = logging.getLogger(__name__)
 
-ROUND_SECONDS: Final = 0.025
+ROUND_SECONDS: Final = 0.05
+FIND_ATTEMPTS: Final = (
+    6  # one a round: a client may come back before its response is written for the first time
+)
 UNAVAILABLE_SECONDS: Final = 0.25  # between two attempts
 RETRY_SECONDS: Final = 1  # Redis is probed that often
 LAST_ROUNDS: Final = 40  # for what is not written when the gateway stops
@@ -74,14 +77,19 @@ class SharedRecordings:
         recording = self._follower.find(recording_id)
         if recording is not None:
             return recording if recording.info.user_id == user_id else None
-        try:
-            recording = await self._breaker.call(
-                lambda: self._follower.follow(self._client, recording_id, user_id)
-            )
-        except RedisUnavailable:
-            raise StreamsUnavailable(retry_after_seconds=RETRY_SECONDS) from None
-        self._begin_work()
-        return recording
+        for attempt in range(FIND_ATTEMPTS):
+            if attempt:
+                await self._sleep(ROUND_SECONDS)
+            try:
+                recording = await self._breaker.call(
+                    lambda: self._follower.follow(self._client, recording_id, user_id)
+                )
+            except RedisUnavailable:
+                raise StreamsUnavailable(retry_after_seconds=RETRY_SECONDS) from None
+            if recording is not None:
+                self._begin_work()
+                return recording
+        return None
 
     async def stop(self, recording: Recording) -> None:
         """One of another process. Raises `StreamsUnavailable`."""
