@@ -6,13 +6,15 @@ place, so no request waits. docs/decisions/0050 says why this is not a library.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 TIMEOUT_SECONDS: Final = 0.25
+TICKS: Final = 10  # of a call's time
 PROBE_SECONDS: Final = 1.0
 CONNECT_SECONDS: Final = 2.0  # all connections
 MAX_CALLS: Final = 8  # at once: a burst waits its turn here, where its time does not count against Redis
@@ -28,15 +30,21 @@ class RedisUnavailable(Exception):
 
 
 class CircuitBreaker:
-    """One for each Redis and event loop, whatever calls it. `aclose` ends its task; the client stays open."""
+    """One for each Redis, event loop and `purpose`. `aclose` ends its task; the client stays open.
+
+    `purpose` is what is not shared while it is open, in the plural.
+    """
 
     def __init__(
         self,
         client: Redis,
         timeout_seconds: float = TIMEOUT_SECONDS,
         sleep: Sleep = asyncio.sleep,
+        *,
+        purpose: str = "limits",
     ) -> None:
         self._client = client
+        self._purpose = purpose
         self._timeout_seconds = timeout_seconds
         self._sleep = sleep
         self._is_open = False
@@ -71,7 +79,7 @@ class CircuitBreaker:
             await asyncio.wait([self._probe])
 
     async def _within_time(self, operation: Callable[[], Awaitable[T]]) -> T:
-        async with asyncio.timeout(self._timeout_seconds):
+        async with timeout_of_another(self._timeout_seconds):
             return await operation()
 
     def _open(self, error: Exception) -> None:
@@ -80,7 +88,7 @@ class CircuitBreaker:
         self._is_open = True
         # The class alone: the text of the error may contain the address.
         logger.warning(
-            "Redis is unavailable (%s); limits and streams are no longer shared", type(error).__name__
+            "Redis is unavailable (%s); %s are no longer shared", type(error).__name__, self._purpose
         )
         self._probe = asyncio.create_task(self._probe_until_available(), name="redis-probe")
 
@@ -95,8 +103,35 @@ class CircuitBreaker:
             except (RedisError, OSError):
                 continue
             self._is_open = False
-            logger.warning("Redis is available again; limits and streams are shared")
+            logger.warning("Redis is available again; %s are shared", self._purpose)
             return
 
     async def _ping(self) -> None:
         await self._client.ping()
+
+
+@asynccontextmanager
+async def timeout_of_another(seconds: float) -> AsyncIterator[None]:
+    """As `asyncio.timeout`, for another process: the time in which this loop is busy does not count.
+
+    A response that has arrived while the loop was busy would be taken for one that did not. A tick counts as
+    long as it should be, however late it comes.
+    """
+    loop = asyncio.get_running_loop()
+    ticks_left = TICKS
+    timer: asyncio.TimerHandle
+
+    def tick() -> None:
+        nonlocal ticks_left, timer
+        ticks_left -= 1
+        if ticks_left:
+            timer = loop.call_later(seconds / TICKS, tick)
+        else:
+            timeout.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as timeout:
+        timer = loop.call_later(seconds / TICKS, tick)
+        try:
+            yield
+        finally:
+            timer.cancel()
