@@ -316,6 +316,11 @@ class StreamNotFound(NotFound):
     detail = "There is no such response, or it is no longer kept. Send the request again."
 
 
+class TooManyReaders(LimitExceeded):
+    code = "too_many_readers"
+    detail = "Too many of your connections read recorded responses. Close some, or wait until one has ended."
+
+
 class StreamStopped(GatewayError):
     status_code = 409
     code = "stream_stopped"

@@ -176,7 +176,8 @@ class StreamSettings(_Section):
     max_user_bytes: int = Field(
         16 * 1_048_576,
         ge=65_536,
-        description="of one user's; a further stream is not resumable, and one in the background gets 503",
+        description="of one user's; responses that have ended give way. If that is not enough, a further "
+        "stream is not resumable, and one in the background gets 503. Readers may hold as much again",
     )
     max_bytes: int = Field(128 * 1_048_576, ge=65_536, description="of all users, likewise")
 

@@ -32,6 +32,7 @@ SETTLED_SECONDS: Final = 1.5  # after which usage that is still missing was not 
 SETTINGS: Final = {
     "GATEWAY_LIMITS__CONCURRENT_REQUESTS": "2000",
     "GATEWAY_LIMITS__MAX_IN_FLIGHT": "2000",
+    "GATEWAY_STREAMS__MAX_USER_BYTES": str(2**27),  # for a thousand readers
     "GATEWAY_SCRIPTED__REPLY": " ".join(f"word{number}" for number in range(20)),
     "GATEWAY_SCRIPTED__STEP_SECONDS": "0.05",
 }

@@ -18,7 +18,14 @@ from app.http.preferences import PREFERENCE_APPLIED, Preference
 from app.http.recorded_response import RecordedResponse
 from app.localisation import Language, language_of
 from app.record.request_record import record_of
-from app.streams.recording import EVENT_STREAM, STREAM_ID, Header, Recording, ResponseHead
+from app.streams.recording import (
+    EVENT_STREAM,
+    PIECE_BYTES,
+    STREAM_ID,
+    Header,
+    Recording,
+    ResponseHead,
+)
 
 GRACE_SECONDS: Final = 2.0  # for the last bytes of a stream that has begun, past the time-out
 ACCEPT_SECONDS: Final = 1.0  # for the engine to refuse a request in the background
@@ -179,14 +186,11 @@ class _RecordedExchange:
         chunk: bytes = message["body"]
         is_last = not message.get("more_body", False)
         if chunk:
-            self.recording.append(chunk)
+            self._record(chunk)
             if self._listener is not None:
                 self._listener.add(chunk)
         if is_last:
-            if self._listener is not None:
-                await self._listener.end()
-            self.recording.end(is_complete=True)
-            record_of(self._scope).is_response_sent = True
+            await self._end()
         if self.first_reader is not None:
             sending = self.first_reader.pass_on(chunk, is_last=is_last)
             if sending is not None:
@@ -203,6 +207,25 @@ class _RecordedExchange:
             sending = self.first_reader.pass_on(event)
             if sending is not None:
                 await sending
+
+    def _record(self, chunk: bytes) -> None:
+        head = self.recording.head
+        assert head is not None
+        if head.is_event_stream:
+            self.recording.append(chunk)
+            return
+        for start in range(0, len(chunk), PIECE_BYTES):
+            self.recording.append(chunk[start : start + PIECE_BYTES])
+
+    async def _end(self) -> None:
+        """The response is whole, whatever ends this task while the listener keeps it."""
+        self.recording.seal()
+        try:
+            if self._listener is not None:
+                await self._listener.end()
+        finally:
+            self.recording.end(is_complete=True)
+            record_of(self._scope).is_response_sent = True
 
     async def _start(self, message: Message) -> None:
         recording = self.recording
@@ -250,7 +273,7 @@ class _RecordedExchange:
         recording = self.recording
         response: Response
         if recording.head is not None and recording.head.status >= BAD_REQUEST:
-            response = RecordedResponse(recording, headers=self._applied_headers())
+            response = RecordedResponse(recording, headers=self._applied_headers(), is_first=True)
         else:
             status: Literal["queued", "in_progress"] = "in_progress" if self.begun.is_set() else "queued"
             response = accepted_response(recording, status, self._applied_headers())

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.errors import GatewayError, StreamInterrupted
+from app.errors import GatewayError, StreamInterrupted, StreamTruncated
 from app.http.disconnect import AbortOnDisconnect
 from app.http.error_handlers import error_schema_of
 from app.http.event_stream import (
@@ -27,8 +27,9 @@ from app.streams.recording import Header, Recording
 class RecordedResponse(Response):
     """`after`: the number of the last event that the client has. `headers` are added to the recorded ones.
 
-    `running` is entered wherever it waits, and may end it there. Raises `StreamInterrupted` if there is
-    nothing to send, `StreamTruncated`, and what `running` raises, as far as nothing is sent yet.
+    `is_first`: it is sent on the connection of its own request. `running` is entered wherever it waits, and
+    may end it there. Raises `StreamInterrupted` if there is nothing to send, `StreamTruncated`, what
+    `Recording.joining` and what `running` raises, as far as nothing is sent yet.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class RecordedResponse(Response):
         after: int = 0,
         headers: tuple[Header, ...] = (),
         *,
+        is_first: bool = False,
         running: AbstractContextManager[None] | None = None,
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
     ) -> None:
@@ -46,12 +48,13 @@ class RecordedResponse(Response):
         self._recording = recording
         self._after = after
         self._added = headers
+        self._is_first = is_first
         self._running = running or nullcontext()
         self._keep_alive_seconds = keep_alive_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            with self._recording.reading():
+            with self._recording.reading() if self._is_first else self._recording.joining():
                 await self._send(scope, receive, send)
         except ClientDisconnect:
             record_of(scope).error_code = "client_disconnected"
@@ -66,16 +69,28 @@ class RecordedResponse(Response):
             assert head is not None
             if not head.is_event_stream:
                 with self._running:
-                    body = b"".join([chunk async for chunk in recording.read(0)])
-                if not recording.is_complete:
+                    is_complete = await recording.has_ended()
+                if not is_complete:
                     raise StreamInterrupted
+                if recording.first_number > 1:
+                    raise StreamTruncated
         headers = [*head.headers, *self._added]
         await send({"type": "http.response.start", "status": head.status, "headers": headers})
         if head.is_event_stream:
             events = self._events(scope)
             await send_events(events, receive, send, self._keep_alive_seconds, notice_of(self._recording))
         else:
-            await send({"type": "http.response.body", "body": body})
+            await self._send_body(send)
+
+    async def _send_body(self, send: Send) -> None:
+        """Of a response that is no stream, piece by piece."""
+        async with aclosing(self._recording.read(0)) as pieces:
+            piece: bytes | None = await anext(pieces, b"")
+            while piece is not None:
+                following = await anext(pieces, None)
+                is_last = following is None
+                await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
+                piece = following
 
     async def send_rest(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Of an event stream whose head and first events are sent."""

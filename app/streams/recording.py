@@ -5,7 +5,8 @@ A chunk of an event stream is one event, and events are numbered from 1. Knows b
 
 import asyncio
 from array import array
-from collections.abc import AsyncGenerator, Callable, Iterator
+from bisect import bisect_right
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -15,6 +16,7 @@ from app.errors import GatewayError, StreamAbandoned, StreamStopped, StreamTrunc
 from app.streams.bounds import OVERHEAD_BYTES, STEP_BYTES, HeldMemory
 
 CHUNK_OVERHEAD_BYTES: Final = 48  # of a bytes object, and its place in the list
+PIECE_BYTES: Final = 64 * 1024  # that a reader gets at once
 
 Header = tuple[bytes, bytes]
 STREAM_ID: Final = b"stream-id"  # a header with the id of a recording
@@ -64,7 +66,7 @@ class Recording:
     ) -> None:
         self.info = info
         self.is_background = False  # it needs no reader
-        self.is_kept = True  # after its end, for later readers; else until its last reader has left
+        self.is_kept = True  # after its end, for later readers; else for those alone who are about to read
         self.head: ResponseHead | None = None
         self.is_ended = False
         self.is_complete = False  # it ended as its producer meant it to
@@ -91,12 +93,20 @@ class Recording:
         """Of the oldest chunk that is kept."""
         return self._first
 
-    def chunks_after(self, number: int) -> tuple[int, list[bytes]]:
-        """The chunks that follow `number` as far as they are kept, and the number of the first of them."""
+    def chunks_after(self, number: int, max_bytes: int) -> tuple[int, Sequence[bytes]]:
+        """Chunks that follow `number` as far as they are kept, and the number of the first of them.
+
+        They have `max_bytes` at most, unless the first one alone has more.
+        """
         first = max(number + 1, self._first)
         if self._packed is not None:
-            return first, self._packed.after(first - self._first)
-        return first, self._chunks[first - self._first :]
+            return first, self._packed.after(first - self._first, max_bytes)
+        start = stop = first - self._first
+        size = 0
+        while stop < len(self._chunks) and (stop == start or size + len(self._chunks[stop]) <= max_bytes):
+            size += len(self._chunks[stop])
+            stop += 1
+        return first, self._chunks[start:stop]
 
     # The producer
 
@@ -111,6 +121,10 @@ class Recording:
             self._make_room()
         if self._waiting:
             self._wake()
+
+    def seal(self) -> None:
+        """Its last chunk is there: nothing stops it any more."""
+        self._stop = _stop_nothing
 
     def end(self, *, is_complete: bool) -> None:
         """No chunk follows. May be called again, which changes nothing."""
@@ -147,6 +161,12 @@ class Recording:
             if not self.readers:
                 self._note_no_reader()
 
+    @contextmanager
+    def joining(self) -> Iterator[None]:
+        """As `reading`, for anyone but the first reader. Raises `TooManyReaders` and `Overloaded`."""
+        with self._held.joined(), self.reading():
+            yield
+
     def note_reader_elsewhere(self) -> None:
         """Another process reads a copy."""
         if self._unread is not None:
@@ -158,6 +178,12 @@ class Recording:
         while self.head is None and not self.is_ended:
             await self._change()
         return self.head is not None
+
+    async def has_ended(self) -> bool:
+        """Waits for the end; False if it is not complete."""
+        while not self.is_ended:
+            await self._change()
+        return self.is_complete
 
     def run_in_background(self) -> None:
         """It needs no reader."""
@@ -173,16 +199,17 @@ class Recording:
     async def read(self, after: int) -> AsyncGenerator[bytes, None]:
         """The chunks that follow number `after`, several at once if there are, until the recording's end.
 
-        Raises `StreamTruncated` if some of them are no longer kept.
+        Several have `PIECE_BYTES` at most: that is what a slow reader holds. Raises `StreamTruncated` if some
+        of them are no longer kept.
         """
         position = after + 1
         while True:
             if position < self._first:
                 raise StreamTruncated
             if position <= self.last_number:
-                piece = (self._packed or self._chunks)[position - self._first :]
-                position = self.last_number + 1
-                yield piece if isinstance(piece, bytes) else b"".join(piece)
+                _, chunks = self.chunks_after(position - 1, PIECE_BYTES)
+                position += len(chunks)
+                yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
             elif self.is_ended:
                 return
             else:
@@ -204,8 +231,6 @@ class Recording:
     def _note_no_reader(self) -> None:
         if self.is_ended:
             self._pack()
-            if not self.is_kept:
-                self._on_end(self)
         elif not self.is_background and self._unread_seconds is not None:
             loop = asyncio.get_running_loop()
             self._unread = loop.call_later(self._unread_seconds, self._abandon)
@@ -262,13 +287,13 @@ class _PackedChunks:
     def __len__(self) -> int:
         return len(self._starts) - 1
 
-    def __getitem__(self, numbers: slice) -> bytes:
-        """Those from `numbers.start` on, joined."""
-        return self._all[self._starts[numbers.start] :]
-
-    def after(self, count: int) -> list[bytes]:
-        """All but the first `count`."""
-        return [self._all[start:end] for start, end in pairwise(self._starts[count:])]
+    def after(self, count: int, max_bytes: int) -> list[bytes]:
+        """Those that follow the first `count`, as `Recording.chunks_after` returns them."""
+        if count >= len(self):
+            return []
+        stop = bisect_right(self._starts, self._starts[count] + max_bytes)
+        starts = self._starts[count : max(stop, count + 2)]
+        return [self._all[start:end] for start, end in pairwise(starts)]
 
     @property
     def size(self) -> int:

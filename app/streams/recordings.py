@@ -5,6 +5,7 @@ A user sees only their own; for everyone else they do not exist.
 
 import asyncio
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,9 +13,11 @@ from app.errors import Overloaded, StreamNotFound
 from app.redis.shared_redis import SharedRedis
 from app.streams.bounds import StreamBounds
 from app.streams.recording import Recording, RecordingInfo, Stop
-from app.streams.redis.shared_recordings import SharedRecordings
+from app.streams.redis.shared_recordings import TIMEOUT_SECONDS, SharedRecordings
 
 ID_BYTES: Final = 24  # random, so that an id cannot be guessed
+UNKEPT_SECONDS: Final = 5.0  # after its end, of one that is not kept: for readers that are on their way
+UNSHARED: Final = "/admin/"  # paths whose responses have tokens, which Redis must not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,26 @@ class Keeping:
 class Recordings:
     """Opened and closed by `app/lifespan.py`; used on the event loop's thread."""
 
-    def __init__(self, bounds: StreamBounds, keeping: Keeping, redis: SharedRedis | None = None) -> None:
-        """With `redis`, other gateways see them. It stays open."""
+    def __init__(
+        self,
+        bounds: StreamBounds,
+        keeping: Keeping,
+        redis: SharedRedis | None = None,
+        redis_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """With `redis`, other gateways see them. It stays open, and has `redis_seconds` for a call.
+
+        What has ended is evicted if `bounds` have no memory for something else.
+        """
         self._bounds = bounds
+        bounds.evict = self._evict
         self._shared: SharedRecordings | None = None
         if redis is not None:
-            self._shared = SharedRecordings(redis, self._make_copy, keeping.ended_seconds)
+            self._shared = SharedRecordings(redis, self._make_copy, self._kept_seconds, redis_seconds)
         self._keeping = keeping
         self._recordings: dict[str, Recording] = {}
-        self._expiries: dict[str, asyncio.TimerHandle] = {}
+        self._expiries: dict[str, asyncio.TimerHandle] = {}  # of those that have ended, the oldest first
+        self._ended_of_user: defaultdict[str, dict[str, None]] = defaultdict(dict)  # likewise
         self.refused = 0  # for want of memory
 
     def begin(self, user_id: str, path: str, stop: Stop, *, is_kept: bool = True) -> Recording | None:
@@ -51,7 +65,7 @@ class Recordings:
         recording = Recording(info, held, stop, self._keeping.unread_seconds, self._note_end)
         recording.is_kept = is_kept
         self._recordings[info.recording_id] = recording
-        if self._shared is not None:
+        if self._shared is not None and not path.startswith(UNSHARED):
             self._shared.add(recording)
         return recording
 
@@ -97,33 +111,57 @@ class Recordings:
         for expiry in self._expiries.values():
             expiry.cancel()
         for recording_id in tuple(self._recordings):
-            self._forget(recording_id)
+            self._forget(self._recordings[recording_id])
+
+    def _kept_seconds(self, recording: Recording) -> float:
+        """After its end."""
+        kept_seconds = self._keeping.ended_seconds
+        return kept_seconds if recording.is_kept else min(UNKEPT_SECONDS, kept_seconds)
 
     def _note_end(self, recording: Recording) -> None:
-        """It has ended, or has ended and lost its last reader."""
         recording_id = recording.info.recording_id
-        if recording_id in self._expiries or recording_id not in self._recordings:
-            return
-        if not recording.is_kept:
-            if not recording.readers:
-                self._forget(recording_id)
+        if recording_id not in self._recordings:
             return
         loop = asyncio.get_running_loop()
-        self._expiries[recording_id] = loop.call_later(self._keeping.ended_seconds, self._expire, recording)
+        seconds = self._kept_seconds(recording)
+        self._expiries[recording_id] = loop.call_later(seconds, self._expire, recording)
+        self._ended_of_user[recording.info.user_id][recording_id] = None
 
     def _expire(self, recording: Recording) -> None:
-        recording_id = recording.info.recording_id
         if recording.readers:
-            del self._expiries[recording_id]
+            self._remove(recording)
+            self._recordings[recording.info.recording_id] = recording
             self._note_end(recording)
         else:
-            self._forget(recording_id)
+            self._forget(recording)
 
-    def _forget(self, recording_id: str) -> None:
-        self._expiries.pop(recording_id, None)
-        recording = self._recordings.pop(recording_id)
+    def _forget(self, recording: Recording) -> None:
+        self._remove(recording)
         if self._shared is None or not self._shared.will_discard(recording):
             recording.discard()
+
+    def _evict(self, user_id: str | None) -> bool:
+        """The oldest that has ended and that nobody reads, from Redis as well. False: there is none."""
+        ended = self._expiries if user_id is None else self._ended_of_user.get(user_id, ())
+        for recording_id in ended:
+            recording = self._recordings[recording_id]
+            if not recording.readers:
+                self._remove(recording)
+                if self._shared is not None:
+                    self._shared.remove(recording)
+                recording.discard()
+                return True
+        return False
+
+    def _remove(self, recording: Recording) -> None:
+        info = recording.info
+        del self._recordings[info.recording_id]
+        expiry = self._expiries.pop(info.recording_id, None)
+        if expiry is not None:
+            expiry.cancel()
+            del self._ended_of_user[info.user_id][info.recording_id]
+            if not self._ended_of_user[info.user_id]:
+                del self._ended_of_user[info.user_id]
 
     def _make_copy(self, info: RecordingInfo) -> Recording:
         """Of a recording of another gateway. Raises `Overloaded`."""

@@ -1,8 +1,8 @@
 """Recordings of other processes, copied from Redis for as long as someone reads them here."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
@@ -18,8 +18,9 @@ from app.streams.redis.keys import (
     reader_key,
     state_key,
 )
+from app.streams.redis.script import Script
 
-MAX_ENTRIES: Final = 500  # of one recording in one call
+MAX_READ_BYTES: Final = 256 * 1024  # in one call, of all recordings
 IDLE_SECONDS: Final = 2.0  # without a reader, before a copy is given up
 PATIENCE_SECONDS: Final = 1.0  # with a gateway whose lease has lapsed
 LOST_SECONDS: Final = 3.0  # without Redis, before the readers are told that the stream is interrupted
@@ -29,31 +30,43 @@ LOST_SECONDS: Final = 3.0  # without Redis, before the readers are told that the
 class _Followed:
     recording: Recording
     gateway_id: str  # that makes it
-    read_at: float = field(default_factory=time.monotonic)  # when it last had a reader
-    heard_at: float = field(default_factory=time.monotonic)  # when Redis last responded
+    read_at: float  # when it last had a reader
+    heard_at: float  # when Redis last responded
     lapsed_at: float | None = None  # since when that gateway has no lease
+
+    @property
+    def recording_id(self) -> str:
+        return self.recording.info.recording_id
 
 
 MakeRecording = Callable[[RecordingInfo], Recording]
 
 
 class RecordingFollower:
-    """Created by `SharedRecordings`, whose calls it takes part in: each `add_…` has its `take_…`."""
+    """Created by `SharedRecordings`, whose calls it takes part in: each `add_…` has its `take_…`.
 
-    def __init__(self, make_recording: MakeRecording) -> None:
+    `clock` is monotonic seconds.
+    """
+
+    def __init__(self, make_recording: MakeRecording, clock: Callable[[], float] = time.monotonic) -> None:
+        self.is_full = False  # there was more to read than one call takes
         self._make_recording = make_recording
-        self._followed: dict[str, _Followed] = {}
+        self._clock = clock
+        self._script = Script.read("read_chunks")
+        self._followed: dict[str, _Followed] = {}  # the one that waits longest comes first
+        self._given_up: list[_Followed] = []  # they were interrupted: for the readers that they still have
         self._asked: list[_Followed] = []
         self._headless: list[_Followed] = []
         self._gateways: list[str] = []
+        self._in_presence = 0
 
     @property
     def is_idle(self) -> bool:
-        return not self._followed
+        return not (self._followed or self._given_up)
 
     @property
     def readers(self) -> int:
-        return sum(followed.recording.readers for followed in self._followed.values())
+        return sum(each.recording.readers for each in (*self._followed.values(), *self._given_up))
 
     def find(self, recording_id: str) -> Recording | None:
         """One that is followed already."""
@@ -72,8 +85,21 @@ class RecordingFollower:
             return found
         info = RecordingInfo(recording_id, user_id, state[b"path"].decode())
         recording = self._make_recording(info)
-        self._followed[recording_id] = _Followed(recording, state[b"gateway"].decode())
+        now = self._clock()
+        self._followed[recording_id] = _Followed(recording, state[b"gateway"].decode(), now, now)
         return recording
+
+    def add_renewal(self, pipeline: Pipeline) -> None:
+        """The script, and that there are readers here."""
+        self._script.add_load(pipeline)
+        read = [each for each in self._followed.values() if each.recording.readers]
+        for followed in read:
+            pipeline.set(reader_key(followed.recording_id), 1, ex=READER_TTL_SECONDS)
+        self._in_presence = len(read)
+
+    def take_renewal(self, results: Iterator[Any]) -> None:
+        for _ in range(1 + self._in_presence):
+            next(results)
 
     def add_reads(self, pipeline: Pipeline) -> None:
         """Whether their gateways are alive, heads that are missing, and one read of all chunks.
@@ -87,68 +113,83 @@ class RecordingFollower:
         for gateway_id in self._gateways:
             pipeline.exists(lease_key(gateway_id))
         for followed in self._headless:
-            key = state_key(followed.recording.info.recording_id)
-            pipeline.hmget(key, "status", "headers", "background")
+            pipeline.hmget(state_key(followed.recording_id), "status", "headers", "background")
         if self._asked:
-            positions = {
-                chunks_key(each.recording.info.recording_id): f"{each.recording.last_number}-0"
-                for each in self._asked
-            }
-            pipeline.xread(positions, count=MAX_ENTRIES)  # type: ignore[arg-type]  # its dict
+            keys = [chunks_key(each.recording_id) for each in self._asked]
+            positions = [f"{each.recording.last_number}-0" for each in self._asked]
+            self._script.add(pipeline, keys, [MAX_READ_BYTES, *positions])
 
-    def take_reads(self, results: list[Any]) -> None:
-        """Raises `RedisError`."""
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+    def take_reads(self, results: Iterator[Any]) -> None:
+        self.is_full = False
         if not self._asked:
             return
-        alive = dict(zip(self._gateways, results, strict=False))
-        heads = results[len(self._gateways) : -1]
-        for followed, (status, headers, background) in zip(self._headless, heads, strict=True):
+        alive = {gateway_id: bool(next(results)) for gateway_id in self._gateways}
+        for followed in self._headless:
+            status, headers, background = next(results)
             if background is not None and not followed.recording.is_background:
                 followed.recording.run_in_background()
             if status is not None:
                 followed.recording.start(_head(status, headers))
-        entries_of: dict[str, list[Any]] = {key.decode(): entries for key, entries in results[-1] or ()}
-        for followed in self._asked:
-            entries = entries_of.get(chunks_key(followed.recording.info.recording_id), [])
-            followed.heard_at = time.monotonic()
-            if followed.recording.head is None and entries and b"chunks" in entries[0][1]:
-                entries = []  # they are read again with the head, which is there in a moment
-            for _, entry in entries:
-                _take_entry(followed.recording, entry)
-            if not entries and _has_failed(followed, is_alive=bool(alive[followed.gateway_id])):
-                followed.recording.end(is_complete=False)
-
-    def add_presence(self, pipeline: Pipeline) -> int:
-        """Says that there are readers here. Returns the number of its results, which say nothing."""
-        read = [each for each in self._followed.values() if each.recording.readers]
-        for followed in read:
-            pipeline.set(reader_key(followed.recording.info.recording_id), 1, ex=READER_TTL_SECONDS)
-        return len(read)
+        whole_count, found = next(results)
+        entries_of: dict[int, list[Any]] = dict(found)
+        for index, followed in enumerate(self._asked, 1):
+            entries = [
+                dict(zip(pairs[::2], pairs[1::2], strict=True)) for _, pairs in entries_of.get(index, ())
+            ]
+            is_whole = index <= whole_count
+            self._take_entries(followed, entries, is_whole=is_whole, is_alive=alive[followed.gateway_id])
+        self.is_full = whole_count < len(self._asked)
 
     def give_up_lost(self) -> None:
         """While Redis is unavailable."""
-        now = time.monotonic()
-        for followed in self._followed.values():
-            if now - followed.heard_at > LOST_SECONDS:
-                followed.recording.end(is_complete=False)
+        now = self._clock()
+        for followed in tuple(self._followed.values()):
+            if now - followed.heard_at > LOST_SECONDS and not followed.recording.is_ended:
+                self._give_up(followed)
         self._drop_idle()
 
     def close(self) -> None:
-        for followed in self._followed.values():
+        for followed in (*self._followed.values(), *self._given_up):
             followed.recording.end(is_complete=False)
             followed.recording.discard()
         self._followed.clear()
+        self._given_up.clear()
+
+    def _take_entries(
+        self, followed: _Followed, entries: list[dict[bytes, bytes]], *, is_whole: bool, is_alive: bool
+    ) -> None:
+        """`is_whole`: there are no more of them."""
+        followed.heard_at = self._clock()
+        recording = followed.recording
+        if recording.head is None and entries and b"chunks" in entries[0]:
+            entries = []  # they are read again with the head, which is there in a moment
+        for entry in entries:
+            _take_entry(recording, entry)
+        if entries and self._followed.get(followed.recording_id) is followed:
+            del self._followed[followed.recording_id]
+            self._followed[followed.recording_id] = followed  # the others come first next time
+        if is_whole and not entries and _has_failed(followed, is_alive=is_alive):
+            self._give_up(followed)
+
+    def _give_up(self, followed: _Followed) -> None:
+        """Its readers find it interrupted; whoever asks for it from now on asks Redis again."""
+        followed.recording.end(is_complete=False)
+        if self._followed.get(followed.recording_id) is followed:
+            del self._followed[followed.recording_id]
+            self._given_up.append(followed)
 
     def _drop_idle(self) -> None:
-        now = time.monotonic()
-        for recording_id, followed in tuple(self._followed.items()):
+        now = self._clock()
+        for followed in (*self._followed.values(), *self._given_up):
             if followed.recording.readers:
                 followed.read_at = now
-            elif now - followed.read_at > IDLE_SECONDS:
+        for recording_id, followed in tuple(self._followed.items()):
+            if now - followed.read_at > IDLE_SECONDS:
                 del self._followed[recording_id]
+                followed.recording.discard()
+        for followed in tuple(self._given_up):
+            if now - followed.read_at > IDLE_SECONDS:
+                self._given_up.remove(followed)
                 followed.recording.discard()
 
 

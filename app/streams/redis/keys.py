@@ -31,5 +31,5 @@ def lease_key(gateway_id: str) -> str:
 
 
 def stops_key(gateway_id: str) -> str:
-    """A list of responses that a gateway is asked to stop."""
+    """A set of responses that a gateway is asked to stop."""
     return f"{KEY_PREFIX}:stops:{gateway_id}"

@@ -2,47 +2,54 @@
 
 One task does everything, in one call every few milliseconds while there is anything to do: it writes what
 this process's recordings have gained and reads what other processes' have, as far as someone reads them here.
+A call takes a bounded number of bytes in each direction.
 """
 
 import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
+
+from redis.exceptions import NoScriptError
 
 from app.errors import StreamsUnavailable
-from app.redis.circuit_breaker import RedisUnavailable
+from app.redis.circuit_breaker import CircuitBreaker, RedisUnavailable
 from app.redis.shared_redis import SharedRedis
 from app.streams.recording import Recording
 from app.streams.redis.follower import MakeRecording, RecordingFollower
 from app.streams.redis.keys import RENEW_SECONDS, RUNNING_TTL_SECONDS, lease_key, stops_key
-from app.streams.redis.writer import RecordingWriter
+from app.streams.redis.writer import KeptSeconds, RecordingWriter
 
 logger = logging.getLogger(__name__)
 
+TIMEOUT_SECONDS: Final = 1.0  # of a call: more than a limit may take, as one has up to half a megabyte
 ROUND_SECONDS: Final = 0.05
-FIND_ATTEMPTS: Final = (
-    6  # one a round: a client may come back before its response is written for the first time
-)
+FULL_ROUND_SECONDS: Final = 0.005  # if there was more to do than one call takes
+FIND_ATTEMPTS: Final = 6  # one a round: a client may come back before its response is written
 UNAVAILABLE_SECONDS: Final = 0.25  # between two attempts
 RETRY_SECONDS: Final = 1  # Redis is probed that often
 LAST_ROUNDS: Final = 40  # for what is not written when the gateway stops
 
 
 class SharedRecordings:
-    """Created by `Recordings`, which closes it. `redis` stays open."""
+    """Created by `Recordings`, which closes it. `redis` stays open.
+
+    Has a circuit breaker of its own: what is slow here must not end the sharing of limits.
+    """
 
     def __init__(
         self,
         redis: SharedRedis,
         make_recording: MakeRecording,
-        kept_seconds: float,
+        kept_seconds: KeptSeconds,
+        timeout_seconds: float = TIMEOUT_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = redis.client
-        self._breaker = redis.breaker
+        self._breaker = CircuitBreaker(redis.client, timeout_seconds, purpose="streams")
         self._gateway_id = secrets.token_hex(8)
         self._writer = RecordingWriter(self._gateway_id, kept_seconds)
         self._follower = RecordingFollower(make_recording)
@@ -63,6 +70,11 @@ class SharedRecordings:
     def add(self, recording: Recording) -> None:
         """Other gateways see it shortly."""
         self._writer.add(recording)
+        self._begin_work()
+
+    def remove(self, recording: Recording) -> None:
+        """Other gateways lose it shortly, too."""
+        self._writer.remove(recording)
         self._begin_work()
 
     def will_discard(self, recording: Recording) -> bool:
@@ -113,10 +125,11 @@ class SharedRecordings:
             if self._task is not None:
                 await self._breaker.call(lambda: self._client.delete(lease_key(self._gateway_id)))
         self._follower.close()
+        await self._breaker.aclose()
 
     async def _push(self, key: str, recording_id: str) -> None:
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.rpush(key, recording_id)
+        pipeline = self._client.pipeline(transaction=True)  # it never lives for ever
+        pipeline.sadd(key, recording_id)
         pipeline.expire(key, RUNNING_TTL_SECONDS)
         await pipeline.execute()
 
@@ -127,9 +140,7 @@ class SharedRecordings:
 
     async def _work(self) -> None:
         while True:
-            if self._writer.is_idle and self._follower.is_idle:
-                self._has_work.clear()
-                await self._has_work.wait()
+            await self._wait_for_work()
             try:
                 await self._breaker.call(self._do_round)
             except RedisUnavailable:  # logged by the breaker
@@ -140,21 +151,40 @@ class SharedRecordings:
                 logger.exception("sharing recorded responses failed; it goes on")
                 await self._sleep(UNAVAILABLE_SECONDS)
             else:
-                await self._sleep(ROUND_SECONDS)
+                is_full = self._writer.is_full or self._follower.is_full
+                await self._sleep(FULL_ROUND_SECONDS if is_full else ROUND_SECONDS)
+
+    async def _wait_for_work(self) -> None:
+        """As long as ended responses are kept, Redis is looked at now and then: it may lose them."""
+        if self._writer.is_idle and self._follower.is_idle:
+            self._has_work.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_SECONDS if self._writer.has_ended else None):
+                    await self._has_work.wait()
 
     async def _do_round(self) -> None:
         is_renewal = time.monotonic() - self._renewed_at >= RENEW_SECONDS
         pipeline = self._client.pipeline(transaction=False)
-        presences = 0
         if is_renewal:
-            presences = self._follower.add_presence(pipeline)
+            self._follower.add_renewal(pipeline)
             self._writer.add_renewal(pipeline)
         self._writer.add_batch(pipeline)
         self._follower.add_reads(pipeline)
-        results = await pipeline.execute(raise_on_error=False)
-        taken = presences
-        if is_renewal:
-            taken += self._writer.take_renewal(results[taken:])
-            self._renewed_at = time.monotonic()
-        taken += self._writer.take_batch(results[taken:])
-        self._follower.take_reads(results[taken:])
+        results = _without_errors(await pipeline.execute(raise_on_error=False))
+        try:
+            if is_renewal:
+                self._follower.take_renewal(results)
+                self._writer.take_renewal(results)
+                self._renewed_at = time.monotonic()
+            self._writer.take_batch(results)
+            self._follower.take_reads(results)
+        except NoScriptError:  # Redis was restarted within this second
+            self._renewed_at = float("-inf")
+
+
+def _without_errors(results: list[Any]) -> Iterator[Any]:
+    """Raises `RedisError` where one of them is one."""
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+        yield result

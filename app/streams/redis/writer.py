@@ -1,14 +1,17 @@
 """Copies the recordings of this process to Redis, in batches: what all of them have gained goes in one call.
 
-What Redis has lost, or did not take, is written again: the recordings themselves are in memory.
+What Redis has lost, or did not take, is written again, as long as the recordings themselves are in memory.
 """
 
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
 import orjson
 from redis.asyncio.client import Pipeline
-from redis.exceptions import ResponseError
 
 from app.streams.recording import Recording
 from app.streams.redis.keys import (
@@ -20,9 +23,14 @@ from app.streams.redis.keys import (
     state_key,
     stops_key,
 )
+from app.streams.redis.script import Argument, Script
 
 MAX_BATCH_BYTES: Final = 256 * 1024  # of one call, so that it is not taken for one that fails
-MAX_STOPS: Final = 100
+MAX_ENTRY_BYTES: Final = 32 * 1024  # unless one chunk is larger; a reader takes at least one entry
+COPY_BYTES: Final = 512  # of a call, for a recording without its chunks
+MAX_CHECKS: Final = 500  # in one call, of responses that Redis may have lost
+
+KeptSeconds = Callable[[Recording], float]  # after its end
 
 
 @dataclass(slots=True)
@@ -35,6 +43,7 @@ class _Copy:
     is_background: bool = False
     has_end: bool = False
     last_number: int = 0
+    ended_at: float | None = None  # when its end was first seen here
     is_forgotten: bool = False  # it is discarded once its end is written
 
     @property
@@ -48,27 +57,53 @@ class _Copy:
             or recording.is_ended
         )
 
+    def is_lost(self) -> None:
+        self.has_info = self.has_head = self.is_background = self.has_end = False
+        self.last_number = 0
+
 
 class RecordingWriter:
-    """Created by `SharedRecordings`, whose calls it takes part in: each `add_…` has its `take_…`."""
+    """Created by `SharedRecordings`, whose calls it takes part in: each `add_…` has its `take_…`.
 
-    def __init__(self, gateway_id: str, kept_seconds: float) -> None:
+    `kept_seconds` says how long a recording is kept after its end.
+    """
+
+    def __init__(self, gateway_id: str, kept_seconds: KeptSeconds) -> None:
+        self.is_full = False  # there was more to write than one call takes
         self._gateway_id = gateway_id
-        self._kept_seconds = max(int(kept_seconds), 1)
-        self._copies: dict[str, _Copy] = {}
-        self._batch: list[tuple[_Copy, _Copy, int]] = []  # a copy, what it becomes, and its commands
-        self._checked: list[_Copy] = []
-        self._lost: list[_Copy] = []
+        self._kept_seconds = kept_seconds
+        self._script = Script.read("write_recording")
+        self._copies: dict[str, _Copy] = {}  # the one that waits longest comes first
+        self._ended: dict[str, _Copy] = {}  # those that are written to their end
+        self._has_lease = False
+        self._suspects: deque[_Copy] = deque()  # of the ended ones: Redis may have lost them
+        self._removed: set[str] = set()
+        self._stopped: set[bytes] = set()  # as others asked
+        self._batch: list[tuple[_Copy, _Copy]] = []  # a copy, and what it becomes
+        self._in_renewal: list[_Copy] = []
+        self._in_check: list[_Copy] = []
+        self._in_removal: set[str] = set()
 
     @property
     def is_idle(self) -> bool:
-        return not self._copies
+        return not (self._copies or self._suspects or self._removed or self._stopped)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it must notice that Redis loses something."""
+        return bool(self._ended)
 
     def add(self, recording: Recording) -> None:
         self._copies[recording.info.recording_id] = _Copy(recording)
 
     def forget(self, recording: Recording) -> None:
         self._copies.pop(recording.info.recording_id, None)
+        self._ended.pop(recording.info.recording_id, None)
+
+    def remove(self, recording: Recording) -> None:
+        """From Redis as well."""
+        self.forget(recording)
+        self._removed.add(recording.info.recording_id)
 
     def will_discard(self, recording: Recording) -> bool:
         """Once its end is written. False: it is written already."""
@@ -86,106 +121,158 @@ class RecordingWriter:
                 self.forget(copy.recording)
                 copy.recording.discard()
 
-    def add_batch(self, pipeline: Pipeline) -> None:
-        """What recordings have gained, and a look at what is to be stopped."""
-        pipeline.lpop(stops_key(self._gateway_id), MAX_STOPS)
-        self._batch, left = [], MAX_BATCH_BYTES
-        for copy in tuple(self._copies.values()):
-            if copy.is_behind and left > 0:
-                before = len(pipeline.command_stack)
-                copied, size = self._add_copy(pipeline, copy)
-                left -= size
-                self._batch.append((copy, copied, len(pipeline.command_stack) - before))
-
-    def take_batch(self, results: list[Any]) -> int:
-        """Returns how many results it has taken. Raises `RedisError`."""
-        _raise_errors(results[:1])
-        for recording_id in results[0] or ():
-            if (copy := self._copies.get(recording_id.decode())) is not None:
-                copy.recording.stop()
-        position = 1
-        for copy, copied, count in self._batch:
-            _raise_errors(results[position : position + count])
-            position += count
-            copy.has_info, copy.has_head, copy.has_end = copied.has_info, copied.has_head, copied.has_end
-            copy.is_background, copy.last_number = copied.is_background, copied.last_number
-            if copy.has_end and copy not in self._lost:
-                self.forget(copy.recording)
-                if copy.is_forgotten:
-                    copy.recording.discard()
-        for copy in self._lost:  # also what this batch wrote: it lacks the beginning
-            copy.has_info = copy.has_head = copy.is_background = copy.has_end = False
-            copy.last_number = 0
-        self._lost = []
-        return position
+    # The lease, and what Redis may have lost
 
     def add_renewal(self, pipeline: Pipeline) -> None:
-        """The lease, whether Redis still has what runs, and whether other gateways have readers of it."""
-        pipeline.set(lease_key(self._gateway_id), 1, ex=LEASE_SECONDS)
-        self._checked = list(self._copies.values())
-        for copy in self._checked:
+        """The script, the lease, and whether Redis has what runs and other gateways have readers of it."""
+        self._script.add_load(pipeline)
+        pipeline.set(lease_key(self._gateway_id), 1, ex=LEASE_SECONDS, get=True)
+        self._in_renewal = list(self._copies.values())
+        for copy in self._in_renewal:
             recording_id = copy.recording.info.recording_id
-            pipeline.exists(state_key(recording_id))
+            pipeline.expire(state_key(recording_id), RUNNING_TTL_SECONDS)
             pipeline.exists(reader_key(recording_id))
 
-    def take_renewal(self, results: list[Any]) -> int:
-        _raise_errors(results[: 1 + 2 * len(self._checked)])
-        for index, copy in enumerate(self._checked):
-            is_there, is_read = results[1 + 2 * index], results[2 + 2 * index]
-            if not is_there and copy.has_info:
-                self._lost.append(copy)
+    def take_renewal(self, results: Iterator[Any]) -> None:
+        next(results)
+        had_lease = next(results) is not None
+        if self._has_lease and not had_lease:
+            self._suspects.extend(self._ended.values())
+        self._has_lease = True
+        for copy in self._in_renewal:
+            is_there, is_read = next(results), next(results)
+            if copy.has_info and not is_there:
+                copy.is_lost()
             if is_read:
                 copy.recording.note_reader_elsewhere()
-        return 1 + 2 * len(self._checked)
 
-    def _add_copy(self, pipeline: Pipeline, copy: _Copy) -> tuple[_Copy, int]:
+    # What is written
+
+    def add_batch(self, pipeline: Pipeline) -> None:
+        """What recordings have gained, and a look at what is to be stopped."""
+        stops = stops_key(self._gateway_id)
+        if self._stopped:
+            pipeline.srem(stops, *self._stopped)
+        pipeline.smembers(stops)
+        self._in_removal = set(self._removed)
+        for recording_id in self._in_removal:
+            pipeline.unlink(state_key(recording_id), chunks_key(recording_id))
+        self._in_check = list(islice(self._suspects, MAX_CHECKS))
+        for copy in self._in_check:
+            recording_id = copy.recording.info.recording_id
+            pipeline.exists(state_key(recording_id), chunks_key(recording_id))
+        self._batch, left = [], MAX_BATCH_BYTES
+        for copy in self._copies.values():
+            if copy.is_behind and left > 0:
+                copied, size = self._add_copy(pipeline, copy, left)
+                left -= COPY_BYTES + size
+                self._batch.append((copy, copied))
+        self.is_full = left <= 0
+
+    def take_batch(self, results: Iterator[Any]) -> None:
+        if self._stopped:
+            next(results)
+        self._stopped = set(next(results))
+        for name in self._stopped:
+            if (copy := self._copies.get(name.decode())) is not None:
+                copy.recording.stop()
+        for recording_id in self._in_removal:
+            next(results)
+            self._removed.discard(recording_id)
+        for copy in self._in_check:
+            self._take_check(copy, next(results))
+            self._suspects.popleft()
+        for copy, copied in self._batch:
+            self._take_copy(copy, copied, is_written=bool(next(results)))
+
+    def _take_check(self, copy: _Copy, existing_keys: int) -> None:
         recording = copy.recording
-        recording_id = recording.info.recording_id
-        state, chunks = state_key(recording_id), chunks_key(recording_id)
-        copied = _Copy(
-            recording,
+        expected = 2  # the end is an entry, so there are chunks
+        if existing_keys < expected and self._ended.pop(recording.info.recording_id, None) is not None:
+            copy.is_lost()
+            self._copies[recording.info.recording_id] = copy
+
+    def _take_copy(self, copy: _Copy, copied: _Copy, *, is_written: bool) -> None:
+        recording_id = copy.recording.info.recording_id
+        if self._copies.get(recording_id) is not copy:
+            return  # it was forgotten meanwhile
+        del self._copies[recording_id]
+        if not is_written:
+            copy.is_lost()
+        elif not copied.has_end:
+            copied.is_forgotten = copy.is_forgotten
+            copy = copied
+        else:
+            if copy.is_forgotten:
+                copy.recording.discard()
+            else:
+                self._ended[recording_id] = copied
+            return
+        self._copies[recording_id] = copy
+
+    def _add_copy(self, pipeline: Pipeline, copy: _Copy, max_bytes: int) -> tuple[_Copy, int]:
+        """Returns what the copy becomes, and how many bytes of chunks it gains."""
+        recording = copy.recording
+        info = recording.info
+        if recording.is_ended and copy.ended_at is None:
+            copy.ended_at = time.monotonic()
+        first, chunks = recording.chunks_after(copy.last_number, max_bytes)
+        last_number = first + len(chunks) - 1
+        copied = replace(
+            copy,
             has_info=True,
             has_head=recording.head is not None,
             is_background=recording.is_background,
-            has_end=recording.is_ended,
-            last_number=recording.last_number,
+            has_end=recording.is_ended and last_number == recording.last_number,
+            last_number=last_number,
         )
-        fields: dict[str, str | bytes | int] = {}
+        arguments: list[Argument] = []
+        for start, pieces in _entries(first, chunks):
+            lengths = ",".join(map(str, map(len, pieces)))
+            entry = ("first", start, "lengths", lengths, "chunks", b"".join(pieces))
+            arguments += [f"{start + len(pieces) - 1}-0", len(entry), *entry]
+        if copied.has_end:
+            end = "complete" if recording.is_complete else "broken"
+            arguments += [f"{last_number}-1", 2, "end", end]
+        written = "nothing" if not copy.has_info else "chunks" if copy.last_number else "state"
+        oldest = f"{recording.first_number}-0" if recording.first_number > 1 else ""
+        fields = self._new_fields(copy)
+        keys = state_key(info.recording_id), chunks_key(info.recording_id)
+        seconds = self._seconds_to_live(copied)
+        self._script.add(pipeline, keys, [written, seconds, oldest, len(fields), *fields, *arguments])
+        return copied, sum(map(len, chunks))
+
+    def _new_fields(self, copy: _Copy) -> list[Argument]:
+        """Names and values."""
+        recording = copy.recording
+        fields: list[Argument] = []
         if not copy.has_info:
-            pipeline.delete(chunks)
             info = recording.info
-            fields = {"user": info.user_id, "path": info.path, "gateway": self._gateway_id}
+            fields += ["user", info.user_id, "path", info.path, "gateway", self._gateway_id]
         if recording.head is not None and not copy.has_head:
             head = recording.head
             headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in head.headers]
-            fields |= {"status": head.status, "headers": orjson.dumps(headers)}
+            fields += ["status", head.status, "headers", orjson.dumps(headers)]
         if recording.is_background != copy.is_background:
-            fields["background"] = 1
-        first, pieces = recording.chunks_after(copy.last_number)
-        if pieces:
-            lengths = ",".join(map(str, map(len, pieces)))
-            entry = {"first": first, "lengths": lengths, "chunks": b"".join(pieces)}
-            pipeline.xadd(chunks, entry, id=f"{recording.last_number}-0")  # type: ignore[arg-type]  # its dict
-            if not copy.last_number:
-                pipeline.expire(chunks, RUNNING_TTL_SECONDS)
-            if recording.first_number > 1:
-                pipeline.xtrim(chunks, minid=f"{recording.first_number}-0", approximate=False)
-        if recording.is_ended:
-            end = "complete" if recording.is_complete else "broken"
-            pipeline.xadd(chunks, {"end": end}, id=f"{recording.last_number}-1")
-        if fields:
-            pipeline.hset(state, mapping=fields)  # type: ignore[arg-type]  # likewise
-        if not copy.has_info or recording.is_ended:
-            seconds = self._kept_seconds if recording.is_ended else RUNNING_TTL_SECONDS
-            pipeline.expire(state, seconds)
-            pipeline.expire(chunks, seconds)
-        return copied, sum(map(len, pieces))
+            fields += ["background", 1]
+        return fields
+
+    def _seconds_to_live(self, copied: _Copy) -> int:
+        if not copied.has_end or copied.ended_at is None:
+            return RUNNING_TTL_SECONDS
+        kept_seconds = self._kept_seconds(copied.recording)
+        return max(int(copied.ended_at + kept_seconds - time.monotonic()), 1)
 
 
-def _raise_errors(results: list[Any]) -> None:
-    """An entry that Redis has already is one whose confirmation was lost."""
-    for result in results:
-        if isinstance(result, ResponseError) and "equal or smaller" in str(result):
-            continue
-        if isinstance(result, Exception):
-            raise result
+def _entries(first: int, chunks: Sequence[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    """The number of the first chunk of each entry, and its chunks."""
+    entry: list[bytes] = []
+    size = 0
+    for number, chunk in enumerate(chunks, first):
+        if entry and size + len(chunk) > MAX_ENTRY_BYTES:
+            yield number - len(entry), entry
+            entry, size = [], 0
+        entry.append(chunk)
+        size += len(chunk)
+    if entry:
+        yield first + len(chunks) - len(entry), entry

@@ -293,19 +293,53 @@ async def test_refusals_of_background_requests_are_statuses(start_gateway: Start
 
 
 async def test_stream_without_memory_is_not_resumable(start_gateway: StartGateway) -> None:
-    gateway = await start_gateway(limits=LIMITS, scripted=SLOW, streams={"max_user_bytes": 65_536})
+    bounds = {"max_user_bytes": 65_536}
+    gateway = await start_gateway(limits=LIMITS, scripted=ENDLESS, streams=bounds)
+    path, options = chat(background=True)
+    responses = [await gateway.call("POST", path, **options) for _ in range(7)]
+    accepted = [each.headers["location"] for each in responses if each.status_code == 202]
+    assert 1 < len(accepted) < 7, "those that run do not give way"
+    refused = responses[-1]
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    headers = await gateway.headers()
+    async with gateway.client.stream("POST", "/chat", headers=headers, **chat(resumable=True)[1]) as plain:
+        assert plain.status_code == 200
+        assert "stream-id" not in plain.headers
+    bob = await gateway.headers("bob")
+    others = chat(resumable=True, max_tokens=10)[1]
+    assert "stream-id" in (await gateway.client.post("/chat", headers=bob, **others)).headers
+    for location in accepted:
+        assert (await gateway.call("DELETE", location)).status_code == 204
+    await gateway.until_idle()
+
+
+async def test_ended_responses_give_way_to_new_ones(start_gateway: StartGateway) -> None:
+    bounds = {"max_user_bytes": 65_536}
+    gateway = await start_gateway(limits=LIMITS, scripted={"reply": WORDS}, streams=bounds)
     path, options = chat(resumable=True)
     responses = [await gateway.call("POST", path, **options) for _ in range(16)]
     assert all(list(parse_events(each.content))[-1].name == "done" for each in responses)
-    kept = ["stream-id" in each.headers for each in responses]
-    assert kept[0]
-    assert not kept[-1]
-    path, options = chat(background=True)
-    refused = await gateway.call("POST", path, **options)
-    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
-    bob = await gateway.headers("bob")
-    others = await gateway.client.post("/chat", headers=bob, **chat(resumable=True)[1])
-    assert "stream-id" in others.headers
+    assert all("stream-id" in each.headers for each in responses)
+    oldest, newest = (each.headers["stream-id"] for each in (responses[0], responses[-1]))
+    assert (await gateway.call("GET", f"/streams/{oldest}")).status_code == 404
+    assert (await resume(gateway, newest)).endswith(responses[-1].content[-100:])
+    path, options = chat(stream=False, background=True)
+    accepted = await gateway.call("POST", path, **options)
+    assert (await gateway.call("GET", accepted.headers["location"])).json()["content"] == WORDS
+
+
+async def test_readers_of_one_response_are_bounded(start_gateway: StartGateway) -> None:
+    bounds = {"max_stream_bytes": 65_536}
+    gateway = await start_gateway(limits=LIMITS, scripted=ENDLESS, streams=bounds)
+    stream_id, _ = await read_until(gateway, chat(resumable=True), lambda body: b"word" in body)
+    reading = asyncio.create_task(resume(gateway, stream_id))
+    await eventually(lambda: gateway.services.recordings.readers == 1)
+    refused = await gateway.call("GET", f"/streams/{stream_id}")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_readers")
+    assert refused.headers["retry-after"] == "1"
+    assert (await gateway.call("DELETE", f"/streams/{stream_id}")).status_code == 204
+    assert b"stream_stopped" in await reading
+    assert b"stream_stopped" in await resume(gateway, stream_id), "its place is free again"
 
 
 async def test_resumable_needs_a_stream(gateway: Gateway) -> None:

@@ -4,59 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from redis.asyncio import Redis
 
-from app.errors import GatewayError, StreamAbandoned, StreamNotFound, StreamStopped, StreamsUnavailable
-from app.memory_budget import MemoryBudget
-from app.redis.circuit_breaker import CircuitBreaker
-from app.redis.shared_redis import SharedRedis
-from app.streams.bounds import StreamBounds
-from app.streams.recording import Recording, ResponseHead
-from app.streams.recordings import Keeping, Recordings
+from app.errors import StreamAbandoned, StreamNotFound, StreamStopped, StreamsUnavailable
+from app.streams.recording import Recording
+from testbed.fault_proxy import FaultProxy
 from testbed.servers import RedisServer
 
-from ..eventually import PATIENT_SECONDS, eventually
+from ...eventually import PATIENT_SECONDS, eventually
+from .process import Process, until_shared
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
-
-STREAM = ResponseHead(200, ((b"content-type", b"text/event-stream"), (b"x-latin", "é".encode("latin-1"))))
-
-
-class Process:
-    """The recordings of one gateway; notes what it is told to stop."""
-
-    def __init__(self, url: str, breaker_seconds: float, unread_seconds: float = 60.0) -> None:
-        client = Redis.from_url(url)
-        self.redis = SharedRedis(url, client, CircuitBreaker(client, breaker_seconds))
-        budget = MemoryBudget(2**20, 2**20, stream_bytes=2**26)
-        bounds = StreamBounds(budget.streams, 2**22, 2**24)
-        self.budget = budget
-        self.recordings = Recordings(bounds, Keeping(unread_seconds, 300), self.redis)
-        self.stopped: list[type[GatewayError]] = []
-
-    def begin(self, user_id: str = "usr_1") -> Recording:
-        recording = self.recordings.begin(user_id, "/chat", self.stopped.append)
-        assert recording is not None
-        recording.start(STREAM)
-        return recording
-
-    async def read(self, recording: Recording, after: int = 0) -> bytes:
-        found = await self.recordings.find(recording.info.recording_id, recording.info.user_id)
-        with found.reading():
-            assert await found.has_started()
-            assert found.head == STREAM
-            return b"".join([piece async for piece in found.read(after)])
-
-    async def aclose(self) -> None:
-        await self.recordings.aclose()
-        await self.redis.aclose()
-
-    async def die(self) -> None:
-        """As if it were killed: nothing is written any more."""
-        task = self.recordings._shared._task  # type: ignore[union-attr]
-        assert task is not None
-        task.cancel()
-        await asyncio.wait([task])
 
 
 @pytest.fixture
@@ -71,17 +28,6 @@ async def second(redis_url: str) -> AsyncIterator[Process]:
     process = Process(redis_url, PATIENT_SECONDS)
     yield process
     await process.aclose()
-
-
-async def until_shared(process: Process, recording: Recording) -> None:
-    async with asyncio.timeout(PATIENT_SECONDS):
-        while True:
-            try:
-                await process.recordings.find(recording.info.recording_id, recording.info.user_id)
-            except StreamNotFound:
-                await asyncio.sleep(0.001)
-            else:
-                return
 
 
 async def test_other_process_follows_a_response_to_its_end(first: Process, second: Process) -> None:
@@ -216,3 +162,41 @@ async def test_copy_that_nobody_reads_is_given_up(first: Process, second: Proces
     recording.append(b"2 ")
     recording.end(is_complete=True)
     assert await second.read(recording) == b"1 2 "
+
+
+async def test_slow_reading_does_not_end_the_sharing_of_limits(
+    first: Process, redis_server: RedisServer, redis_url: str
+) -> None:
+    proxy = FaultProxy(redis_server.port)
+    proxy.to_client.bytes_per_second = 512 * 1024
+    async with proxy.serving():
+        second = Process(redis_url.replace(str(redis_server.port), str(proxy.port)), PATIENT_SECONDS)
+        recordings = [first.begin() for _ in range(3)]
+        for recording in recordings:
+            for number in range(400):
+                recording.append(b"%-999d\n" % number)
+            recording.end(is_complete=True)
+        await until_shared(second, recordings[-1])
+        bodies = await asyncio.gather(*map(second.read, recordings))
+        assert [len(body) for body in bodies] == [400_000] * 3
+        assert not second.redis.breaker.is_open
+        assert not second.recordings.is_degraded
+        await second.aclose()
+
+
+async def test_ended_response_that_redis_has_lost_is_written_again(
+    first: Process, redis_server: RedisServer, redis_url: str
+) -> None:
+    recordings = [first.begin() for _ in range(2)]
+    for recording in recordings:
+        recording.append(b"1 ")
+        recording.end(is_complete=True)
+    second = Process(redis_url, PATIENT_SECONDS)
+    assert await second.read(recordings[0]) == b"1 "
+    await second.aclose()
+    redis_server.flush()
+    third = Process(redis_url, PATIENT_SECONDS)
+    for recording in recordings:
+        await until_shared(third, recording)
+        assert await third.read(recording) == b"1 "
+    await third.aclose()
