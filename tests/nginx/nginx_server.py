@@ -121,9 +121,9 @@ class NginxServer:
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.certificate)
 
-    def client(self, address: str = LOOPBACK) -> httpx.AsyncClient:
+    def client(self, address: str = LOOPBACK, *, http2: bool = False) -> httpx.AsyncClient:
         """A client with the address that the test chooses: all of 127.0.0.0/8 is this machine."""
-        transport = httpx.AsyncHTTPTransport(verify=self.tls(), local_address=address)
+        transport = httpx.AsyncHTTPTransport(verify=self.tls(), local_address=address, http2=http2)
         return httpx.AsyncClient(base_url=self.url, transport=transport, timeout=30)
 
     async def curl(self, path: str, *arguments: str, url: str | None = None) -> "CurlResponse":

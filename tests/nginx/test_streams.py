@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import httpx
 import pytest
 
 from ..app.conftest import StartGateway
@@ -112,3 +113,44 @@ async def test_generation_ends_when_its_client_disconnects(
                     break
             assert not gateway.is_idle()
     await gateway.until_idle()  # within 10 of its 20 seconds
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_stream_is_resumed_and_stopped(
+    start_gateway: StartGateway, start_nginx: StartNginx, version: int
+) -> None:
+    gateway = await start_gateway(scripted={"reply": "word " * 1000, "step_seconds": 0.02})
+    nginx = start_nginx(gateway.port)
+    headers = await gateway.headers()
+    async with nginx.client(http2=version == 2) as client:
+        asked = {"prompt": "x", "max_tokens": 1000, "stream": True, "resumable": True}
+        async with client.stream("POST", "/chat", headers=headers, json=asked) as response:
+            path = f"/streams/{response.headers['stream-id']}"
+            head = await _read_events(response, 3)
+        resumed = headers | {"Last-Event-ID": "3"}
+        async with client.stream("GET", path, headers=resumed) as response:
+            assert response.http_version == f"HTTP/{'2' if version == 2 else '1.1'}"
+            assert response.headers["content-type"] == "text/event-stream"
+            rest = await _read_events(response, 3)
+        assert [event.number for event in parse_events(head + rest)] == ["1", "2", "3", "4", "5", "6"]
+        for _ in range(2):
+            stopped = await client.delete(path, headers=headers)
+            assert (stopped.status_code, stopped.content) == (204, b"")
+        await gateway.until_idle()
+        whole = (await client.get(path, headers=headers)).content.removeprefix(OPENING)
+        direct = await gateway.call("GET", path)
+        assert whole == direct.content.removeprefix(OPENING)
+        assert whole.startswith(head + rest)
+        assert list(parse_events(whole))[-1].data["code"] == "stream_stopped"
+        unknown = await client.delete("/streams/str_unknown", headers=headers)
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "stream_not_found")
+
+
+async def _read_events(response: httpx.Response, count: int) -> bytes:
+    body = b""
+    async for chunk in response.aiter_raw():
+        body += chunk
+        whole = body.removeprefix(OPENING).split(b"\n\n")[:-1]
+        if len(whole) >= count:
+            break
+    return b"".join(event + b"\n\n" for event in whole[:count])
