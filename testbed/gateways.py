@@ -79,6 +79,7 @@ class StartedGateway:
     process_id: int
     token: str
     ready_seconds: float  # from the start of the process
+    log: Path  # as long as it runs
 
 
 @contextlib.contextmanager
@@ -102,7 +103,7 @@ def started_gateway(
                 text=True,
                 check=True,
             )
-            yield StartedGateway(port, process_id, issued.stdout.strip(), ready_seconds)
+            yield StartedGateway(port, process_id, issued.stdout.strip(), ready_seconds, log)
 
 
 @dataclass(frozen=True, slots=True)
