@@ -6,7 +6,7 @@ What Redis has lost, or did not take, is written again, as long as the recording
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from app.streams.redis.keys import (
     state_key,
     stops_key,
 )
-from app.streams.redis.script import Argument, Script
+from app.streams.redis.script import Script
 
 MAX_BATCH_BYTES: Final = 256 * 1024  # of one call, so that it is not taken for one that fails
 MAX_ENTRY_BYTES: Final = 32 * 1024  # unless one chunk is larger; a reader takes at least one entry
@@ -57,9 +57,18 @@ class _Copy:
             or recording.is_ended
         )
 
-    def is_lost(self) -> None:
+    def start_again(self) -> None:
+        """Redis has lost it."""
         self.has_info = self.has_head = self.is_background = self.has_end = False
         self.last_number = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Gain:
+    """What Redis gets for one recording: what the script calls its details, and the chunks of each entry."""
+
+    details: dict[str, Any]
+    chunks: list[bytes]
 
 
 class RecordingWriter:
@@ -72,7 +81,7 @@ class RecordingWriter:
         self.is_full = False  # there was more to write than one call takes
         self._gateway_id = gateway_id
         self._kept_seconds = kept_seconds
-        self._script = Script.read("write_recording")
+        self._script = Script.read("write_recordings")
         self._copies: dict[str, _Copy] = {}  # the one that waits longest comes first
         self._ended: dict[str, _Copy] = {}  # those that are written to their end
         self._has_lease = False
@@ -142,7 +151,7 @@ class RecordingWriter:
         for copy in self._in_renewal:
             is_there, is_read = next(results), next(results)
             if copy.has_info and not is_there:
-                copy.is_lost()
+                copy.start_again()
             if is_read:
                 copy.recording.note_reader_elsewhere()
 
@@ -161,13 +170,7 @@ class RecordingWriter:
         for copy in self._in_check:
             recording_id = copy.recording.info.recording_id
             pipeline.exists(state_key(recording_id), chunks_key(recording_id))
-        self._batch, left = [], MAX_BATCH_BYTES
-        for copy in self._copies.values():
-            if copy.is_behind and left > 0:
-                copied, size = self._add_copy(pipeline, copy, left)
-                left -= COPY_BYTES + size
-                self._batch.append((copy, copied))
-        self.is_full = left <= 0
+        self._add_copies(pipeline)
 
     def take_batch(self, results: Iterator[Any]) -> None:
         if self._stopped:
@@ -182,14 +185,16 @@ class RecordingWriter:
         for copy in self._in_check:
             self._take_check(copy, next(results))
             self._suspects.popleft()
-        for copy, copied in self._batch:
-            self._take_copy(copy, copied, is_written=bool(next(results)))
+        if self._batch:
+            lost = set(next(results))
+            for number, (copy, copied) in enumerate(self._batch, 1):
+                self._take_copy(copy, copied, is_written=number not in lost)
 
     def _take_check(self, copy: _Copy, existing_keys: int) -> None:
         recording = copy.recording
         expected = 2  # the end is an entry, so there are chunks
         if existing_keys < expected and self._ended.pop(recording.info.recording_id, None) is not None:
-            copy.is_lost()
+            copy.start_again()
             self._copies[recording.info.recording_id] = copy
 
     def _take_copy(self, copy: _Copy, copied: _Copy, *, is_written: bool) -> None:
@@ -198,7 +203,7 @@ class RecordingWriter:
             return  # it was forgotten meanwhile
         del self._copies[recording_id]
         if not is_written:
-            copy.is_lost()
+            copy.start_again()
         elif not copied.has_end:
             copied.is_forgotten = copy.is_forgotten
             copy = copied
@@ -210,51 +215,69 @@ class RecordingWriter:
             return
         self._copies[recording_id] = copy
 
-    def _add_copy(self, pipeline: Pipeline, copy: _Copy, max_bytes: int) -> tuple[_Copy, int]:
-        """Returns what the copy becomes, and how many bytes of chunks it gains."""
+    def _add_copies(self, pipeline: Pipeline) -> None:
+        self._batch = []
+        keys: list[str] = []
+        gains: list[_Gain] = []
+        left = MAX_BATCH_BYTES
+        for recording_id, copy in self._copies.items():
+            if copy.is_behind and left > 0:
+                copied, gain = self._gain_of(copy, left)
+                left -= COPY_BYTES + sum(map(len, gain.chunks))
+                self._batch.append((copy, copied))
+                keys += [state_key(recording_id), chunks_key(recording_id)]
+                gains.append(gain)
+        self.is_full = left <= 0
+        if gains:
+            chunks = (piece for gain in gains for piece in gain.chunks)
+            self._script.add(pipeline, keys, [orjson.dumps([gain.details for gain in gains]), *chunks])
+
+    def _gain_of(self, copy: _Copy, max_bytes: int) -> tuple[_Copy, "_Gain"]:
+        """What the copy becomes, and what Redis gets for it."""
         recording = copy.recording
-        info = recording.info
         if recording.is_ended and copy.ended_at is None:
             copy.ended_at = time.monotonic()
         first, chunks = recording.chunks_after(copy.last_number, max_bytes)
         last_number = first + len(chunks) - 1
-        copied = replace(
-            copy,
+        copied = _Copy(
+            recording,
             has_info=True,
             has_head=recording.head is not None,
             is_background=recording.is_background,
             has_end=recording.is_ended and last_number == recording.last_number,
             last_number=last_number,
+            ended_at=copy.ended_at,
         )
-        arguments: list[Argument] = []
-        for start, pieces in _entries(first, chunks):
-            lengths = ",".join(map(str, map(len, pieces)))
-            entry = ("first", start, "lengths", lengths, "chunks", b"".join(pieces))
-            arguments += [f"{start + len(pieces) - 1}-0", len(entry), *entry]
+        end: list[str] = []
         if copied.has_end:
-            end = "complete" if recording.is_complete else "broken"
-            arguments += [f"{last_number}-1", 2, "end", end]
-        written = "nothing" if not copy.has_info else "chunks" if copy.last_number else "state"
-        oldest = f"{recording.first_number}-0" if recording.first_number > 1 else ""
-        fields = self._new_fields(copy)
-        keys = state_key(info.recording_id), chunks_key(info.recording_id)
-        seconds = self._seconds_to_live(copied)
-        self._script.add(pipeline, keys, [written, seconds, oldest, len(fields), *fields, *arguments])
-        return copied, sum(map(len, chunks))
+            end = [f"{last_number}-1", "complete" if recording.is_complete else "broken"]
+        entries = list(_entries(first, chunks))
+        details = {
+            "before": "nothing" if not copy.has_info else "chunks" if copy.last_number else "state",
+            "seconds": self._seconds_to_live(copied),
+            "oldest": f"{recording.first_number}-0" if recording.first_number > 1 else "",
+            "fields": self._new_fields(copy),
+            "entries": [
+                (f"{start + len(pieces) - 1}-0", str(start), ",".join(map(str, map(len, pieces))))
+                for start, pieces in entries
+            ],
+            "end": end,
+        }
+        return copied, _Gain(details, [b"".join(pieces) for _, pieces in entries])
 
-    def _new_fields(self, copy: _Copy) -> list[Argument]:
+    def _new_fields(self, copy: _Copy) -> list[str]:
         """Names and values."""
         recording = copy.recording
-        fields: list[Argument] = []
+        fields: list[str] = []
         if not copy.has_info:
             info = recording.info
             fields += ["user", info.user_id, "path", info.path, "gateway", self._gateway_id]
         if recording.head is not None and not copy.has_head:
             head = recording.head
             headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in head.headers]
-            fields += ["status", head.status, "headers", orjson.dumps(headers)]
+            fields += ["status", str(head.status), "headers", orjson.dumps(headers).decode()]
         if recording.is_background != copy.is_background:
-            fields += ["background", 1]
+            fields += ["background", "1"]
         return fields
 
     def _seconds_to_live(self, copied: _Copy) -> int:
@@ -264,15 +287,13 @@ class RecordingWriter:
         return max(int(copied.ended_at + kept_seconds - time.monotonic()), 1)
 
 
-def _entries(first: int, chunks: Sequence[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+def _entries(first: int, chunks: Sequence[bytes]) -> Iterator[tuple[int, Sequence[bytes]]]:
     """The number of the first chunk of each entry, and its chunks."""
-    entry: list[bytes] = []
-    size = 0
-    for number, chunk in enumerate(chunks, first):
-        if entry and size + len(chunk) > MAX_ENTRY_BYTES:
-            yield number - len(entry), entry
-            entry, size = [], 0
-        entry.append(chunk)
+    start = size = 0
+    for index, chunk in enumerate(chunks):
+        if size and size + len(chunk) > MAX_ENTRY_BYTES:
+            yield first + start, chunks[start:index]
+            start, size = index, 0
         size += len(chunk)
-    if entry:
-        yield first + len(chunks) - len(entry), entry
+    if chunks:
+        yield first + start, chunks[start:]
