@@ -27,8 +27,10 @@ _lock = threading.Lock()
 
 @functools.cache
 def is_supported() -> bool:
-    """Whether the kernels of this package run here."""
-    return find_spec("llvmlite") is not None and _target_cpu() is not None
+    """Whether the kernels of this package run here. A torch with another OpenMP may lack `PARALLEL`."""
+    return (
+        find_spec("llvmlite") is not None and _target_cpu() is not None and _address_of(PARALLEL) is not None
+    )
 
 
 @functools.cache
@@ -44,6 +46,14 @@ def _target_cpu() -> str | None:
     return WIDE if capability.startswith("AVX512") else None
 
 
+def _address_of(name: str) -> int | None:
+    """Where the process has the function `name`."""
+    try:
+        return ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
+    except (AttributeError, OSError, TypeError):  # TypeError: on Windows
+        return None
+
+
 def thread_count(work: int, enough: int) -> int:
     """Returns torch's number of threads where each gets `enough` of the work, else fewer."""
     return max(1, min(torch.get_num_threads(), work // enough))
@@ -57,8 +67,7 @@ def compile_kernels(build: Build) -> dict[str, Kernel]:
         cpu = _target_cpu()
         assert cpu is not None
         compiled, signatures = optimise(build, cpu)
-        parallel = ctypes.cast(getattr(ctypes.CDLL(None), PARALLEL), ctypes.c_void_p).value
-        binding.add_symbol(PARALLEL, parallel)
+        binding.add_symbol(PARALLEL, _address_of(PARALLEL))
         engine = binding.create_mcjit_compiler(compiled, machine_for(cpu))
         engine.finalize_object()
         _engines.append(engine)
