@@ -22,7 +22,7 @@ from testbed.gateways import running_process
 from testbed.servers import free_port
 
 CACHE: Final = Path(__file__).parents[1] / ".clients" / "gateways"
-START_SECONDS: Final = 300.0  # LiteLLM imports for minutes on a busy machine
+START_SECONDS: Final = 900.0  # LiteLLM imports for minutes on a busy machine
 KEY: Final = "fgw_benchmark_0123456789abcdef"
 LITELLM_KEY: Final = "sk-benchmark-0123456789abcdef"
 PORTKEY: Final = "@portkey-ai/gateway@1.15.2"

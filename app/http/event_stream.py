@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
+import orjson
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -29,6 +32,7 @@ Events = AsyncGenerator[bytes, None]
 Begin = Callable[[], Awaitable[Events]]
 Notice = Callable[[], bytes | None]  # where the request waits, or None
 
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _HEADERS: Final = [
     EVENT_STREAM,
     (b"cache-control", b"no-store"),
@@ -208,17 +212,32 @@ async def keep_alive(send: Send, seconds: float, notice: Notice) -> None:
 
 def native_event(name: str, number: int, payload: Mapping[str, Any]) -> bytes:
     """One event of `/chat`, `/vision` and `/speech`. ASCII only: Swift splits lines on U+2028."""
-    return f"event: {name}\nid: {number}\ndata: {_to_json(payload)}\n\n".encode("ascii")
+    return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode("ascii"), number, _to_json(payload))
 
 
 def openai_event(payload: Mapping[str, Any]) -> bytes:
     """One event of `/v1`: a bare data line, because OpenAI's SDKs choke on anything else."""
-    return f"data: {_to_json(payload)}\n\n".encode("ascii")
+    return b"data: %b\n\n" % _to_json(payload)
 
 
 def named_event(name: str, payload: Mapping[str, Any]) -> bytes:
     """One event of `/v1/responses`, whose clients expect names."""
-    return f"event: {name}\ndata: {_to_json(payload)}\n\n".encode("ascii")
+    return b"event: %b\ndata: %b\n\n" % (name.encode("ascii"), _to_json(payload))
 
 
-_to_json: Final = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+def _to_json(payload: Mapping[str, Any]) -> bytes:
+    """ASCII. orjson takes a fifth of the time, but does not escape what is beyond ASCII."""
+    try:
+        encoded = orjson.dumps(payload)
+    except TypeError:  # a lone surrogate
+        return _encode_slowly(payload).encode("ascii")
+    if encoded.isascii():
+        return encoded
+    return _BEYOND_ASCII.sub(_escape, encoded.decode()).encode("ascii")
+
+
+def _escape(characters: re.Match[str]) -> str:
+    return encode_basestring_ascii(characters[0])[1:-1]
+
+
+_encode_slowly: Final = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode

@@ -53,11 +53,10 @@ class ChunkReader:
         reason = choice.get("finish_reason")
         if isinstance(reason, str):
             self.finish_reason = _FINISH_REASONS.get(reason, "error")
-        delta = Delta(text, reasoning, tool_calls=calls, logprobs=logprobs)
-        self._count(delta, is_output=any(_text_of(piece, name) for name in _TEXTS) or bool(calls))
-        if not delta.has_output:
-            return None
-        return Delta(text, reasoning, usage=self.usage, tool_calls=calls, logprobs=logprobs)
+        is_output = bool(calls) or any(_text_of(piece, name) for name in _TEXTS)
+        self._count(text, reasoning, calls, is_output=is_output)
+        delta = Delta(text, reasoning, usage=self.usage, tool_calls=calls, logprobs=logprobs)
+        return delta if delta.has_output else None
 
     def end(self) -> Delta:
         """The last delta. Raises `GenerationFailed` if the engine did not say why the text ends."""
@@ -141,9 +140,8 @@ class ChunkReader:
             _count_of(usage.get("prompt_tokens_details"), "cached_tokens") or 0,
         )
 
-    def _count(self, delta: Delta, *, is_output: bool) -> None:
-        self._characters += len(delta.text) + len(delta.reasoning)
-        self._characters += sum(len(call.arguments) for call in delta.tool_calls)
+    def _count(self, text: str, reasoning: str, calls: tuple[ToolCallDelta, ...], *, is_output: bool) -> None:
+        self._characters += len(text) + len(reasoning) + sum(len(call.arguments) for call in calls)
         if self._characters > MAX_TEXT_CHARACTERS:
             raise GenerationFailed("the engine sent too much text")
         self._silent_chunks = 0 if is_output else self._silent_chunks + 1
@@ -153,7 +151,7 @@ class ChunkReader:
             self.usage = Usage(
                 self.usage.prompt_tokens,
                 self.usage.completion_tokens + 1,
-                self.usage.reasoning_tokens + bool(delta.reasoning),
+                self.usage.reasoning_tokens + bool(reasoning),
                 is_estimate=True,
             )
 

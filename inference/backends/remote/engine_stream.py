@@ -82,6 +82,15 @@ class EngineStream:
                 self._events.extend(self._decoder.flush())
             else:
                 self._events.extend(self._decoder.push(piece))
+        return self.take_event()
+
+    @property
+    def has_event(self) -> bool:
+        """Whether `take_event` returns one that has arrived."""
+        return bool(self._events)
+
+    def take_event(self) -> Mapping[str, Any] | None:
+        """As `next_event`, without waiting."""
         if not self._events:
             return None
         data = self._events.popleft()

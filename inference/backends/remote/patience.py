@@ -26,14 +26,18 @@ class Patience:
 
     async def wait(self, read: Callable[[], Awaitable[Result]]) -> Result:
         """Returns what `read` returns. Raises TimeoutError once it is over, which cancels `read`."""
-        if self.is_over:
-            raise TimeoutError
+        self.check()
         remaining = self._deadline - time.monotonic()
         try:
             async with asyncio.timeout(None if remaining == float("inf") else remaining) as self._timeout:
                 return await read()
         finally:
             self._timeout = None
+
+    def check(self) -> None:
+        """Raises TimeoutError once it is over."""
+        if self.is_over:
+            raise TimeoutError
 
     def abort(self) -> None:
         self.is_aborted = True

@@ -231,3 +231,10 @@ def test_event_is_one_line_whatever_a_client_takes_for_a_line_end(line_end: str)
 
 def test_openai_event_is_a_bare_data_line() -> None:
     assert openai_event({"a": "\u2028"}) == b'data: {"a":"\\u2028"}\n\n'
+
+
+@pytest.mark.parametrize("text", ["plain \"'\\/ \t", "你好, again 你", "😀", "\ud83d alone", "\x00\x1f\x80"])
+def test_event_has_the_escapes_of_json_for_all_that_is_not_ascii(text: str) -> None:
+    value = {"text": text, "number": 1.5, "nothing": None}
+    data = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
+    assert openai_event(value) == b"data: %b\n\n" % data
