@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from app.auth.access_tokens import AccessTokens
 from app.auth.account_changes import AccountChanges
+from app.auth.keys_of_gateways import KeysOfGateways
 from app.auth.signing_keys import load_signing_keys
 from app.errors import DatabaseUnavailable
 from app.http.running_calls import RunningCalls
@@ -96,6 +97,9 @@ async def open_services(
     account_changes = AccountChanges(database, signing_keys, settings.auth.revocation_poll_seconds)
     await account_changes.start()
     stack.push_async_callback(account_changes.aclose)
+    keys_of_gateways = KeysOfGateways(database, signing_keys, settings.keys_dir)
+    await keys_of_gateways.start()
+    stack.push_async_callback(keys_of_gateways.aclose)
     running_calls = RunningCalls()
     account_changes.subscribe(lambda: running_calls.end_revoked(account_changes.is_revoked))
     access_tokens = AccessTokens(signing_keys, account_changes, settings.auth)

@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.auth.signing_keys import InvalidSigningKeys, load_signing_keys
+from app.auth.keys_of_gateways import missing_keys, sentence_of_missing
+from app.auth.signing_keys import InvalidSigningKeys, SigningKeys, load_signing_keys
 from app.cli.environment import describe_database
 from app.errors import DatabaseUnavailable
 from app.lifespan import backend_config, remote_config
@@ -74,7 +75,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _cross_origin(settings),
         _data_directory(settings),
         await _database(settings),
-        _signing_keys(settings),
+        await _signing_keys(settings),
         await _redis(settings),
         await _media(settings),
         _model(settings),
@@ -160,7 +161,7 @@ async def _database(settings: Settings) -> Finding:
         await database.aclose()
 
 
-def _signing_keys(settings: Settings) -> Finding:
+async def _signing_keys(settings: Settings) -> Finding:
     directory = settings.keys_dir
     if settings.env == "development" and not any(directory.glob("*.json")):
         return Finding("signing keys", "ok", f"one {MADE_AT_START}, in {directory}")
@@ -169,7 +170,26 @@ def _signing_keys(settings: Settings) -> Finding:
         what = f"{len(keys.verifying())} in {directory}, {keys.signer().key_id} signs"
     except InvalidSigningKeys as error:
         return Finding("signing keys", "wrong", str(error))
+    missing = await _missing_keys(settings, keys)
+    if missing:
+        return Finding("signing keys", "wrong", sentence_of_missing(missing, directory))
     return Finding("signing keys", "ok", what)
+
+
+async def _missing_keys(settings: Settings, keys: SigningKeys) -> list[str]:
+    """Of other gateways that run. None if the database cannot say, which is a finding of its own."""
+    url = settings.effective_database_url
+    path = sqlite_path(make_url(url))
+    if path is not None and not path.exists():
+        return []
+    database = Database(url)
+    try:
+        async with database.session(read_only=True) as db_session:
+            return await missing_keys(db_session, keys)
+    except (DatabaseUnavailable, SQLAlchemyError):
+        return []
+    finally:
+        await database.aclose()
 
 
 async def _redis(settings: Settings) -> Finding:

@@ -192,3 +192,12 @@ class IdempotencyKeyRow(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     response: Mapped[bytes | None] = mapped_column(LargeBinary)
     response_bytes: Mapped[int] = mapped_column(default=0)  # of `response`, as it is stored
+
+
+class SigningKeyRow(Base):
+    """The id of a key that a gateway signed with at `seen_at`; the key itself is not stored."""
+
+    __tablename__ = "signing_keys_in_use"
+
+    key_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    seen_at: Mapped[datetime]

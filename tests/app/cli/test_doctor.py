@@ -1,6 +1,8 @@
 """What `gateway doctor` finds, and what it keeps to itself."""
 
+import contextlib
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +34,16 @@ def test_nothing_is_wrong_with_a_used_installation(run: Run) -> None:
     examined = run("doctor")
     assert (examined.code, state_of(examined, "database")) == (0, "ok")
     assert state_of(examined, "signing keys") == "ok"
+
+
+def test_gateway_with_other_keys_is_found(run: Run, tmp_path: Path) -> None:
+    run("token", "issue", "--user", "bob")
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "gateway.db")) as database:
+        database.execute("INSERT INTO signing_keys_in_use VALUES ('elsewhere', datetime('now'))")
+        database.commit()
+    examined = run("doctor")
+    assert (examined.code, state_of(examined, "signing keys")) == (1, "wrong")
+    assert "signs tokens with elsewhere, which is not in" in " ".join(examined.out.split())
 
 
 def test_wrong_setting_is_found(run: Run) -> None:
