@@ -47,6 +47,15 @@ class InvalidGrammar(InferenceError):
         self.path = path
 
 
+class InvalidParameter(InferenceError):
+    """A value that the loaded model cannot take. `field` and `reason` are as those of `InvalidGrammar`."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field} {reason}")
+        self.field = field
+        self.reason = reason
+
+
 class UnsupportedModality(InferenceError):
     """The loaded checkpoint has no tower for this kind of media."""
 

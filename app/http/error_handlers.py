@@ -37,6 +37,7 @@ from inference import (
     BackendUnavailable,
     InferenceError,
     InvalidGrammar,
+    InvalidParameter,
     PromptRefused,
     PromptTooLong,
     QueueFull,
@@ -137,6 +138,8 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
             return errors.PromptRefused(sentence, param="messages")
         case InvalidGrammar(field=field, reason=reason):
             return errors.InvalidOutputFormat(of_engine(field, reason), param=field)
+        case InvalidParameter(field=field, reason=reason):
+            return errors.InvalidRequest(of_engine(field, reason), param=field)
         case UnsupportedModality(modality=modality):
             sentence = Sentence("The loaded model does not support {modality}.", modality=Sentence(modality))
             return errors.ModalityNotSupported(sentence)

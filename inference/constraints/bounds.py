@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from inference.errors import InvalidGrammar
+from inference.errors import InvalidGrammar, InvalidParameter
 from inference.types import GenerationRequest, JsonSchemaOutput, NamedTool
 
 MAX_SCHEMA_BYTES = 262_144  # of JSON text, of a response format or of all tools together
@@ -42,12 +42,12 @@ def check_bounds(request: GenerationRequest) -> None:
 
 
 def check_logit_bias(request: GenerationRequest, vocab_size: int) -> None:
-    """Raises `InvalidGrammar`."""
+    """Raises `InvalidParameter`."""
     biases = request.sampling_params.logit_bias
     if len(biases) > MAX_BIASES:
-        raise InvalidGrammar("logit_bias", f"must not have more than {MAX_BIASES} tokens")
+        raise InvalidParameter("logit_bias", f"must not have more than {MAX_BIASES} tokens")
     if any(not 0 <= token_id < vocab_size for token_id, _ in biases):
-        raise InvalidGrammar("logit_bias", "must name tokens that the model has")
+        raise InvalidParameter("logit_bias", "must name tokens that the model has")
 
 
 def check_schemas(field: str, schemas: Iterable[Mapping[str, object]]) -> None:

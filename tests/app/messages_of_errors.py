@@ -16,7 +16,8 @@ from inference.constraints import grammar_refusal
 
 ROOT = Path(__file__).parents[2]
 FIRST = {"Sentence", "ValueError"}  # calls whose first argument is a sentence
-SECOND = {"of_field", "refuse", "InvalidGrammar"}
+OF_ENGINE = {"InvalidGrammar", "InvalidParameter"}
+SECOND = {"of_field", "refuse", *OF_ENGINE}
 ENGINE = ("inference/constraints/bounds.py", "inference/constraints/glm_grammar.py")
 NOT_FOR_CLIENTS = {
     "app/auth/signing_keys.py", "app/auth/token_guard.py", "app/cli", "app/http/body/long_base64.py",
@@ -75,7 +76,7 @@ def _of_module(path: Path) -> Iterator[str]:
             value = _value_of_local(tree, argument)
         if isinstance(value, str):
             value = getattr(value, "template", value)
-            yield from _engine_reasons(value) if called == "InvalidGrammar" else (value,)
+            yield from _engine_reasons(value) if called in OF_ENGINE else (value,)
 
 
 def _value_of_local(tree: ast.AST, argument: ast.expr) -> object:

@@ -39,6 +39,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"guided_json": {"properties": {"\x1b[2J": {"type": "text"}}}}, "guided_json.properties.?.type", TYPE),
     ({"guided_json": DEEP}, f"guided_json.{'items.' * 4}….{'items.' * 7}type", TYPE),
+    ({"guided_json": {"type": "integer", "minimum": 10**30}}, "guided_json.type", "cannot be compiled."),
     ({"guided_json": {"not": {}}}, "guided_json", 'uses keywords that are not supported: ["not"].'),
     (
         {"guided_json": {"type": "integer", "multipleOf": 1234567}},
@@ -57,6 +58,11 @@ async def test_reason_and_path_of_what_cannot_be_compiled(start_gateway: StartGa
         error = response.json()["error"]
         assert (response.status_code, error["code"]) == (400, "invalid_output_format"), fields
         assert (error["param"], error["message"]) == (param, f"{param} {reason}")
+    biased = body("hi", model="tiny", logit_bias={"0": 1, "99999999": 1})
+    response = await gateway.call("POST", COMPLETIONS, json=biased)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (422, "invalid_request", "logit_bias")
+    assert error["message"] == "logit_bias must name tokens that the model has."
     for fields, param in (
         ({"text": {"format": {"type": "json_schema", "name": "x", "schema": WRONG}}}, "text.format.schema"),
         ({"tools": [{"type": "function", "name": "f", "parameters": WRONG}]}, "tools.0.parameters"),

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from inference.constraints.phone_actions import parse_action
-from inference.errors import InvalidGrammar
+from inference.errors import InvalidGrammar, InvalidParameter
 from inference.types import (
     ActionOutput,
     Delta,
@@ -323,7 +323,7 @@ def test_what_cannot_be_compiled_is_refused_before_the_response_begins(
     make_engine, make_model, make_request, run_all, fields, field, reason
 ) -> None:
     (error,) = run_all(make_engine(make_model("digest")), [make_request(**fields)], max_steps=100_000)[0]
-    assert isinstance(error, InvalidGrammar)
+    assert isinstance(error, InvalidParameter if field == "logit_bias" else InvalidGrammar)
     assert error.field == field
     assert reason in error.reason
 
