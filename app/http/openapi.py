@@ -5,7 +5,7 @@ security is declared where the guard requires it, and no response is listed that
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from app.http.error_handlers import error_schema_of
 from app.http.guard import GuardedRoute
 from app.http.keyed_response import KEY_HEADER
+from app.http.preferences import Preference
 from app.schemas.problems import OAuthProblem, OpenAIError, Problem, header_docs, problem_responses
 
 GENERATION_ERRORS: Final = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503, 504)
@@ -33,6 +34,28 @@ _KEY_PARAMETER: Final[dict[str, Any]] = {
     "retry gets the same response. With or without quotes",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~][!-~]*$"},
     "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+}
+_PREFER_PARAMETER: Final[dict[str, Any]] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`resumable`: after its connection is lost, a stream can be continued at `/streams/{id}`, "
+    "and its events have an `id`. `respond-async`: the response is 202, and what was requested is fetched "
+    "from `/streams/{id}` later. Everything else is ignored (RFC 7240)",
+    "schema": {"type": "string"},
+    "examples": {name: {"value": name} for name in get_args(Preference)},
+}
+_STREAM_ID: Final[dict[str, Any]] = {
+    "Stream-Id": {
+        "description": "of a recorded response: its id under `/streams`",
+        "schema": {"type": "string"},
+    }
+}
+_PREFERENCE_APPLIED: Final[dict[str, Any]] = {
+    "Preference-Applied": {
+        "description": "what of `Prefer` holds for this response",
+        "schema": {"type": "string"},
+    }
 }
 
 
@@ -75,10 +98,7 @@ def streamed_or_whole(
 
 _ACCEPTED: Final[dict[str, Any]] = {
     "description": "Accepted: asked for in the background, the response will be at `/streams/{id}`",
-    "headers": {
-        "Stream-Id": {"description": "the id of the recorded response", "schema": {"type": "string"}},
-        "Location": {"description": "where the response is", "schema": {"type": "string"}},
-    },
+    "headers": {"Location": {"description": "where the response is", "schema": {"type": "string"}}},
     "content": {
         "application/json": {
             "schema": {
@@ -99,6 +119,7 @@ def recorded_response() -> Responses:
     return {
         200: {
             "description": "Success",
+            "headers": _STREAM_ID,
             "content": {
                 "text/event-stream": {"schema": {"type": "string"}},
                 "application/json": {"schema": {"type": "object"}},
@@ -181,6 +202,8 @@ def _declare_security(app: FastAPI, document: dict[str, Any]) -> None:
             operation["responses"].setdefault("504", late[504])
             if method == "POST" and route.access.takes_keys:
                 _declare_key(operation, error_schema_of(route.path_format))
+            if method == "POST" and route.access.generates:
+                _declare_preferences(operation)
             _add_success_headers(operation, route.access.generates)
 
 
@@ -191,6 +214,13 @@ def _declare_key(operation: dict[str, Any], schema: type[BaseModel]) -> None:
             response["headers"] = header_docs("Idempotency-Replayed") | response.get("headers", {})
     for status, response in problem_responses(400, 409, 422, 503, schema=schema).items():
         operation["responses"].setdefault(str(status), response)
+
+
+def _declare_preferences(operation: dict[str, Any]) -> None:
+    operation.setdefault("parameters", []).append(_PREFER_PARAMETER)
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response["headers"] = response.get("headers", {}) | _STREAM_ID | _PREFERENCE_APPLIED
 
 
 def _add_success_headers(operation: dict[str, Any], is_limited: bool) -> None:

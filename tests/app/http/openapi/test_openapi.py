@@ -73,5 +73,42 @@ def test_stream_events_have_schemas(path: str) -> None:
     assert len(documents["oneOf"]) >= 2
 
 
+GENERATING = [
+    "/chat",
+    "/vision",
+    "/speech",
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1/audio/transcriptions",
+]
+
+
+@pytest.mark.parametrize("path", GENERATING)
+def test_what_survives_a_lost_connection_is_declared(path: str) -> None:
+    operation = DOCUMENT["paths"][path]["post"]
+    parameters = {parameter["name"]: parameter for parameter in operation["parameters"]}
+    assert {"Prefer", "Idempotency-Key"} == parameters.keys()
+    assert parameters["Prefer"]["examples"].keys() == {"resumable", "respond-async"}
+    for status in ("200", "202"):
+        headers = operation["responses"][status]["headers"]
+        assert {"Stream-Id", "Preference-Applied", "Idempotency-Replayed"} <= headers.keys()
+    assert "Location" in operation["responses"]["202"]["headers"]
+
+
+def test_every_generating_route_is_among_them() -> None:
+    """Those whose streams the document describes."""
+    streaming = {
+        path
+        for path, item in DOCUMENT["paths"].items()
+        if "text/event-stream" in item.get("post", {}).get("responses", {}).get("200", {}).get("content", {})
+    }
+    assert streaming == set(GENERATING)
+
+
+def test_recorded_responses_say_which_they_are() -> None:
+    responses = DOCUMENT["paths"]["/streams/{stream_id}"]["get"]["responses"]
+    assert "Stream-Id" in responses["200"]["headers"]
+
+
 def test_no_default_error_of_the_framework_is_left() -> None:
     assert not {"HTTPValidationError", "ValidationError"} & DOCUMENT["components"]["schemas"].keys()
