@@ -1,5 +1,6 @@
 """Load from wrk, which is compiled and takes some microseconds a request, and what processes took of it."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -86,12 +87,21 @@ def read_report(report: str) -> Result:
 
 def processor_seconds(process_ids: Sequence[int]) -> float:
     """Of these processes and their children, so far; those that have ended meanwhile are left out."""
-    return sum(times.user + times.system for each in _trees(process_ids) if (times := each.cpu_times()))
+    seconds = 0.0
+    for each in _trees(process_ids):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            seconds += times.user + times.system
+    return seconds
 
 
 def resident_bytes(process_ids: Sequence[int]) -> int:
     """Of these processes and their children; what they share counts for each."""
-    return sum(each.memory_info().rss for each in _trees(process_ids))
+    resident = 0
+    for each in _trees(process_ids):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            resident += each.memory_info().rss
+    return resident
 
 
 def wait_until_idle(process_ids: Sequence[int], seconds: float = 60.0) -> None:

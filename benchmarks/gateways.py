@@ -146,8 +146,8 @@ def measure_cell(forwarder: Forwarder, kind: Kind, connections: int, seconds: fl
     post = Post(forwarder.port, forwarder.path, kind.body(forwarder.model), forwarder.headers)
     before = processor_seconds(forwarder.process_ids)
     result = run_wrk(post, connections, seconds * (PICTURE_TIMES if kind.has_picture else 1))
-    wait_until_idle(forwarder.process_ids)
     spent = processor_seconds(forwarder.process_ids) - before
+    wait_until_idle(forwarder.process_ids)
     return {
         "per_second": result.per_second * (EVENTS if kind.streams else 1),
         "p50_ms": result.p50 * 1e3,
