@@ -261,7 +261,8 @@ def _seconds_to_end(gateway: StartedGateway, left_at: dict[str, float]) -> list[
     """Of each request that was left, as the gateway's log has it."""
     deadline = time.monotonic() + LOG_SECONDS
     while True:
-        lines = map(json.loads, gateway.log.read_text().splitlines())
+        whole_lines = gateway.log.read_text().rpartition("\n")[0].splitlines()
+        lines = [json.loads(line) for line in whole_lines if line.startswith("{")]
         ended_at = {
             line["request_id"]: datetime.fromisoformat(line["time"]).timestamp()
             for line in lines
