@@ -124,6 +124,8 @@ out, with the reason. `--rows FILE` keeps what was measured, so that an interrup
 
 The load runs throughout: eight streams, four whole chats and two pictures at a time, of four users, each
 request with its own text. The response must be exactly the text that belongs to it.
+
+What lost connections and retries cost is in [Operating](operating.md#capacity).
 """
 VICTIMS: Final = """
 What another user measures: milliseconds to a whole response, with the attack and without it, in turn five
