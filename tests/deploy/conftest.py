@@ -74,7 +74,7 @@ def compose_config(program: FindProgram) -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def services(compose_config: Callable[..., dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Every service, of every profile."""
-    every: dict[str, dict[str, Any]] = compose_config("gpu", "observability")["services"]
+    every: dict[str, dict[str, Any]] = compose_config("gpu", "engine", "observability")["services"]
     return every
 
 

@@ -18,7 +18,7 @@ from .conftest import DEPLOY, ROOT, FindProgram
 Services = dict[str, dict[str, Any]]
 
 ONCE = {"migrate", "signing-key"}
-GATEWAYS = {"gateway", "gateway-gpu"}
+GATEWAYS = {"gateway", "gateway-gpu", "gateway-engine"}
 PINNED = re.compile(r"[a-z/-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?")
 
 
@@ -37,6 +37,7 @@ def test_profiles_add_to_what_starts_without_any(compose_config: Callable[..., d
     plain = set(compose_config()["services"])
     assert plain == {"nginx", "gateway", "migrate", "signing-key", "postgres", "redis"}
     assert set(compose_config("gpu")["services"]) - plain == {"gateway-gpu"}
+    assert set(compose_config("engine")["services"]) - plain == {"gateway-engine", "engine"}
     assert set(compose_config("observability")["services"]) - plain == {"prometheus", "grafana"}
 
 
@@ -48,9 +49,42 @@ def test_gpus_replace_the_processor_where_that_is_asked_for(
     (devices,) = services["gateway-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert len(devices["device_ids"]) == 2
     assert services["gateway-gpu"]["environment"]["GATEWAY_DEVICES"] == "cuda:0,cuda:1"
-    for name in GATEWAYS:
+    for name in ("gateway", "gateway-gpu"):
         assert services[name]["networks"]["front"]["aliases"] == ["gateway"]
     assert services["nginx"]["environment"]["NGINX_GATEWAYS"] == "gateway:8000"
+
+
+def test_vllm_has_both_gpus_and_only_its_gateway_reaches_it(
+    compose_config: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = compose_config("engine", CPU_GATEWAYS="0", ENGINE_REQUESTS="32")
+    services = document["services"]
+    engine, gateway = services["engine"], services["gateway-engine"]
+    options = dict(option.removeprefix("--").split("=", 1) for option in engine["command"])
+    (devices,) = engine["deploy"]["resources"]["reservations"]["devices"]
+    assert int(options["tensor-parallel-size"]) == len(devices["device_ids"]) == 2
+    assert Path(options["model"]).parent == Path(engine["volumes"][0]["target"])
+    assert "/health" in engine["healthcheck"]["test"][-1]
+    assert gateway["depends_on"]["engine"]["condition"] == "service_healthy"
+    assert document["networks"]["engine"]["internal"]
+    assert engine["networks"].keys() == {"engine"}
+    assert {name for name in services if "engine" in services[name]["networks"]} == {
+        "engine",
+        "gateway-engine",
+    }
+    assert gateway["networks"]["front"]["aliases"] == ["gateway"]
+
+    for name, value in gateway["environment"].items():
+        if name.startswith("GATEWAY_REMOTE") or name == "GATEWAY_BACKEND":
+            monkeypatch.setenv(name, value)
+    settings = Settings(_env_file=None)
+    (endpoint,) = settings.remote.endpoints
+    assert settings.backend == ("remote",)
+    assert endpoint.url == f"http://engine:{options['port']}"
+    assert endpoint.model == options["served-model-name"]
+    assert settings.remote.max_outstanding == int(options["max-num-seqs"]) == 32
+    assert "tools" not in settings.remote.abilities, "the engine has no parser for calls"
+    assert not any(option.startswith("tool") for option in options)
 
 
 def test_every_container_is_contained(services: Services) -> None:
@@ -119,7 +153,7 @@ def test_database_and_redis_meet_the_gateways_alone(
 def test_secrets_are_files_that_git_does_not_see_and_no_variable_holds_one(
     compose_config: Callable[..., dict[str, Any]], services: Services
 ) -> None:
-    for secret in compose_config("gpu", "observability")["secrets"].values():
+    for secret in compose_config("gpu", "engine", "observability")["secrets"].values():
         path = Path(secret["file"])
         assert path.parent == DEPLOY / "secrets"
         subprocess.run(["git", "check-ignore", "--quiet", str(path)], cwd=ROOT, check=True)

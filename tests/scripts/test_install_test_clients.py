@@ -15,6 +15,7 @@ LISTS = (
     "tests/app/clients/node/package.json",
     "tests/app/quickstart/kotlin/package.json",
     "pyproject.toml",
+    "tests/inference/backends/remote/engines/requirements-vllm.txt",
 )
 # Makes an environment whose python does nothing.
 PYTHON = (
@@ -30,14 +31,14 @@ def install(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
 
-    def run(npm: str = "exit 0", python: str = PYTHON) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, npm: str = "exit 0", python: str = PYTHON) -> subprocess.CompletedProcess[str]:
         for name, script in {".venv/bin/python": python, "bin/npm": npm}.items():
             program = tmp_path / name
             program.parent.mkdir(parents=True, exist_ok=True)
             program.write_text(f"#!/bin/sh\n{script}\n")
             program.chmod(0o755)
         return subprocess.run(
-            ["/bin/sh", tmp_path / "scripts" / "install-test-clients"],
+            ["/bin/sh", tmp_path / "scripts" / "install-test-clients", *arguments],
             env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"},
             capture_output=True,
             text=True,
@@ -52,10 +53,23 @@ def test_clients_are_installed_once(install, tmp_path):
     assert all(
         name in first.stdout for name in ("requirements.txt", "requirements-instructor.txt", "node", "kotlin")
     )
-    for name in ("python", "instructor", "node", "kotlin", "plain", "engine", "kubernetes"):
+    for name in ("python", "instructor", "node", "kotlin", "plain", "engine", "llama", "kubernetes"):
         assert (tmp_path / ".clients" / name / ".installed").is_file()
     second = install(npm="exit 1", python="exit 1")
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+
+
+def test_vllm_is_installed_where_that_is_asked_for(install, tmp_path):
+    assert not (tmp_path / ".clients" / "vllm").exists()
+    packages = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
+    (packages / "torch").mkdir(parents=True)
+    (tmp_path / ".clients" / "vllm").mkdir(parents=True)
+    makes_packages = PYTHON + ' && mkdir -p "$3/lib/python3.11/site-packages"'
+    asked = install("vllm", python=makes_packages)
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert (tmp_path / ".clients" / "vllm" / ".installed").is_file()
+    link = tmp_path / ".clients" / "vllm" / "lib" / "python3.11" / "site-packages" / "torch"
+    assert link.resolve() == packages / "torch"
 
 
 def test_changed_list_is_installed_again(install, tmp_path):

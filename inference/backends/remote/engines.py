@@ -145,18 +145,20 @@ class Engines:
     def _choose(
         self, priority: Priority, tried: list[Endpoint], errors: list[Exception], turn: int
     ) -> Endpoint | None:
-        """Repeats a lost request once at the only engine: it may have closed an idle connection."""
+        """Repeats a lost request once if no other engine is left: it may have closed an idle connection."""
         usable = [each for each in self.endpoints if each.has_place(priority, self._config.max_outstanding)]
         if not usable:
             pauses = [each.requests.retry_after_seconds() for each in self.endpoints]
             pause = min((each for each in pauses if each is not None), default=None)
             errors.append(QueueFull("every engine has as many requests as it may have", pause))
             return None
-        endpoint = choose(usable, tried, turn)
-        is_first_loss = len(errors) == 1 and isinstance(errors[0], LostConnection)
-        if endpoint is None and is_first_loss:
-            return choose(usable, (), turn)
-        return endpoint
+        lost_once = [
+            each
+            for each, error in zip(tried, errors, strict=False)
+            if isinstance(error, LostConnection) and tried.count(each) == 1
+        ]
+        others = [each for each in tried if each not in lost_once]
+        return choose(usable, tried, turn) or choose(usable, others, turn)
 
 
 def _note(endpoint: Endpoint, error: Exception) -> None:

@@ -63,8 +63,7 @@ def body_of(request: GenerationRequest, config: RemoteConfig, model: str, max_to
         language = f" The language is {request.language} (ISO 639)." if request.language else ""
         body["messages"][-1]["content"].append({"type": "text", "text": TRANSCRIBE + language})
     if request.tools:
-        body["tools"] = list(map(_tool, request.tools))
-        body["tool_choice"] = _tool_choice(request)
+        body["tools"], body["tool_choice"] = _tools(request)
         if not request.parallel_tool_calls:
             body["parallel_tool_calls"] = False
     if request.output_format is not None:
@@ -120,7 +119,7 @@ def _sampling(params: SamplingParams, config: RemoteConfig) -> Mapping[str, Any]
         fields["logit_bias"] = {str(token_id): bias for token_id, bias in params.logit_bias}
     if params.logprobs is not None:
         fields["logprobs"] = True
-        fields["top_logprobs"] = params.logprobs
+        fields["top_logprobs"] = max(params.logprobs, 1)  # of 0 llama.cpp makes no log probabilities at all
     return fields
 
 
@@ -163,10 +162,12 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _tool_choice(request: GenerationRequest) -> object:
-    if isinstance(request.tool_choice, NamedTool):
-        return {"type": "function", "function": {"name": request.tool_choice.name}}
-    return request.tool_choice
+def _tools(request: GenerationRequest) -> tuple[list[dict[str, Any]], str]:
+    """The tools and the choice. llama.cpp ignores a choice that names a tool, so that is offered alone."""
+    choice = request.tool_choice
+    if isinstance(choice, NamedTool):
+        return [_tool(tool) for tool in request.tools if tool.name == choice.name], "required"
+    return list(map(_tool, request.tools)), choice
 
 
 def _response_format(request: GenerationRequest) -> dict[str, Any]:

@@ -14,37 +14,67 @@ from inference.backends.in_process import InProcessBackend
 from inference.backends.remote.backend import RemoteBackend
 from inference.backends.scripted import ScriptedBackend
 from inference.config import EngineConfig, RemoteConfig, RemoteEndpoint, ScriptedConfig
-from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
+from inference.errors import BackendUnavailable, PromptTooLong, QueueFull, UnsupportedModality
 from inference.timeline import Timeline
 from inference.types import Delta, Image, Message, Text
 
 from ...app.gateway import running_gateway
 from ..fake_model import load_fake
+from .conftest import GetEngine
+from .remote.engines.canned_glm4 import REPLY
+from .remote.engines.engine import ENGINES, SECONDS, Engine
 
 pytestmark = pytest.mark.anyio
 
 MAX_RUNNING = 16
 NARROW = (1, 1)  # running, waiting
-REPLY = "one two three four five six seven eight"
 MakeBackend = Callable[..., Awaitable[Backend]]
 
 
 @pytest.fixture(
     scope="module",
-    params=["scripted", "remote", "in_process", pytest.param("in_processes", marks=pytest.mark.slow)],
+    params=[
+        "scripted",
+        "remote",
+        "in_process",
+        pytest.param("in_processes", marks=pytest.mark.slow),
+        *(
+            pytest.param(name, marks=[pytest.mark.slow, pytest.mark.servers, pytest.mark.timeout(SECONDS)])
+            for name in ENGINES
+        ),
+    ],
 )
 def kind(request: pytest.FixtureRequest) -> str:
+    """A backend, or an engine of others behind the remote one. Another gateway is the engine of "remote"."""
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def engine(kind: str, get_engine: GetEngine) -> Engine | None:
+    return get_engine(kind) if kind in ENGINES else None
 
 
 @asynccontextmanager
 async def started_backend(
-    kind: str, directory: Path, max_running: int = MAX_RUNNING, max_waiting: int = 64
+    kind: str,
+    directory: Path,
+    max_running: int = MAX_RUNNING,
+    max_waiting: int = 64,
+    *,
+    engine: Engine | None = None,
 ) -> AsyncIterator[Backend]:
-    """One that responds to REPLY with the same text. The engine of the remote one is another gateway."""
+    """One that responds to REPLY with the same text."""
     async with AsyncExitStack() as stack:
         backend: Backend
-        if kind == "remote":
+        if engine is not None:
+            backend = RemoteBackend(
+                RemoteConfig(
+                    (RemoteEndpoint(engine.url),),
+                    abilities=engine.kind.abilities,
+                    max_outstanding=max_running + max_waiting,
+                )
+            )
+        elif kind == "remote":
             limits = {"requests_per_minute": 100_000, "concurrent_requests": 10_000}
             gateway = await stack.enter_async_context(running_gateway(directory, limits=limits))
             key = (await gateway.headers())["Authorization"].removeprefix("Bearer ")
@@ -84,12 +114,12 @@ async def shared_backends(
 
 
 @pytest.fixture
-async def make_backend(kind: str, tmp_path: Path) -> AsyncIterator[MakeBackend]:
+async def make_backend(kind: str, engine: Engine | None, tmp_path: Path) -> AsyncIterator[MakeBackend]:
     """Starts backends of the test's own; closes them after it."""
     async with AsyncExitStack() as stack:
 
         async def make(*bounds: int) -> Backend:
-            return await stack.enter_async_context(started_backend(kind, tmp_path, *bounds))
+            return await stack.enter_async_context(started_backend(kind, tmp_path, *bounds, engine=engine))
 
         yield make
 
@@ -194,9 +224,13 @@ async def test_a_started_backend_is_ready_and_idle(backend) -> None:
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_a_picture_is_accepted(backend, make_reply_request) -> None:
+async def test_a_picture_is_accepted_or_refused_by_name(backend, make_reply_request) -> None:
     pixels = np.zeros((4, 4, 3), dtype=np.uint8)
     messages = (Message("user", (Image(pixels), Text("what is it?"))),)
+    if "image" not in backend.model_card.modalities:
+        with pytest.raises(UnsupportedModality):
+            await anext(backend.generate(make_reply_request(messages=messages)))
+        return
     with_picture = await collect(backend, make_reply_request(messages=messages))
     alone = await collect(backend, make_reply_request(messages=(Message("user", (Text("what is it?"),)),)))
     assert with_picture[-1].usage is not None
@@ -212,10 +246,12 @@ async def test_a_prompt_that_does_not_fit_is_refused_before_the_first_delta(
     assert load_of(backend) == (0, 0, 0)
 
 
-async def test_max_tokens_may_be_lowered_to_what_fits(backend, make_reply_request) -> None:
+async def test_max_tokens_may_be_lowered_to_what_fits(backend, engine, make_reply_request) -> None:
     most = backend.model_card.context_length
     deltas = await collect(backend, make_reply_request(max_tokens=most, fits_context=True))
     assert "".join(delta.text for delta in deltas) == REPLY
+    if engine is not None and not engine.kind.refuses_long_prompts:
+        return
     with pytest.raises(PromptTooLong) as caught:
         await anext(
             backend.generate(make_reply_request(text="word " * most, max_tokens=most, fits_context=True))

@@ -21,7 +21,18 @@ from inference.errors import (
     UnsupportedParameter,
 )
 from inference.queue_place import QueuePlace, Wait
-from inference.types import ActionOutput, Audio, Delta, Image, Message, Text, ToolDefinition, Usage
+from inference.types import (
+    ActionOutput,
+    Audio,
+    Delta,
+    Image,
+    Message,
+    NamedTool,
+    Text,
+    TokenLogprob,
+    ToolDefinition,
+    Usage,
+)
 
 from .engine_server import (
     DONE,
@@ -227,6 +238,41 @@ async def test_an_idle_connection_that_was_closed_is_no_failure(start, make_requ
 
     engine.behave = recover
     assert text_of(await collect(backend, make_request())) == "hello there"
+
+
+async def test_a_lost_connection_is_no_failure_where_the_other_engine_has_failed(start, make_request) -> None:
+    backend, engines = await start(sends(response(500, {})), cut_before_the_head)
+
+    async def recover(exchange: Exchange) -> None:
+        engines[1].behave = whole
+        exchange.cut()
+
+    for _ in range(2):  # one of them begins with the engine that fails
+        engines[1].behave = recover
+        assert text_of(await collect(backend, make_request())) == "hello there"
+    assert [len(engine.exchanges) for engine in engines] == [2, 4]
+
+
+async def test_a_tool_that_must_be_called_is_offered_alone(start, make_request) -> None:
+    backend, (engine,) = await start(whole)
+    tools = (ToolDefinition("look"), ToolDefinition("tap"))
+    await collect(backend, make_request(tools=tools, tool_choice=NamedTool("tap")))
+    await collect(backend, make_request(tools=tools, tool_choice="required"))
+    sent = [
+        ([tool["function"]["name"] for tool in each.body["tools"]], each.body["tool_choice"])
+        for each in engine.exchanges
+    ]
+    assert sent == [(["tap"], "required"), (["look", "tap"], "required")]
+
+
+async def test_log_probabilities_without_alternatives_are_asked_with_one(start, make_request) -> None:
+    """llama.cpp makes none at all for `top_logprobs` of 0."""
+    token = {"token": "hello", "logprob": -0.5, "top_logprobs": [{"token": "hello", "logprob": -0.5}]}
+    chunk = {"choices": [{"delta": {"content": "hello"}, "logprobs": {"content": [token]}}]}
+    backend, (engine,) = await start(sends(STREAM_HEAD, event(chunk), ENDING, USAGE, DONE))
+    deltas = await collect(backend, make_request(logprobs=0))
+    assert engine.exchanges[0].body["top_logprobs"] == 1
+    assert [each.logprobs for each in deltas if each.text] == [(TokenLogprob("hello", b"hello", -0.5),)]
 
 
 async def test_closing_the_stream_closes_the_engines(start, make_request) -> None:

@@ -1,0 +1,69 @@
+"""When an engine is healthy, when it is tried again, and which one is chosen."""
+
+import pytest
+
+from inference.backends.remote.endpoint import MAX_PAUSE_SECONDS, Endpoint, choose
+from inference.config import RemoteEndpoint
+from inference.waitlist import Queued
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make_endpoint(clock: Clock):
+    def make(name: str = "0") -> Endpoint:
+        endpoint = Endpoint(name, RemoteEndpoint("http://engine"), clock)
+        endpoint.note_success()
+        return endpoint
+
+    return make
+
+
+def test_pauses_between_checks_double_up_to_a_minute_and_begin_anew(make_endpoint) -> None:
+    endpoint = make_endpoint()
+    pauses = []
+    for _ in range(9):
+        endpoint.note_lost("it cannot be reached")
+        pauses.append(endpoint.pause_seconds)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert pauses[-1] == MAX_PAUSE_SECONDS
+    endpoint.note_success()
+    assert endpoint.is_healthy
+    endpoint.note_lost("it cannot be reached")
+    assert endpoint.pause_seconds == 1
+
+
+def test_three_failures_in_a_row_make_an_engine_unhealthy(make_endpoint) -> None:
+    endpoint = make_endpoint()
+    for _ in range(2):
+        endpoint.note_error("the engine responded with 500")
+        endpoint.note_error("the engine responded with 500")
+        assert endpoint.is_healthy
+        endpoint.note_success()
+    for _ in range(3):
+        endpoint.note_error("the engine responded with 500")
+    assert not endpoint.is_healthy
+
+
+def test_an_engine_that_is_busy_is_chosen_last_until_it_wants_requests(
+    make_endpoint, make_request, clock
+) -> None:
+    busy, idle = make_endpoint("0"), make_endpoint("1")
+    busy.note_busy(7)
+    idle.requests.add(Queued(make_request()))
+    assert choose([busy, idle], (), 0) is idle
+    clock.now += 7
+    assert choose([busy, idle], (), 0) is busy
+    busy.note_lost("it cannot be reached")
+    assert choose([busy, idle], (), 0) is idle
+    assert choose([busy, idle], (idle,), 0) is None
