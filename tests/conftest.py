@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -119,10 +119,26 @@ def leave_out(error: MissingServer) -> NoReturn:
 
 @pytest.fixture(autouse=True)
 def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails a test that leaves a thread or an asyncio task behind."""
+    """Fails a test that leaves a thread or an asyncio task behind.
+
+    A module whose tests share something that runs has fixtures of these two names for the whole module.
+    """
+    with ending_threads():
+        if "anyio_backend" in request.fixturenames:
+            request.getfixturevalue("_leaves_no_task_running")
+        yield
+
+
+@pytest.fixture
+async def _leaves_no_task_running(anyio_backend: str) -> AsyncIterator[None]:
+    async with ending_tasks():
+        yield
+
+
+@contextmanager
+def ending_threads() -> Iterator[None]:
+    """Raises AssertionError if a new thread is left at the end."""
     before = set(threading.enumerate())
-    if "anyio_backend" in request.fixturenames:
-        request.getfixturevalue("_leaves_no_task_running")
     yield
     left = [
         thread
@@ -135,8 +151,9 @@ def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not alive, f"threads left running: {alive}"
 
 
-@pytest.fixture
-async def _leaves_no_task_running(anyio_backend: str) -> AsyncIterator[None]:
+@asynccontextmanager
+async def ending_tasks() -> AsyncIterator[None]:
+    """Raises AssertionError if a new asyncio task is left at the end."""
     before = asyncio.all_tasks()
     yield
     left = {task for task in asyncio.all_tasks() - before if not _is_of_the_test_runner(task)}

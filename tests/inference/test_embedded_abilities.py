@@ -24,7 +24,7 @@ from training.respondents import EngineRespondent
 from training.scoring import is_right, score
 from training.vision.labels import all_labels
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = 3
 Pixels = NDArray[np.uint8]

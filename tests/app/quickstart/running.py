@@ -54,7 +54,7 @@ async def run_client(name: str, *plans: Plan) -> list[Outcome]:
         case "python":
             command = [sys.executable, str(PROGRAMS / "run.py")]
         case "javascript":
-            client = (CLIENTS / "gateway-client.js").as_uri()
+            client = str(CLIENTS / "gateway-client.js")
             command = [find_program("node", "nodejs"), "--no-warnings", str(PROGRAMS / "run.mjs"), client]
         case "web page":
             return [Outcome(**outcome) for outcome in await run_in_page(given)]

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 EXAMPLES_PER_OPERATION = 15
 SEED = 20261124  # a change is judged by its own requests: other seeds are for looking, not for judging
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 async def test_gateway_answers_as_its_document_says(start_gateway: StartGateway, tmp_path: Path) -> None:
