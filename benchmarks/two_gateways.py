@@ -64,12 +64,15 @@ class Proxies:
 
 @dataclass
 class Site:
-    """`redis` and `postgres` have the proxy of each gateway; `admin` is a token with every scope."""
+    """`redis` and `postgres` have the proxy of each gateway, `redis_url` has none. `admin` is a token with
+    every scope.
+    """
 
     gateways: list[GatewayProcess]
     proxies: Proxies
     redis: list[FaultProxy]
     postgres: list[FaultProxy]
+    redis_url: str
     url: str
     certificate: Path
     admin: str
@@ -164,7 +167,7 @@ def running_site(directory: Path, redis: RedisServer, postgres: PostgresServer) 
         ports = " ".join(f"127.0.0.1:{gateway.port}" for gateway in gateways)
         with nginx(gateways[0].port, NGINX_GATEWAYS=ports, **UNLIMITED) as proxy:
             url = f"https://localhost:{proxy.port}"
-            yield Site(gateways, proxies, of_redis, of_postgres, url, proxy.certificate, admin)
+            yield Site(gateways, proxies, of_redis, of_postgres, redis.url, url, proxy.certificate, admin)
     finally:
         for gateway in gateways:
             asyncio.run(gateway.aclose())

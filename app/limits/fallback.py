@@ -35,7 +35,7 @@ class FallbackLimiter:
                 self._is_shared = True
         if admission is None:
             admission = await self.admit_locally(user_id, limits)
-        return MovableAdmission(self, user_id, limits, admission)
+        return MovableAdmission(self, user_id, admission)
 
     async def admit_locally(self, user_id: str, limits: UserLimits) -> MemoryAdmission:
         if self._local is None:
@@ -60,18 +60,13 @@ class MovableAdmission:
     this process from the start.
     """
 
-    __slots__ = ("_admission", "_has_quota", "_limiter", "_user_id")
+    __slots__ = ("_admission", "_limiter", "_user_id")
 
     def __init__(
-        self,
-        limiter: FallbackLimiter,
-        user_id: str,
-        limits: UserLimits,
-        admission: RedisAdmission | MemoryAdmission,
+        self, limiter: FallbackLimiter, user_id: str, admission: RedisAdmission | MemoryAdmission
     ) -> None:
         self._limiter = limiter
         self._user_id = user_id
-        self._has_quota = limits.daily_tokens is not None
         self._admission = admission
 
     @property
@@ -97,5 +92,6 @@ class MovableAdmission:
         self._note(tokens_used)
 
     def _note(self, tokens_used: int) -> None:
-        if tokens_used and self._has_quota and isinstance(self._admission, MemoryAdmission):
+        # Whether there is a quota or not: a process without the database may not know of a new one.
+        if tokens_used and isinstance(self._admission, MemoryAdmission):
             self._limiter.note_uncounted(self._user_id)

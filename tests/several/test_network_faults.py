@@ -1,12 +1,16 @@
 """One of two gateways loses its connections to Redis and PostgreSQL: it goes on, and recovers."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from app.limits.daily_tokens import day_of
+from app.limits.redis.slots import used_key
 from benchmarks.two_gateways import SHORT, Site
 from testbed.fault_proxy import FaultProxy
 
@@ -55,7 +59,7 @@ async def test_a_gateway_without_its_servers_goes_on_and_is_one_again(
     site: Site, begin: Callable[[FaultProxy], None]
 ) -> None:
     _, counted = await site.add_user(requests_per_minute=7, concurrent_requests=100)
-    _, header = await site.add_user(daily_tokens=100_000)
+    user_id, header = await site.add_user(daily_tokens=100_000)
     revoked_id, revoked = await site.add_user()
     admin = {"Authorization": f"Bearer {site.admin}"}
     async with site.client(0) as sound, site.client(AFFECTED) as affected:
@@ -76,3 +80,11 @@ async def test_a_gateway_without_its_servers_goes_on_and_is_one_again(
         assert await site.statuses(counted, 20) == {200: 7, 429: 13}
         expected = (await sound.get("/me/usage", headers=header)).json()["total"]["requests"]
         assert expected >= 2, "usage of both"
+        async with Redis.from_url(site.redis_url) as redis:
+
+            async def has_counted_all(client: httpx.AsyncClient) -> bool:
+                usage = (await client.get("/me/usage", headers=header)).json()["total"]
+                counted = await redis.get(used_key(user_id, day_of(time.time())))
+                return int(counted) == usage["prompt_tokens"] + usage["completion_tokens"]
+
+            await site.until(has_counted_all)

@@ -114,7 +114,7 @@ class RedisSlots:
                 lambda: self._release.run(*slot.keys, slot_id=slot.slot_id, tokens_used=tokens_used)
             )
         except RedisUnavailable:
-            if tokens_used and slot.limits.daily_tokens is not None:
+            if tokens_used:  # whether there is a quota or not: this process may not know of a new one yet
                 self.note_uncounted(slot.user_id)
             raise
 

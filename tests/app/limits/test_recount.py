@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -57,9 +58,9 @@ async def briefly(seconds: float) -> None:
     await asyncio.sleep(0.001)
 
 
-async def use(limiter: Limiter, table: UsageTable, tokens: int) -> None:
+async def use(limiter: Limiter, table: UsageTable, tokens: int, limits: UserLimits = LIMITS) -> None:
     """A whole request."""
-    admission = await limiter.admit("usr_a", LIMITS)
+    admission = await limiter.admit("usr_a", limits)
     await admission.reserve_tokens(tokens)
     await admission.release(tokens)
     table.unstored += tokens
@@ -82,7 +83,8 @@ async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 @asynccontextmanager
 async def gateway(url: str, table: UsageTable, clock: FakeClock) -> AsyncIterator[FallbackLimiter]:
-    client = Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+    # Without a timeout of its own, which may lose a cancellation, as in `SharedRedis.open`.
+    client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
     redis = patient_redis(url, client, briefly)
     limiter = FallbackLimiter(
         RedisLimiter(redis, clock, table.tokens_used_today, table.store, briefly),
@@ -144,6 +146,17 @@ async def test_requests_that_end_while_redis_is_unavailable_are_counted_there_la
     await still_running.release(40)
     table.unstored += 40
     await until(lambda: is_left(two.other, 10))
+
+
+@pytest.mark.servers
+async def test_tokens_of_a_quota_that_a_gateway_does_not_know_yet_are_counted_later(
+    two: TwoGateways, table: UsageTable
+) -> None:
+    await use(two.other, table, 10)
+    two.cut()
+    await use(two.cut_off, table, 5, replace(LIMITS, daily_tokens=None))
+    await two.mend()
+    await until(lambda: is_left(two.other, 85))
 
 
 async def is_left(limiter: Limiter, tokens: int) -> bool:
