@@ -1,7 +1,6 @@
 """An engine over a fake model that breaks its own process, in ways that a library or a device can."""
 
 import ctypes
-import logging
 import os
 import signal
 import threading
@@ -12,21 +11,13 @@ import torch
 
 from inference.config import EngineConfig
 from inference.engine.engine import Engine
-from inference.errors import InvalidCheckpoint
 from inference.types import Text
 
 from ..fake_model import FakeModel
 
-logger = logging.getLogger("inference.faulty")
-
 
 class DeviceLost(BaseException):
     """Not an Exception, so that the engine does not catch it."""
-
-
-class NotPicklable(Exception):
-    def __init__(self, one: str, two: str) -> None:
-        super().__init__(one)
 
 
 def lose_device() -> None:
@@ -69,25 +60,3 @@ def make_faulty_engine(directory: Path, step_seconds: float = 0.0) -> Engine:
     model = FaultyModel(directory)
     model.decoder.before_forward = lambda *_: threading.Event().wait(step_seconds)
     return Engine(model, torch.device("cpu"), EngineConfig(block_size=4, kv_cache_tokens=4096))
-
-
-def refuse_checkpoint() -> Engine:
-    logger.warning("the directory is %s", "empty")
-    raise InvalidCheckpoint("The model directory is empty.")
-
-
-def fail_unpicklably() -> Engine:
-    raise NotPicklable("one", "two")
-
-
-def fail_unexpectedly() -> Engine:
-    raise KeyError("a path")
-
-
-def stop_iterating() -> Engine:
-    return next(iter(()))
-
-
-def hang_while_loading() -> Engine:
-    wait_forever()
-    raise AssertionError

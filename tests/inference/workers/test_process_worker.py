@@ -22,14 +22,14 @@ from inference.types import Delta, Image, Message, Text
 from inference.workers.process_worker import ProcessWorker
 from inference.workers.worker import MakeEngine, Worker, WorkerListener
 
-from .faulty_engine import (
+from .failing_loads import (
     fail_unexpectedly,
     fail_unpicklably,
     hang_while_loading,
-    make_faulty_engine,
     refuse_checkpoint,
     stop_iterating,
 )
+from .faulty_engine import make_faulty_engine
 
 pytestmark = pytest.mark.anyio
 
@@ -123,21 +123,20 @@ async def test_a_process_serves_as_a_thread_does(open_pool, make_request, monkey
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["SIGSEGV", "SIGKILL", "exit code 3", "exit code 1"])
 async def test_requests_without_text_outlive_their_process(
-    open_pool, make_request, fault: str, caplog: pytest.LogCaptureFixture
+    open_pool, make_request, caplog: pytest.LogCaptureFixture
 ) -> None:
+    faults = ("SIGSEGV", "SIGKILL", "exit code 3", "exit code 1")
     async with open_pool() as (pool, workers):
-        requests = [make_request(text) for text in (fault, *(f"answer {number}" for number in range(8)))]
-        responses = await asyncio.gather(*(collect(pool, request) for request in requests))
-        assert [text_of(response) for response in responses[1:]] == [
-            f"answer {number}" for number in range(8)
-        ]
-        assert text_of(responses[0]) == fault
-        assert len(workers) == 2
-        assert pool.status().is_ready
-    (died,) = [record for record in caplog.records if "died" in record.getMessage()]
-    assert fault in died.getMessage()
+        for deaths, fault in enumerate(faults, 1):
+            texts = [fault, *(f"answer {number} after {fault}" for number in range(8))]
+            responses = await asyncio.gather(*(collect(pool, make_request(text)) for text in texts))
+            assert [text_of(response) for response in responses] == texts
+            assert len(workers) == 1 + deaths
+            assert pool.status().is_ready
+    died = [record.getMessage() for record in caplog.records if "died" in record.getMessage()]
+    assert len(died) == len(faults)
+    assert all(fault in message for fault, message in zip(faults, died, strict=True))
 
 
 @pytest.mark.slow
@@ -162,14 +161,14 @@ async def collect_rest(response) -> str | None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["hang", "SIGSTOP"])
 async def test_a_process_that_does_not_respond_is_replaced(
-    open_pool, make_request, fault: str, caplog: pytest.LogCaptureFixture
+    open_pool, make_request, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_pool(patience_seconds=PATIENCE_SECONDS) as (pool, workers):
-        assert text_of(await collect(pool, make_request(fault))) == fault
-        assert len(workers) == 2
-    assert "it did not respond for 2 s" in caplog.text
+        for deaths, fault in enumerate(("hang", "SIGSTOP"), 1):
+            assert text_of(await collect(pool, make_request(fault))) == fault
+            assert len(workers) == 1 + deaths
+            assert caplog.text.count("it did not respond for 2 s") == deaths
 
 
 @pytest.mark.slow
@@ -228,16 +227,16 @@ async def test_an_error_that_nobody_expected_is_logged_with_its_frames(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-async def test_signals_for_the_gateway_end_no_process(open_pool, make_request, number: int) -> None:
+async def test_signals_for_the_gateway_end_no_process(open_pool, make_request) -> None:
     """Of a supervisor that sends them to every process of a service."""
     async with open_pool(step_seconds=0.01) as (pool, workers):
-        response = pool.generate(make_request(LONG, max_tokens=20))
-        while not text_of([await anext(response)]):
-            pass
-        os.kill(workers[0].process_id, number)
-        assert await collect_rest(response) == "length"
-        assert len(workers) == 1
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            response = pool.generate(make_request(LONG, max_tokens=20))
+            while not text_of([await anext(response)]):
+                pass
+            os.kill(workers[0].process_id, number)
+            assert await collect_rest(response) == "length", number
+            assert len(workers) == 1
 
 
 async def test_a_cancelled_start_kills_the_process() -> None:
