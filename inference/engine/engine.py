@@ -298,7 +298,7 @@ class Engine:
         if token_id is None:
             return
         self._take_token(sequence, token_id)
-        if self._sequences.get(sequence.key) is sequence:
+        if sequence.guide is not None and self._sequences.get(sequence.key) is sequence:
             self._go_on(sequence)
 
     def _take_token(self, sequence: Sequence, token_id: int, *, is_forced: bool = False) -> None:
@@ -317,10 +317,14 @@ class Engine:
             sequence.token_ids.append(token_id)
         if sequence.sampling_params.has_penalty:
             self._executor.note_token(sequence, token_id)
-        was_masked, guide = sequence.is_masked, sequence.guide
-        piece = sequence.text_stream.push(token_id) if guide is None else guide.push(token_id)
-        if sequence.is_masked and not was_masked:
-            sequence.num_stale = sequence.num_in_flight
+        guide = sequence.guide
+        if guide is None:
+            piece = sequence.text_stream.push(token_id)
+        else:
+            was_masked = sequence.is_masked
+            piece = guide.push(token_id)
+            if sequence.is_masked and not was_masked:
+                sequence.num_stale = sequence.num_in_flight
         if sequence.sampled_logprobs is not None:
             sequence.note_logprobs(self._token_bytes, token_id)
         self._emit(sequence, piece)

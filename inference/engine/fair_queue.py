@@ -27,6 +27,10 @@ class FairQueue(Generic[T]):
     def __len__(self) -> int:
         return sum(len(waiting) for waiting in self._users.values())
 
+    def __bool__(self) -> bool:
+        """Without counting."""
+        return bool(self._users)
+
     def push(self, item: T) -> None:
         """A user who has nothing in the queue comes after all users who have."""
         self._users.setdefault(item.request.fairness_key, deque()).append(item)

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from inference.devices import probe, release_memory
+from inference.engine.block_tables import BlockTables
 from inference.engine.cache_tensors import allocate_kv_cache, embedding_dtype, stages_of
 from inference.engine.language_model import CausalModel
 from inference.engine.pending_step import PendingStep
 from inference.engine.sampler import count_token, sample
 from inference.engine.scheduler import Chunk
 from inference.engine.sequence import Sequence
+from inference.kernels.cpu.compiler import wait_for_kernels
 from inference.kernels.forward_batch import ForwardBatch, KVCaches
 
 
@@ -38,16 +40,19 @@ class ModelRunner:
         self._kv_caches: KVCaches = self._stage_caches[0]
         if len(self._stages) > 1:
             self._kv_caches = [cache for caches in self._stage_caches for cache in caches]
-        self._zeros_block = self.num_blocks = num_blocks
+        self.num_blocks = num_blocks
+        wait_for_kernels()
+        self._block_tables = BlockTables(padding=num_blocks)  # the block of zeros
 
     @torch.inference_mode()
     def run(self, chunks: list[Chunk]) -> list[int | None]:
         """See `StepExecutor`. Run again, the same chunks write the same keys and draw the same tokens."""
         batch = self._build_batch(chunks)
-        token_ids: list[int] = []
-        for chunk in chunks:
-            token_ids += chunk.sequence.token_ids[chunk.start : chunk.end]
-        embedded = self._embed(chunks, torch.tensor(token_ids, device=self._device))
+        if batch.is_decode:
+            token_ids = [sequence.token_ids[start] for sequence, start, _ in chunks]
+        else:
+            token_ids = [each for sequence, start, end in chunks for each in sequence.token_ids[start:end]]
+        embedded = self._embed(chunks, torch.from_numpy(np.array(token_ids)).to(self._device))
         hidden = self._decoder(embedded, batch, self._kv_caches)  # (tokens, hidden)
         sampled = [index for index, chunk in enumerate(chunks) if chunk.is_sampled]
         tokens: list[int | None] = [None] * len(chunks)
@@ -57,6 +62,8 @@ class ModelRunner:
             hidden = hidden[(batch.query_starts[1:][sampled] - 1).to(hidden.device)]
         logits = self._decoder.logits(hidden)  # (rows, vocab)
         drawn = sample(logits, [chunks[index].sequence for index in sampled])
+        if len(sampled) == len(chunks):
+            return [*drawn]
         for index, token_id in zip(sampled, drawn, strict=True):
             tokens[index] = token_id
         return tokens
@@ -98,24 +105,23 @@ class ModelRunner:
         return hidden
 
     def _build_batch(self, chunks: list[Chunk]) -> ForwardBatch:
-        ends = np.array([chunk.end for chunk in chunks])
+        ends = np.array([end for _, _, end in chunks])
         count = len(chunks)
-        query_starts = owners = np.arange(count + 1)
-        is_decode = all(chunk.end - chunk.start == 1 for chunk in chunks)
+        query_starts = np.arange(count + 1)
+        owners = query_starts[:-1]
+        is_decode = sum([end - start for _, start, end in chunks]) == count
         if is_decode:
-            owners, positions = owners[:-1], ends - 1
+            positions = ends - 1
         else:
-            starts = np.array([chunk.start for chunk in chunks])
+            starts = np.array([start for _, start, _ in chunks])
             lengths = ends - starts
             query_starts = np.concatenate([[0], lengths.cumsum()])
-            owners = owners[:-1].repeat(lengths)  # (tokens,)
+            owners = owners.repeat(lengths)  # (tokens,)
             positions = np.arange(query_starts[-1]) + (starts - query_starts[:-1])[owners]
-        width = max(chunk.sequence.num_blocks for chunk in chunks)
-        block_tables = np.full((count, width), self._zeros_block)
-        for row, chunk in zip(block_tables, chunks, strict=True):
-            row[: chunk.sequence.num_blocks] = chunk.sequence.block_table
+        block_tables = self._block_tables.rows(chunks)
         size = self._block_size
-        slots = block_tables[owners, positions // size] * size + positions % size
+        blocks, offsets = np.divmod(positions, size)
+        slots = block_tables[owners, blocks] * size + offsets
         has_axes = self._decoder.config.mrope_section is not None
         token_positions = multimodal_positions(chunks) if has_axes else torch.from_numpy(positions)
         return ForwardBatch(

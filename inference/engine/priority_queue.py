@@ -25,6 +25,10 @@ class PriorityQueue(Generic[T]):
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
 
+    def __bool__(self) -> bool:
+        """Without counting."""
+        return self.has_interactive or bool(self._queues["batch"])
+
     def count(self, priority: Priority) -> int:
         return len(self._queues[priority])
 
@@ -38,17 +42,17 @@ class PriorityQueue(Generic[T]):
     @property
     def is_batch_due(self) -> bool:
         """Batch waits, and enough interactive items were popped before it."""
-        return bool(len(self._queues["batch"])) and self._passed_over >= BATCH_SHARE - 1
+        return bool(self._queues["batch"]) and self._passed_over >= BATCH_SHARE - 1
 
     @property
     def has_interactive(self) -> bool:
-        return bool(len(self._queues["interactive"]))
+        return bool(self._queues["interactive"])
 
     @property
     def next_priority(self) -> Priority | None:
         """Whose turn it is. None if nothing waits."""
         if not self.has_interactive:
-            return "batch" if len(self._queues["batch"]) else None
+            return "batch" if self._queues["batch"] else None
         return "batch" if self.is_batch_due else "interactive"
 
     def push(self, item: T) -> None:

@@ -29,7 +29,8 @@ def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     wanting = [row for row, each in enumerate(sequences) if each.sampling_params.logprobs is not None]
     raw = logits[wanting].log_softmax(dim=-1) if wanting else logits[:0]
     for row, sequence in enumerate(sequences):
-        _adjust(logits[row], sequence)
+        if _is_adjusted(sequence):
+            _adjust(logits[row], sequence)
     if logits.device.type == "cpu":
         tokens = _sample_in_memory(logits, sequences)
     else:
@@ -72,6 +73,11 @@ def forbid(logits: Tensor, words: Words) -> None:
     logits.masked_fill_(~torch.from_numpy(allowed).to(logits.device), -math.inf)
 
 
+def _is_adjusted(sequence: Sequence) -> bool:
+    has_counts = sequence.token_counts is not None
+    return has_counts or sequence.is_masked or bool(sequence.sampling_params.logit_bias)
+
+
 def _adjust(logits: Tensor, sequence: Sequence) -> None:
     """Adds the biases, subtracts the penalties and applies the mask, in place. logits: (vocab,)."""
     params = sequence.sampling_params
@@ -84,7 +90,7 @@ def _adjust(logits: Tensor, sequence: Sequence) -> None:
         )
     if sequence.token_counts is not None:
         penalise(logits, sequence.token_counts, params.frequency_penalty, params.presence_penalty)
-    if sequence.guide is not None and sequence.guide.is_active:
+    if sequence.guide is not None and sequence.is_masked:
         forbid(logits, sequence.guide.mask())
 
 

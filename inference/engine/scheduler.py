@@ -80,7 +80,7 @@ class Scheduler:
 
     @property
     def _has_waiting(self) -> bool:
-        return bool(len(self._waiting))
+        return bool(self._waiting)
 
     def add(self, sequence: Sequence) -> None:
         self._may_admit = True
@@ -110,13 +110,16 @@ class Scheduler:
         self._admit()
         self._may_admit = False
         self._left_waiting = self._has_waiting
-        decodes = [sequence for sequence in self.running if self._decodes(sequence)]
-        prefills = [sequence for sequence in self.running if not self._decodes(sequence)]
-        chunks = [Chunk(sequence, sequence.num_computed, sequence.num_computed + 1) for sequence in decodes]
+        chunks, prefills = [], []
+        for sequence in self.running:
+            if self._decodes(sequence):
+                chunks.append(Chunk(sequence, sequence.num_computed, sequence.num_computed + 1))
+            else:
+                prefills.append(sequence)
         if prefills:
             budget = self._idle_chunk_tokens
-            if decodes:
-                spent = len(decodes) + min(spent_tokens, self._chunk_tokens // 2)
+            if chunks:
+                spent = len(chunks) + min(spent_tokens, self._chunk_tokens // 2)
                 budget = max(1, self._chunk_tokens - spent)
             chunks += _divide(budget, prefills)
         return chunks
@@ -183,7 +186,7 @@ class Scheduler:
         """
         for sequence in tuple(self.running):
             while (
-                sequence in self.running and len(sequence.token_ids) > sequence.num_blocks * self._block_size
+                len(sequence.token_ids) > sequence.num_blocks * self._block_size and sequence in self.running
             ):
                 if self._allocator.num_free:
                     sequence.append_blocks(self._allocator.allocate(1))

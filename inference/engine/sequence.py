@@ -2,6 +2,7 @@
 
 import secrets
 from hashlib import blake2b
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from inference.engine.kv_cache import SHARED_SALT, block_hash, blocks_for, user_
 from inference.engine.text_stream import TAG_BYTES, Phase, TextStream
 from inference.models.prompt import EncodedPrompt
 from inference.types import GenerationRequest, TokenLogprob, Usage
+
+_table_versions = count()  # of all sequences
 
 UNIFORM_BITS = 23  # bits of a float32's mantissa, so that `uniform * total < total` always holds
 
@@ -54,6 +57,7 @@ class Sequence:
         self.num_computed = 0
         self.num_published = 0  # leading blocks that are in the prefix cache
         self.num_blocks = 0
+        self.table_version = next(_table_versions)  # another one after every change of the block table
         self.cached_tokens = 0  # of the prompt, found in the cache when the sequence began
         self.num_in_flight = 0  # tokens of launched steps, not known yet
         self.num_launched = 0  # launched steps that compute some of its tokens
@@ -131,11 +135,13 @@ class Sequence:
         end = self.num_blocks + len(blocks)
         self._block_table[self.num_blocks : end] = blocks
         self.num_blocks = end
+        self.table_version = next(_table_versions)
 
     def take_blocks(self) -> list[int]:
         """Returns the blocks and removes them from the sequence, which must be computed again."""
         blocks: list[int] = self.block_table.tolist()
         self.num_blocks = self.num_computed = self.num_published = self._forced_end = 0
+        self.table_version = next(_table_versions)
         return blocks
 
     def block_hashes(self, count: int) -> list[bytes]:

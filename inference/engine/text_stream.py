@@ -195,7 +195,7 @@ class TextStream:
     def _split(self, piece: str) -> Piece:
         text, reasoning = self._splitter.push(piece)
         if self._trigger is None or not text:
-            return Piece(self._check_stop(text), reasoning)
+            return Piece(text if self._stop_checker is None else self._check_stop(text), reasoning)
         text, rest = self._trigger.push(text)
         text = self._check_stop(text)
         if rest is not None and not self.is_stopped:

@@ -26,7 +26,10 @@ class ForwardBatch:
     slot_mapping: Tensor  # (tokens,) int64: block * block_size + offset, where a token's K and V go
     query_starts: Tensor  # (sequences + 1,) int64 on the CPU: sequence i owns rows [i] to [i + 1]
     context_lengths: Tensor  # (sequences,) int64: keys visible to the last token, itself included
-    block_tables: Tensor  # (sequences, max_blocks) int64: blocks of each sequence, padded with the zero block
+    block_tables: (
+        Tensor  # (sequences, max_blocks) int64: blocks of each sequence, padded with the zero block;
+    )
+    # its rows may lie apart in memory
     is_decode: bool  # every sequence has exactly one token
 
     def to(self, device: torch.device) -> "ForwardBatch":

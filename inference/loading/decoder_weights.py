@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from inference.devices import computing_dtype, measure_memory, on_device
+from inference.kernels.cpu.compiled_attention import start_compiling_attention, supports
+from inference.kernels.cpu.operations import start_compiling_row_operations
 from inference.loading.checkpoint import Checkpoint, require_float
 from inference.loading.device_copy import DeviceCopy
 from inference.loading.int8 import is_int8
@@ -34,6 +36,10 @@ def make_weight_loader(
 
 def load_decoder(loader: WeightLoader, config: DecoderConfig, prefix: str, embedding: str) -> Decoder:
     """`prefix` and `embedding` are the checkpoint's names. Raises `InvalidCheckpoint`."""
+    if loader.uses_panels:  # they are compiled while the weights are read
+        start_compiling_row_operations()
+        if supports(config.head_dim):
+            start_compiling_attention(config.head_dim)
     decoder = build_on_meta(lambda: Decoder(config))
     if config.tie_word_embeddings:
         loader.checkpoint.skip("lm_head.weight")

@@ -74,12 +74,12 @@ class WeightLoader:
             parts = [self._read_quantized(name) for name in names]
             cb, scb = (torch.cat(rows) for rows in zip(*((part.cb, part.scb) for part in parts), strict=True))
             self._check(f"{names[0]}.weight", tuple(cb.shape), shape)
-            if self._uses_panels and not has_exact_int8():
+            if self.uses_panels and not has_exact_int8():
                 return PanelLinear(cb, bias, scb / INT8_MAX)
             return Int8Linear(cb, scb, bias)
         weight = torch.cat([self._read_float(f"{name}.weight") for name in names])
         self._check(f"{names[0]}.weight", tuple(weight.shape), shape)
-        if self._uses_panels:
+        if self.uses_panels:
             return PanelLinear(weight, bias)
         if weight.device.type == "cpu" and weight.dtype == torch.float32 and has_onednn():
             return PackedLinear(weight, bias)
@@ -89,12 +89,13 @@ class WeightLoader:
         return linear
 
     @property
-    def _uses_panels(self) -> bool:
+    def uses_panels(self) -> bool:
+        """The decoder runs on the compiled kernels of the CPU."""
         return self.device.type == "cpu" and self.dtype == torch.float32 and is_supported()
 
     def _stays_int8(self, names: tuple[str, ...]) -> bool:
         """CPUs without a fast product by int8 weights are many times faster with packed floats."""
-        is_fast = self.device.type != "cpu" or has_exact_int8() or self._uses_panels
+        is_fast = self.device.type != "cpu" or has_exact_int8() or self.uses_panels
         return is_fast and any(is_int8(self.checkpoint, name) for name in names)
 
     def _embedding(self, name: str, module: Embedding, should_quantize: bool) -> nn.Module:

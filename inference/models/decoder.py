@@ -82,6 +82,12 @@ class Decoder(nn.Module):
         self.lm_head = Linear(config.hidden_size, config.vocab_size)
         self.frequencies = nn.Buffer(rotary_frequencies(config), persistent=False)
 
+    @property
+    def _first_product(self) -> nn.Module:
+        layer = self.layers[0]
+        assert isinstance(layer, DecoderLayer)
+        return layer.self_attn.qkv_proj
+
     def embed(self, token_ids: Tensor) -> Tensor:
         """(tokens,) int64 -> (tokens, hidden)."""
         return self.embed_tokens(token_ids)  # type: ignore[no-any-return]  # Module.__call__ is untyped
@@ -113,7 +119,7 @@ class Decoder(nn.Module):
 
     def pad(self, hidden: Tensor) -> Tensor:
         """Appends the rows of zeros that oneDNN's products of floats need, once for all of them."""
-        first = self.get_submodule("layers.0.self_attn.qkv_proj")
+        first = self._first_product
         if isinstance(first, PanelLinear) or (isinstance(first, Int8Linear) and rounds_activations(hidden)):
             return hidden
         return pad_rows(hidden)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.kernels.cpu.operations import multiply, pack_panels
+from inference.kernels.cpu.operations import multiply, pack_panels, start_compiling_products
 from inference.kernels.int8_linear import INT8_MAX, int8_linear
 from inference.kernels.linear import linear
 from inference.kernels.onednn import pack_weight
@@ -30,6 +30,7 @@ class PanelLinear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None, scale: Tensor | None = None) -> None:
         super().__init__()
+        start_compiling_products(is_int8=scale is not None)
         self.panels = pack_panels(weight, scale, bias)
         self.packed_weight = nn.Buffer(self.panels.weight, persistent=False)
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from llvmlite import ir
 
-from inference.kernels.cpu.emitter import F32, I32, I64, INTEGERS, LANES, POINTER, VECTOR, Emitter, Value
+from inference.kernels.cpu.emitter import F32, I64, LANES, POINTER, VECTOR, Emitter, Value
 from inference.kernels.cpu.parallel import export
 
 KEY_TILE = 128  # keys whose scores are in memory at once
@@ -37,10 +37,6 @@ ATTEND = (
     ("block_size", I64),
     ("table_width", I64),
 )
-
-
-def supports(head_dim: int) -> bool:
-    return head_dim % LANES == 0
 
 
 def build(module: ir.Module, head_dim: int) -> dict[str, list[type]]:
@@ -86,15 +82,11 @@ def _turn(emitter: Emitter, head: Value, factors: Value, pairs: Value) -> None:
     whole = emitter.mul(emitter.div(width, LANES), LANES)
     signs = ir.Constant(VECTOR, [ir.Constant(F32, sign) for sign in (-1.0, 1.0) * (LANES // 2)])
 
-    def shuffled(vector: Value, order: list[int]) -> Value:
-        mask = ir.Constant(INTEGERS, [ir.Constant(I32, lane) for lane in order])
-        return builder.shuffle_vector(vector, vector, mask)
-
     with emitter.loop(0, whole, LANES) as place:
         values, both = emitter.load_vector(head, place), emitter.load_vector(factors, place)
-        cosines = shuffled(both, [lane & ~1 for lane in range(LANES)])
-        sines = builder.fmul(shuffled(both, [lane | 1 for lane in range(LANES)]), signs)
-        swapped = shuffled(values, [lane ^ 1 for lane in range(LANES)])
+        cosines = emitter.shuffle(both, [lane & ~1 for lane in range(LANES)])
+        sines = builder.fmul(emitter.shuffle(both, [lane | 1 for lane in range(LANES)]), signs)
+        swapped = emitter.shuffle(values, [lane ^ 1 for lane in range(LANES)])
         emitter.store_vector(emitter.fma(values, cosines, builder.fmul(swapped, sines)), head, place)
     with emitter.loop(whole, width, 2) as place:
         second = emitter.add(place, 1)

@@ -1,13 +1,14 @@
 """The attention of one step by the compiled kernels: what is the same for every layer."""
 
 import functools
+from concurrent.futures import Future
 from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from inference.kernels.cpu.compiler import Kernel, compile_kernels, is_supported, thread_count
+from inference.kernels.cpu.compiler import Kernel, is_supported, start_compiling, thread_count
 from inference.kernels.forward_batch import ForwardBatch, KVCache
 
 LANES = 16
@@ -17,7 +18,11 @@ ENOUGH = 1 << 18  # multiplications of a thread
 def attends(cache: KVCache) -> bool:
     """Whether the kernels can read and write it."""
     is_plain = cache.device.type == "cpu" and cache.dtype == torch.float32
-    return is_plain and cache.shape[-1] % LANES == 0 and is_supported()
+    return is_plain and supports(cache.shape[-1])
+
+
+def supports(head_dim: int) -> bool:
+    return head_dim % LANES == 0 and is_supported()
 
 
 class CompiledAttention:
@@ -29,10 +34,12 @@ class CompiledAttention:
         self._factors = factors
         self._batch = batch
         self._slots = batch.slot_mapping.contiguous()
-        self._tables = batch.block_tables.contiguous()
+        self._tables = (
+            batch.block_tables if batch.block_tables.stride(1) == 1 else batch.block_tables.contiguous()
+        )
         self.tokens = len(self._slots)
         if batch.is_decode:
-            self._owners = torch.arange(self.tokens)
+            self._owners = batch.query_starts[:-1]
             self._lengths = batch.context_lengths.contiguous()
         else:
             starts = batch.query_starts.tolist()
@@ -40,7 +47,8 @@ class CompiledAttention:
             self._owners = torch.arange(len(counts)).repeat_interleave(counts)
             ends = batch.query_starts[1:][self._owners]
             self._lengths = batch.context_lengths[self._owners] - (ends - 1 - torch.arange(self.tokens))
-        self._pairs = int(self._lengths.sum())  # of a query and a key, in one head
+        # Pairs of a query and a key in one head; with one thread nobody asks.
+        self._pairs = int(self._lengths.sum()) if torch.get_num_threads() > 1 else 0
 
     def attend(self, heads: Tensor, cache: KVCache) -> Tensor:
         """Turns the queries and keys in place, stores keys and values, and returns the weighted values.
@@ -77,7 +85,7 @@ class CompiledAttention:
             kv_heads,
             slots,
             block_size,
-            self._tables.shape[1],
+            self._tables.stride(0),
             tokens * num_heads,
             threads,
         )
@@ -86,7 +94,11 @@ class CompiledAttention:
 
 @functools.cache
 def _kernels(head_dim: int) -> tuple[Kernel, Kernel]:
+    kernels = start_compiling_attention(head_dim).result()
+    return kernels["store"], kernels["attend"]
+
+
+def start_compiling_attention(head_dim: int) -> Future[dict[str, Kernel]]:
     from inference.kernels.cpu import attention
 
-    kernels = compile_kernels(partial(attention.build, head_dim=head_dim))
-    return kernels["store"], kernels["attend"]
+    return start_compiling(("attention", head_dim), partial(attention.build, head_dim=head_dim))

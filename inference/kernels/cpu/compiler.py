@@ -7,7 +7,8 @@ late: a processor without these instructions does not need it.
 import ctypes
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -59,18 +60,48 @@ def thread_count(work: int, enough: int) -> int:
     return max(1, min(torch.get_num_threads(), work // enough))
 
 
-def compile_kernels(build: Build) -> dict[str, Kernel]:
-    """Calls `build` with an empty module and returns the functions that it names. Takes 0.1 s or more."""
+def start_compiling(key: Hashable, build: Build) -> Future[dict[str, Kernel]]:
+    """Begins in a thread of its own, or returns what was begun with this key.
+
+    Takes 0.1 s or more, most of it without the interpreter's lock.
+    """
+    with _lock:
+        known = _compilations.get(key)
+        if known is not None:
+            return known
+        future = _compilations[key] = Future()
+    threading.Thread(target=_compile_into, args=(future, build), name="compile-kernels").start()
+    return future
+
+
+def compile_kernels(key: Hashable, build: Build) -> dict[str, Kernel]:
+    """Calls `build` with an empty module and returns the functions that it names."""
+    return start_compiling(key, build).result()
+
+
+def wait_for_kernels() -> None:
+    """Until everything that was begun is compiled."""
+    for future in tuple(_compilations.values()):
+        future.result()
+
+
+def _compile_into(future: Future[dict[str, Kernel]], build: Build) -> None:
+    try:
+        future.set_result(_compile(build))
+    except Exception as error:
+        future.set_exception(error)
+
+
+def _compile(build: Build) -> dict[str, Kernel]:
     from llvmlite import binding
 
-    with _lock:
-        cpu = _target_cpu()
-        assert cpu is not None
-        compiled, signatures = optimise(build, cpu)
-        binding.add_symbol(PARALLEL, _address_of(PARALLEL))
-        engine = binding.create_mcjit_compiler(compiled, machine_for(cpu))
-        engine.finalize_object()
-        _engines.append(engine)
+    cpu = _target_cpu()
+    assert cpu is not None
+    compiled, signatures = optimise(build, cpu)
+    binding.add_symbol(PARALLEL, _address_of(PARALLEL))
+    engine = binding.create_mcjit_compiler(compiled, machine_for(cpu))
+    engine.finalize_object()
+    _engines.append(engine)
     return {
         name: ctypes.CFUNCTYPE(None, *kinds)(engine.get_function_address(name))
         for name, kinds in signatures.items()
@@ -101,3 +132,4 @@ def machine_for(cpu: str) -> Any:
 
 
 _engines: list[Any] = []  # they own the compiled code
+_compilations: dict[Hashable, Future[dict[str, Kernel]]] = {}

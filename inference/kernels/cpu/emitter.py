@@ -5,7 +5,7 @@ it the result, is the same on every processor.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -102,13 +102,20 @@ class Emitter:
         )
         return self.builder.call(function, operands)
 
+    def integers(self, values: Iterable[int]) -> Value:
+        return ir.Constant(INTEGERS, [ir.Constant(I32, value) for value in values])
+
+    def shuffle(self, vector: Value, order: Iterable[int]) -> Value:
+        return self.builder.shuffle_vector(vector, vector, self.integers(order))
+
+    def rotate(self, vector: Value, count: int) -> Value:
+        return self.shuffle(vector, [(lane + count) % LANES for lane in range(LANES)])
+
     def fold(self, vector: Value, combine: Callable[[Value, Value], Value]) -> Value:
         """Combines all lanes into a scalar: the halves, then their halves, and so on."""
         width = LANES // 2
         while width:
-            order = [ir.Constant(I32, (lane + width) % LANES) for lane in range(LANES)]
-            mask = ir.Constant(INTEGERS, order)
-            vector = combine(vector, self.builder.shuffle_vector(vector, vector, mask))
+            vector = combine(vector, self.rotate(vector, width))
             width //= 2
         return self.builder.extract_element(vector, ir.Constant(I32, 0))
 
@@ -132,12 +139,9 @@ class Emitter:
         total = self.constant(EXP_TERMS[0])
         for term in EXP_TERMS[1:]:
             total = self.fma(total, rest, self.constant(term))
-        bits = builder.shl(builder.bitcast(shifted, INTEGERS), self._integers(MANTISSA_BITS))
-        power = builder.bitcast(builder.add(bits, self._integers(ONE_BITS)), VECTOR)
+        bits = builder.shl(builder.bitcast(shifted, INTEGERS), self.integers([MANTISSA_BITS] * LANES))
+        power = builder.bitcast(builder.add(bits, self.integers([ONE_BITS] * LANES)), VECTOR)
         return builder.fmul(total, power)
-
-    def _integers(self, value: int) -> Value:
-        return ir.Constant(INTEGERS, [ir.Constant(I32, value)] * LANES)
 
     # Memory
 

@@ -1,10 +1,12 @@
 """The compiled kernels as operations on tensors: float32 rows, on the CPU, one after the other in memory.
 
-Each kernel is compiled at its first use. A row's result does not depend on the other rows, to the last bit.
+Each kernel is compiled at its first use, or before. A row's result does not depend on the other rows, to the
+last bit.
 """
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inference.kernels.cpu.compiler import Kernel, compile_kernels, has_wide_vectors, thread_count
+from inference.kernels.cpu.compiler import Kernel, has_wide_vectors, start_compiling, thread_count
 
 LANES = 16  # outputs of a panel; inference/kernels/cpu/emitter.py, which needs llvmlite
 ENOUGH = 1 << 20  # multiplications of a thread, some 30 µs
@@ -139,17 +141,23 @@ def _product(is_int8: bool) -> tuple[Kernel, Callable[[int, int], int]]:
     """Returns the kernel, and what counts its units for a number of rows and outputs."""
     from inference.kernels.cpu import products
 
+    return start_compiling_products(is_int8).result()["product"], products.count_units
+
+
+def start_compiling_products(is_int8: bool) -> Future[dict[str, Kernel]]:
+    from inference.kernels.cpu import products
+
     build = partial(products.build, name="product", is_int8=is_int8, is_wide=has_wide_vectors())
-    return compile_kernels(build)["product"], products.count_units
-
-
-@functools.cache
-def _row_kernels() -> dict[str, Kernel]:
-    from inference.kernels.cpu import rows
-
-    return compile_kernels(rows.build)
+    return start_compiling(("product", is_int8), build)
 
 
 @functools.cache
 def _row_kernel(name: str) -> Kernel:
-    return _row_kernels()[name]
+    return start_compiling_row_operations().result()[name]
+
+
+def start_compiling_row_operations() -> Future[dict[str, Kernel]]:
+    """All but products."""
+    from inference.kernels.cpu import rows
+
+    return start_compiling("rows", rows.build)

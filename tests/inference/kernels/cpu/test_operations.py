@@ -1,6 +1,7 @@
 """The compiled operations against torch, and against themselves with other rows and threads."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -65,9 +66,8 @@ def test_tiles_for_other_registers_give_the_same_bits(is_int8: bool) -> None:
     rows = torch.randn(101, 55)
     found = []
     for is_wide in (False, True):
-        kernel = compile_kernels(
-            lambda module, is_wide=is_wide: products.build(module, "p", is_int8=is_int8, is_wide=is_wide)
-        )["p"]
+        build = partial(products.build, name="p", is_int8=is_int8, is_wide=is_wide)
+        kernel = compile_kernels(("tiles", is_int8, is_wide), build)["p"]
         out = torch.full((101, 203), torch.nan)
         addresses = [each.data_ptr() for each in (rows, panels.weight, panels.scale, panels.bias, out)]
         kernel(*addresses, 101, 55, 203, products.count_units(101, 203), 1)
