@@ -27,11 +27,11 @@ from training.speech.codecs import Codec
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 GOALS = {
-    "ready_seconds": 5.0,
-    "chat_first_token_ms": 150.0,
+    "ready_seconds": 4.0,
+    "chat_first_token_ms": 60.0,
     "screenshot_answer_ms": 400.0,
     "photo_answer_ms": 400.0,
-    "speech_answer_ms": 400.0,
+    "speech_answer_ms": 300.0,
 }
 AAC = Codec("aac", 48_000)
 PROMPTS = (
