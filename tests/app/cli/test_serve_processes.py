@@ -99,14 +99,19 @@ def process_ids(gateway: GatewayProcess) -> list[int]:
 
 
 async def test_both_processes_serve_and_metrics_show_both(gateway: GatewayProcess) -> None:
+    """Whichever process wakes first takes all connections that wait, so there are as many rounds as it takes."""
     before = await metrics(gateway, "gateway_generations_total")
     _, header = await issue(gateway, "both")
-    async with connections(gateway, header) as clients:
-        assert await statuses(clients) == {200: CONNECTIONS}
-    after = await metrics(gateway, "gateway_generations_total")
-    served = {process: after[process] - before.get(process, 0) for process in after}
-    assert sum(served.values()) == CONNECTIONS
-    assert min(served["1"], served["2"]) >= CONNECTIONS / 8
+    served = dict.fromkeys("12", 0.0)
+    rounds = 0
+    async with asyncio.timeout(SECONDS):
+        while min(served.values()) < CONNECTIONS / 8:
+            rounds += 1
+            async with connections(gateway, header) as clients:
+                assert await statuses(clients) == {200: CONNECTIONS}
+            after = await metrics(gateway, "gateway_generations_total")
+            served = {process: after.get(process, 0) - before.get(process, 0) for process in "12"}
+    assert sum(served.values()) == rounds * CONNECTIONS
 
 
 async def test_limits_count_requests_of_both_processes(gateway: GatewayProcess) -> None:
