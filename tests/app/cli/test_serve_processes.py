@@ -99,7 +99,7 @@ def process_ids(gateway: GatewayProcess) -> list[int]:
 
 
 async def test_both_processes_serve_and_metrics_show_both(gateway: GatewayProcess) -> None:
-    """Whichever process wakes first takes all connections that wait, so there are as many rounds as it takes."""
+    """Whichever process wakes first takes all connections that wait: there are as many rounds as it takes."""
     before = await metrics(gateway, "gateway_generations_total")
     _, header = await issue(gateway, "both")
     served = dict.fromkeys("12", 0.0)
