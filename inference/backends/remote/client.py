@@ -41,7 +41,8 @@ class EngineClient(httpx.AsyncClient):
 def make_client(config: RemoteConfig) -> EngineClient:
     """Called in the event loop. Raises OSError for a file of certificates that cannot be read."""
     verify: ssl.SSLContext | bool = False  # loading certificates takes long
-    if any(endpoint.url.lower().startswith("https:") for endpoint in config.endpoints):
+    endpoints = (*config.endpoints, *config.transcribers)
+    if any(endpoint.url.lower().startswith("https:") for endpoint in endpoints):
         verify = ssl.create_default_context(cafile=config.ca_file)
 
     def session() -> aiohttp.ClientSession:

@@ -1,0 +1,58 @@
+"""Connections to engines over TLS, with a certificate that only `ca_file` makes valid."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from app.cli.certificates import self_sign
+from inference.backends.remote.health import check_all
+from inference.config import RemoteConfig, RemoteEndpoint
+
+from .engine_server import EngineServer, engine_server, whole
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """With its key, in one file."""
+    signed = self_sign(["127.0.0.1"], timedelta(days=1), ec.generate_private_key(ec.SECP256R1()))
+    path = tmp_path / "engine.pem"
+    key = signed.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(key + signed.certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+async def secured(certificate: Path) -> AsyncIterator[RemoteEndpoint]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    engine = EngineServer("", whole)
+    server = await asyncio.start_server(engine.serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield RemoteEndpoint(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+
+
+@pytest.mark.parametrize("is_transcriber", [False, True])
+async def test_certificates_of_all_engines_are_verified(
+    secured: RemoteEndpoint, certificate: Path, *, is_transcriber: bool
+) -> None:
+    async with engine_server(whole) as plain:
+        others = (RemoteEndpoint(plain.url),)
+        config = RemoteConfig(
+            endpoints=others if is_transcriber else (secured,),
+            transcribers=(secured,) if is_transcriber else others,
+        )
+        reasons = await check_all(config)
+        assert reasons[plain.url] is None
+        assert (reasons[secured.url] or "").startswith("it cannot be reached")
+        trusting = RemoteConfig(config.endpoints, transcribers=config.transcribers, ca_file=str(certificate))
+        assert await check_all(trusting) == {plain.url: None, secured.url: None}
