@@ -48,7 +48,6 @@ class RemoteBackend:
     def model_card(self) -> ModelCard:
         config, endpoints = self._config, self.engines.endpoints
         names = [config.model_name, *(endpoint.model for endpoint in endpoints)]
-        lengths = [each.context_length for each in endpoints if each.context_length is not None]
         modalities = {"text"}
         if "images" in config.abilities:
             modalities.add("image")
@@ -56,11 +55,17 @@ class RemoteBackend:
             modalities.add("audio")
         return ModelCard(
             name=next((name for name in names if name), "remote"),
-            context_length=config.context_length or min(lengths, default=DEFAULT_CONTEXT_LENGTH),
+            context_length=self._context_length,
             modalities=frozenset(modalities),
             has_reasoning="thinking" in config.abilities,
             has_tools="tools" in config.abilities,
         )
+
+    @property
+    def _context_length(self) -> int:
+        """As engines report it, which may change when one of them starts again."""
+        lengths = [each.context_length for each in self.engines.endpoints if each.context_length is not None]
+        return self._config.context_length or min(lengths, default=DEFAULT_CONTEXT_LENGTH)
 
     async def start(self) -> None:
         await self.engines.start()
@@ -105,7 +110,7 @@ class RemoteBackend:
 
     def _max_tokens(self, request: GenerationRequest, prompt_tokens: int) -> int:
         """Raises `PromptTooLong` where no prompt would fit. Otherwise the engine knows better what fits."""
-        context_length, max_tokens = self.model_card.context_length, request.sampling_params.max_tokens
+        context_length, max_tokens = self._context_length, request.sampling_params.max_tokens
         if request.fits_context:
             left = context_length - prompt_tokens
             if max_tokens <= left:
@@ -128,8 +133,7 @@ class RemoteBackend:
         """If the engine has less context left than the estimate, it may choose `max_tokens` itself."""
         make_body = partial(body_of, request, self._config, endpoint.model or "", max_tokens)
         body = await asyncio.to_thread(make_body) if has_media(request) else make_body()
-        context_length = self.model_card.context_length
-        sent = SentRequest(body, prompt_tokens, max_tokens, context_length, request.fits_context)
+        sent = SentRequest(body, prompt_tokens, max_tokens, self._context_length, request.fits_context)
         send = partial(_send, client, endpoint, sent, patience)
         try:
             return await send()
