@@ -7,18 +7,13 @@ absent: its run ended long ago, or its gateway was killed and did not renew the 
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import CursorResult, and_, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.persistence.columns import database_now, database_time_in
 from app.persistence.tables import IdempotencyKeyRow
+from app.persistence.upsert import insert_into
 
 MAX_DELETED: Final = 500  # in one transaction
-
-_INSERT: Final[dict[str, Any]] = {  # Any: both have the same methods, and no common type
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 
 
 class KeyState(NamedTuple):
@@ -62,9 +57,8 @@ async def claim_key(
         "response": None,
         "response_bytes": 0,
     }
-    connection = await db_session.connection()
-    insert = _INSERT[connection.dialect.name](IdempotencyKeyRow).values(key_hash=key_hash, **values)
-    claim = insert.on_conflict_do_update(
+    insert = await insert_into(db_session, IdempotencyKeyRow)
+    claim = insert.values(key_hash=key_hash, **values).on_conflict_do_update(
         index_elements=[IdempotencyKeyRow.key_hash],
         set_=values,
         where=IdempotencyKeyRow.expires_at <= database_now(),

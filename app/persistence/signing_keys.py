@@ -3,28 +3,23 @@
 The keys themselves are not in the database. All times are the database's.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.persistence.columns import database_now, database_time_in
 from app.persistence.tables import SigningKeyRow
+from app.persistence.upsert import insert_into
 
 IN_USE_SECONDS: Final = 180.0  # after a gateway last said so
 KEPT_SECONDS: Final = 86_400.0
 
-_INSERT: Final[dict[str, Any]] = {  # Any: both have the same methods, and no common type
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
-
 
 async def note_signing_key(db_session: AsyncSession, key_id: str) -> None:
     """A gateway signs with it now."""
-    dialect_name = (await db_session.connection()).dialect.name
-    seen = _INSERT[dialect_name](SigningKeyRow).values(key_id=key_id, seen_at=database_now())
+    insert = await insert_into(db_session, SigningKeyRow)
+    seen = insert.values(key_id=key_id, seen_at=database_now())
     await db_session.execute(
         seen.on_conflict_do_update(index_elements=["key_id"], set_={"seen_at": database_now()})
     )
