@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -117,7 +117,6 @@ async def open_loop(target: Target, per_second: float, requests: int) -> Load:
     """Sends at a fixed rate, without waiting for responses; latency counts from the schedule."""
     load, request = Load(), target.request()
     idle = [await _connect(target) for _ in range(8)]
-    started_at = time.perf_counter()
 
     async def send_at(due_at: float) -> None:
         connection = idle.pop() if idle else await _connect(target)
@@ -128,21 +127,28 @@ async def open_loop(target: Target, per_second: float, requests: int) -> Load:
         load.latencies.append(time.perf_counter() - due_at)
         idle.append(connection)
 
-    async with asyncio.TaskGroup() as group:
-        for number in range(requests):
-            due_at = started_at + number / per_second
-            await asyncio.sleep(max(0.0, due_at - time.perf_counter()))
-            group.create_task(send_at(due_at))
-    load.seconds = time.perf_counter() - started_at
+    load.seconds = await _at_rate(per_second, requests, send_at)
     for connection in idle:
         connection.transport.close()
     return load
 
 
+async def _at_rate(
+    per_second: float, requests: int, send: Callable[[float], Coroutine[None, None, None]]
+) -> float:
+    """Calls `send` with the time at which each was due. Returns the seconds until all have ended."""
+    started_at = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(requests):
+            due_at = started_at + number / per_second
+            await asyncio.sleep(max(0.0, due_at - time.perf_counter()))
+            group.create_task(send(due_at))
+    return time.perf_counter() - started_at
+
+
 async def first_events(target: Target, per_second: float, requests: int) -> Load:
     """Streams at a fixed rate, each on its own connection; `latencies` until the first event with text."""
     load, request = Load(), target.request()
-    started_at = time.perf_counter()
 
     async def read_one(due_at: float) -> None:
         reader, writer = await asyncio.open_connection(target.host, target.port)
@@ -160,12 +166,7 @@ async def first_events(target: Target, per_second: float, requests: int) -> Load
         writer.close()
         await writer.wait_closed()
 
-    async with asyncio.TaskGroup() as group:
-        for number in range(requests):
-            due_at = started_at + number / per_second
-            await asyncio.sleep(max(0.0, due_at - time.perf_counter()))
-            group.create_task(read_one(due_at))
-    load.seconds = time.perf_counter() - started_at
+    load.seconds = await _at_rate(per_second, requests, read_one)
     return load
 
 
