@@ -3,9 +3,10 @@
 Implementations are in `inference/backends/`. All of them pass `tests/inference/backends/test_contract.py`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine
 from typing import Protocol
 
+from inference.errors import BackendUnavailable
 from inference.model_card import ModelCard
 from inference.status import BackendStatus, DeviceLoad
 from inference.types import Delta, GenerationRequest
@@ -57,3 +58,9 @@ class Backend(Protocol):
     async def aclose(self, drain_seconds: float) -> None:
         """Refuses new requests, lets running ones finish for `drain_seconds`, then aborts them."""
         ...
+
+
+async def refuse_while_closing() -> AsyncGenerator[Delta, None]:
+    """A generation that raises `BackendUnavailable` at the first `anext`, as every refusal does."""
+    raise BackendUnavailable("the backend is closing")
+    yield Delta()  # type: ignore[unreachable] # it makes this a generator

@@ -3,14 +3,14 @@
 import asyncio
 import gc
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import torch
 
-from inference.backend import DeltaStream
-from inference.backends.speech_recognition import SpeechRecognition, has_recording
+from inference.backend import DeltaStream, refuse_while_closing
+from inference.backends.speech_recognition import SpeechRecognition
 from inference.config import EngineConfig
 from inference.devices import (
     check_split,
@@ -32,7 +32,7 @@ from inference.loading.registry import load_model
 from inference.model_card import ModelCard
 from inference.pool import Pool
 from inference.status import BackendStatus, DeviceLoad
-from inference.types import Delta, GenerationRequest
+from inference.types import GenerationRequest
 from inference.workers.process_worker import ProcessWorker
 from inference.workers.thread_worker import ThreadWorker
 from inference.workers.worker import MakeWorker, Steppable, Worker, WorkerListener
@@ -116,12 +116,12 @@ class InProcessBackend:
 
     def generate(self, request: GenerationRequest) -> DeltaStream:
         if self._is_closing:
-            return _refuse()
-        if self._speech is None or not has_recording(request):
-            return self._pool.generate(request)
-        if request.task == "transcribe":
-            return self._speech.transcribe(request)
-        return self._speech.generate(request, self._pool)
+            return refuse_while_closing()
+        return (
+            self._pool.generate(request)
+            if self._speech is None
+            else self._speech.respond(request, self._pool)
+        )
 
     def status(self) -> BackendStatus:
         status = self._pool.status()
@@ -205,9 +205,3 @@ def _too_large(devices: tuple[str, ...]) -> InvalidCheckpoint:
         f"The model and what it needs to run do not fit the {memory}: quantise it to int8, or take a "
         "device with more memory."
     )
-
-
-async def _refuse() -> AsyncGenerator[Delta, None]:
-    """Raises at the first `anext`, as every generation does."""
-    raise BackendUnavailable("the backend is closing")
-    yield Delta()  # type: ignore[unreachable] # it makes this a generator

@@ -60,6 +60,12 @@ class SpeechRecognition:
                 await self._all_transcribed.wait()
         await self._transcriber.aclose(max(0.0, drain_seconds - (time.monotonic() - started_at)))
 
+    def respond(self, request: GenerationRequest, model: Generates) -> DeltaStream:
+        """`model` takes no recordings: they are transcribed for it, or are all that was asked for."""
+        if not _recordings(request):
+            return model.generate(request)
+        return self.transcribe(request) if request.task == "transcribe" else self.generate(request, model)
+
     async def transcribe(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
         """Yields the transcript of the request's only recording. See `Backend.generate`."""
         recordings = _recordings(request)
@@ -112,10 +118,6 @@ class SpeechRecognition:
 
     def _transcript_of(self, part: Part) -> Part:
         return Text(self._transcripts[part]) if isinstance(part, Audio) else part
-
-
-def has_recording(request: GenerationRequest) -> bool:
-    return bool(_recordings(request))
 
 
 def _recordings(request: GenerationRequest) -> list[Audio]:

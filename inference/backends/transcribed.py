@@ -1,15 +1,13 @@
 """A backend whose model takes no recordings, behind what transcribes them. Imports no torch."""
 
 import time
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from inference.backend import Backend, DeltaStream
-from inference.backends.speech_recognition import SpeechRecognition, has_recording
-from inference.errors import BackendUnavailable
+from inference.backend import Backend, DeltaStream, refuse_while_closing
+from inference.backends.speech_recognition import SpeechRecognition
 from inference.model_card import ModelCard
 from inference.status import BackendStatus, DeviceLoad
-from inference.types import Delta, GenerationRequest
+from inference.types import GenerationRequest
 
 
 class TranscribedBackend:
@@ -38,12 +36,8 @@ class TranscribedBackend:
 
     def generate(self, request: GenerationRequest) -> DeltaStream:
         if self._is_closing:
-            return _refuse()
-        if not has_recording(request):
-            return self._backend.generate(request)
-        if request.task == "transcribe":
-            return self._speech.transcribe(request)
-        return self._speech.generate(request, self._backend)
+            return refuse_while_closing()
+        return self._speech.respond(request, self._backend)
 
     def status(self) -> BackendStatus:
         return replace(self._backend.status(), speech_workers=self._speech.status().workers)
@@ -57,9 +51,3 @@ class TranscribedBackend:
         started_at = time.monotonic()
         await self._speech.aclose(drain_seconds)
         await self._backend.aclose(max(0.0, drain_seconds - (time.monotonic() - started_at)))
-
-
-async def _refuse() -> AsyncGenerator[Delta, None]:
-    """Raises at the first `anext`, as every generation does."""
-    raise BackendUnavailable("the backend is closing")
-    yield Delta()  # type: ignore[unreachable] # it makes this a generator
