@@ -117,11 +117,9 @@ class InProcessBackend:
     def generate(self, request: GenerationRequest) -> DeltaStream:
         if self._is_closing:
             return refuse_while_closing()
-        return (
-            self._pool.generate(request)
-            if self._speech is None
-            else self._speech.respond(request, self._pool)
-        )
+        if self._speech is None:
+            return self._pool.generate(request)
+        return self._speech.respond(request, self._pool)
 
     def status(self) -> BackendStatus:
         status = self._pool.status()
