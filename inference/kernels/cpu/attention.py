@@ -9,7 +9,8 @@ from functools import partial
 
 from llvmlite import ir
 
-from inference.kernels.cpu.emitter import F32, I64, LANES, POINTER, VECTOR, Emitter, Value
+from inference.kernels.cpu.compiler import LANES
+from inference.kernels.cpu.emitter import F32, I64, POINTER, VECTOR, Emitter, Value
 from inference.kernels.cpu.parallel import export
 
 KEY_TILE = 128  # keys whose scores are in memory at once

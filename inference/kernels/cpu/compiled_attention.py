@@ -8,10 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from inference.kernels.cpu.compiler import Kernel, is_supported, start_compiling, thread_count
+from inference.kernels.cpu.compiler import LANES, Kernel, is_supported, start_compiling, thread_count
 from inference.kernels.forward_batch import ForwardBatch, KVCache
 
-LANES = 16
 ENOUGH = 1 << 18  # multiplications of a thread
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Kernel = Callable[..., None]
 Build = Callable[["ir.Module"], dict[str, list[type]]]  # -> the ctypes of each function's arguments
 
+LANES = 16  # float32 of a vector, whatever the processor has
 PARALLEL = "GOMP_parallel"  # of the OpenMP library that torch loads: its threads are torch's
 OPTIMIZATION = 2
 NARROW, WIDE = "x86-64-v3", "x86-64-v4"  # LLVM's names of processors with AVX2 and with AVX-512

@@ -11,7 +11,8 @@ from typing import Any
 
 from llvmlite import ir
 
-LANES = 16
+from inference.kernels.cpu.compiler import LANES
+
 F32 = ir.FloatType()
 I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 POINTER = ir.PointerType()

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inference.kernels.cpu.compiler import Kernel, has_wide_vectors, start_compiling, thread_count
+from inference.kernels.cpu.compiler import LANES, Kernel, has_wide_vectors, start_compiling, thread_count
 
-LANES = 16  # outputs of a panel; inference/kernels/cpu/emitter.py, which needs llvmlite
 ENOUGH = 1 << 20  # multiplications of a thread, some 30 µs
 ENOUGH_NUMBERS = 1 << 15  # of a thread, where each costs an exponential function at most
 

@@ -6,7 +6,8 @@ row's result does not depend on the others. A tile of rows and panels keeps its 
 
 from llvmlite import ir
 
-from inference.kernels.cpu.emitter import F32, I8, I64, LANES, POINTER, VECTOR, Emitter, Value
+from inference.kernels.cpu.compiler import LANES
+from inference.kernels.cpu.emitter import F32, I8, I64, POINTER, VECTOR, Emitter, Value
 from inference.kernels.cpu.parallel import export
 
 ROWS = 6  # of the largest tile

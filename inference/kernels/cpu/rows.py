@@ -2,7 +2,8 @@
 
 from llvmlite import ir
 
-from inference.kernels.cpu.emitter import F32, I8, I32, I64, INTEGERS, LANES, POINTER, VECTOR, Emitter, Value
+from inference.kernels.cpu.compiler import LANES
+from inference.kernels.cpu.emitter import F32, I8, I32, I64, INTEGERS, POINTER, VECTOR, Emitter, Value
 from inference.kernels.cpu.parallel import export
 
 INT8_MAX = 127.0
