@@ -93,7 +93,7 @@ class RemoteBackend:
         with self.engines.patience(request.deadline) as patience:
             open_stream = partial(self._open, request, prompt_tokens, max_tokens, patience)
             try:
-                async with self.engines.respond(request, open_stream) as stream:
+                async with self.engines.respond(request, patience, open_stream) as stream:
                     _begin_timeline(request, stream.worker)
                     has_begun = True
                     yield Delta(usage=reader.usage)

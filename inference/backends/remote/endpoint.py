@@ -32,9 +32,12 @@ class Endpoint:
         self.requests = Waitlist[Queued](MeanDuration(), clock)  # outstanding ones
         self.is_healthy = False
         self.pause_seconds = FIRST_PAUSE_SECONDS  # until the next check, while it is not healthy
+        self.trials = 0  # how often it has served again after requests made it unhealthy
         self._clock = clock
         self._busy_until = 0.0
-        self._failures = 0
+        self._failures = 0  # of requests, in a row
+        self._has_failed_check = False
+        self._is_on_trial = False
 
     @property
     def outstanding(self) -> int:
@@ -57,28 +60,49 @@ class Endpoint:
         return self._clock() < self._busy_until
 
     def note_success(self) -> None:
+        """Of a request, or of a check."""
         if not self.is_healthy:
             logger.info("engine %s is healthy", self.name)
         self.is_healthy = True
+        self._is_on_trial = False
         self._failures = 0
+        self._has_failed_check = False
         self.pause_seconds = FIRST_PAUSE_SECONDS
+
+    def note_trial(self) -> None:
+        """It serves again, as a check has found right after requests made it unhealthy."""
+        self.note_success()
+        self._is_on_trial = True
+        self.trials += 1
 
     def note_busy(self, retry_after_seconds: int | None) -> None:
         self._busy_until = self._clock() + (retry_after_seconds or 0)
 
-    def note_error(self, reason: str) -> None:
+    def note_error(self, reason: str) -> bool:
+        """Of a request. Returns whether it must be checked now: see `note_lost`."""
         self._failures += 1
-        if self._failures >= FAILURES_IN_A_ROW:
-            self.note_lost(reason)
+        return self._failures >= FAILURES_IN_A_ROW and self.note_lost(reason)
 
-    def note_lost(self, reason: str) -> None:
-        """`reason` is for the log, and contains nothing that the engine sent."""
-        if self.is_healthy:
-            logger.warning("engine %s is not healthy: %s", self.name, reason)
-            self.is_healthy = False
-            self.pause_seconds = FIRST_PAUSE_SECONDS
-        else:
+    def note_lost(self, reason: str) -> bool:
+        """A request made it unhealthy. Returns whether it must be checked now, or after its pause.
+
+        The latter if requests fail although the last check for this reason succeeded.
+        `reason` is for the log, and contains nothing that the engine sent.
+        """
+        return self._fall(reason) and not self._is_on_trial
+
+    def note_failed_check(self, reason: str) -> None:
+        self._fall(reason)
+        if self._has_failed_check:
             self.pause_seconds = min(self.pause_seconds * 2, MAX_PAUSE_SECONDS)
+        self._has_failed_check = True
+
+    def _fall(self, reason: str) -> bool:
+        """Returns whether it was healthy."""
+        was_healthy, self.is_healthy = self.is_healthy, False
+        if was_healthy:
+            logger.warning("engine %s is not healthy: %s", self.name, reason)
+        return was_healthy
 
     def status(self, *, is_open: bool) -> WorkerStatus:
         return WorkerStatus(

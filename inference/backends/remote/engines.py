@@ -7,13 +7,15 @@ from functools import partial
 from itertools import count
 from typing import Final, Protocol, TypeVar
 
+from inference.backends.remote.attempt import Attempt, given_up, tried
 from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, make_client
 from inference.backends.remote.endpoint import Endpoint, choose
 from inference.backends.remote.health import check, watch
 from inference.backends.remote.patience import Patience
+from inference.backends.remote.rechecks import Rechecks
 from inference.backends.remote.refusals import EngineError, LostConnection, final_error
 from inference.config import RemoteConfig, RemoteEndpoint
-from inference.errors import BackendUnavailable, GenerationFailed, QueueFull
+from inference.errors import BackendUnavailable, GenerationFailed, InferenceError, QueueFull
 from inference.status import WorkerStatus
 from inference.types import GenerationRequest, Priority
 from inference.waitlist import Queued
@@ -43,6 +45,7 @@ class Engines:
         self.endpoints = [Endpoint(str(index), each) for index, each in enumerate(endpoints)]
         self._client: EngineClient | None = None
         self._watches: list[asyncio.Task[None]] = []
+        self._rechecks = Rechecks(self._check)
         self._requests: set[Patience] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -51,7 +54,7 @@ class Engines:
 
     async def start(self) -> None:
         client = self._client = make_client(self._config)
-        await asyncio.gather(*(check(client, endpoint) for endpoint in self.endpoints))
+        await asyncio.gather(*map(self._check, self.endpoints))
         self._watches = [
             asyncio.create_task(watch(client, endpoint, self._config.health_seconds))
             for endpoint in self.endpoints
@@ -76,6 +79,7 @@ class Engines:
         for task in self._watches:
             task.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
+        await self._rechecks.aclose()
         if self._client is not None:
             await self._client.aclose()
 
@@ -98,21 +102,24 @@ class Engines:
                 self._idle.set()
 
     @asynccontextmanager
-    async def respond(self, request: GenerationRequest, open_: Open[Response]) -> AsyncIterator[Response]:
-        """The response of an engine that has begun the request. Tries up to three; closes it at the end.
+    async def respond(
+        self, request: GenerationRequest, patience: Patience, open_: Open[Response]
+    ) -> AsyncIterator[Response]:
+        """The response of an engine that has begun the request. Tries three times, and closes it at the end.
 
         `open_` raises `QueueFull`, `EngineError` and `LostConnection` for what another engine may do.
-        Raises `QueueFull`, `GenerationFailed` and `BackendUnavailable` if none of them does.
+        Raises `QueueFull`, `GenerationFailed` and `BackendUnavailable` if none of them does, and TimeoutError
+        when `patience` is over.
         """
         assert self._client is not None
-        tried: list[Endpoint] = []
-        errors: list[Exception] = []
+        attempts: list[Attempt] = []
         turn = next(self._turns)
-        while len(errors) < MAX_ATTEMPTS:
-            endpoint = self._choose(request.priority, tried, errors, turn)
+        while len(attempts) < MAX_ATTEMPTS:
+            endpoint = await self._next(request.priority, patience, attempts, turn)
             if endpoint is None:
                 break
-            tried.append(endpoint)
+            attempt = Attempt(endpoint)
+            attempts.append(attempt)
             queued = Queued(request)
             endpoint.requests.add(queued)
             if request.place is not None:
@@ -121,8 +128,8 @@ class Engines:
                 try:
                     response = await open_(self._client, endpoint)
                 except (QueueFull, EngineError, LostConnection) as error:
-                    errors.append(error)
-                    _note(endpoint, error)
+                    attempt.error = error
+                    self._note(attempt, error)
                     continue
                 endpoint.note_success()
                 endpoint.requests.begin(queued)
@@ -131,7 +138,7 @@ class Engines:
                 except TRANSPORT_ERRORS as error:
                     if isinstance(error, TimeoutError):
                         raise
-                    endpoint.note_error(f"it ended a stream ({type(error).__name__})")
+                    self._note(attempt, EngineError(f"it ended a stream ({type(error).__name__})"))
                     raise GenerationFailed("the engine's connection was lost") from None
                 except (EngineError, QueueFull) as error:
                     raise GenerationFailed(f"in the stream: {error}") from None
@@ -140,32 +147,44 @@ class Engines:
                 return
             finally:
                 endpoint.requests.end(queued)
-        raise final_error(errors, min((each.pause_seconds for each in self.endpoints), default=0.0))
+        raise self._final_error(attempts)
 
-    def _choose(
-        self, priority: Priority, tried: list[Endpoint], errors: list[Exception], turn: int
+    async def _next(
+        self, priority: Priority, patience: Patience, attempts: list[Attempt], turn: int
     ) -> Endpoint | None:
-        """Repeats a lost request once if no other engine is left: it may have closed an idle connection."""
-        usable = [each for each in self.endpoints if each.has_place(priority, self._config.max_outstanding)]
-        if not usable:
-            pauses = [each.requests.retry_after_seconds() for each in self.endpoints]
-            pause = min((each for each in pauses if each is not None), default=None)
-            errors.append(QueueFull("every engine has as many requests as it may have", pause))
-            return None
-        lost_once = [
-            each
-            for each, error in zip(tried, errors, strict=False)
-            if isinstance(error, LostConnection) and tried.count(each) == 1
-        ]
-        others = [each for each in tried if each not in lost_once]
-        return choose(usable, tried, turn) or choose(usable, others, turn)
+        """Waits for checks of engines that have just failed if no other one is left.
 
+        Raises `QueueFull` if all have as many requests as they may have, and TimeoutError.
+        """
+        while True:
+            usable = [
+                each for each in self.endpoints if each.has_place(priority, self._config.max_outstanding)
+            ]
+            if not usable:
+                pauses = [each.requests.retry_after_seconds() for each in self.endpoints]
+                pause = min((each for each in pauses if each is not None), default=None)
+                full = QueueFull("every engine has as many requests as it may have", pause)
+                raise self._final_error(attempts, full)
+            found = choose(usable, tried(attempts), turn) or choose(usable, given_up(attempts), turn)
+            if found is not None or not self._rechecks.are_running:
+                return found
+            await patience.wait(self._rechecks.wait)
 
-def _note(endpoint: Endpoint, error: Exception) -> None:
-    match error:
-        case QueueFull(retry_after_seconds=seconds):
-            endpoint.note_busy(seconds)
-        case LostConnection(is_unreachable=True):
-            endpoint.note_lost(f"it cannot be reached ({error})")
-        case _:
-            endpoint.note_error(str(error))
+    def _final_error(self, attempts: list[Attempt], *others: Exception) -> InferenceError:
+        errors = [each.error for each in attempts if each.error is not None]
+        pause = min((each.pause_seconds for each in self.endpoints), default=0.0)
+        return final_error([*errors, *others], pause)
+
+    async def _check(self, endpoint: Endpoint) -> str | None:
+        assert self._client is not None
+        return await check(self._client, endpoint)
+
+    def _note(self, attempt: Attempt, error: QueueFull | EngineError | LostConnection) -> None:
+        endpoint = attempt.endpoint
+        if isinstance(error, QueueFull):
+            endpoint.note_busy(error.retry_after_seconds)
+        elif not attempt.is_outdated:
+            is_unreachable = isinstance(error, LostConnection) and error.is_unreachable
+            note = endpoint.note_lost if is_unreachable else endpoint.note_error
+            if note(f"it cannot be reached ({error})" if is_unreachable else str(error)):
+                self._rechecks.begin(endpoint)

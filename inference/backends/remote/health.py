@@ -26,7 +26,7 @@ async def check(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
     if reason is None:
         endpoint.note_success()
     else:
-        endpoint.note_lost(reason)
+        endpoint.note_failed_check(reason)
     return reason
 
 

@@ -69,7 +69,7 @@ class TranscriptionRoute:
                     read = partial(_transcribe, client, endpoint, recording, request.language, prompt_tokens)
                     return await patience.wait(read)
 
-                async with self._engines.respond(request, send) as transcript:
+                async with self._engines.respond(request, patience, send) as transcript:
                     pass
             except TimeoutError:
                 yield Delta(usage=nothing)

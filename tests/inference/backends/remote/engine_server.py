@@ -37,15 +37,32 @@ class Exchange:
         self.writer.transport.abort()
 
 
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class EngineServer:
-    """`behave` responds to requests for completions and transcripts; `health` is the status of `/health`."""
+    """`behave` responds to requests for completions and transcripts; `health` is the status of `/health`.
+
+    Checks get no response while `may_check` is not set.
+    """
 
     url: str
     behave: Behaviour
     health: int = 200
     exchanges: list[Exchange] = field(default_factory=list)
     checks: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    may_check: asyncio.Event = field(default_factory=_set_event)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until_asked(self, times: int) -> None:
+        """Waits until so many requests for completions and transcripts have arrived since the start."""
+        while len(self.exchanges) < times:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -55,12 +72,14 @@ class EngineServer:
             headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines if line)}
             if path not in PATHS:
                 self.checks.put_nowait(path)
+                await self.may_check.wait()
                 await self._respond(writer, *((self.health, {}) if path == "/health" else (200, MODELS)))
                 return
             content = await reader.readexactly(int(headers["content-length"]))
             is_json = headers["content-type"] == "application/json"
             exchange = Exchange(json.loads(content) if is_json else {}, content, headers, writer)
             self.exchanges.append(exchange)
+            self._changed.set()
             watch = asyncio.create_task(self._watch(reader, exchange))
             try:
                 await self.behave(exchange)
@@ -114,6 +133,19 @@ def sends(*pieces: bytes) -> Behaviour:
     return behave
 
 
+async def hang(exchange: Exchange) -> None:
+    await exchange.is_left.wait()
+
+
+async def begin_and_hang(exchange: Exchange) -> None:
+    await exchange.send(STREAM_HEAD + text_event("hello"))
+    await exchange.is_left.wait()
+
+
+async def cut_before_the_head(exchange: Exchange) -> None:
+    exchange.cut()
+
+
 whole = sends(STREAM_HEAD, text_event("hello"), text_event(" there"), ENDING, USAGE, DONE)
 
 
@@ -125,4 +157,5 @@ async def engine_server(behave: Behaviour = whole) -> AsyncIterator[EngineServer
     try:
         yield engine
     finally:
+        engine.may_check.set()
         server.close()

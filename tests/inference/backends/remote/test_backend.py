@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 
 import numpy as np
 import pytest
@@ -34,16 +32,17 @@ from inference.types import (
     Usage,
 )
 
+from .conftest import SECRET, collect, text_of
 from .engine_server import (
     DONE,
     ENDING,
     STREAM_HEAD,
     USAGE,
-    Behaviour,
-    EngineServer,
     Exchange,
-    engine_server,
+    begin_and_hang,
+    cut_before_the_head,
     event,
+    hang,
     response,
     sends,
     text_event,
@@ -53,47 +52,6 @@ from .engine_server import (
 pytestmark = pytest.mark.anyio
 
 SECONDS = 10.0
-SECRET = "s3cret"
-
-Start = Callable[..., "asyncio.Future[tuple[RemoteBackend, list[EngineServer]]]"]
-
-
-@pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    """Starts an engine for each behaviour, and a backend for all of them."""
-    stack = AsyncExitStack()
-
-    async def start(*behaviours: Behaviour, **config: object) -> tuple[RemoteBackend, list[EngineServer]]:
-        engines = [await stack.enter_async_context(engine_server(behave)) for behave in behaviours]
-        endpoints = tuple(RemoteEndpoint(engine.url, f"key-{SECRET}") for engine in engines)
-        backend = RemoteBackend(RemoteConfig(endpoints, **config))
-        await backend.start()
-        stack.push_async_callback(backend.aclose, 0)
-        return backend, engines
-
-    yield start
-    await stack.aclose()
-
-
-async def collect(backend: RemoteBackend, request) -> list[Delta]:
-    return [delta async for delta in backend.generate(request)]
-
-
-def text_of(deltas: list[Delta]) -> str:
-    return "".join(delta.text for delta in deltas)
-
-
-async def hang(exchange: Exchange) -> None:
-    await exchange.is_left.wait()
-
-
-async def begin_and_hang(exchange: Exchange) -> None:
-    await exchange.send(STREAM_HEAD + text_event("hello"))
-    await exchange.is_left.wait()
-
-
-async def cut_before_the_head(exchange: Exchange) -> None:
-    exchange.cut()
 
 
 async def cut_in_the_stream(exchange: Exchange) -> None:

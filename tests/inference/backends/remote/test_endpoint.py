@@ -33,14 +33,34 @@ def test_pauses_between_checks_double_up_to_a_minute_and_begin_anew(make_endpoin
     endpoint = make_endpoint()
     pauses = []
     for _ in range(9):
-        endpoint.note_lost("it cannot be reached")
+        endpoint.note_failed_check("it cannot be reached")
         pauses.append(endpoint.pause_seconds)
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert pauses[-1] == MAX_PAUSE_SECONDS
     endpoint.note_success()
     assert endpoint.is_healthy
-    endpoint.note_lost("it cannot be reached")
+    endpoint.note_failed_check("it cannot be reached")
     assert endpoint.pause_seconds == 1
+
+
+def test_requests_that_fail_together_do_not_lengthen_the_pause(make_endpoint) -> None:
+    endpoint = make_endpoint()
+    for _ in range(20):
+        endpoint.note_error("the engine responded with 500")
+        endpoint.note_lost("it cannot be reached")
+    assert not endpoint.is_healthy
+    assert endpoint.pause_seconds == 1
+
+
+def test_requests_have_an_engine_checked_once_until_one_succeeds(make_endpoint) -> None:
+    endpoint = make_endpoint()
+    assert [endpoint.note_error("500") for _ in range(4)] == [False, False, True, False]
+    endpoint.note_trial()
+    assert endpoint.is_healthy
+    assert [endpoint.note_error("500") for _ in range(3)] == [False, False, False]
+    assert not endpoint.is_healthy
+    endpoint.note_success()
+    assert endpoint.note_lost("it cannot be reached")
 
 
 def test_three_failures_in_a_row_make_an_engine_unhealthy(make_endpoint) -> None:
