@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
 
@@ -43,11 +42,26 @@ class RemoteBackend:
     def __init__(self, config: RemoteConfig) -> None:
         self._config = config
         self.engines = Engines(config.endpoints, config)
+        self._learned = self._learn()
+        self._model_card = self._make_card()
 
     @property
     def model_card(self) -> ModelCard:
-        config, endpoints = self._config, self.engines.endpoints
-        names = [config.model_name, *(endpoint.model for endpoint in endpoints)]
+        """What engines report about it may change when one of them starts again."""
+        learned = self._learn()
+        if learned != self._learned:
+            self._learned = learned
+            self._model_card = self._make_card()
+        return self._model_card
+
+    def _learn(self) -> list[tuple[str | None, int | None]]:
+        return [(endpoint.model, endpoint.context_length) for endpoint in self.engines.endpoints]
+
+    def _make_card(self) -> ModelCard:
+        """Takes much longer than seeing that nothing has changed, and each request reads it ten times."""
+        config = self._config
+        names = [config.model_name, *(model for model, _ in self._learned)]
+        lengths = [length for _, length in self._learned if length is not None]
         modalities = {"text"}
         if "images" in config.abilities:
             modalities.add("image")
@@ -55,17 +69,11 @@ class RemoteBackend:
             modalities.add("audio")
         return ModelCard(
             name=next((name for name in names if name), "remote"),
-            context_length=self._context_length,
+            context_length=config.context_length or min(lengths, default=DEFAULT_CONTEXT_LENGTH),
             modalities=frozenset(modalities),
             has_reasoning="thinking" in config.abilities,
             has_tools="tools" in config.abilities,
         )
-
-    @property
-    def _context_length(self) -> int:
-        """As engines report it, which may change when one of them starts again."""
-        lengths = [each.context_length for each in self.engines.endpoints if each.context_length is not None]
-        return self._config.context_length or min(lengths, default=DEFAULT_CONTEXT_LENGTH)
 
     async def start(self) -> None:
         await self.engines.start()
@@ -97,10 +105,14 @@ class RemoteBackend:
                     _begin_timeline(request, stream.worker)
                     has_begun = True
                     yield Delta(usage=reader.usage)
-                    async with aclosing(_follow(stream, reader, patience)) as deltas:
-                        async for delta in deltas:
-                            _note_step(request, delta, prompt_tokens)
+                    event: Mapping[str, Any] | None = stream.first
+                    while event is not None:
+                        delta = reader.read(event)
+                        if delta is not None:
+                            _note_step(request, prompt_tokens)
                             yield delta
+                        event = await _next_event(stream, reader, patience)
+                    yield reader.end()
             except TimeoutError:
                 is_cut = True
         if is_cut:
@@ -110,7 +122,7 @@ class RemoteBackend:
 
     def _max_tokens(self, request: GenerationRequest, prompt_tokens: int) -> int:
         """Raises `PromptTooLong` where no prompt would fit. Otherwise the engine knows better what fits."""
-        context_length, max_tokens = self._context_length, request.sampling_params.max_tokens
+        context_length, max_tokens = self.model_card.context_length, request.sampling_params.max_tokens
         if request.fits_context:
             left = context_length - prompt_tokens
             if max_tokens <= left:
@@ -133,7 +145,8 @@ class RemoteBackend:
         """If the engine has less context left than the estimate, it may choose `max_tokens` itself."""
         make_body = partial(body_of, request, self._config, endpoint.model or "", max_tokens)
         body = await asyncio.to_thread(make_body) if has_media(request) else make_body()
-        sent = SentRequest(body, prompt_tokens, max_tokens, self._context_length, request.fits_context)
+        context_length = self.model_card.context_length
+        sent = SentRequest(body, prompt_tokens, max_tokens, context_length, request.fits_context)
         send = partial(_send, client, endpoint, sent, patience)
         try:
             return await send()
@@ -151,29 +164,21 @@ async def _send(
     return await patience.wait(partial(EngineStream.open, client, endpoint, content, sent))
 
 
-async def _follow(
+async def _next_event(
     stream: EngineStream, reader: ChunkReader, patience: Patience
-) -> AsyncGenerator[Delta, None]:
-    """The deltas after the first, empty one. The usage comes after the finish reason, or not at all."""
-    event: Mapping[str, Any] | None = stream.first
-    while event is not None:
-        delta = reader.read(event)
-        if delta is not None:
-            yield delta
-        if reader.finish_reason is None:
-            if stream.has_event:  # a time limit for each would take a fifth of the time of a stream
-                patience.check()
-                event = stream.take_event()
-            else:
-                event = await patience.wait(stream.next_event)
-            continue
-        if reader.has_engines_usage:
-            break
-        try:
-            event = await Patience(time.monotonic() + USAGE_SECONDS).wait(stream.next_event)
-        except (*TRANSPORT_ERRORS, GenerationFailed):
-            break  # the text is whole
-    yield reader.end()
+) -> Mapping[str, Any] | None:
+    """The usage comes after the finish reason, or not at all."""
+    if reader.finish_reason is None:
+        if not stream.has_event:
+            return await patience.wait(stream.next_event)
+        patience.check()  # a time limit for each would take a fifth of the time of a stream
+        return stream.take_event()
+    if reader.has_engines_usage:
+        return None
+    try:
+        return await Patience(time.monotonic() + USAGE_SECONDS).wait(stream.next_event)
+    except (*TRANSPORT_ERRORS, GenerationFailed):
+        return None  # the text is whole
 
 
 def _begin_timeline(request: GenerationRequest, worker: str) -> None:
@@ -182,8 +187,8 @@ def _begin_timeline(request: GenerationRequest, worker: str) -> None:
         request.timeline.begin(time.monotonic())
 
 
-def _note_step(request: GenerationRequest, delta: Delta, prompt_tokens: int) -> None:
+def _note_step(request: GenerationRequest, prompt_tokens: int) -> None:
     timeline = request.timeline
-    if timeline is not None and delta.has_output and delta.finish_reason is None:
+    if timeline is not None:
         tokens = prompt_tokens if timeline.first_token_at is None else 1
         timeline.note_step(time.monotonic(), tokens, has_token=True)

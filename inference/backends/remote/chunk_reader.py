@@ -12,8 +12,6 @@ MAX_TEXT_CHARACTERS: Final = 16 << 20
 MAX_CALLS: Final = 128
 MAX_TOKENS: Final = 1 << 31
 
-_TEXTS: Final = ("content", "reasoning_content", "reasoning")
-
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
     "eos": "stop",
@@ -43,18 +41,22 @@ class ChunkReader:
 
     def read(self, chunk: Mapping[str, Any]) -> Delta | None:
         """None if the chunk has nothing for the caller. Raises `GenerationFailed`."""
-        self._read_usage(chunk.get("usage"))
+        if (usage := chunk.get("usage")) is not None:
+            self._read_usage(usage)
         choice = _first(chunk.get("choices"))
         piece = choice.get("delta")
-        piece = piece if isinstance(piece, Mapping) else {}
-        text, reasoning = self._read_text(piece)
-        calls = self._read_calls(piece.get("tool_calls"))
-        logprobs = self._read_logprobs(choice.get("logprobs"))
+        piece = piece if isinstance(piece, dict) else {}
+        text, reasoning, is_output = self._read_text(piece)
+        calls: tuple[ToolCallDelta, ...] = ()
+        if (pieces := piece.get("tool_calls")) is not None:
+            calls = self._read_calls(pieces)
+        logprobs: tuple[TokenLogprob, ...] = ()
+        if (of_tokens := choice.get("logprobs")) is not None:
+            logprobs = self._read_logprobs(of_tokens)
         reason = choice.get("finish_reason")
         if isinstance(reason, str):
             self.finish_reason = _FINISH_REASONS.get(reason, "error")
-        is_output = bool(calls) or any(_text_of(piece, name) for name in _TEXTS)
-        self._count(text, reasoning, calls, is_output=is_output)
+        self._count(text, reasoning, calls, is_output=is_output or bool(calls))
         delta = Delta(text, reasoning, usage=self.usage, tool_calls=calls, logprobs=logprobs)
         return delta if delta.has_output else None
 
@@ -75,8 +77,11 @@ class ChunkReader:
         text, reasoning = self._splitter.flush(is_cut_off=True)
         return Delta(text, reasoning, finish_reason=reason, usage=self.usage)
 
-    def _read_text(self, piece: Mapping[str, Any]) -> tuple[str, str]:
-        """Thoughts are in a field of their own, by one of two names, or between tags in the content."""
+    def _read_text(self, piece: Mapping[str, Any]) -> tuple[str, str, bool]:
+        """The text, the thoughts, and whether the piece has either: its beginning of a tag is held back.
+
+        Thoughts are in a field of their own, by one of two names, or between tags in the content.
+        """
         field = _text_of(piece, "reasoning_content") or _text_of(piece, "reasoning")
         content = _text_of(piece, "content")
         text, reasoning = self._splitter.push(content) if content else ("", "")
@@ -89,14 +94,14 @@ class ChunkReader:
             elif content and self._is_inside_field and not field:
                 self._is_inside_field = False
                 reasoning = END_OF_THOUGHT + reasoning
-        return text, reasoning
+        return text, reasoning, bool(content or field)
 
     def _read_calls(self, pieces: object) -> tuple[ToolCallDelta, ...]:
         if not isinstance(pieces, list):
             return ()
         calls = []
         for position, piece in enumerate(pieces):
-            if not isinstance(piece, Mapping):
+            if not isinstance(piece, dict):
                 continue
             index = piece.get("index", position)
             if not isinstance(index, int) or not 0 <= index < MAX_CALLS:
@@ -104,7 +109,7 @@ class ChunkReader:
             if index and not self._request.parallel_tool_calls:
                 continue
             function = piece.get("function")
-            function = function if isinstance(function, Mapping) else {}
+            function = function if isinstance(function, dict) else {}
             name, arguments = _text_of(function, "name"), _text_of(function, "arguments")
             if index in self._calls:
                 calls.append(ToolCallDelta(index, arguments=arguments))
@@ -118,16 +123,12 @@ class ChunkReader:
 
     def _read_logprobs(self, logprobs: object) -> tuple[TokenLogprob, ...]:
         count = self._request.sampling_params.logprobs
-        if (
-            count is None
-            or not isinstance(logprobs, Mapping)
-            or not isinstance(logprobs.get("content"), list)
-        ):
+        if count is None or not isinstance(logprobs, dict) or not isinstance(logprobs.get("content"), list):
             return ()
-        return tuple(_logprob(each, count) for each in logprobs["content"] if isinstance(each, Mapping))
+        return tuple(_logprob(each, count) for each in logprobs["content"] if isinstance(each, dict))
 
     def _read_usage(self, usage: object) -> None:
-        if not isinstance(usage, Mapping):
+        if not isinstance(usage, dict):
             return
         prompt, completion = _count_of(usage, "prompt_tokens"), _count_of(usage, "completion_tokens")
         if prompt is None or completion is None:
@@ -141,7 +142,9 @@ class ChunkReader:
         )
 
     def _count(self, text: str, reasoning: str, calls: tuple[ToolCallDelta, ...], *, is_output: bool) -> None:
-        self._characters += len(text) + len(reasoning) + sum(len(call.arguments) for call in calls)
+        self._characters += len(text) + len(reasoning)
+        if calls:
+            self._characters += sum(len(call.arguments) for call in calls)
         if self._characters > MAX_TEXT_CHARACTERS:
             raise GenerationFailed("the engine sent too much text")
         self._silent_chunks = 0 if is_output else self._silent_chunks + 1
@@ -157,7 +160,7 @@ class ChunkReader:
 
 
 def _first(choices: object) -> Mapping[str, Any]:
-    if isinstance(choices, list) and choices and isinstance(choices[0], Mapping):
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         return choices[0]
     return {}
 
@@ -168,7 +171,7 @@ def _text_of(values: Mapping[str, Any], name: str) -> str:
 
 
 def _count_of(values: object, name: str) -> int | None:
-    value = values.get(name) if isinstance(values, Mapping) else None
+    value = values.get(name) if isinstance(values, dict) else None
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS
     return value if is_count else None
 
@@ -183,7 +186,7 @@ def _logprob(values: Mapping[str, Any], count: int) -> TokenLogprob:
         token,
         bytes(raw) if is_bytes and raw is not None else token.encode(errors="surrogatepass"),
         float(logprob),
-        tuple(_logprob(each, 0) for each in top[:count] if isinstance(each, Mapping))
+        tuple(_logprob(each, 0) for each in top[:count] if isinstance(each, dict))
         if isinstance(top, list)
         else (),
     )

@@ -1,10 +1,10 @@
-"""The HTTP client of the engines: httpx over aiohttp, which forwards several times as many requests a second.
+"""The HTTP client of the engines: httpx over aiohttp, and aiohttp alone for what is sent for each generation.
 
 No proxy, certificate or password of the environment applies to it, and it keeps no cookies.
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 import aiohttp
@@ -16,26 +16,64 @@ from inference.config import RemoteConfig
 CONNECT_SECONDS: Final = 5.0
 STALL_SECONDS: Final = 90.0  # without a byte, where the request has no deadline
 KEEP_ALIVE_SECONDS: Final = 4.0  # less than the 5 of uvicorn, in which many engines run
+PIECE_BYTES: Final = 16 * 1024
 
 # The transport passes some of aiohttp's own errors on, such as for a response that is not HTTP.
 TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
 
 
+class EngineResponse:
+    """The status of a response, and its body as it arrives. Whoever opened it closes it."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status_code = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def read(self) -> bytes:
+        """Some bytes of the body; none at its end. Raises `TRANSPORT_ERRORS`."""
+        try:
+            return await self._response.content.read(PIECE_BYTES)
+        except aiohttp.ServerTimeoutError as error:
+            raise _stall(error) from error
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        while piece := await self.read():
+            yield piece
+
+    async def aclose(self) -> None:
+        """The connection serves another request if the body was read to its end, and is closed if not."""
+        await self._response.__aexit__(None, None, None)
+
+
 class EngineClient(httpx.AsyncClient):
     """Made and closed by `Engines`, used in the event loop."""
 
-    def __init__(self, transport: AiohttpTransport, timeout: httpx.Timeout) -> None:
-        super().__init__(transport=transport, timeout=timeout, trust_env=False, follow_redirects=False)
-        self._straight = transport
-        self._extensions = {"timeout": timeout.as_dict()}
+    def __init__(self, session: aiohttp.ClientSession, *, verify: ssl.SSLContext | bool) -> None:
+        super().__init__(
+            transport=AiohttpTransport(verify=verify, client=session),
+            timeout=httpx.Timeout(STALL_SECONDS, connect=CONNECT_SECONDS, pool=None),
+            trust_env=False,
+            follow_redirects=False,
+        )
+        self._session = session
+        self._stream_timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=STALL_SECONDS)
 
-    async def open_stream(self, url: str, headers: Mapping[str, str], content: bytes) -> httpx.Response:
-        """A POST straight through the transport. Cookies, redirects and authentication, which engines do not
-        have, take the client as long as all the rest. Raises `TRANSPORT_ERRORS`."""
-        request = httpx.Request("POST", url, headers=headers, content=content, extensions=self._extensions)
-        response = await self._straight.handle_async_request(request)
-        response.request = request
-        return response
+    async def open_stream(self, url: str, headers: Mapping[str, str], content: bytes) -> EngineResponse:
+        """A POST without httpx, whose models of a request and its URL take as long as all that aiohttp does.
+        Raises `TRANSPORT_ERRORS`."""
+        try:
+            response = await self._session.post(
+                url,
+                headers=headers,
+                data=content,
+                timeout=self._stream_timeout,
+                allow_redirects=False,
+                auto_decompress=False,
+            )
+        except aiohttp.ServerTimeoutError as error:
+            raise _stall(error) from error
+        return EngineResponse(response)
 
 
 def make_client(config: RemoteConfig) -> EngineClient:
@@ -44,14 +82,14 @@ def make_client(config: RemoteConfig) -> EngineClient:
     endpoints = (*config.endpoints, *config.transcribers)
     if any(endpoint.url.lower().startswith("https:") for endpoint in endpoints):
         verify = ssl.create_default_context(cafile=config.ca_file)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=verify)
+    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    return EngineClient(session, verify=verify)
 
-    def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=verify)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
-    timeout = httpx.Timeout(STALL_SECONDS, connect=CONNECT_SECONDS, pool=None)
-    transport = AiohttpTransport(verify=verify, client=session)
-    return EngineClient(transport, timeout)
+def _stall(error: aiohttp.ServerTimeoutError) -> httpx.ReadTimeout:
+    """aiohttp's time-outs are `TimeoutError`, too, which means here that a request's patience is over."""
+    return httpx.ReadTimeout(str(error))
 
 
 def is_unreachable(error: Exception) -> bool:

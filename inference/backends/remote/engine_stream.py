@@ -1,14 +1,13 @@
 """The streamed response of an engine: opened once its first event is there, then event by event."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Self
 
-import httpx
 import orjson
 
 from inference.backends.remote.bounded_body import read_bounded
-from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, is_unreachable
+from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, EngineResponse, is_unreachable
 from inference.backends.remote.endpoint import Endpoint
 from inference.backends.remote.event_decoder import EventDecoder
 from inference.backends.remote.refusals import (
@@ -33,10 +32,9 @@ STREAM_HEADERS: Final = {
 class EngineStream:
     """Made by `open`. Whoever opened it closes it, which ends the engine's generation with the connection."""
 
-    def __init__(self, worker: str, response: httpx.Response, sent: SentRequest) -> None:
+    def __init__(self, worker: str, response: EngineResponse, sent: SentRequest) -> None:
         self.worker = worker  # the endpoint's name
         self._response = response
-        self._pieces: AsyncIterator[bytes] = response.aiter_raw()
         self._decoder = EventDecoder()
         self._events: deque[bytes] = deque()
         self._sent = sent
@@ -76,12 +74,11 @@ class EngineStream:
     async def next_event(self) -> Mapping[str, Any] | None:
         """None after the last one. Raises `TRANSPORT_ERRORS`, and what an event says that is an error."""
         while not self._events and not self._is_over:
-            piece = await anext(self._pieces, None)
-            if piece is None:
+            if piece := await self._response.read():
+                self._events.extend(self._decoder.push(piece))
+            else:
                 self._is_over = True
                 self._events.extend(self._decoder.flush())
-            else:
-                self._events.extend(self._decoder.push(piece))
         return self.take_event()
 
     @property
@@ -122,9 +119,9 @@ def lost(error: Exception) -> Exception:
     return LostConnection(type(error).__name__, is_unreachable=is_unreachable(error))
 
 
-async def _refusal(response: httpx.Response, sent: SentRequest) -> Exception:
+async def _refusal(response: EngineResponse, sent: SentRequest) -> Exception:
     try:
-        text = await read_bounded(response, MAX_REFUSAL_BYTES)
+        text = await read_bounded(response.pieces(), MAX_REFUSAL_BYTES)
     except TRANSPORT_ERRORS as error:
         if isinstance(error, TimeoutError):
             raise

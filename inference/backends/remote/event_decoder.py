@@ -35,34 +35,44 @@ class EventDecoder:
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, rest = piece.split(b"\n")
         for line in lines:
-            self._extend(line)
-            whole = bytes(self._line)
-            self._line.clear()
-            yield from self._end_line(whole)
+            if self._line:
+                self._extend(line)
+                line = bytes(self._line)
+                self._line.clear()
+            else:
+                self._check(line)
+            event = self._end_line(line)
+            if event is not None:
+                yield event
         self._extend(rest)
 
     def flush(self) -> Iterator[bytes]:
         """Yields the event that the end of the stream ends. Some engines leave out the last blank line."""
-        yield from self._end_line(bytes(self._line))
-        yield from self._end_line(b"")
+        for line in (bytes(self._line), b""):
+            event = self._end_line(line)
+            if event is not None:
+                yield event
         self._line.clear()
 
     def _extend(self, piece: bytes) -> None:
-        if len(self._line) + len(piece) + self._data_bytes > self._max_event_bytes:
-            raise GenerationFailed("the engine sent an event that is too long")
+        self._check(piece)
         self._line += piece
 
-    def _end_line(self, line: bytes) -> Iterator[bytes]:
+    def _check(self, piece: bytes) -> None:
+        if len(self._line) + len(piece) + self._data_bytes > self._max_event_bytes:
+            raise GenerationFailed("the engine sent an event that is too long")
+
+    def _end_line(self, line: bytes) -> bytes | None:
+        """The data of the event that this line ends."""
         if self._is_first_line:
             self._is_first_line = False
             line = line.removeprefix(_BYTE_ORDER_MARK)
         if not line:
-            if self._data:
-                yield b"\n".join(self._data)
-            self._data, self._data_bytes = [], 0
-            return
+            data, self._data, self._data_bytes = self._data, [], 0
+            return b"\n".join(data) if data else None
         name, _, value = line.partition(b":")
         if name == b"data":
             value = value.removeprefix(b" ")
             self._data.append(value)
             self._data_bytes += len(value)
+        return None

@@ -102,7 +102,7 @@ async def _transcribe(
     try:
         response = await client.send(request, stream=True)
         try:
-            body = await read_bounded(response, MAX_BODY_BYTES)
+            body = await read_bounded(response.aiter_raw(), MAX_BODY_BYTES)
         finally:
             await response.aclose()
     except TRANSPORT_ERRORS as error:
