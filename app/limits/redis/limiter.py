@@ -15,6 +15,7 @@ from app.limits.daily_tokens import (
     quota_refusal,
 )
 from app.limits.limiter import FIRST_SLOT_SECONDS
+from app.limits.redis.joined_commands import JoinedCommands
 from app.limits.redis.slots import RedisSlots, Slot, Taking
 from app.limits.redis.window import RedisWindow
 from app.limits.request_window import WindowState
@@ -25,11 +26,7 @@ from app.work_pace import WorkPace
 
 
 class RedisLimiter:
-    """`admit` and `reserve_tokens` may raise `RedisUnavailable`. One per event loop; `redis` stays open.
-
-    The slot is taken first and the window entered second; a request refused by the second gives the
-    first back, and until then refuses only requests that the same full window would refuse.
-    """
+    """`admit` and `reserve_tokens` may raise `RedisUnavailable`. One per event loop; `redis` stays open."""
 
     def __init__(
         self,
@@ -40,9 +37,9 @@ class RedisLimiter:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._clock = clock
-        self._breaker = redis.breaker
-        self._slots = RedisSlots(redis, tokens_used_today, store_usage, clock, sleep)
-        self._window = RedisWindow(redis.client)
+        self._commands = JoinedCommands(redis)
+        self._slots = RedisSlots(redis, self._commands, tokens_used_today, store_usage, clock, sleep)
+        self._window = RedisWindow(self._commands)
         self._pace = WorkPace(FIRST_SLOT_SECONDS)
         self._giving_back: set[asyncio.Task[None]] = set()
 
@@ -50,11 +47,13 @@ class RedisLimiter:
         now = self._clock()
         admission = RedisAdmission(self, Slot(user_id, limits, day_of(now)), entered_at=now)
         try:
-            await self.take(admission, tokens=0)
-            await self._enter_window(admission)
-        except BaseException:  # refused, cancelled or Redis failed: what was taken goes back
+            taking, state = await self._slots.admit(admission.slot, now)
+        except BaseException:  # cancelled, or Redis failed: what may have been taken goes back
             await admission.give_back()
             raise
+        admission.headers = state.headers
+        if taking is not Taking.TAKEN:
+            raise self._refusal(taking, admission.slot, state)
         return admission
 
     async def settled(self) -> None:
@@ -65,14 +64,18 @@ class RedisLimiter:
     async def aclose(self) -> None:
         await self.settled()
         await self._slots.aclose()
+        await self._commands.aclose()
 
-    async def take(self, admission: "RedisAdmission", tokens: int) -> int:
-        """Returns what `RedisSlots.take` does. Raises the refusal after everything was given back."""
-        taking, left = await self._slots.take(admission.slot, tokens)
+    async def reserve(self, admission: "RedisAdmission", tokens: int) -> int:
+        """Returns the tokens that `RedisSlots.reserve` does. Raises the refusal after everything was given
+        back."""
+        slot = admission.slot
+        taking, left = await self._slots.reserve(slot, tokens)
         if taking is Taking.TAKEN:
             return left
         await admission.give_back()
-        raise await self._refusal(taking, admission.slot)
+        limit = slot.limits.requests_per_minute
+        raise self._refusal(taking, slot, await self._window.state(slot.window, limit, self._clock()))
 
     async def release(self, admission: "RedisAdmission", tokens_used: int) -> None:
         self._pace.add(self._clock() - admission.entered_at)
@@ -85,37 +88,18 @@ class RedisLimiter:
     async def undo(self, admission: "RedisAdmission", tokens_used: int) -> None:
         await self._finish(self._undo(admission, tokens_used))
 
-    async def _enter_window(self, admission: "RedisAdmission") -> None:
-        window, limit = admission.slot.window, admission.slot.limits.requests_per_minute
-        admission.may_have_entered = True  # until Redis has responded
-        has_entered, state = await self._breaker.call(
-            lambda: self._window.enter(window, limit, admission.entered_at)
-        )
-        admission.may_have_entered = has_entered
-        if not has_entered:
-            raise RateLimitExceeded(retry_after_seconds=state.reset_seconds, headers=state.headers)
-        admission.headers = state.headers
-
     async def _undo(self, admission: "RedisAdmission", tokens_used: int) -> None:
         slot = admission.slot
         await self._slots.release(slot, tokens_used)
-        if admission.may_have_entered:
-            await self._breaker.call(
-                lambda: self._window.give_back(
-                    slot.window, slot.limits.requests_per_minute, admission.entered_at
-                )
-            )
+        await self._window.give_back(slot.window, slot.limits.requests_per_minute, admission.entered_at)
 
-    async def _refusal(self, taking: Taking, slot: Slot) -> LimitExceeded:
-        headers = (await self._state(slot)).headers
+    def _refusal(self, taking: Taking, slot: Slot, state: WindowState) -> LimitExceeded:
+        if taking is Taking.WINDOW_FULL:
+            return RateLimitExceeded(retry_after_seconds=state.reset_seconds, headers=state.headers)
         if taking is Taking.NO_TOKENS:
-            return quota_refusal(self._clock(), headers)
+            return quota_refusal(self._clock(), state.headers)
         seconds = self._pace.retry_after_seconds(1 / slot.limits.concurrent_requests)
-        return ConcurrencyLimitExceeded(retry_after_seconds=seconds, headers=headers)
-
-    async def _state(self, slot: Slot) -> WindowState:
-        limit = slot.limits.requests_per_minute
-        return await self._breaker.call(lambda: self._window.state(slot.window, limit, self._clock()))
+        return ConcurrencyLimitExceeded(retry_after_seconds=seconds, headers=state.headers)
 
     async def _finish(self, giving_back: Coroutine[None, None, None]) -> None:
         """Runs to its end even when the request that waits for it is cancelled."""
@@ -139,7 +123,6 @@ class RedisAdmission:
         self.headers: dict[str, str] = {}
         self.slot = slot
         self.entered_at = entered_at  # Unix seconds
-        self.may_have_entered = False
         self._limiter = limiter
         self._is_released = False
 
@@ -148,7 +131,7 @@ class RedisAdmission:
         if quota is None:
             return None
         check_fits_quota(tokens, quota)
-        return await self._limiter.take(self, tokens)
+        return await self._limiter.reserve(self, tokens)
 
     async def release(self, tokens_used: int = 0) -> None:
         if not self._is_released:

@@ -1,11 +1,15 @@
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 import app.limits.redis
+from app.limits.redis.joined_commands import JoinedCommands
 from app.limits.redis.lua_script import LuaScript, argument_names
+from app.redis.circuit_breaker import RedisUnavailable
+
+from ..conftest import patient_redis
 
 SCRIPTS = sorted(Path(app.limits.redis.__path__[0]).glob("*.lua"))
 
@@ -39,12 +43,22 @@ def test_an_argument_without_a_name_in_its_place_is_refused(text: str):
         argument_names(text)
 
 
+@pytest.fixture
+async def commands(redis_url: str, anyio_backend: str) -> AsyncIterator[JoinedCommands]:
+    redis = patient_redis(redis_url)
+    commands = JoinedCommands(redis)
+    yield commands
+    await commands.aclose()
+    await redis.aclose()
+
+
 @pytest.mark.anyio
 @pytest.mark.servers
-async def test_arguments_are_passed_by_name(redis_client: Redis):
-    window = LuaScript(redis_client, "request_window")
-    arguments = {"is_entering": 1, "seconds": 60, "limit": 5, "now": 1000.5}
-    assert await window.run("key", **arguments) == [1, 1, b"1000.5"]
+async def test_arguments_are_passed_by_name(commands: JoinedCommands, redis_client: Redis):
+    window = LuaScript(commands, "read_window", "window")
+    await redis_client.lpush("key", "1000.5")
+    arguments = {"seconds": 60, "limit": 5, "now": 1000.5}
+    assert await window.run("key", **arguments) == [1, b"1000.5"]
     for wrong in ({**arguments, "more": 1}, {"now": 1000.5}):
         with pytest.raises(AssertionError):
             await window.run("key", **wrong)
@@ -52,11 +66,12 @@ async def test_arguments_are_passed_by_name(redis_client: Redis):
 
 @pytest.mark.anyio
 @pytest.mark.servers
-async def test_script_that_redis_has_forgotten_is_loaded_again(redis_client: Redis):
-    window = LuaScript(redis_client, "request_window")
+async def test_script_that_redis_has_forgotten_is_loaded_again(commands: JoinedCommands, redis_client: Redis):
+    window = LuaScript(commands, "read_window", "window")
     for _ in range(2):
         await redis_client.script_flush()
-        assert (await window.run("key", is_entering=0, seconds=60, limit=5, now=1000.5))[:2] == [0, 0]
+        assert await window.run("key", seconds=60, limit=5, now=1000.5) == [0, None]
+        assert await redis_client.script_exists(window.hash) == [True]
     await redis_client.set("key", "no list")
-    with pytest.raises(RedisError):
-        await window.run("key", is_entering=0, seconds=60, limit=5, now=1000.5)
+    with pytest.raises(RedisUnavailable):
+        await window.run("key", seconds=60, limit=5, now=1000.5)
