@@ -25,6 +25,7 @@ NOTICE_SECONDS: Final = 1.0  # between two notices of where it waits
 KEEP_ALIVE: Final = b":\n"
 OPENING_COMMENT: Final = b":" + b" " * 509 + b"\n\n"  # 512 bytes: URLSession withholds a shorter body
 TAKE_EVENT: Final = "take_event"  # in a request's state, if its response is recorded; `Exchange` says so
+SEND_EVENT: Final = "send_event"  # in a request's state: `send` of what takes the body of a stream next
 OPENAI_END: Final = "[DONE]"
 OPENAI_DONE: Final = f"data: {OPENAI_END}\n\n".encode()
 
@@ -80,7 +81,7 @@ class EventStreamResponse(Response):
             async with AbortOnDisconnect(receive):
                 events = await self._begun_events(opening, timer)
                 if take_event is None:
-                    await _send_all(events, opening, send)
+                    await _send_all(events, opening, scope["state"].get(SEND_EVENT, send))
             if take_event is not None:
                 await _record_all(events, opening, take_event)
             opening.close()
@@ -147,6 +148,7 @@ class _Opening:
 
 
 async def _send_all(events: Events, opening: _Opening, send: Send) -> None:
+    """`send` is not that of the head: most of what wraps it does nothing for events but pass them on."""
     async with aclosing(events):
         await opening.finish()
         async for event in events:

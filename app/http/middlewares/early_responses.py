@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.client_address import is_direct
+from app.http.event_stream import SEND_EVENT
 from app.record.request_record import record_of
 
 MAX_ANONYMOUS_BYTES: Final = 4 * 1024 * 1024  # of a body, if no token is valid
@@ -45,6 +46,7 @@ class EarlyResponsesMiddleware:
                 message["headers"] = [*message["headers"], _CLOSE]
             await response.send(message)
 
+        scope["state"][SEND_EVENT] = response.send
         await self.app(scope, body.receive, send_early)
         if response.is_early:
             record = record_of(scope)

@@ -9,6 +9,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.event_stream import SEND_EVENT
 from app.http.request_end import end_request
 from app.http.services import Services
 from app.record.request_record import RequestRecord
@@ -30,7 +31,9 @@ class RequestLogMiddleware:
         services: Services = scope["app"].state.services
         if services.telemetry is not None:
             record.trace = services.telemetry.begin_trace(scope["path"], scope["headers"])
-        scope.setdefault("state", {})["record"] = record
+        state = scope.setdefault("state", {})
+        state["record"] = record
+        state[SEND_EVENT] = send
         header = (REQUEST_ID_HEADER, record.request_id.encode())
 
         async def record_and_send(message: Message) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from app.http.event_stream import SEND_EVENT
 from app.http.middlewares.early_responses import (
     MAX_ANONYMOUS_BYTES,
     MAX_DRAIN_SECONDS,
@@ -143,13 +144,15 @@ async def test_connection_with_a_read_body_is_kept(headers: dict[str, str]) -> N
     assert upload.sent[-1] == {"type": "http.response.body", "body": b"no"}
 
 
-async def test_stream_is_not_held_back() -> None:
+@pytest.mark.parametrize("is_event", [False, True])
+async def test_stream_is_not_held_back(is_event: bool) -> None:
     upload = Upload(0)
     sent_at_end: list[int] = []
 
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        send_event = scope["state"][SEND_EVENT] if is_event else send
+        await send_event({"type": "http.response.body", "body": b"a", "more_body": True})
         sent_at_end.append(len(upload.sent))
         await send({"type": "http.response.body", "body": b"b"})
 
