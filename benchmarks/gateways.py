@@ -1,9 +1,11 @@
-"""This gateway beside others: `python -m benchmarks.gateways` (a quarter of an hour).
+"""This gateway beside others: `python -m benchmarks.gateways` (a quarter of an hour; `--kinds` for a part).
 
 The same canned engine on loopback behind each, the same load in turns: whole responses, streams of a hundred
 events, a picture of 2 MB; then latency and time to the first event at a fixed rate. This gateway runs with
 access tokens, limits per user, usage, metrics and the log; the others with what they have. Everything shares
 this machine's cores, so only ratios within a round and processor time for a request say something.
+
+`--soak 200000` prints the memory of this gateway alone, every 20,000 requests.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,7 +49,11 @@ ALONE: Final = "this, 1 process"
 OWN: Final = {OURS: (2, True), ONE_OF_THEM: (1, True), ALONE: (1, False)}  # processes, whether with Redis
 DIRECT: Final = "the engine itself"
 CONNECTIONS: Final = (1, 32, 256)
-PICTURE_TIMES: Final = 3  # as long: a picture takes fifty times as long as words
+PICTURE_TIMES: Final = 2  # as long: a picture takes fifty times as long as words
+WARM_UP_SECONDS: Final = (
+    2.0  # of each gateway; LiteLLM's first requests take three times as long as later ones
+)
+SOAK_REQUESTS: Final = 20_000  # between two figures
 CALM_PER_SECOND: Final = 100
 PICTURE_BYTES: Final = 2_000_000
 LIMITS: Final = {
@@ -176,25 +182,42 @@ def measure_calm(forwarder: Forwarder, kind: Kind, requests: int) -> Figures:
 Rounds = dict[tuple[str, str, int | str], list[Figures]]
 
 
-def measure(names: set[str], engine: CannedEngine, rounds: int, seconds: float) -> Rounds:
+def measure(
+    names: set[str], kinds: Sequence[Kind], engine: CannedEngine, rounds: int, seconds: float
+) -> Rounds:
     """Figures of each round, by gateway, kind of load and connections (or `calm`)."""
     found: Rounds = {}
     for streams in (False, True):
-        direct = Forwarder(engine.long if streams else engine.whole, (engine.process_id,))
-        with all_running(names, engine, streams=streams) as forwarders:
-            kinds = [kind for kind in KINDS if kind.streams == streams]
-            for number in range(rounds):
-                for kind in kinds:
-                    for connections in CONNECTIONS:
-                        for name, forwarder in forwarders.items():
-                            figures = measure_cell(forwarder, kind, connections, seconds)
-                            found.setdefault((name, kind.name, connections), []).append(figures)
-                            _say(number, name, kind.name, connections, figures)
-                for name, forwarder in {DIRECT: direct, **forwarders}.items():
-                    figures = measure_calm(forwarder, kinds[0], 300)
-                    found.setdefault((name, kinds[0].name, "calm"), []).append(figures)
-                    _say(number, name, kinds[0].name, "calm", figures)
+        of_these = [kind for kind in kinds if kind.streams == streams]
+        if of_these:
+            direct = Forwarder(engine.long if streams else engine.whole, (engine.process_id,))
+            with all_running(names, engine, streams=streams) as forwarders:
+                for forwarder in forwarders.values():
+                    measure_cell(forwarder, of_these[0], 32, WARM_UP_SECONDS)
+                for number in range(rounds):
+                    _measure_round(number, of_these, direct, forwarders, seconds, found)
     return found
+
+
+def _measure_round(
+    number: int,
+    kinds: Sequence[Kind],
+    direct: Forwarder,
+    forwarders: Mapping[str, Forwarder],
+    seconds: float,
+    found: Rounds,
+) -> None:
+    for kind in kinds:
+        for connections in CONNECTIONS:
+            for name, forwarder in forwarders.items():
+                figures = measure_cell(forwarder, kind, connections, seconds)
+                found.setdefault((name, kind.name, connections), []).append(figures)
+                _say(number, name, kind.name, connections, figures)
+        if not kind.has_picture:
+            for name, forwarder in {DIRECT: direct, **forwarders}.items():
+                figures = measure_calm(forwarder, kind, 300)
+                found.setdefault((name, kind.name, "calm"), []).append(figures)
+                _say(number, name, kind.name, "calm", figures)
 
 
 def _say(number: int, name: str, kind: str, load: int | str, figures: Figures) -> None:
@@ -249,25 +272,37 @@ def soak(engine: CannedEngine, requests: int) -> dict[str, float]:
     figures: dict[str, float] = {}
     with server_directory() as directory, ours(engine.short, 2, directory) as forwarder:
         post = Post(forwarder.port, CHAT_PATH, WHOLE.body(forwarder.model), forwarder.headers)
-        done = 0
-        for share in (0.1, 0.5, 1.0):
-            while done < share * requests:
-                done += run_wrk(post, 32, 10).requests
+        done = failures = 0
+        for target in range(0, requests + 1, SOAK_REQUESTS):
+            while done < target:
+                result = run_wrk(post, 32, 10)
+                done, failures = done + result.requests, failures + result.failures
+            wait_until_idle(forwarder.process_ids)
             mib = resident_bytes(forwarder.process_ids) / (1 << 20)
             figures[f"resident_mib_after_{done}"] = round(mib, 1)
-            print(f"after {done} requests: {mib:.1f} MiB", file=sys.stderr, flush=True)
+            print(f"after {done} requests: {mib:.1f} MiB, {failures} failed", file=sys.stderr, flush=True)
     return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each load")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each load")
     parser.add_argument(
-        "--soak", type=int, default=0, help="requests while memory is watched, such as 200000"
+        "--soak", type=int, default=0, help="requests while memory is watched, such as 200000; nothing else"
     )
     parser.add_argument("--only", nargs="*", help="names of gateways, as in the table")
+    of_kinds = {kind.name: kind for kind in KINDS}
+    parser.add_argument("--kinds", nargs="*", choices=of_kinds, default=[*of_kinds])
     arguments = parser.parse_args()
+    if arguments.soak:
+        with canned_engine() as engine:
+            print(
+                json.dumps(
+                    soak(engine, arguments.soak) | hardware_and_versions("uvicorn", "aiohttp", "redis")
+                )
+            )
+        return
     names = set(arguments.only or (*OWN, *(other.name for other in OTHER_GATEWAYS)))
     for other in OTHER_GATEWAYS:
         if other.name in names:
@@ -277,17 +312,13 @@ def main() -> None:
                 names.discard(other.name)
                 print(f"Left out: {other.name}, which cannot be installed ({error})", file=sys.stderr)
     with canned_engine() as engine:
-        found = measure(names, engine, arguments.rounds, arguments.seconds)
-        memory = soak(engine, arguments.soak) if arguments.soak else {}
+        kinds = [of_kinds[name] for name in arguments.kinds]
+        found = measure(names, kinds, engine, arguments.rounds, arguments.seconds)
     rows = medians(found)
-    print_rows(rows, goals(found) | memory)
+    print_rows(rows, goals(found))
     versions = hardware_and_versions("uvicorn", "httptools", "aiohttp", "redis")
     requirements = [other.requirement for other in OTHER_GATEWAYS if other.name in names]
-    print(
-        json.dumps(
-            {"rows": rows, "goals": goals(found), "memory": memory, "others": requirements, **versions}
-        )
-    )
+    print(json.dumps({"rows": rows, "goals": goals(found), "others": requirements, **versions}))
 
 
 def print_rows(rows: list[dict[str, Any]], figures: dict[str, Any]) -> None:
