@@ -1,56 +1,49 @@
-"""How many users a GPU serves: `python -m benchmarks.capacity` (four minutes; `--skip-measuring`: one).
+"""How many users a GPU serves: `python -m benchmarks.capacity` (a minute; it measures nothing).
 
-Simulates engines from the times of their steps. First it checks the simulation: with what docs/performance.md
-has measured on one and two H200s, and with a curve that it measures here, on a small decoder on the CPU whose
-steps it times before and after. Then it searches for the highest rates of requests within given deadlines.
+Simulates engines from the times of their steps. First it checks the simulation with what docs/performance.md
+has measured on one and two H200s, then it searches for the highest rates of requests within given deadlines.
+`python -m benchmarks.latency_curve` compares the simulation with an engine at several rates.
 """
 
-import argparse
-import asyncio
 import json
-import statistics
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import torch
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.engine_simulation import Job, Outcome, Speed, percentile, poisson, simulate
-from benchmarks.serve_load import Arrival, Completed, ask_engine, under_load
-from inference.backends.in_process import InProcessBackend
-from inference.devices import count_cores, threads_for
+from benchmarks.engine_simulation import Outcome, Speed, percentile, poisson, simulate
+from testbed.figures import print_rows
 from testbed.hardware import hardware_and_versions
-from testbed.reference_decoder import ReferenceDecoder, random_prompt
 
 MS: Final = 1e-3
-# AutoGLM-Phone-9B's shape on one H200: docs/performance.md, "Steps alone". The added time is that of a first
-# token of a prompt of 128 alone (10.3 ms) beyond its prefill.
+# AutoGLM-Phone-9B's shape on one H200, in ms, by `python -m benchmarks.latency_curve`.
+H200_STEP: Final = {1: 2.75, 2: 3.1, 4: 3.19, 8: 3.27, 16: 3.29, 24: 3.8, 32: 3.78, 48: 4.26, 64: 4.34}
+H200_PREFILL: Final = {
+    **{64: 7.12, 128: 8.55, 256: 12.42, 384: 17.48, 512: 20.96},
+    **{768: 37.52, 1_024: 43.08, 2_048: 65.09},
+}
+H200_HOST: Final = {1: 0.0, 2: 0.07, 4: 0.55, 8: 0.22, 16: 0.61, 24: 1.39, 32: 1.77, 48: 1.58}
+H200_DELIVERY: Final = {1: 0.0, 2: 0.01, 4: 0.02, 8: 0.04, 16: 0.06, 24: 0.12, 32: 0.13, 48: 0.22, 64: 0.26}
+
+
+def in_seconds(milliseconds: Mapping[int, float]) -> dict[int, float]:
+    return {number: value * MS for number, value in milliseconds.items()}
+
+
 H200: Final = Speed(
-    step_seconds={
-        rows: milliseconds * MS
-        for rows, milliseconds in (
-            *((1, 2.73), (2, 3.11), (4, 3.20), (8, 3.26), (16, 3.42)),
-            *((24, 4.01), (32, 4.11), (48, 4.60), (64, 4.76)),
-        )
-    },
-    prefill_seconds={64: 6.6 * MS, 128: 7.9 * MS, 256: 11.4 * MS, 512: 20.2 * MS},
+    step_seconds=in_seconds(H200_STEP),
+    prefill_seconds=in_seconds(H200_PREFILL),
+    host_seconds=in_seconds(H200_HOST),
+    delivery_seconds=in_seconds(H200_DELIVERY),
     max_running=64,
-    queued_steps=1,
-    added_seconds=2.4 * MS,
+    idle_chunk_tokens=4_096,
+    launches_ahead=True,
+    has_buckets=True,
+    added_seconds=1.05 * MS,
 )
-TOWER_TOKENS: Final = 3_040  # whose prefill takes as long as the vision tower for a screenshot, 120 ms
-BATCHES: Final = (1, 2, 4, 8, 16)
-PREFILLS: Final = (16, 64, 128)
-LOADS: Final = (0.2, 0.4, 0.6, 0.75)  # shares of the capacity
-PROMPT_TOKENS: Final = 64
-MAX_TOKENS: Final = 32
-SECONDS: Final = 25.0
+# Their prefill beside requests that decode takes as long as the vision tower for a screenshot, 120 ms.
+TOWER_TOKENS: Final = 2_930
 SIMULATED_SECONDS: Final = 120.0
+LOWEST_RATE: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,7 @@ DEADLINES: Final = (Deadline(0.25, 2.0), Deadline(1.0, 5.0), Deadline(5.0, 30.0)
 
 def published_figures() -> list[dict[str, Any]]:
     """Poisson arrivals at 70 % of the capacity; of ranges in docs/performance.md the middle."""
-    one = simulate(poisson(0.7 * 8_278 / 512, SIMULATED_SECONDS, 128, 512), H200)
+    one = simulate(poisson(30.8, SIMULATED_SECONDS, 128, 128), H200)
     two = simulate(poisson(0.7 * 139.5, SIMULATED_SECONDS, 128, 64), H200, engines=2)
     rows = [
         ("one H200, first token, p50 ms", 26.0, percentile([each.ttft for each in one], 50) / MS),
@@ -94,10 +87,10 @@ def published_figures() -> list[dict[str, Any]]:
         ("32 streams, tokens a second", 8_278.0, 32 / H200.step_seconds[32]),
         ("64 streams, tokens a second", 14_025.0, 64 / H200.step_seconds[64]),
     ]
-    return [_compared(name, measured, simulated) for name, measured, simulated in rows]
+    return [compared(name, measured, simulated) for name, measured, simulated in rows]
 
 
-def _compared(name: str, measured: float, simulated: float) -> dict[str, Any]:
+def compared(name: str, measured: float, simulated: float) -> dict[str, Any]:
     return {
         "what": name,
         "measured": round(measured, 1),
@@ -106,88 +99,10 @@ def _compared(name: str, measured: float, simulated: float) -> dict[str, Any]:
     }
 
 
-async def measured_speed(backend: InProcessBackend) -> Speed:
-    """Of the engine here, by timing batches and prompts, each by itself."""
-    steps, prefills = {}, {}
-    for rows in BATCHES:
-        moments = await asyncio.gather(
-            *(ask_engine(backend, random_prompt(16, rows * 100 + row), MAX_TOKENS) for row in range(rows))
-        )
-        began, ended = max(each[0] for each in moments), min(each[-1] for each in moments)
-        steps[rows] = (ended - began) / (MAX_TOKENS - 2)
-    for tokens in PREFILLS:
-        waits = []
-        for attempt in range(5):
-            asked_at = time.monotonic()
-            waits.append(
-                (await ask_engine(backend, random_prompt(tokens, attempt + tokens), 1))[0] - asked_at
-            )
-        prefills[tokens] = statistics.median(waits)
-    return Speed(steps, prefills, max(BATCHES), queued_steps=0)
-
-
-def mean_speed(first: Speed, second: Speed) -> Speed:
-    def mean(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:
-        return {key: (one[key] + other[key]) / 2 for key in one}
-
-    return replace(
-        first,
-        step_seconds=mean(first.step_seconds, second.step_seconds),
-        prefill_seconds=mean(first.prefill_seconds, second.prefill_seconds),
-    )
-
-
-def capacity_of(speed: Speed) -> float:
-    """Requests of the curve a second: a full batch, with the prompts that it needs meanwhile."""
-    full = max(BATCHES)
-    return full / (MAX_TOKENS * speed.step_seconds[full] + full * speed.prefill_seconds[PROMPT_TOKENS])
-
-
-async def measured_curve(backend: InProcessBackend) -> list[dict[str, Any]]:
-    """Median seconds at several rates, measured and simulated. The steps are timed around each point."""
-    rows = []
-    before = await measured_speed(backend)
-    for load in LOADS:
-        rate = load * capacity_of(before)
-        jobs = poisson(rate, SECONDS, PROMPT_TOKENS, MAX_TOKENS, seed=int(load * 100))
-        completed = await _serve(backend, jobs)
-        after = await measured_speed(backend)
-        simulated = simulate(jobs, mean_speed(before, after))
-        before = after
-        for name, ours, theirs in (
-            ("ttft", [each.ttft for each in completed], [each.ttft for each in simulated]),
-            ("total", [each.e2e for each in completed], [each.total for each in simulated]),
-        ):
-            what = f"CPU, {rate:.1f} requests/s ({load:.0%}), {name}, p50 ms"
-            rows.append(_compared(what, statistics.median(ours) / MS, statistics.median(theirs) / MS))
-    return rows
-
-
-async def _serve(backend: InProcessBackend, jobs: Sequence[Job]) -> list[Completed]:
-    arrivals = [
-        Arrival(job.at, random_prompt(job.prompt_tokens, 10_000 + number), job.max_tokens)
-        for number, job in enumerate(jobs)
-    ]
-    completed, _ = await under_load(arrivals, lambda prompt, count: ask_engine(backend, prompt, count))
-    return completed
-
-
-async def measure_here() -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as directory:
-        backend = ReferenceDecoder.write(Path(directory)).backend("none")
-        await backend.start()
-        torch.set_num_threads(threads_for(count_cores()))
-        try:
-            await measured_speed(backend)  # warms up
-            return await measured_curve(backend)
-        finally:
-            await backend.aclose(0)
-
-
 def highest_rate(use: Use, deadline: Deadline, speed: Speed = H200) -> float:
     """Requests a second that one GPU serves within the deadline; 0 if it serves none."""
     low, high = 0.0, 64.0 / (use.max_tokens * speed.step_seconds[64])
-    for _ in range(7):
+    while high - low > max(0.02 * high, LOWEST_RATE):
         rate = (low + high) / 2
         jobs = poisson(
             rate, max(SIMULATED_SECONDS / 2, 200 / rate), use.prompt_tokens, use.max_tokens, seed=1
@@ -216,23 +131,10 @@ def users_per_gpu() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--skip-measuring", action="store_true", help="nothing is measured here")
-    arguments = parser.parse_args()
-    checks = published_figures()
-    if not arguments.skip_measuring:
-        checks += asyncio.run(measure_here())
-    users = users_per_gpu()
-    print_table("The simulation beside what was measured", checks)
-    print_table("One H200, deadlines of 95 % of requests in seconds", users)
-    print(json.dumps({"checks": checks, "users": users, **hardware_and_versions("simpy", "torch")}))
-
-
-def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    table = Table(*(name.replace("_", " ") for name in rows[0]), title=title)
-    for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int | float) else value for value in row.values()))
-    Console(width=140).print(table)
+    checks, users = published_figures(), users_per_gpu()
+    print_rows("The simulation beside what was measured", checks)
+    print_rows("One H200, deadlines of 95 % of requests in seconds", users)
+    print(json.dumps({"checks": checks, "users": users, **hardware_and_versions("simpy")}))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 One step of an engine decodes a token of every running request and reads some tokens of waiting prompts. A
 request begins when a place is free, gets its first token with the end of its prompt, and one more with each
-step. The next step is queued before the last one's tokens are read, as the engine does it on a GPU.
+step. An engine that launches ahead gives the device the next step before the last one's tokens are known, but
+only while it decodes: a step with prompts waits for those tokens and for the host.
 """
 
 import bisect
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
@@ -20,17 +21,40 @@ SimulatedEvents = Iterator[Any]  # Any: simpy's events
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """`step_seconds` by running requests, `prefill_seconds` by tokens; between them it is linear.
+    """Seconds of a step that only decodes, by its requests, and of one that reads prompts, by its tokens.
 
-    `queued_steps` are given to the device ahead; `added_seconds` are those of the way to it and back.
+    A step's tokens are those read and those decoded beside them. Between the given numbers, seconds are
+    linear, or with `has_buckets` those of the next number. `host_seconds`, by the requests that decode, come
+    on top when prompts are read. A token is seen `added_seconds` after its step, and that of the last request
+    `delivery_seconds` later, by the step's requests. `chunk_tokens` limits a step while others decode,
+    `idle_chunk_tokens` while none does.
     """
 
     step_seconds: Mapping[int, float]
     prefill_seconds: Mapping[int, float]
+    host_seconds: Mapping[int, float]
+    delivery_seconds: Mapping[int, float]
     max_running: int
     chunk_tokens: int = 512
-    queued_steps: int = 1
+    idle_chunk_tokens: int = 512
+    launches_ahead: bool = False
+    has_buckets: bool = False
     added_seconds: float = 0.0
+
+    def seconds(self, decoded: int, read: int) -> float:
+        decode_seconds = self._find(self.step_seconds, decoded) if decoded else 0.0
+        if not read:
+            return decode_seconds
+        host_seconds = interpolate(self.host_seconds, decoded)
+        return max(self.pass_seconds(decoded + read) + host_seconds, decode_seconds)
+
+    def pass_seconds(self, tokens: int) -> float:
+        """Of a step that reads prompts, without the host's."""
+        return self._find(self.prefill_seconds, tokens)
+
+    @property
+    def _find(self) -> Callable[[Mapping[int, float], float], float]:
+        return next_bucket if self.has_buckets else interpolate
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +82,14 @@ class _Running:
     first_at: float = 0.0
 
 
+@dataclass(slots=True)
+class _Step:
+    """`sampled` get a token at its end."""
+
+    sampled: list[_Running]
+    seconds: float
+
+
 @dataclass
 class _Engine:
     environment: simpy.Environment
@@ -79,41 +111,49 @@ class _Engine:
             self.has_work.succeed()
 
     def run(self) -> SimulatedEvents:
+        step = None
         while True:
-            if not self.load:
-                self.has_work = self.environment.event()
-                yield self.has_work
-            read, decoding = self._plan()
-            seconds = interpolate(self.speed.step_seconds, len(decoding)) if decoding else 0.0
-            seconds += interpolate(self.speed.prefill_seconds, read) if read else 0.0
-            yield self.environment.timeout(seconds)
-            self._end_step(decoding, seconds)
+            if step is None:
+                if not self.load:
+                    self.has_work = self.environment.event()
+                    yield self.has_work
+                step = self._plan()
+            ahead = self._plan_ahead(step)
+            yield self.environment.timeout(step.seconds)
+            self._end(step)
+            step = ahead
 
-    def _plan(self) -> tuple[int, list[_Running]]:
-        """The tokens of prompts that the next step reads, and the requests that it decodes."""
+    def _plan(self) -> _Step:
         while self.waiting and len(self.running) < self.speed.max_running:
             self.running.append(self.waiting.popleft())
         decoding = [each for each in self.running if not each.unread_tokens]
-        left = self.speed.chunk_tokens
+        left = most = self.speed.chunk_tokens - len(decoding) if decoding else self.speed.idle_chunk_tokens
         for each in self.running:
             part = min(each.unread_tokens, left)
             each.unread_tokens -= part
             left -= part
-        return self.speed.chunk_tokens - left, decoding
+        sampled = [each for each in self.running if not each.unread_tokens]
+        return _Step(sampled, self.speed.seconds(len(decoding), most - left))
 
-    def _end_step(self, decoding: Sequence[_Running], seconds: float) -> None:
-        now, speed = self.environment.now, self.speed
-        late = speed.added_seconds + speed.queued_steps * seconds
-        for each in self.running:
-            if each.unread_tokens:
-                continue
+    def _plan_ahead(self, step: _Step) -> _Step | None:
+        """The step after the given one, unless a prompt must be read in it."""
+        if not self.speed.launches_ahead or any(each.unread_tokens for each in self.running):
+            return None
+        if self.waiting and len(self.running) < self.speed.max_running:
+            return None
+        going_on = [each for each in step.sampled if each.tokens + 1 < each.job.max_tokens]
+        return _Step(going_on, self.speed.seconds(len(going_on), 0)) if going_on else None
+
+    def _end(self, step: _Step) -> None:
+        now = self.environment.now + self.speed.added_seconds
+        delivery_seconds = interpolate(self.speed.delivery_seconds, len(step.sampled))
+        for each in step.sampled:
             each.tokens += 1
             if each.tokens == 1:
-                each.first_at = now + late
+                each.first_at = now + delivery_seconds  # those that decode come before it
             if each.tokens >= each.job.max_tokens:
-                at = each.job.at
-                self.outcomes.append(Outcome(each.first_at - at, now + speed.added_seconds - at))
-        self.running = [each for each in self.running if each.tokens < each.job.max_tokens]
+                self.running.remove(each)
+                self.outcomes.append(Outcome(each.first_at - each.job.at, now - each.job.at))
 
 
 def simulate(jobs: Iterable[Job], speed: Speed, engines: int = 1) -> list[Outcome]:
@@ -150,6 +190,13 @@ def interpolate(values: Mapping[int, float], at: float) -> float:
     (low, high) = list(pairwise(keys))[index - 1]
     share = (at - low) / (high - low)
     return values[low] + share * (values[high] - values[low])
+
+
+def next_bucket(values: Mapping[int, float], at: float) -> float:
+    """The value of the smallest number from `at` on. Beyond the last it goes on like the last two."""
+    keys: Final = sorted(values)
+    index = bisect.bisect_left(keys, at)
+    return values[keys[index]] if index < len(keys) else interpolate(values, at)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
