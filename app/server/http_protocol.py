@@ -44,9 +44,11 @@ class BoundedHTTPProtocol(UvicornProtocol):
     _is_in_head = True
     _is_refused = False
     _timer: TimerHandle | None = None
+    _writes: JoinedWrites
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        super().connection_made(JoinedWrites(transport, self.loop))
+        self._writes = JoinedWrites(transport, self.loop)
+        super().connection_made(self._writes)
         if self.client is not None:
             self.client = (unmap_ipv4(self.client[0]), self.client[1])
         self._start_timer()
@@ -95,6 +97,10 @@ class BoundedHTTPProtocol(UvicornProtocol):
         self._pending_bytes = 0
         self._is_in_head = True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._writes.flush()  # nothing follows that it could wait for
+        super().on_response_complete()
 
     @property
     def awaits_request(self) -> bool:

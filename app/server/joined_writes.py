@@ -1,4 +1,4 @@
-"""A transport that sends what is written within one turn of the event loop in one write.
+"""A transport that sends what is written within one turn of the event loop in one write, or up to a `flush`.
 
 uvicorn writes the head and the body of a response separately. A proxy that has read only the head of an early
 refusal passes it on; a client that then stops its upload makes the proxy give up before the body arrives.
@@ -24,13 +24,14 @@ class JoinedWrites(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._held:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._held.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > MAX_HELD_BYTES:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Sends what is held now, and not after this turn."""
         if self._held:
             data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
             self._held.clear()
@@ -39,7 +40,7 @@ class JoinedWrites(asyncio.Transport):
                 self._transport.write(data)
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.close()
 
     def abort(self) -> None:

@@ -3,6 +3,7 @@
 The outermost middleware: it sees every response, including those of the other middlewares.
 """
 
+import asyncio
 import random
 import re
 from typing import Final
@@ -43,6 +44,7 @@ class RequestLogMiddleware:
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 record.is_response_sent = True
+                await asyncio.sleep(0)  # the server sends it before the rest is done
 
         try:
             await self.app(scope, receive, record_and_send)

@@ -11,6 +11,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from app.server.http_protocol import FREE_CHUNKS, MAX_HEAD_BYTES, MIN_CHUNK_BYTES, BoundedHTTPProtocol
 
@@ -61,6 +63,42 @@ async def stream(request: Request) -> StreamingResponse:
         yield b"ended"
 
     return StreamingResponse(parts())
+
+
+class Wire(asyncio.Transport):
+    """Notes what a protocol has sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+async def test_complete_response_does_not_wait_for_the_rest_of_its_handler() -> None:
+    wire = Wire()
+    sent_at_end: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"whole"})
+        sent_at_end.set_result(wire.sent)
+
+    config = uvicorn.Config(app, lifespan="off", log_config=None)
+    config.load()
+    protocol = BoundedHTTPProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol.connection_made(wire)
+    protocol.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert (await sent_at_end).endswith(b"whole\r\n0\r\n\r\n")
+    protocol.connection_lost(None)
 
 
 @asynccontextmanager

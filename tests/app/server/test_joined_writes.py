@@ -48,6 +48,15 @@ async def test_head_and_body_are_one_piece(transport: JoinedWrites, wire: Wire) 
     assert wire.pieces == [b"head body"]
 
 
+async def test_flush_does_not_wait_for_the_end_of_the_turn(transport: JoinedWrites, wire: Wire) -> None:
+    transport.write(b"head ")
+    transport.write(b"body")
+    transport.flush()
+    assert wire.pieces == [b"head body"]
+    await asyncio.sleep(0)
+    assert wire.pieces == [b"head body"]
+
+
 async def test_events_of_different_turns_are_not_held_back(transport: JoinedWrites, wire: Wire) -> None:
     for event in (b"one", b"two"):
         transport.write(event)

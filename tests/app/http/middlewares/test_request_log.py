@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 import re
@@ -36,12 +37,16 @@ def recorder():
 
 
 @pytest.fixture
-def ask(recorder, caplog):
-    """Sends one request through the middleware; returns the messages that came out."""
-    caplog.set_level(logging.INFO, logger="app.http.request_end")
+def gateway(recorder):
     history = History(build_backend(BackendConfig(("scripted",))))
     services = SimpleNamespace(metrics=recorder, usage_writer=recorder, telemetry=None, history=history)
-    gateway = SimpleNamespace(state=SimpleNamespace(services=services))
+    return SimpleNamespace(state=SimpleNamespace(services=services))
+
+
+@pytest.fixture
+def ask(gateway, caplog):
+    """Sends one request through the middleware; returns the messages that came out."""
+    caplog.set_level(logging.INFO, logger="app.http.request_end")
 
     async def ask(app: Any, **headers: str) -> list[dict[str, Any]]:
         sent: list[dict[str, Any]] = []
@@ -100,6 +105,19 @@ async def test_one_line_is_logged_and_one_request_counted(ask, recorder, caplog)
     (line,) = lines(caplog)
     assert (line.status, line.method, line.outcome) == (200, "POST", "ok")
     assert [record.status for record in recorder.observed] == [200]
+
+
+async def test_response_leaves_before_it_is_recorded(recorder, gateway):
+    """The server sends in the next turn of the event loop."""
+    recorded_when_sent: list[int] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        asyncio.get_running_loop().call_soon(lambda: recorded_when_sent.append(len(recorder.observed)))
+
+    scope = {"type": "http", "method": "POST", "path": "/chat", "headers": [], "app": gateway}
+    await RequestLogMiddleware(response)(scope, None, send)
+    assert recorded_when_sent == [0, 0]
+    assert len(recorder.observed) == 1
 
 
 async def test_a_generation_is_handed_to_the_usage_writer(ask, recorder):
