@@ -24,6 +24,10 @@ class QueuePlace:
         """By the backend that holds the request. `look` returns None once the engine has begun it."""
         self._look = look
 
+    def leave(self) -> None:
+        """By the caller, once it does not wait. What `look` knows refers to the request, and so to this."""
+        self._look = None
+
     def look(self) -> Wait | None:
         """None: no backend holds the request, or the engine has begun it."""
         return None if self._look is None else self._look()

@@ -207,6 +207,7 @@ class Call:
             raise
         finally:
             self._waiting_at = None
+            place.leave()
         self.exchange.note_begun()
         self.record.model = model_name
         self.record.backend = generation.backend or self.services.settings.backend[0]

@@ -60,6 +60,7 @@ class AbortOnDisconnect:
         traceback: TracebackType | None,
     ) -> None:
         self._watch.close()
+        del self._watch  # which refers to this
         if self._is_gone and exc_type is asyncio.CancelledError and self._task.uncancel() == 0:
             raise ClientDisconnect from None
 

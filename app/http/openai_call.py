@@ -4,8 +4,9 @@ A gateway serves one model, under several names.
 """
 
 import hashlib
-import secrets
+import random
 import time
+from functools import lru_cache
 from typing import Any, Final
 
 from app.errors import ModelNotFound
@@ -22,16 +23,21 @@ EMBEDDED_ALIASES: Final = ("autoglm-phone-9b",)  # what AutoGLM's own clients re
 def head_of(call: Call, object_name: str, id_prefix: str) -> dict[str, Any]:
     """The fields that every `/v1` response begins with; none of them is ever null.
 
-    The ID is new for each response, also if the caller sends one `X-Request-ID` twice.
+    The ID is new for each response, also if the caller sends one `X-Request-ID` twice. It is no secret.
     """
     model_name = call.services.backend.model_card.name
     return {
-        "id": f"{id_prefix}-{secrets.token_hex(12)}",
+        "id": f"{id_prefix}-{random.getrandbits(96):024x}",
         "object": object_name,
         "created": int(time.time()),
         "model": model_name,
-        "system_fingerprint": f"fp_{hashlib.sha256(model_name.encode()).hexdigest()[:10]}",
+        "system_fingerprint": _fingerprint_of(model_name),
     }
+
+
+@lru_cache(maxsize=8)
+def _fingerprint_of(model_name: str) -> str:
+    return f"fp_{hashlib.sha256(model_name.encode()).hexdigest()[:10]}"
 
 
 def model_names(services: Services) -> tuple[str, ...]:

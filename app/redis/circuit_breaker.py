@@ -117,21 +117,30 @@ async def timeout_of_another(seconds: float) -> AsyncIterator[None]:
     A response that has arrived while the loop was busy would be taken for one that did not. A tick counts as
     long as it should be, however late it comes.
     """
-    loop = asyncio.get_running_loop()
-    ticks_left = TICKS
-    timer: asyncio.TimerHandle
-
-    def tick() -> None:
-        nonlocal ticks_left, timer
-        ticks_left -= 1
-        if ticks_left:
-            timer = loop.call_later(seconds / TICKS, tick)
-        else:
-            timeout.reschedule(loop.time())
-
     async with asyncio.timeout(None) as timeout:
-        timer = loop.call_later(seconds / TICKS, tick)
+        ticks = _Ticks(timeout, seconds / TICKS)
         try:
             yield
         finally:
-            timer.cancel()
+            ticks.cancel()
+
+
+class _Ticks:
+    """After the last one the timeout is over. No closure: it would refer to itself until it is collected."""
+
+    def __init__(self, timeout: asyncio.Timeout, seconds: float) -> None:
+        self._timeout = timeout
+        self._seconds = seconds  # of each
+        self._left = TICKS
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(seconds, self._tick)
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def _tick(self) -> None:
+        self._left -= 1
+        if self._left:
+            self._timer = self._loop.call_later(self._seconds, self._tick)
+        else:
+            self._timeout.reschedule(self._loop.time())

@@ -51,6 +51,7 @@ class RequestLogMiddleware:
         finally:
             record.status = record.status or INTERNAL_SERVER_ERROR
             end_request(record, services.metrics, services.history, services.usage_writer, services.telemetry)
+        state.clear()  # what it holds refers to the scope, and would wait for the garbage collector with it
 
 
 def _request_id_of(scope: Scope) -> str:

@@ -4,7 +4,7 @@ A slot is a lease. It is renewed while its request runs, and ends by itself when
 """
 
 import asyncio
-import secrets
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class Slot:
     user_id: str
     limits: UserLimits
     day: int
-    slot_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    slot_id: str = field(default_factory=lambda: f"{random.getrandbits(64):016x}")  # no secret
 
     @property
     def window(self) -> str:
