@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.cli.certificates import read_or_make_key, self_sign, write
-from testbed.servers import free_port
+from testbed.servers import free_port, watched
 
 SERVER_CORE = 0
 LOAD_CORE = 1
@@ -50,11 +51,12 @@ def pin_to(core: int | None) -> None:
 def running_process(
     command: Sequence[str], environment: dict[str, str], log: Path, core: int | None = SERVER_CORE
 ) -> Iterator[int]:
-    """Yields its id; its output goes to `log`. It is terminated at the end."""
+    """Yields its id; its output goes to `log`. Terminated at the end, also if this process is killed."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            watched(command, signal.SIGTERM),
             env=os.environ | environment,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             preexec_fn=lambda: pin_to(core),
@@ -64,6 +66,8 @@ def running_process(
     finally:
         process.terminate()
         process.wait(START_SECONDS)
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 @contextlib.contextmanager

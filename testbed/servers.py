@@ -214,15 +214,10 @@ def _unprivileged_user() -> str | None:
 def spawn(
     command: Sequence[str], log: Path, stop_signal: signal.Signals, user: str | None = None
 ) -> "subprocess.Popen[bytes]":
-    """Starts it with a watcher that signals it when this process's end of a pipe closes, so when it dies.
-
-    `setpriv --pdeathsig` would not do: it fires when the starting thread ends, not the process.
-    """
-    name = stop_signal.name.removeprefix("SIG")
-    script = f'exec 3<&0 </dev/null; (read -r _ <&3; kill -s {name} $$) & exec "$@" 3<&-'
+    """Starts it as `watched`."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            ["/bin/sh", "-c", script, "sh", *command],
+            watched(command, stop_signal),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
@@ -232,6 +227,17 @@ def spawn(
             extra_groups=None if user is None else [],
             start_new_session=True,  # Ctrl-C reaches us alone; the fixtures stop the servers
         )
+
+
+def watched(command: Sequence[str], stop_signal: signal.Signals) -> list[str]:
+    """The command with a watcher that signals it when the other end of its standard input closes.
+
+    If that is a pipe, it closes when the process that started it dies. `setpriv --pdeathsig` would not do:
+    it fires when the starting thread ends, not the process.
+    """
+    name = stop_signal.name.removeprefix("SIG")
+    script = f'exec 3<&0 </dev/null; (read -r _ <&3; kill -s {name} $$) & exec "$@" 3<&-'
+    return ["/bin/sh", "-c", script, "sh", *command]
 
 
 def wait_a_little(process: "subprocess.Popen[bytes]", log: Path) -> None:
