@@ -7,6 +7,7 @@ sends this module along: nodes need the package `autoglm-gateway` only.
 import asyncio
 import hashlib
 import hmac
+import logging
 import shutil
 import tempfile
 import time
@@ -19,13 +20,15 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from sqlalchemy import delete
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.admin.accounts import get_or_create_user
 from app.http.services import Services
 from app.main import create_app
 from app.persistence.tables import UsageRow
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 USER: Final = "gateway"
 SCOPES: Final = ("chat", "speech")
@@ -77,6 +80,7 @@ class EngineApplication:
             scope = {**scope, "headers": self._authorize(scope["headers"])}
             if scope["path"] == "/health":
                 scope |= {"path": "/readyz", "raw_path": b"/readyz"}
+            receive = _ProxyReceive(receive)
         await self._app(scope, receive, send)
 
     @property
@@ -120,6 +124,26 @@ class EngineApplication:
             minted = self.services.access_tokens.mint(self._user_id, SCOPES, TOKEN_LIFETIME)
             self._token, self._renew_at = minted.encoded.encode(), now + RENEWAL_SECONDS
         return self._token
+
+
+class _ProxyReceive:
+    """`receive` of a request that a proxy of Ray Serve sends.
+
+    It raises an error of Ray when the proxy has died, such as with its machine: nobody reads the response.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._is_lost = False
+
+    async def __call__(self) -> Message:
+        if not self._is_lost:
+            try:
+                return await self._receive()
+            except Exception as error:  # of Ray, which is not imported here
+                logger.warning("the proxy of a request is lost", extra={"error": type(error).__name__})
+                self._is_lost = True
+        return {"type": "http.disconnect"}
 
 
 class EngineReplica:

@@ -1,7 +1,8 @@
 """A replica of the engine, without Ray: what it serves to those who have the key, and to others."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,40 @@ async def test_the_key_serves_completions_without_limits_and_nothing_else(
         for path in ("/admin/users", "/ops/data", "/metrics"):
             response = await client.get(path, headers=headers)
             assert response.status_code in (403, 404), path
+
+
+async def test_a_generation_ends_with_the_proxy_that_requested_it(tmp_path: Path) -> None:
+    """Ray then raises an error where a server says that the client has left."""
+    scripted = {"backend": ("scripted",), "scripted": {"reply": "on and on " * 200, "step_seconds": 0.05}}
+    application = EngineApplication(engine_settings(scripted, tmp_path), digest_of(KEY))
+    has_begun = asyncio.Event()
+    body = json.dumps(CHAT | {"stream": True}).encode()
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+    events: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        for message in messages:
+            return message
+        await has_begun.wait()
+        raise RuntimeError("the actor has died")
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        events.append(message.get("body", b""))
+        if b"and" in events[-1]:
+            has_begun.set()
+
+    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+    scope = {
+        **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST"},
+        **{"scheme": "http", "path": "/v1/chat/completions", "raw_path": b"/v1/chat/completions"},
+        **{"root_path": "", "query_string": b"", "client": ("127.0.0.1", 1), "server": ("engine", 80)},
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    async with lifespan_of(application):
+        await application(scope, receive, send)
+        assert application.services.backend.status().running == 0
+    assert has_begun.is_set()
+    assert not any(b"[DONE]" in event for event in events)
 
 
 async def test_nobody_else_is_served(application: EngineApplication) -> None:
