@@ -1,9 +1,13 @@
 """Refused uploads over HTTP/2, as real clients see them. Most read no response before their body is sent."""
 
 import asyncio
+import atexit
 import json
+import subprocess
+import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +17,7 @@ import pytest
 from testbed.servers import MissingServer, find_program
 
 from ..app.gateway import Gateway
+from ..app.quickstart.running import QUICK_JVM
 from ..conftest import leave_out
 from .conftest import StartNginx
 from .fake_gateway import FakeGateway, fake_gateway, say_nothing
@@ -75,10 +80,24 @@ async def okhttp(nginx: NginxServer, uploads: list[Upload]) -> list[str]:
 
 
 async def run_java(client: str, nginx: NginxServer, uploads: list[Upload]) -> list[str]:
+    classes = await asyncio.to_thread(compiled_upload)
+    class_path = ":".join(map(str, [*JARS, classes]))
+    program = [find_program("java", "default-jdk-headless"), *QUICK_JVM, "-cp", class_path, "Upload", client]
+    return await run_program(program, nginx, uploads)
+
+
+@cache
+def compiled_upload() -> Path:
+    """The directory of the compiled program, once per process of tests. Raises `MissingServer`."""
     if not all(jar.exists() for jar in JARS):
         raise MissingServer("OkHttp is not installed (Debian package: libokhttp-java)")
-    program = [find_program("java", "default-jdk-headless"), "-cp", ":".join(map(str, JARS))]
-    return await run_program([*program, str(PROGRAMS / "Upload.java"), client], nginx, uploads)
+    compiler = find_program("javac", "default-jdk-headless")
+    directory = tempfile.TemporaryDirectory()
+    atexit.register(directory.cleanup)
+    options = [f"-J{option}" for option in QUICK_JVM] + ["-cp", ":".join(map(str, JARS))]
+    command = [compiler, *options, "-d", directory.name, str(PROGRAMS / "Upload.java")]
+    subprocess.run(command, check=True)
+    return Path(directory.name)
 
 
 async def node(nginx: NginxServer, uploads: list[Upload]) -> list[str]:

@@ -1,5 +1,5 @@
 // Two clients: Java's own and OkHttp, which Android apps use. As JavaScript's in upload.mjs:
-// java -cp okhttp.jar:okio.jar Upload.java java|okhttp certificate.pem (url token bytes)...
+// java -cp okhttp.jar:okio.jar:CLASSES Upload java|okhttp certificate.pem (url token bytes)...
 // Prints one line for each upload: protocol, status and body of the response, or the exception.
 
 import java.io.FileInputStream;
