@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ class SpeechFinder:
     """Created and closed by `MediaDecoder`; used on the event loop's thread."""
 
     def __init__(self) -> None:
-        self._network = VoiceNetwork()
+        self._network = _network()
         # One thread: the event loop waits for the interpreter behind one other at the most.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="speech-finder")
 
@@ -28,6 +29,12 @@ class SpeechFinder:
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)
+
+
+@cache
+def _network() -> VoiceNetwork:
+    """Its weights are read once per process."""
+    return VoiceNetwork()
 
 
 def _advance(steps: Iterator[None]) -> bool:

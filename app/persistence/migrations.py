@@ -5,6 +5,7 @@ The migrations themselves are in `alembic/versions`.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from alembic import command
 from alembic.config import Config
@@ -33,10 +34,9 @@ async def is_up_to_date(database: Database) -> bool:
 
     Raises `DatabaseUnavailable`.
     """
-    head = ScriptDirectory.from_config(migration_config()).get_current_head()
     async with database.session(read_only=True) as db_session:
         connection = await db_session.connection()
-        return await connection.run_sync(_current_revision) == head
+        return await connection.run_sync(_current_revision) == _newest_revision()
 
 
 def migration_config() -> Config:
@@ -69,9 +69,17 @@ async def migration_transaction(url: str) -> AsyncIterator[AsyncConnection]:
 
 
 def _run_upgrade(connection: Connection) -> None:
+    if _current_revision(connection) == _newest_revision():
+        return  # without reading and running what Alembic needs to find that out
     config = migration_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+@cache
+def _newest_revision() -> str | None:
+    """Read once per process: what is shipped does not change."""
+    return ScriptDirectory.from_config(migration_config()).get_current_head()
 
 
 def _current_revision(connection: Connection) -> str | None:
