@@ -18,20 +18,23 @@ TEST_PROCESSES := 3
 TESTS := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p no:cacheprovider \
 	-n $(TEST_PROCESSES) --dist worksteal --timeout-method=thread
 
-.PHONY: run install test test-servers check bench catalogs clients docs screenshots
+.PHONY: run install test test-servers test-clients check bench catalogs clients docs screenshots
 
 run: install
 	@exec $(BIN)/gateway serve --demo
 
 install: $(VENV)/.installed
 
+# Three installations at once: each waits for the network, then for the disk.
 test:
-	@$(MAKE) --no-print-directory -j 2 $(VENV)/.installed-for-tests test-servers
-	@scripts/install-test-clients
+	@$(MAKE) --no-print-directory -j 3 $(VENV)/.installed-for-tests test-clients
 	$(TESTS)
 
 test-servers:
 	@scripts/install-test-servers
+
+test-clients: $(VENV)/.created test-servers
+	@scripts/install-test-clients
 
 check: $(VENV)/.installed-for-tests
 	$(BIN)/ruff format --check .
