@@ -19,8 +19,8 @@ from testbed.random_schemas import Schema, random_schema
 
 from .fake_model import DigestDecoder, FakeModel
 
-PARTS = 20  # tests, which run in parallel
-SCHEMAS = 500  # in each
+PARTS = 10  # tests, which run in parallel
+SCHEMAS = 1000  # in each
 BATCH = 100
 MAX_TOKENS = 300
 
