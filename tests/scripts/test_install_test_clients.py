@@ -72,6 +72,28 @@ def test_vllm_is_installed_where_that_is_asked_for(install, tmp_path):
     assert link.resolve() == packages / "torch"
 
 
+def test_ray_is_installed_where_that_is_asked_for_and_sees_the_packages_of_the_tests(install, tmp_path):
+    assert not (tmp_path / ".clients" / "ray").exists()
+    own, tests = tmp_path / "own", tmp_path / "tests"
+    own.mkdir()
+    prints_its_packages = (
+        f'[ "$1" != -c ] || {{ echo {tests}; exit; }}; [ "$2" = venv ] || exit 0; mkdir -p "$3/bin" && '
+        f'printf "#!/bin/sh\\n[ \\$1 != -c ] || echo {own}\\n" >"$3/bin/python" && chmod +x "$3/bin/python"'
+    )
+    asked = install("ray", python=prints_its_packages)
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert (tmp_path / ".clients" / "ray" / ".installed").is_file()
+    assert not (tmp_path / ".clients" / "vllm").exists()
+    assert (own / "tests.pth").read_text() == f"import site; site.addsitedir('{tests}')\n"
+
+
+def test_other_names_are_refused_before_anything_is_installed(install, tmp_path):
+    refused = install("rya")
+    assert refused.returncode == 2
+    assert "rya" in refused.stderr
+    assert not (tmp_path / ".clients").exists()
+
+
 def test_changed_list_is_installed_again(install, tmp_path):
     install()
     requirements = tmp_path / LISTS[1]
