@@ -27,16 +27,17 @@ Windows = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds of load before each fault, and of a fault at most."""
+    """Seconds of load before each fault, of a fault at most, and between requests that look for stalls."""
 
     before: float = 2.0
     longest: float = math.inf
+    beat: float = 0.005
     rounds: float = math.inf
     steady_share: float = STEADY_SHARE
 
 
 FULL: Final = Pace()
-SHORT: Final = Pace(before=0.2, longest=1.2, rounds=1, steady_share=0.0)
+SHORT: Final = Pace(before=0.2, longest=1.2, beat=0.1, rounds=1, steady_share=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ async def measure_family(family: Family, pace: Pace, *, is_short: bool, only: st
         async with family.open(directory) as site:
             tokens = [(await site.gateway.issue(f"load{number}"))[1] for number in range(USERS)]
             load = Load(site.gateway.port, tokens, site.shape, site.expect)
-            watch = Watch(site.gateway.port, lambda: site.gateway.process_id)
+            watch = Watch(site.gateway.port, lambda: site.gateway.process_id, pace.beat)
             async with watch.running():
                 load.start()
                 try:

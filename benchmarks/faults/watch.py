@@ -17,7 +17,6 @@ from typing import Final
 import httpx
 import psutil
 
-BEAT_SECONDS: Final = 0.005
 BATCH_SECONDS: Final = 0.2
 SAMPLE_SECONDS: Final = 0.2
 MIB: Final = 2**20
@@ -34,20 +33,24 @@ class Memory:
 
 
 class Watch:
-    """Started and closed by `measurement`. Times are of the monotonic clock, which all processes share."""
+    """Started and closed by `measurement`. Times are of the monotonic clock, which all processes share.
 
-    def __init__(self, port: int, process_id: Callable[[], int]) -> None:
+    The next request to `/healthz` follows `beat_seconds` after a response.
+    """
+
+    def __init__(self, port: int, process_id: Callable[[], int], beat_seconds: float) -> None:
         self.beats: list[float] = []
         self.memory: list[Memory] = []
         self.readiness: list[tuple[float, str]] = []  # which parts were not ready, in order
         self._port = port
         self._process_id = process_id
+        self._beat_seconds = beat_seconds
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         context = multiprocessing.get_context("spawn")
         receiver, sender = context.Pipe(duplex=False)
-        heart = context.Process(target=beat, args=(self._port, sender), daemon=True)
+        heart = context.Process(target=beat, args=(self._port, self._beat_seconds, sender), daemon=True)
         heart.start()
         tasks = [asyncio.create_task(work) for work in (self._receive(receiver), self._weigh(), self._ask())]
         try:
@@ -108,7 +111,7 @@ def weigh(process_id: int) -> Memory:
     return Memory(time.monotonic(), gateway.memory_info().rss / MIB, children / MIB)
 
 
-def beat(port: int, sender: Connection) -> None:
+def beat(port: int, seconds: float, sender: Connection) -> None:
     """Sends the times of responses of `/healthz`, in batches, until it is ended."""
     question = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     beats: list[float] = []
@@ -124,5 +127,5 @@ def beat(port: int, sender: Connection) -> None:
                 if beats[-1] - sent_at > BATCH_SECONDS:
                     sender.send(beats)
                     beats, sent_at = [], time.monotonic()
-                time.sleep(BEAT_SECONDS)
-        time.sleep(BEAT_SECONDS)
+                time.sleep(seconds)
+        time.sleep(seconds)
