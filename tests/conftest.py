@@ -1,9 +1,10 @@
 """Fixtures for every test: real servers, the asynchronous backend, and the check for leaks."""
 
 import asyncio
+import gc
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -28,6 +29,17 @@ FRAMEWORK_THREADS = (
     "asyncio_",  # the event loop's default executor, likewise
     "tqdm_monitor",  # transformers' progress bars, one per process
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Nothing that modules hold is garbage. Looking through its million objects takes seconds per process."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
