@@ -37,6 +37,8 @@ class Server:
 
     process: subprocess.Popen[str]
     words: list[str]
+    data: Path
+    environment: dict[str, str]
 
     @property
     def url(self) -> str:
@@ -53,9 +55,11 @@ class Server:
         return self.process.wait(SECONDS)
 
 
-@pytest.fixture
-def serve(own_settings: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
-    """Starts `gateway serve ARGUMENTS…` on a free port; keywords are settings."""
+@contextlib.contextmanager
+def serving(directory: Path) -> Iterator[Serve]:
+    """Starts `gateway serve ARGUMENTS…` on a free port, its data in `directory`; keywords are settings."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    own |= {"GATEWAY_DATA_DIR": str(directory / "data"), "GATEWAY_BACKEND": "scripted"}
     started: list[subprocess.Popen[str]] = []
     with contextlib.ExitStack() as terminals:
 
@@ -63,10 +67,11 @@ def serve(own_settings: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
             *arguments: str, until: str = "  issue a token", on_terminal: bool = False, **settings: str
         ) -> Server:
             terminal, output = os.openpty() if on_terminal else (None, subprocess.PIPE)
+            environment = own | settings
             process = subprocess.Popen(
                 [GATEWAY, "serve", "--port", "0", *arguments],
-                env=os.environ | settings,
-                cwd=tmp_path,
+                env=environment,
+                cwd=directory,
                 stdout=output,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -82,12 +87,25 @@ def serve(own_settings: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Serve]:
                 line = stdout.readline()
                 assert line, f"it ended after {words}"
                 words.append(line.rstrip("\n"))
-            return Server(process, words)
+            return Server(process, words, directory / "data", environment)
 
         yield serve
         for process in started:
             process.kill()
             process.communicate()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    with serving(tmp_path) as serve:
+        yield serve
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Of tests that leave it as it is: a start takes seconds of a processor."""
+    with serving(tmp_path_factory.mktemp("serve")) as serve:
+        yield serve()
 
 
 def count_usage(data: Path) -> int:
@@ -101,22 +119,22 @@ def token_for(run: Run) -> dict[str, str]:
     return {"Authorization": f"Bearer {run('token', 'issue', '--user', 'bob').out.strip()}"}
 
 
-def test_start_ends_with_an_aligned_block_that_says_what_is_where(serve: Serve, tmp_path: Path) -> None:
-    server = serve()
+def test_start_ends_with_an_aligned_block_that_says_what_is_where(server: Server) -> None:
     last = server.words[server.words.index("") + 1 :]
     values = [re.match(r"  \S+( \S+)* {2,}", line) for line in last]
     assert len({match.end() for match in values if match}) == 1
     assert all(values)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.url)
-    assert server.block["data"] == str(tmp_path / "data")
-    assert server.block["signing keys"] == str(tmp_path / "data" / "keys")
+    assert server.block["data"] == str(server.data)
+    assert server.block["signing keys"] == str(server.data / "keys")
     assert httpx.get(server.block["ready when"]).status_code == 200
 
 
-def test_block_says_how_to_issue_a_token(serve: Serve, tmp_path: Path) -> None:
-    server = serve()
+def test_block_says_how_to_issue_a_token(server: Server) -> None:
     command = server.block["issue a token"].replace("NAME", "bob")
-    issued = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+    issued = subprocess.run(
+        command, shell=True, env=server.environment, capture_output=True, text=True, check=True
+    )
     headers = {"Authorization": f"Bearer {issued.stdout.strip()}"}
     assert httpx.post(f"{server.url}/chat", headers=headers, json={"prompt": "hi"}).status_code == 200
 
@@ -137,11 +155,10 @@ def test_first_start_prints_a_link_that_signs_in_and_later_ones_say_how_to_get_o
     assert session.json() == signed_in.json()
 
 
-def test_no_link_is_made_where_a_log_may_keep_the_words_of_the_start(serve: Serve, tmp_path: Path) -> None:
-    server = serve()
+def test_no_link_is_made_where_a_log_may_keep_the_words_of_the_start(server: Server) -> None:
     assert "#link=" not in "\n".join(server.words)
     assert server.block["ops page"].endswith("ops link` signs you in)")
-    assert not (tmp_path / "data" / "ops-link").exists()
+    assert not (server.data / "ops-link").exists()
 
 
 def test_wildcard_address_is_never_shown(serve: Serve) -> None:
@@ -150,8 +167,8 @@ def test_wildcard_address_is_never_shown(serve: Serve) -> None:
     assert httpx.get(f"{server.url}/healthz").status_code == 200
 
 
-def test_responses_have_a_date_and_do_not_name_the_server(serve: Serve) -> None:
-    headers = httpx.get(f"{serve().url}/healthz").headers
+def test_responses_have_a_date_and_do_not_name_the_server(server: Server) -> None:
+    headers = httpx.get(f"{server.url}/healthz").headers
     assert "date" in headers
     assert "server" not in headers
 
@@ -246,8 +263,7 @@ async def test_sigterm_ends_a_start_that_takes_long(serve: Serve, postgres_url: 
     assert (server.process.returncode, out, err) == (0, "", "")
 
 
-def test_gateway_without_a_model_of_its_own_loads_no_torch(serve: Serve) -> None:
-    server = serve()
+def test_gateway_without_a_model_of_its_own_loads_no_torch(server: Server) -> None:
     assert httpx.get(f"{server.url}/healthz").status_code == 200
     assert "torch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
 
