@@ -262,6 +262,7 @@ def outside_the_model(decoder: ReferenceDecoder) -> dict[str, Any]:
     model.decoder.forward = timed(model.decoder.forward)  # type: ignore[method-assign]  # likewise
     model.decoder.logits = timed(model.decoder.logits)  # type: ignore[method-assign]  # likewise
     engine = Engine(model, torch.device("cpu"), EngineConfig(kv_cache_tokens=4096))
+    engine.prepare_grammars()  # as each worker does at its start: it reads the vocabulary
     for key in range(BATCH):
         engine.add(key, request(random_prompt(PROMPT_TOKENS, key), 160))
     whole: list[float] = []

@@ -13,11 +13,10 @@ STRETCH = 128  # tokens
 CANDIDATES = 512  # likely tokens that are sorted before the whole vocabulary is
 
 
-def likeliest(logits: Logits) -> tuple[list[int], list[bool]]:
-    """(rows, vocab) -> one token id per row, and whether its logit is finite. A NaN counts as the highest."""
-    tokens = logits.argmax(axis=-1)
-    highest = logits[np.arange(len(tokens)), tokens]
-    return tokens.tolist(), np.isfinite(highest).tolist()
+def likeliest(logits: Logits) -> tuple[list[int], list[float]]:
+    """(rows, vocab) -> one token id per row, and its logit. A NaN counts as the highest."""
+    tokens = logits.argmax(axis=-1).tolist()
+    return tokens, [logits.item(row, token) for row, token in enumerate(tokens)]
 
 
 def draw_token(logits: Logits, uniform: float, temperature: float, top_p: float, top_k: int) -> int:

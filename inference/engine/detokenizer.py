@@ -37,9 +37,9 @@ def make_token_bytes(vocabulary: Vocabulary, shown: frozenset[str]) -> TokenByte
         token = vocabulary.convert_ids_to_tokens(token_id) or ""
         if token_id in special_ids and token not in shown:
             token = ""
-        if all(character in alphabet for character in token):
-            value = bytes(alphabet[character] for character in token)
-        else:
+        try:
+            value = bytes([alphabet[character] for character in token])
+        except KeyError:
             value = token.encode()
         cache[token_id] = value
         return value

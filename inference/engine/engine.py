@@ -4,6 +4,7 @@ One thread creates, steps and drops the engine, and calls `add` and `abort`. No 
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -34,7 +35,7 @@ from inference.errors import GenerationFailed, InferenceError
 from inference.model_card import ModelCard, SpeechFit
 from inference.models.audio_tower import ONE_SENTENCE
 from inference.models.prompt import EncodedPrompt
-from inference.types import Delta, FinishReason, GenerationRequest, Usage
+from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Engine:
             self._executor.release_memory,
         )
         self._sequences: dict[int, Sequence] = {}
+        self._next_deadline = math.inf  # no sequence has an earlier one
         self._outcomes: list[Outcome] = []
 
     @property
@@ -214,6 +216,7 @@ class Engine:
                 break
             text_tokens += sequence.prompt_tokens
             self._sequences[arrival.key] = sequence
+            self._next_deadline = min(self._next_deadline, arrival.request.deadline)
             self._scheduler.add(sequence)
         return tower_tokens
 
@@ -315,7 +318,7 @@ class Engine:
             sequence.append_forced(token_id)
         else:
             sequence.token_ids.append(token_id)
-        if sequence.sampling_params.has_penalty:
+        if sequence.has_penalty:
             self._executor.note_token(sequence, token_id)
         guide = sequence.guide
         if guide is None:
@@ -330,7 +333,7 @@ class Engine:
         self._emit(sequence, piece)
         if sequence.text_stream.is_stopped or (guide is not None and guide.is_complete):
             self._end(sequence.key, "stop")
-        elif sequence.output_tokens >= sequence.sampling_params.max_tokens:
+        elif len(sequence.token_ids) >= sequence.most_tokens:
             self._end(sequence.key, "length")
 
     def _go_on(self, sequence: Sequence) -> None:
@@ -349,8 +352,13 @@ class Engine:
 
     def _end_overdue(self) -> None:
         now = self._clock()
-        overdue = self._arrivals.overdue(now) + self._compilations.overdue(now)
-        overdue += [key for key, each in self._sequences.items() if each.request.deadline <= now]
+        overdue = self._arrivals.overdue(now) if self._arrivals else []
+        if self._compilations:
+            overdue += self._compilations.overdue(now)
+        if self._next_deadline <= now:
+            overdue += [key for key, each in self._sequences.items() if each.request.deadline <= now]
+            left = [each.request.deadline for each in self._sequences.values()]
+            self._next_deadline = min((each for each in left if each > now), default=math.inf)
         for key in overdue:
             self._end(key, "deadline")
 
@@ -382,14 +390,13 @@ class Engine:
 
     def _emit(self, sequence: Sequence, piece: Piece, *, is_last: bool = False) -> None:
         stream = sequence.text_stream
-        is_shown = bool(piece.text) or (is_last and not stream.has_dropped_end)
-        has_logprobs = bool(sequence.logprobs) and is_shown
-        if has_logprobs or any(piece):
-            logprobs = sequence.take_logprobs() if has_logprobs else ()
-            text, reasoning, tool_calls = piece
-            self._outcomes.append(
-                (sequence.key, Delta(text, reasoning, None, sequence.usage, tool_calls, logprobs))
-            )
+        text, reasoning, tool_calls = piece
+        logprobs: tuple[TokenLogprob, ...] = ()
+        if sequence.logprobs and (text or (is_last and not stream.has_dropped_end)):
+            logprobs = sequence.take_logprobs()
+        if text or reasoning or tool_calls or logprobs:
+            delta = Delta(text, reasoning, None, sequence.usage, tool_calls, logprobs)
+            self._outcomes.append((sequence.key, delta))
         if is_last or stream.phase is Phase.CALLS:
             sequence.logprobs.clear()  # of what was cut away, or began a tag
 

@@ -3,6 +3,8 @@
 The scheduler decides which chunks. Used by the engine's thread.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from torch import Tensor
 from inference.devices import probe, release_memory
 from inference.engine.block_tables import BlockTables
 from inference.engine.cache_tensors import allocate_kv_cache, embedding_dtype, stages_of
+from inference.engine.decode_inputs import DecodeInputs
 from inference.engine.language_model import CausalModel
 from inference.engine.pending_step import PendingStep
 from inference.engine.sampler import count_token, sample
@@ -43,16 +46,18 @@ class ModelRunner:
         self.num_blocks = num_blocks
         wait_for_kernels()
         self._block_tables = BlockTables(padding=num_blocks)  # the block of zeros
+        self._decode_inputs = DecodeInputs(self._block_tables, block_size)
 
     @torch.inference_mode()
     def run(self, chunks: list[Chunk]) -> list[int | None]:
         """See `StepExecutor`. Run again, the same chunks write the same keys and draw the same tokens."""
-        batch = self._build_batch(chunks)
-        if batch.is_decode:
-            token_ids = [sequence.token_ids[start] for sequence, start, _ in chunks]
-        else:
-            token_ids = [each for sequence, start, end in chunks for each in sequence.token_ids[start:end]]
-        embedded = self._embed(chunks, torch.from_numpy(np.array(token_ids)).to(self._device))
+        is_decode = sum([end - start for _, start, end in chunks]) == len(chunks)
+        token_ids, batch = self._decode_inputs.write(chunks) if is_decode else self._make_inputs(chunks)
+        if self._decoder.config.mrope_section is not None:
+            batch = replace(batch, token_positions=multimodal_positions(chunks))
+        if self._device.type != "cpu":
+            token_ids, batch = token_ids.to(self._device), batch.to(self._device)
+        embedded = self._embed(chunks, token_ids)
         hidden = self._decoder(embedded, batch, self._kv_caches)  # (tokens, hidden)
         sampled = [index for index, chunk in enumerate(chunks) if chunk.is_sampled]
         tokens: list[int | None] = [None] * len(chunks)
@@ -93,6 +98,8 @@ class ModelRunner:
     def _embed(self, chunks: list[Chunk], token_ids: Tensor) -> Tensor:
         """token_ids: (tokens,) of all chunks -> (tokens, hidden), with media in their places."""
         hidden = self._decoder.embed(token_ids)
+        if not any(chunk.start < chunk.sequence.prompt_tokens for chunk in chunks):
+            return hidden
         row = 0
         for chunk in chunks:
             for span in chunk.sequence.prompt.media:
@@ -104,33 +111,25 @@ class ModelRunner:
             row += chunk.end - chunk.start
         return hidden
 
-    def _build_batch(self, chunks: list[Chunk]) -> ForwardBatch:
+    def _make_inputs(self, chunks: list[Chunk]) -> tuple[Tensor, ForwardBatch]:
+        """The token ids and the batch of chunks of any length. Positions count from the start of each."""
+        token_ids = [each for sequence, start, end in chunks for each in sequence.token_ids[start:end]]
+        starts = np.array([start for _, start, _ in chunks])
         ends = np.array([end for _, _, end in chunks])
-        count = len(chunks)
-        query_starts = np.arange(count + 1)
-        owners = query_starts[:-1]
-        is_decode = sum([end - start for _, start, end in chunks]) == count
-        if is_decode:
-            positions = ends - 1
-        else:
-            starts = np.array([start for _, start, _ in chunks])
-            lengths = ends - starts
-            query_starts = np.concatenate([[0], lengths.cumsum()])
-            owners = owners.repeat(lengths)  # (tokens,)
-            positions = np.arange(query_starts[-1]) + (starts - query_starts[:-1])[owners]
+        lengths = ends - starts
+        query_starts = np.concatenate([[0], lengths.cumsum()])
+        owners = np.arange(len(chunks)).repeat(lengths)  # (tokens,)
+        positions = np.arange(query_starts[-1]) + (starts - query_starts[:-1])[owners]
         block_tables = self._block_tables.rows(chunks)
-        size = self._block_size
-        blocks, offsets = np.divmod(positions, size)
-        slots = block_tables[owners, blocks] * size + offsets
-        has_axes = self._decoder.config.mrope_section is not None
-        token_positions = multimodal_positions(chunks) if has_axes else torch.from_numpy(positions)
-        return ForwardBatch(
-            token_positions=token_positions.to(self._device),
-            slot_mapping=torch.from_numpy(slots).to(self._device),
+        blocks, offsets = np.divmod(positions, self._block_size)
+        slots = block_tables[owners, blocks] * self._block_size + offsets
+        return torch.from_numpy(np.array(token_ids)), ForwardBatch(
+            token_positions=torch.from_numpy(positions),
+            slot_mapping=torch.from_numpy(slots),
             query_starts=torch.from_numpy(query_starts),
-            context_lengths=torch.from_numpy(ends).to(self._device),
-            block_tables=torch.from_numpy(block_tables).to(self._device),
-            is_decode=is_decode,
+            context_lengths=torch.from_numpy(ends),
+            block_tables=torch.from_numpy(block_tables),
+            is_decode=False,
         )
 
 

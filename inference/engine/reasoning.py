@@ -38,10 +38,12 @@ class ReasoningSplitter:
 
     def push(self, piece: str) -> tuple[str, str]:
         """Returns the (text, reasoning) that can be emitted now."""
-        buffer = self._held + piece
+        buffer = self._held + piece if self._held else piece
         if "<" not in buffer:
             self._held = ""
-            return self._route(buffer)
+            if self._is_after_tag or self._answer is not None:
+                return self._route(buffer)
+            return ("", buffer) if self.is_reasoning else (buffer, "")
         text, reasoning, start = "", "", 0
         for tag in _TAG.finditer(buffer):
             shown = self._route(buffer[start : tag.start()])

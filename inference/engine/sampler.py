@@ -25,16 +25,17 @@ def sample(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     them, before biases, penalties, masks and the temperature, as vLLM reports them. logits: (rows, vocab),
     overwritten where a sequence has any of these.
     """
-    logits = logits.float()
-    wanting = [row for row, each in enumerate(sequences) if each.sampling_params.logprobs is not None]
-    raw = logits[wanting].log_softmax(dim=-1) if wanting else logits[:0]
-    for row, sequence in enumerate(sequences):
-        if _is_adjusted(sequence):
-            _adjust(logits[row], sequence)
-    if logits.device.type == "cpu":
-        tokens = _sample_in_memory(logits, sequences)
-    else:
-        tokens = sample_on_device(logits, sequences)
+    if logits.dtype != torch.float32:
+        logits = logits.float()
+    wanting: list[int] = []
+    raw = logits
+    if not all(each.takes_likeliest for each in sequences):
+        wanting = [row for row, each in enumerate(sequences) if each.sampling_params.logprobs is not None]
+        raw = logits[wanting].log_softmax(dim=-1) if wanting else logits
+        for row, sequence in enumerate(sequences):
+            if _is_adjusted(sequence):
+                _adjust(logits[row], sequence)
+    tokens = (_sample_in_memory if logits.device.type == "cpu" else sample_on_device)(logits, sequences)
     for index, row in enumerate(wanting):
         if tokens[row] != NOT_FINITE:
             sequence = sequences[row]
@@ -152,17 +153,13 @@ def _draw_rows(logits: Tensor, sequences: list[Sequence], is_filtered: bool) -> 
 
 def _sample_in_memory(logits: Tensor, sequences: list[Sequence]) -> list[int]:
     rows = logits.numpy()
-    tokens, are_finite = cpu_sampler.likeliest(rows)
-    for index, sequence in enumerate(sequences):
-        params = sequence.sampling_params
-        if not are_finite[index]:
-            tokens[index] = NOT_FINITE
-        elif not params.is_greedy:
-            tokens[index] = cpu_sampler.draw_token(
-                rows[index],
-                sequence.draw_uniform(),
-                params.temperature,
-                params.top_p,
-                max(params.top_k, 0),
+    tokens, highest = cpu_sampler.likeliest(rows)
+    for row, sequence in enumerate(sequences):
+        if not math.isfinite(highest[row]):
+            tokens[row] = NOT_FINITE
+        elif not sequence.takes_likeliest and not sequence.sampling_params.is_greedy:
+            params = sequence.sampling_params
+            tokens[row] = cpu_sampler.draw_token(
+                rows[row], sequence.draw_uniform(), params.temperature, params.top_p, max(params.top_k, 0)
             )
     return tokens

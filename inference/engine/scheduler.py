@@ -112,8 +112,9 @@ class Scheduler:
         self._left_waiting = self._has_waiting
         chunks, prefills = [], []
         for sequence in self.running:
-            if self._decodes(sequence):
-                chunks.append(Chunk(sequence, sequence.num_computed, sequence.num_computed + 1))
+            start = sequence.num_computed
+            if len(sequence.token_ids) - start == 1 or self._decodes_forced(sequence):
+                chunks.append(Chunk(sequence, start, start + 1))
             else:
                 prefills.append(sequence)
         if prefills:
@@ -170,9 +171,7 @@ class Scheduler:
                 self._allocator.publish(int(blocks[index]), hashes[index])
             sequence.num_published = full
 
-    def _decodes(self, sequence: Sequence) -> bool:
-        if sequence.num_remaining == 1:
-            return True
+    def _decodes_forced(self, sequence: Sequence) -> bool:
         if not sequence.is_forced or self._min_forced_chunk <= 1:
             return False
         is_alone = all(each is sequence or each.is_forced for each in self.running)

@@ -1,6 +1,7 @@
 """One request inside the engine: its tokens so far, its blocks, and how much of them is computed."""
 
 import secrets
+from functools import cached_property
 from hashlib import blake2b
 from itertools import count
 from typing import NamedTuple
@@ -51,6 +52,7 @@ class Sequence:
         self.prompt = prompt
         self.text_stream = text_stream
         self.guide = guide  # None: the response is free
+        self.has_penalty = self.sampling_params.has_penalty
         self.token_ids = list(prompt.token_ids)
         self.prompt_tokens = len(prompt.token_ids)
         self.next_position = prompt.next_position
@@ -69,8 +71,8 @@ class Sequence:
         self.logprobs: list[TokenLogprob] = []  # of text that is not emitted yet
         self._forced_end = 0  # number of tokens when the last one was forced
         self._block_size = block_size
-        max_tokens = self.prompt_tokens + request.sampling_params.max_tokens
-        self._block_table = np.zeros(blocks_for(max_tokens, block_size), dtype=np.int64)
+        self.most_tokens = self.prompt_tokens + self.sampling_params.max_tokens
+        self._block_table = np.zeros(blocks_for(self.most_tokens, block_size), dtype=np.int64)
         self._block_hashes: list[bytes] = []
         self._salt = user_salt(request.fairness_key)
         self._shared_tokens = shared_tokens
@@ -84,6 +86,13 @@ class Sequence:
     @property
     def output_tokens(self) -> int:
         return len(self.token_ids) - self.prompt_tokens
+
+    @cached_property
+    def takes_likeliest(self) -> bool:
+        """Its tokens are the likeliest of the logits as the model computes them, and no more is wanted."""
+        params = self.sampling_params
+        is_changed = self.has_penalty or params.logit_bias or self.guide is not None
+        return params.is_greedy and not is_changed and params.logprobs is None
 
     @property
     def is_masked(self) -> bool:
@@ -111,9 +120,8 @@ class Sequence:
 
     @property
     def usage(self) -> Usage:
-        return Usage(
-            self.prompt_tokens, self.output_tokens, self.text_stream.reasoning_tokens, self.cached_tokens
-        )
+        output_tokens = len(self.token_ids) - self.prompt_tokens
+        return Usage(self.prompt_tokens, output_tokens, self.text_stream.reasoning_tokens, self.cached_tokens)
 
     def append_forced(self, token_id: int) -> None:
         self.token_ids.append(token_id)

@@ -22,6 +22,9 @@ class Piece(NamedTuple):
     tool_calls: tuple[ToolCallDelta, ...] = ()
 
 
+NOTHING: Final = Piece()
+
+
 class Phase(Enum):
     """Of a response. FREE text goes on until its end, or until it begins a tool call."""
 
@@ -135,12 +138,12 @@ class TextStream:
             self.reasoning_tokens += 1
         piece = self._detokenizer.push(token_id)
         match self.phase:
+            case Phase.FREE:
+                return self._split(piece) if piece else NOTHING
             case Phase.OPENING:
                 return self._open(token_id, piece)
             case Phase.THINKING:
                 return self._think(piece)
-            case Phase.FREE:
-                return self._split(piece) if piece else Piece()
         return self.push_constrained(piece)
 
     def push_constrained(self, piece: str) -> Piece:
@@ -194,14 +197,15 @@ class TextStream:
 
     def _split(self, piece: str) -> Piece:
         text, reasoning = self._splitter.push(piece)
-        if self._trigger is None or not text:
-            return Piece(text if self._stop_checker is None else self._check_stop(text), reasoning)
-        text, rest = self._trigger.push(text)
-        text = self._check_stop(text)
-        if rest is not None and not self.is_stopped:
-            self.phase, self.after_trigger = Phase.CALLS, rest
-            if self._stop_checker is not None:
-                text += self._stop_checker.flush()
+        if text and self._trigger is not None:
+            text, rest = self._trigger.push(text)
+            text = self._check_stop(text)
+            if rest is not None and not self.is_stopped:
+                self.phase, self.after_trigger = Phase.CALLS, rest
+                if self._stop_checker is not None:
+                    text += self._stop_checker.flush()
+        elif self._stop_checker is not None:
+            text = self._check_stop(text)
         return Piece(text, reasoning)
 
     def _check_stop(self, text: str) -> str:
