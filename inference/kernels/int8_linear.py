@@ -14,12 +14,11 @@ from torch.nn import functional
 
 from inference.kernels.cpu import operations
 from inference.kernels.cpu.compiler import is_supported
+from inference.kernels.int8_levels import INT8_MAX, SMALLEST_PEAK
 from inference.kernels.linear import EXACT_ROWS, ROW_STEP, linear
 from inference.kernels.onednn import has_onednn, has_vnni, int8_product
 
-INT8_MAX = 127.0
 FLOAT16_SCALE = 1 / 128  # exact
-SMALLEST_PEAK = 1e-30  # of a row; a row of zeros has none
 
 
 def dequantize(cb: Tensor, scb: Tensor, dtype: torch.dtype) -> Tensor:

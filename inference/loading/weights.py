@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from inference.errors import InvalidCheckpoint
 from inference.kernels.cpu.compiler import is_supported
-from inference.kernels.int8_linear import INT8_MAX, dequantize, has_exact_int8
+from inference.kernels.int8_levels import INT8_MAX
+from inference.kernels.int8_linear import dequantize, has_exact_int8
 from inference.kernels.onednn import has_onednn
 from inference.loading.checkpoint import Checkpoint, require_float
 from inference.loading.device_copy import DeviceCopy

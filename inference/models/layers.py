@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.kernels.cpu.operations import multiply, pack_panels, start_compiling_products
-from inference.kernels.int8_linear import INT8_MAX, int8_linear
+from inference.kernels.int8_levels import INT8_MAX
+from inference.kernels.int8_linear import int8_linear
 from inference.kernels.linear import linear
 from inference.kernels.onednn import pack_weight
 from inference.kernels.rms_norm import add_rms_norm, rms_norm

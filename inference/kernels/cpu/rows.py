@@ -5,9 +5,7 @@ from llvmlite import ir
 from inference.kernels.cpu.compiler import LANES
 from inference.kernels.cpu.emitter import F32, I8, I32, I64, INTEGERS, POINTER, VECTOR, Emitter, Value
 from inference.kernels.cpu.parallel import export
-
-INT8_MAX = 127.0
-SMALLEST_PEAK = 1e-30  # of a row; a row of zeros has none
+from inference.kernels.int8_levels import INT8_MAX, SMALLEST_PEAK
 
 NORM = (
     ("x", POINTER),  # (rows, width)
