@@ -44,6 +44,10 @@ class Arrivals:
     def __len__(self) -> int:
         return len(self._arrivals)
 
+    @property
+    def requests(self) -> list[GenerationRequest]:
+        return [arrival.request for arrival in self._arrivals.values()]
+
     def add(self, key: int, request: GenerationRequest) -> None:
         arrival = self._arrivals[key] = Arrival(key, request)
         self._queue.push(arrival)

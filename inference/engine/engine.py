@@ -29,13 +29,14 @@ from inference.engine.sampler import NOT_FINITE
 from inference.engine.scheduler import Chunk, Scheduler
 from inference.engine.sequence import Sequence
 from inference.engine.shared_prompts import SharedPrompts
+from inference.engine.spare_cores import MANY_TOKENS, SpareCores
 from inference.engine.step_executor import MakeExecutor, make_executor
 from inference.engine.text_stream import Phase, Piece
 from inference.errors import GenerationFailed, InferenceError
 from inference.model_card import ModelCard, SpeechFit
 from inference.models.audio_tower import ONE_SENTENCE
 from inference.models.prompt import EncodedPrompt
-from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
+from inference.types import Audio, Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Engine:
             ),
             self._executor.release_memory,
         )
+        self._spare_cores = SpareCores(device)
         self._sequences: dict[int, Sequence] = {}
         self._next_deadline = math.inf  # no sequence has an earlier one
         self._outcomes: list[Outcome] = []
@@ -168,7 +170,9 @@ class Engine:
             return
         clear_blocks(self._executor, self._allocator.take_allocated())
         if not self._executor.max_ahead_sequences:
-            self._settle(chunks, run_chunks(self._executor, chunks))
+            with self._spare_cores.lent(is_alone=self._prefills_alone(chunks)):
+                results = run_chunks(self._executor, chunks)
+            self._settle(chunks, results)
             return
         try:
             self._pending = self._launch(chunks)
@@ -200,7 +204,8 @@ class Engine:
         most_of_towers = most / 2 if self._scheduler.has_work else most
         text_tokens, tower_tokens = 0, 0.0
         while self._arrivals and text_tokens < most and tower_tokens < most_of_towers:
-            arrival, result = self._arrivals.advance()
+            with self._spare_cores.lent(is_alone=self._encodes_alone):
+                arrival, result = self._arrivals.advance()
             if isinstance(result, float):
                 tower_tokens += result / self._flops_per_token
                 continue
@@ -234,7 +239,18 @@ class Engine:
         self._go_on(sequence)
         return sequence
 
+    @property
+    def _encodes_alone(self) -> bool:
+        """There is one request, without recordings."""
+        if self._sequences or len(self._arrivals) != 1:
+            return False
+        return not has_audio(self._arrivals.requests[0])
+
     # Computing
+
+    def _prefills_alone(self, chunks: list[Chunk]) -> bool:
+        is_large = len(chunks) == 1 and chunks[0].end - chunks[0].start >= MANY_TOKENS
+        return is_large and len(self._sequences) == 1 and not self._arrivals
 
     def _launch(self, chunks: list[Chunk]) -> PendingStep:
         pending = self._executor.launch(chunks)
@@ -399,6 +415,10 @@ class Engine:
             self._outcomes.append((sequence.key, delta))
         if is_last or stream.phase is Phase.CALLS:
             sequence.logprobs.clear()  # of what was cut away, or began a tag
+
+
+def has_audio(request: GenerationRequest) -> bool:
+    return any(isinstance(part, Audio) for message in request.messages for part in message.parts)
 
 
 def tower_cost(device: torch.device) -> float:
