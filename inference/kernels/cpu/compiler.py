@@ -1,24 +1,32 @@
 """Compiles functions for this processor with LLVM, which llvmlite's wheel carries: no compiler is needed.
 
 The instruction set is the one that torch uses, so that `ATEN_CPU_CAPABILITY` limits both. llvmlite is loaded
-late: a processor without these instructions does not need it.
+late: a processor without these instructions does not need it. What was compiled is kept on disk for the next
+start (`object_files.py`).
 """
 
 import ctypes
 import functools
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+
+from inference.kernels import int8_levels
+from inference.kernels.cpu.object_files import ObjectFiles, default_directory
 
 if TYPE_CHECKING:
     from llvmlite import ir
 
 Kernel = Callable[..., None]
-Build = Callable[["ir.Module"], dict[str, list[type]]]  # -> the ctypes of each function's arguments
+Signatures = dict[str, list[type]]  # the ctypes of each function's arguments
+Build = Callable[["ir.Module"], Signatures]
 
 LANES = 16  # float32 of a vector, whatever the processor has
 PARALLEL = "GOMP_parallel"  # of the OpenMP library that torch loads: its threads are torch's
@@ -62,16 +70,17 @@ def thread_count(work: int, enough: int) -> int:
 
 
 def start_compiling(key: Hashable, build: Build) -> Future[dict[str, Kernel]]:
-    """Begins in a thread of its own, or returns what was begun with this key.
+    """Begins in a thread of its own, or returns what was begun with this key, which names the kernel.
 
-    Takes 0.1 s or more, most of it without the interpreter's lock.
+    Takes 0.1 s or more, most of it without the interpreter's lock, unless it was compiled before.
     """
     with _lock:
         known = _compilations.get(key)
         if known is not None:
             return known
         future = _compilations[key] = Future()
-    threading.Thread(target=_compile_into, args=(future, build), name="compile-kernels").start()
+    arguments = (future, repr(key), build)
+    threading.Thread(target=_compile_into, args=arguments, name="compile-kernels").start()
     return future
 
 
@@ -86,21 +95,58 @@ def wait_for_kernels() -> None:
         future.result()
 
 
-def _compile_into(future: Future[dict[str, Kernel]], build: Build) -> None:
+def _compile_into(future: Future[dict[str, Kernel]], name: str, build: Build) -> None:
     try:
-        future.set_result(_compile(build))
+        cpu = _target_cpu()
+        assert cpu is not None
+        future.set_result(load(*compile_once(ObjectFiles(default_directory()), name, build, cpu)))
     except Exception as error:
         future.set_exception(error)
 
 
-def _compile(build: Build) -> dict[str, Kernel]:
+def compile_once(files: ObjectFiles, name: str, build: Build, cpu: str) -> tuple[bytes, Signatures]:
+    """Returns an object file, and the ctypes of each function's arguments, from `files` or compiled.
+
+    `cpu` is WIDE or NARROW. `name` says what `build` adds to a module.
+    """
+    file_name = hashlib.sha256(f"{_made_from()} {cpu} {name}".encode()).hexdigest()
+    stored = files.read(file_name)
+    if stored is not None:
+        header, _, code = stored.partition(b"\n")
+        names = json.loads(header)
+        return code, {each: [getattr(ctypes, kind) for kind in kinds] for each, kinds in names.items()}
+    module, signatures = optimise(build, cpu)
+    code = machine_for(cpu).emit_object(module)
+    kinds = {each: [kind.__name__ for kind in kinds] for each, kinds in signatures.items()}
+    files.write(file_name, json.dumps(kinds).encode() + b"\n" + code)
+    return code, signatures
+
+
+@functools.cache
+def _made_from() -> str:
+    """What decides the code, but for the kernel and the processor: this package, LLVM, and the system."""
+    import sysconfig
+
+    import llvmlite
+    from llvmlite import binding
+
+    digest = hashlib.sha256()
+    for path in (Path(int8_levels.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
+        digest.update(path.read_bytes())
+    system = sysconfig.get_platform()
+    return f"{digest.hexdigest()} {llvmlite.__version__} {binding.llvm_version_info} {system}"
+
+
+def load(code: bytes, signatures: Signatures) -> dict[str, Kernel]:
+    """Returns the functions of an object file."""
     from llvmlite import binding
 
     cpu = _target_cpu()
     assert cpu is not None
-    compiled, signatures = optimise(build, cpu)
     binding.add_symbol(PARALLEL, _address_of(PARALLEL))
-    engine = binding.create_mcjit_compiler(compiled, machine_for(cpu))
+    machine = machine_for(cpu)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     _engines.append(engine)
     return {
@@ -109,7 +155,7 @@ def _compile(build: Build) -> dict[str, Kernel]:
     }
 
 
-def optimise(build: Build, cpu: str) -> tuple[Any, dict[str, list[type]]]:
+def optimise(build: Build, cpu: str) -> tuple[Any, Signatures]:
     """Returns LLVM's module, and the ctypes of each function's arguments. `cpu` is WIDE or NARROW."""
     from llvmlite import binding, ir
 
