@@ -49,15 +49,21 @@ class EngineResponse:
 class EngineClient(httpx.AsyncClient):
     """Made and closed by `Engines`, used in the event loop."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, verify: ssl.SSLContext | bool) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        verify: ssl.SSLContext | bool,
+        stall_seconds: float = STALL_SECONDS,
+    ) -> None:
         super().__init__(
             transport=AiohttpTransport(verify=verify, client=session),
-            timeout=httpx.Timeout(STALL_SECONDS, connect=CONNECT_SECONDS, pool=None),
+            timeout=httpx.Timeout(stall_seconds, connect=CONNECT_SECONDS, pool=None),
             trust_env=False,
             follow_redirects=False,
         )
         self._session = session
-        self._stream_timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=STALL_SECONDS)
+        self._stream_timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=stall_seconds)
 
     async def open_stream(self, url: str, headers: Mapping[str, str], content: bytes) -> EngineResponse:
         """A POST without httpx, whose models of a request and its URL take as long as all that aiohttp does.

@@ -1,20 +1,23 @@
-"""Connections to engines over TLS, with a certificate that only `ca_file` makes valid."""
+"""Connections to engines over TLS, with a certificate that only `ca_file` makes valid; and to silent ones."""
 
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.cli.certificates import self_sign
+from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient
 from inference.backends.remote.health import check_all
 from inference.config import RemoteConfig, RemoteEndpoint
 
-from .engine_server import EngineServer, engine_server, whole
+from .engine_server import STREAM_HEAD, EngineServer, Exchange, engine_server, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -56,3 +59,27 @@ async def test_certificates_of_all_engines_are_verified(
         assert (reasons[secured.url] or "").startswith("it cannot be reached")
         trusting = RemoteConfig(config.endpoints, transcribers=config.transcribers, ca_file=str(certificate))
         assert await check_all(trusting) == {plain.url: None, secured.url: None}
+
+
+@pytest.mark.parametrize("sends_head", [False, True])
+async def test_silent_engine_is_not_a_request_whose_time_is_over(*, sends_head: bool) -> None:
+    """A TimeoutError ends the request with the text so far, and says nothing about the engine."""
+
+    async def fall_silent(exchange: Exchange) -> None:
+        if sends_head:
+            await exchange.send(STREAM_HEAD)
+        await exchange.is_left.wait()
+
+    async with (
+        engine_server(fall_silent) as engine,
+        EngineClient(aiohttp.ClientSession(), verify=False, stall_seconds=0.05) as client,
+    ):
+
+        async def read() -> bytes:
+            response = await client.open_stream(f"{engine.url}/v1/chat/completions", {}, b"{}")
+            async with aclosing(response):
+                return await response.read()
+
+        with pytest.raises(TRANSPORT_ERRORS) as caught:
+            await read()
+        assert not isinstance(caught.value, TimeoutError)
