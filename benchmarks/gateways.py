@@ -148,8 +148,8 @@ def all_running(names: set[str], engine: CannedEngine, *, streams: bool) -> Iter
                 running = ours(own_engine, processes, directory, has_redis=has_redis)
                 forwarders[name] = stack.enter_context(running)
         for other in OTHER_GATEWAYS:
-            if other.name in names:
-                forwarders[other.name] = stack.enter_context(other.running(engine_port))
+            if other.name in names and (other.can_stream or not streams):
+                forwarders[other.name] = stack.enter_context(other.running(engine_port, streams=streams))
         yield forwarders
 
 
