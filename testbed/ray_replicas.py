@@ -25,7 +25,8 @@ def main() -> None:
 def placement() -> dict[str, Any]:
     """`nodes`: the ids of those that are alive. `replicas`: those that serve, with their nodes."""
     nodes = sorted(each["NodeID"] for each in ray.nodes() if each["Alive"])
-    return {"nodes": nodes, "replicas": {each["replica_id"]: each["node_id"] for each in _replicas()}}
+    serving = [each for each in _replicas() if each["node_id"] in nodes]  # Serve hears of dead nodes later
+    return {"nodes": nodes, "replicas": {each["replica_id"]: each["node_id"] for each in serving}}
 
 
 def requests() -> dict[str, int]:
