@@ -20,7 +20,7 @@ SLOW_FOLDERS = (
     *("inference/", "scripts/", "deploy/", "test_servers.py", "test_conftest.py"),
     *("app/cli/", "app/openapi/", "app/persistence/", "app/admin/"),
 )
-SLOW_FIXTURES = {"start_gateway", "database"}
+SLOW_FIXTURES = {"start_gateway", "gateway_of_module", "database"}
 GRACE_SECONDS = 2.0  # for a thread or task that is already ending when its test returns
 FRAMEWORK_THREADS = (
     "execnet",  # pytest-xdist's channel to its controller

@@ -16,8 +16,11 @@ from app.settings import Settings
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
+from ..shared_gateway import _leaves_no_task_running, _leaves_nothing_running, gateway, gateway_of_module
 from ..spoken import wav
 from .test_chat import jpeg
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running", "gateway", "gateway_of_module"]
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from training.evaluate import ask_all
 from training.held_out import held_out_items
 from training.respondents import GatewayRespondent
 
-from ...conftest import ending_tasks, ending_threads
 from ..gateway import Event, Gateway, running_gateway
+from ..shared_gateway import _leaves_no_task_running, _leaves_nothing_running
 from ..spoken import RATE, said
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running"]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -29,18 +31,6 @@ ALARM = 'do(action="Alarm", time="07:30")'
 
 SLOW_SECONDS = 300  # for one response, of a machine that does much else
 LIMITS = {"requests_per_minute": 1000, "concurrent_requests": 16}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _leaves_nothing_running() -> Iterator[None]:
-    with ending_threads():
-        yield
-
-
-@pytest.fixture(scope="module")
-async def _leaves_no_task_running(anyio_backend: str) -> AsyncIterator[None]:
-    async with ending_tasks():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,9 @@ from app.schemas.problems import PROBLEM_JSON
 from app.settings import Settings
 
 from ..gateway import Gateway
+from ..shared_gateway import _leaves_no_task_running, _leaves_nothing_running, gateway, gateway_of_module
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running", "gateway", "gateway_of_module"]
 
 pytestmark = pytest.mark.anyio
 
