@@ -1,5 +1,6 @@
 """`gateway serve`: checks what it can before anything heavy starts, then runs until it is stopped."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ def serve(
     ] = False,
 ) -> None:
     """Run the gateway. SIGTERM and Ctrl-C let running requests finish."""
+    gc.disable()  # until the gateway is ready: half a million objects are made, and hardly any is garbage
     from app.cli.environment import load_settings
     from app.cli.server import Serving, run_server
 

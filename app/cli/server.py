@@ -114,6 +114,7 @@ def run_process(serving: Serving, process: StartedProcess) -> None:
 
 
 async def _supervise(serving: Serving, listener: socket.socket) -> int:
+    gc.enable()  # it makes no more
     configure_logging(serving.settings.log_level)
     count = serving.settings.processes
     options = {"host": serving.host, "port": serving.port, "is_demo": serving.is_demo}
@@ -175,15 +176,17 @@ async def _serve(
                 services.metrics.join(link.collect)
             if is_announced:
                 printed += await _lines_after_start(serving, listener, services.database)
-            _spare_long_lived_objects()
+            spare_long_lived_objects()
             await server.serve(sockets=[listener])
 
 
-def _spare_long_lived_objects() -> None:
-    """Excludes objects made at the start from garbage collection, which cost a seventh of each request."""
+def spare_long_lived_objects() -> None:
+    """Excludes objects made at the start from garbage collection, which cost a seventh of each request, and
+    enables it."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
+    gc.enable()
 
 
 async def _lines_after_start(serving: Serving, listener: socket.socket, database: Database) -> list[str]:

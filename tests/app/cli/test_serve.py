@@ -273,6 +273,14 @@ def test_issuing_a_token_loads_no_web_framework() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+def test_garbage_is_collected_once_the_gateway_is_ready() -> None:
+    program = (
+        "import gc, sys; gc.disable(); from app.cli.server import spare_long_lived_objects as spare; spare();"
+        "sys.exit(not gc.isenabled() or gc.get_freeze_count() < 100_000)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_port_in_use_is_reported_in_one_sentence(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
