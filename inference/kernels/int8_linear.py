@@ -19,6 +19,8 @@ from inference.kernels.linear import EXACT_ROWS, ROW_STEP, linear
 from inference.kernels.onednn import has_onednn, has_vnni, int8_product
 
 FLOAT16_SCALE = 1 / 128  # exact
+FEW_ROWS = 4  # that the compiled kernel multiplies faster than oneDNN
+FEWEST_OUTS = 4  # of the compiled kernel
 
 
 def dequantize(cb: Tensor, scb: Tensor, dtype: torch.dtype) -> Tensor:
@@ -65,6 +67,8 @@ def _multiply_rounded(rows: Tensor, cb: Tensor, scale: Tensor, bias: Tensor | No
 def _multiply_levels(levels: Tensor, cb: Tensor) -> Tensor:
     """(n, in) int8 -> (n, out) int32."""
     count = levels.shape[0]
+    if count <= FEW_ROWS and len(cb) >= FEWEST_OUTS and is_supported():
+        return operations.sum_products(levels, cb)
     padding = -count % ROW_STEP if count > EXACT_ROWS else 0  # torch keeps a compiled kernel for each count
     if padding:
         levels = functional.pad(levels, (0, 0, 0, padding))

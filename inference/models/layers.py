@@ -8,9 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.kernels.cpu.operations import multiply, pack_panels, start_compiling_products
+from inference.kernels.cpu.compiler import is_supported
+from inference.kernels.cpu.operations import (
+    multiply,
+    pack_panels,
+    start_compiling_integer_sums,
+    start_compiling_products,
+)
 from inference.kernels.int8_levels import INT8_MAX
-from inference.kernels.int8_linear import int8_linear
+from inference.kernels.int8_linear import has_exact_int8, int8_linear
 from inference.kernels.linear import linear
 from inference.kernels.onednn import pack_weight
 from inference.kernels.rms_norm import add_rms_norm, rms_norm
@@ -56,6 +62,8 @@ class Int8Linear(nn.Module):
 
     def __init__(self, cb: Tensor, scb: Tensor, bias: Tensor | None) -> None:
         super().__init__()
+        if cb.device.type == "cpu" and has_exact_int8() and is_supported():
+            start_compiling_integer_sums()
         self.cb = nn.Buffer(cb)
         self.scale = nn.Buffer(scb / INT8_MAX)
         self.bias = bias

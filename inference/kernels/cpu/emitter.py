@@ -103,6 +103,14 @@ class Emitter:
         )
         return self.builder.call(function, operands)
 
+    def processor_intrinsic(self, name: str, result: ir.Type, *operands: Value) -> Value:
+        """Of one kind of processor; `name` is LLVM's."""
+        kinds = [operand.type for operand in operands]
+        function = self._module.globals.get(name) or ir.Function(
+            self._module, ir.FunctionType(result, kinds), name
+        )
+        return self.builder.call(function, operands)
+
     def integers(self, values: Iterable[int]) -> Value:
         return ir.Constant(INTEGERS, [ir.Constant(I32, value) for value in values])
 

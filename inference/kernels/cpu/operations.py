@@ -135,6 +135,35 @@ def scale_sums(sums: Tensor, steps: Tensor, scale: Tensor, bias: Tensor) -> Tens
     return out
 
 
+def sum_products(levels: Tensor, weight: Tensor) -> Tensor:
+    """levels (n, width) int8, weight (outs, width) int8 -> levels @ weight.T (n, outs) int32, exact.
+
+    Of at least `integer_sums.OUTS` outputs.
+    """
+    from inference.kernels.cpu import integer_sums
+
+    levels, weight = levels.contiguous(), weight.contiguous()
+    (count, width), outs = levels.shape, len(weight)
+    out = torch.empty(count, outs, dtype=torch.int32)
+    start_compiling_integer_sums().result()["sum_products"](
+        levels.data_ptr(),
+        weight.data_ptr(),
+        out.data_ptr(),
+        count,
+        width,
+        outs,
+        integer_sums.count_units(outs),
+        thread_count(count * width * outs, ENOUGH),
+    )
+    return out
+
+
+def start_compiling_integer_sums() -> Future[dict[str, Kernel]]:
+    from inference.kernels.cpu import integer_sums
+
+    return start_compiling("integer_sums", partial(integer_sums.build, is_wide=has_wide_vectors()))
+
+
 @functools.cache
 def _product(is_int8: bool) -> tuple[Kernel, Callable[[int, int], int]]:
     """Returns the kernel, and what counts its units for a number of rows and outputs."""

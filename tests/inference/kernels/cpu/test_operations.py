@@ -139,3 +139,14 @@ def test_a_row_does_not_depend_on_the_others(operation: Callable[[Tensor], Tenso
     whole = operation(rows)
     for count in (1, 2, 7, 128):
         assert torch.equal(operation(rows[:count]), whole[:count])
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (5, 31), (7, 32), (640, 384), (384, 1024)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_sums_of_integers_are_exact(shape: tuple[int, int], count: int) -> None:
+    generator = torch.Generator().manual_seed(count)
+    weight = torch.randint(-128, 128, shape, dtype=torch.int8, generator=generator)
+    levels = torch.randint(-127, 128, (count, shape[1]), dtype=torch.int8, generator=generator)
+    levels[0], weight[0] = 127, -128
+    expected = (levels.double() @ weight.double().T).int()
+    assert torch.equal(operations.sum_products(levels, weight), expected)
