@@ -275,7 +275,8 @@ def soak(engine: CannedEngine, requests: int) -> dict[str, float]:
     with server_directory() as directory, ours(engine.short, 2, directory) as forwarder:
         post = Post(forwarder.port, CHAT_PATH, WHOLE.body(forwarder.model), forwarder.headers)
         done = failures = 0
-        for target in range(0, requests + 1, SOAK_REQUESTS):
+        while done < requests or not figures:
+            target = (done // SOAK_REQUESTS + 1) * SOAK_REQUESTS if figures else 0
             while done < target:
                 result = run_wrk(post, 32, SOAK_SECONDS)
                 done, failures = done + result.requests, failures + result.failures
