@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from inference.constraints.schema_keywords import with_schemas
 
@@ -13,6 +13,11 @@ WHITESPACE = r" |\n( {0,32}|\t{0,8})"
 _FORMATS = frozenset(
     ("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri")
 )
+_BOUNDS: Final = {
+    "exclusiveMaximum": ("minimum", "exclusiveMinimum"),
+    "exclusiveMinimum": ("maximum", "exclusiveMaximum"),
+}
+_INSIDE: Final = 2**-20  # of the distance between two bounds
 PLACE: Final = "$comment"  # which the compiler ignores: the path of the schema in the request
 SCHEMA_RULE: Final = re.compile(r"\w+: %json (\{.*\})")
 
@@ -34,7 +39,27 @@ def _without_unknown_formats(schema: Any) -> Any:
     known = with_schemas(schema, _without_unknown_formats)
     if isinstance(known.get("format"), str) and known["format"] not in _FORMATS:
         del known["format"]
-    return known
+    return known | _narrower_bounds(known)
+
+
+def _narrower_bounds(schema: Mapping[str, Any]) -> dict[str, float]:
+    """Bounds that exclude an integer, a little inside it, if the other bound is less than 1 away.
+
+    For at least 2.5 and less than 3, say, the compiler takes 3 itself. No integer is in between.
+    """
+    narrower = {}
+    for excluding, others in _BOUNDS.items():
+        end = schema.get(excluding)
+        if not _is_number(end) or end % 1:
+            continue
+        for start in filter(_is_number, map(schema.get, others)):
+            if 0 < abs(start - end) < 1 and (start < end) is (excluding == "exclusiveMaximum"):
+                narrower[excluding] = end + (start - end) * _INSIDE
+    return narrower
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def json_object_rule() -> str:

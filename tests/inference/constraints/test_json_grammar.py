@@ -49,6 +49,27 @@ def test_what_only_looks_like_a_format_stays() -> None:
     assert accepts({"const": {"format": "int64"}}, '{"format": "int64"}')
 
 
+@pytest.mark.parametrize(
+    ("bounds", "excluded", "included"),
+    [
+        ({"minimum": -2.5, "exclusiveMaximum": -2.0}, "-2", "-2.01"),
+        ({"exclusiveMinimum": -7.5, "exclusiveMaximum": -7}, "-7", "-7.499"),
+        ({"exclusiveMinimum": 0, "maximum": 0.5}, "0", "0.001"),
+        ({"exclusiveMinimum": 2, "exclusiveMaximum": 2.5}, "2", "2.0001"),
+        ({"exclusiveMinimum": 2, "maximum": 3}, "2", "3"),
+        ({"minimum": 2, "exclusiveMaximum": 3}, "3", "2"),
+    ],
+)
+def test_a_bound_excludes_the_integer_that_it_is(
+    bounds: dict[str, object], excluded: str, included: str
+) -> None:
+    for types in ({"type": "number"}, {"type": ["number", "null"]}, {}):
+        schema = {"type": "array", "items": types | bounds, "minItems": 1}
+        assert not accepts(schema, f"[{excluded}]")
+        assert not accepts(schema, f"[{excluded}.0]")
+        assert accepts(schema, f"[{included}]")
+
+
 def test_unknown_keywords_are_ignored_on_request() -> None:
     assert accepts({"type": "boolean", "not": {"const": 1}}, "true", is_lenient=True)
 
