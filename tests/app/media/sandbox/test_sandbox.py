@@ -23,6 +23,7 @@ from ..conftest import recording
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 SMALL = hostile_media.png(8, 8)
+DEATHS = 20
 
 
 @cache
@@ -117,13 +118,14 @@ async def test_idle_processes_that_die_leave_no_descriptors():
     async with decoding() as it:
         await it.works()
         descriptors = psutil.Process().num_fds()
-        for _ in range(20):
+        for _ in range(DEATHS):
             for process in it.fork_server().children():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
                     await asyncio.to_thread(process.wait, 10)
         assert await it.works()
-        assert psutil.Process().num_fds() <= descriptors + 2
+        # As many processes as before or a few more are idle now; a leak has a descriptor of each that died.
+        assert psutil.Process().num_fds() < descriptors + DEATHS / 2
 
 
 async def test_a_gateway_without_descriptors_decodes_again_when_it_has_some():
