@@ -22,6 +22,7 @@ QUEUED_SECONDS: Final = (
     1.5  # that a request waits before its stream opens: no longer a matter of milliseconds
 )
 NOTICE_SECONDS: Final = 1.0  # between two notices of where it waits
+FIRST_EVENTS: Final = 2  # the role, and some text
 KEEP_ALIVE: Final = b":\n"
 OPENING_COMMENT: Final = b":" + b" " * 509 + b"\n\n"  # 512 bytes: URLSession withholds a shorter body
 TAKE_EVENT: Final = "take_event"  # in a request's state, if its response is recorded; `Exchange` says so
@@ -148,11 +149,18 @@ class _Opening:
 
 
 async def _send_all(events: Events, opening: _Opening, send: Send) -> None:
-    """`send` is not that of the head: most of what wraps it does nothing for events but pass them on."""
+    """`send` is not that of the head: most of what wraps it does nothing for events but pass them on.
+
+    The first events leave at once, although an engine may have sent a hundred that take milliseconds to make.
+    """
     async with aclosing(events):
         await opening.finish()
+        number = 0
         async for event in events:
             await send({"type": "http.response.body", "body": event, "more_body": True})
+            number += 1
+            if number == FIRST_EVENTS:
+                await asyncio.sleep(0)  # what is written in one turn of the event loop leaves together
 
 
 async def _record_all(

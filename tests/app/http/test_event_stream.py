@@ -87,6 +87,25 @@ async def three_events() -> AsyncGenerator[bytes, None]:
         yield native_event("delta", number, {"text": str(number)})
 
 
+async def test_first_events_leave_before_the_rest_is_made() -> None:
+    """The server sends what is written within one turn of the event loop together."""
+    made, made_when_it_left = 0, []
+
+    async def events() -> AsyncGenerator[bytes, None]:
+        nonlocal made
+        for number in range(5):
+            made = number + 1
+            yield native_event("delta", number, {"text": str(number)})
+
+    async def send(message: Message) -> None:
+        if b"delta" in message.get("body", b""):
+            asyncio.get_running_loop().call_soon(lambda: made_when_it_left.append(made))
+
+    await stream_of(events())(scope(), Peer().receive, send)
+    await asyncio.sleep(0)
+    assert made_when_it_left == [2, 2, 5, 5, 5]
+
+
 async def test_stream_opens_with_a_comment_of_512_bytes() -> None:
     peer = Peer()
     await stream_of(three_events())(scope(), peer.receive, peer.send)
