@@ -1,7 +1,6 @@
 """Commands of concurrent callers, against a real Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -11,23 +10,7 @@ from app.limits.redis.joined_commands import MAX_COMMANDS, JoinedCommands
 from app.redis.circuit_breaker import RedisUnavailable
 from app.redis.shared_redis import SharedRedis
 
-from ..conftest import patient_redis
-
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
-
-
-@pytest.fixture
-async def redis(redis_url: str, anyio_backend: str) -> AsyncIterator[SharedRedis]:
-    redis = patient_redis(redis_url)
-    yield redis
-    await redis.aclose()
-
-
-@pytest.fixture
-async def commands(redis: SharedRedis) -> AsyncIterator[JoinedCommands]:
-    commands = JoinedCommands(redis)
-    yield commands
-    await commands.aclose()
 
 
 async def round_trips(client: Redis) -> int:

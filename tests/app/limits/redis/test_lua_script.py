@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,6 @@ import app.limits.redis
 from app.limits.redis.joined_commands import JoinedCommands
 from app.limits.redis.lua_script import LuaScript, argument_names
 from app.redis.circuit_breaker import RedisUnavailable
-
-from ..conftest import patient_redis
 
 SCRIPTS = sorted(Path(app.limits.redis.__path__[0]).glob("*.lua"))
 
@@ -41,15 +38,6 @@ def test_names_are_those_of_the_script_in_its_order():
 def test_an_argument_without_a_name_in_its_place_is_refused(text: str):
     with pytest.raises(AssertionError):
         argument_names(text)
-
-
-@pytest.fixture
-async def commands(redis_url: str, anyio_backend: str) -> AsyncIterator[JoinedCommands]:
-    redis = patient_redis(redis_url)
-    commands = JoinedCommands(redis)
-    yield commands
-    await commands.aclose()
-    await redis.aclose()
 
 
 @pytest.mark.anyio

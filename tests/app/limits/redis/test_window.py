@@ -11,7 +11,7 @@ from app.limits.request_window import WindowState
 from app.redis.shared_redis import SharedRedis
 from app.user_limits import UserLimits
 
-from ..conftest import FakeClock, patient_redis
+from ..conftest import FakeClock
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
@@ -19,10 +19,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 class Window(RedisWindow):
     """Which is entered as requests enter it, with slots enough."""
 
-    def __init__(self, redis: SharedRedis) -> None:
-        self.commands = JoinedCommands(redis)
-        super().__init__(self.commands)
-        self._slots = RedisSlots(redis, self.commands, no_tokens_used)
+    def __init__(self, redis: SharedRedis, commands: JoinedCommands) -> None:
+        super().__init__(commands)
+        self._slots = RedisSlots(redis, commands, no_tokens_used)
 
     async def enter(self, user_id: str, limit: int, now: float) -> tuple[bool, WindowState]:
         taking, state = await self._slots.admit(Slot(user_id, UserLimits(limit, 1000), day_of(now)), now)
@@ -31,16 +30,13 @@ class Window(RedisWindow):
 
     async def aclose(self) -> None:
         await self._slots.aclose()
-        await self.commands.aclose()
 
 
 @pytest.fixture
-async def window(redis_url: str, anyio_backend: str) -> AsyncIterator[Window]:
-    redis = patient_redis(redis_url)
-    window = Window(redis)
+async def window(redis: SharedRedis, commands: JoinedCommands) -> AsyncIterator[Window]:
+    window = Window(redis, commands)
     yield window
     await window.aclose()
-    await redis.aclose()
 
 
 async def test_state_counts_the_requests_of_a_minute_and_spends_none(window: Window, clock: FakeClock):
