@@ -174,6 +174,11 @@ class GenerationRequest:
     fits_context: bool = False
     keep_tags: bool = False
 
+    @property
+    def recordings(self) -> list[Audio]:
+        """Those of all messages, in order."""
+        return [part for message in self.messages for part in message.parts if isinstance(part, Audio)]
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

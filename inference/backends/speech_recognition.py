@@ -62,13 +62,13 @@ class SpeechRecognition:
 
     def respond(self, request: GenerationRequest, model: Generates) -> DeltaStream:
         """`model` takes no recordings: they are transcribed for it, or are all that was asked for."""
-        if not _recordings(request):
+        if not request.recordings:
             return model.generate(request)
         return self.transcribe(request) if request.task == "transcribe" else self.generate(request, model)
 
     async def transcribe(self, request: GenerationRequest) -> AsyncGenerator[Delta, None]:
         """Yields the transcript of the request's only recording. See `Backend.generate`."""
-        recordings = _recordings(request)
+        recordings = request.recordings
         if len(recordings) != 1:
             raise UnsupportedModality("anything but one recording")
         words: list[str] = []
@@ -100,7 +100,7 @@ class SpeechRecognition:
     async def _transcribe_all(self, request: GenerationRequest) -> tuple[Usage, Delta | None]:
         """Returns the usage, and the last Delta if a deadline or a closing backend ended a transcription."""
         usage = Usage(0, 0)
-        for recording in _recordings(request):
+        for recording in request.recordings:
             if recording in self._transcripts:
                 continue
             async with aclosing(self.transcribe(_to_transcribe(request, recording))) as deltas:
@@ -118,10 +118,6 @@ class SpeechRecognition:
 
     def _transcript_of(self, part: Part) -> Part:
         return Text(self._transcripts[part]) if isinstance(part, Audio) else part
-
-
-def _recordings(request: GenerationRequest) -> list[Audio]:
-    return [part for message in request.messages for part in message.parts if isinstance(part, Audio)]
 
 
 def _to_transcribe(request: GenerationRequest, recording: Audio) -> GenerationRequest:

@@ -36,7 +36,7 @@ from inference.errors import GenerationFailed, InferenceError
 from inference.model_card import ModelCard, SpeechFit
 from inference.models.audio_tower import ONE_SENTENCE
 from inference.models.prompt import EncodedPrompt
-from inference.types import Audio, Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
+from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -244,7 +244,7 @@ class Engine:
         """There is one request, without recordings."""
         if self._sequences or len(self._arrivals) != 1:
             return False
-        return not has_audio(self._arrivals.requests[0])
+        return not self._arrivals.requests[0].recordings
 
     # Computing
 
@@ -415,10 +415,6 @@ class Engine:
             self._outcomes.append((sequence.key, delta))
         if is_last or stream.phase is Phase.CALLS:
             sequence.logprobs.clear()  # of what was cut away, or began a tag
-
-
-def has_audio(request: GenerationRequest) -> bool:
-    return any(isinstance(part, Audio) for message in request.messages for part in message.parts)
 
 
 def tower_cost(device: torch.device) -> float:

@@ -20,7 +20,7 @@ from inference.errors import GenerationFailed, InferenceError
 from inference.modalities.audio import HOP_SIZE
 from inference.model_card import ModelCard, SpeechFit
 from inference.models.whisper import FRAMES_PER_POSITION, WindowState
-from inference.types import Audio, Delta, FinishReason, GenerationRequest, Usage
+from inference.types import Delta, FinishReason, GenerationRequest, Usage
 from inference.voice_activity.pauses import cut_at_pauses
 
 logger = logging.getLogger(__name__)
@@ -62,14 +62,13 @@ class _Transcription:
     def __init__(
         self, key: int, request: GenerationRequest, model: Recogniser, token_bytes: TokenBytes
     ) -> None:
-        parts = [part for message in request.messages for part in message.parts]
-        (samples,) = (part.samples for part in parts if isinstance(part, Audio))
+        (recording,) = request.recordings
         self.key = key
         self.request = request
-        self.prompt_tokens = max(1, -(-len(samples) // (FRAMES_PER_POSITION * HOP_SIZE)))
+        self.prompt_tokens = max(1, -(-len(recording.samples) // (FRAMES_PER_POSITION * HOP_SIZE)))
         self.output_tokens = 0
         self._model = model
-        self._windows = cut_at_pauses(samples, model.window_samples)
+        self._windows = cut_at_pauses(recording.samples, model.window_samples)
         self._window: WindowState | None = None
         self._language = model.language_of(request.language)  # or found in the first window
         self._detokenizer = Detokenizer(token_bytes)

@@ -19,7 +19,7 @@ from inference.backends.remote.refusals import EngineError, refusal_of_recording
 from inference.backends.remote.request_form import estimate_prompt_tokens, estimate_text_tokens
 from inference.model_card import ModelCard
 from inference.status import BackendStatus
-from inference.types import Audio, Delta, GenerationRequest, Usage
+from inference.types import Delta, GenerationRequest, Usage
 
 PATH: Final = "/v1/audio/transcriptions"
 MAX_BODY_BYTES: Final = 1 << 20
@@ -63,7 +63,8 @@ class TranscriptionRoute:
         nothing = Usage(prompt_tokens, 0, is_estimate=True)
         with self._engines.patience(request.deadline) as patience:
             try:
-                recording = await asyncio.to_thread(wave_file, _recording_of(request))
+                (audio,) = request.recordings
+                recording = await asyncio.to_thread(wave_file, audio)
 
                 async def send(client: httpx.AsyncClient, endpoint: Endpoint) -> Transcript:
                     read = partial(_transcribe, client, endpoint, recording, request.language, prompt_tokens)
@@ -79,11 +80,6 @@ class TranscriptionRoute:
         if transcript.text:
             yield Delta(transcript.text, usage=transcript.usage)
         yield Delta(finish_reason="stop", usage=transcript.usage, language=transcript.language)
-
-
-def _recording_of(request: GenerationRequest) -> Audio:
-    (recording,) = (part for message in request.messages for part in message.parts if isinstance(part, Audio))
-    return recording
 
 
 async def _transcribe(
