@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,8 @@ import torch
 
 from benchmarks.capacity import compared
 from benchmarks.checkpoint_9b import NINE_B, TINY, write_checkpoint
-from benchmarks.engine_simulation import Speed, percentile, poisson, simulate
+from benchmarks.engine_simulation import Job, Speed, percentile, poisson, simulate
+from benchmarks.serve_load import Arrival, Completed, under_load
 from benchmarks.stream_load import prompt
 from inference.backends.in_process import InProcessBackend
 from inference.config import EngineConfig
@@ -86,14 +88,6 @@ TINY_GPU: Final = replace(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """Seconds since the request was due."""
-
-    ttft: float
-    total: float
-
-
 class Engine:
     """Sends requests with numbers, so that no two prompts begin alike."""
 
@@ -120,16 +114,12 @@ class Engine:
                 moments.append(time.monotonic())
         return moments or [time.monotonic()]  # a control token has no text
 
-    async def serve(self, arrivals: Sequence[float]) -> list[Served]:
-        """Begins each request when it is due, in seconds from now, however busy the engine is."""
-        started = time.monotonic()
-
-        async def one(due: float) -> Served:
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            moments = await self.generate(self._plan.prompt_tokens, self._plan.max_tokens)
-            return Served(moments[0] - due, moments[-1] - due)
-
-        return await asyncio.gather(*(one(started + arrival) for arrival in arrivals))
+    async def serve(self, jobs: Sequence[Job]) -> list[Completed]:
+        """Begins each job when it is due, however busy the engine is."""
+        arrivals = [Arrival(job.at, [], job.max_tokens) for job in jobs]
+        generate = partial(self.generate, self._plan.prompt_tokens)
+        completed, _ = await under_load(arrivals, lambda _, max_tokens: generate(max_tokens))
+        return completed
 
     async def measure_speed(self) -> Speed:
         plan = self._plan
@@ -226,13 +216,13 @@ async def measure_curve(engine: Engine, plan: Plan) -> tuple[list[dict[str, Any]
     for load in plan.loads:
         rate = load * capacity(before, plan)
         jobs = poisson(rate, plan.seconds, plan.prompt_tokens, plan.max_tokens, seed=int(load * 100))
-        served = await engine.serve([job.at for job in jobs])
+        served = await engine.serve(jobs)
         after = await engine.measure_speed()
         simulated = simulate(jobs, mean_speed(before, after))
         before = after
         for name, ours, theirs in (
             ("first token", [each.ttft for each in served], [each.ttft for each in simulated]),
-            ("response", [each.total for each in served], [each.total for each in simulated]),
+            ("response", [each.e2e for each in served], [each.total for each in simulated]),
         ):
             for percent in PERCENTILES:
                 what = f"{rate:.1f} requests/s ({load:.0%}), {name}, p{percent} ms"
