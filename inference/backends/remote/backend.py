@@ -112,7 +112,7 @@ class RemoteBackend:
                             _note_step(request, prompt_tokens)
                             yield delta
                         event = await _next_event(stream, reader, patience)
-                    yield reader.end()
+                    yield reader.end(is_done=stream.is_done)
             except TimeoutError:
                 is_cut = True
         if is_cut:
@@ -173,7 +173,7 @@ async def _next_event(
             return await patience.wait(stream.next_event)
         patience.check()  # a time limit for each would take a fifth of the time of a stream
         return stream.take_event()
-    if reader.has_engines_usage:
+    if reader.has_final_usage:
         return None
     try:
         return await Patience(time.monotonic() + USAGE_SECONDS).wait(stream.next_event)

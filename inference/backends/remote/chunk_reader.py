@@ -1,28 +1,37 @@
 """Turns the chunks of an engine's stream into deltas. Every member of a chunk may be anything."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from inference.backends.remote.tool_call_reader import ToolCallReader
 from inference.engine.reasoning import END_OF_THOUGHT, THINK, ReasoningSplitter
 from inference.errors import GenerationFailed
 from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob, ToolCallDelta, Usage
 
 MAX_SILENT_CHUNKS: Final = 4096  # in a row
 MAX_TEXT_CHARACTERS: Final = 16 << 20
-MAX_CALLS: Final = 128
 MAX_TOKENS: Final = 1 << 31
+LEAST_LOGPROB: Final = -9999.0  # for what is not a number, such as the logarithm of 0
 
+# In small letters. All other words, such as those of filters, end a text that is whole.
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
-    "eos": "stop",
-    "eos_token": "stop",
-    "stop_sequence": "stop",
-    "content_filter": "stop",
     "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "max_length": "length",
     "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",
+    "tool_use": "tool_calls",
     "function_call": "tool_calls",
     "abort": "aborted",
+    "aborted": "aborted",
+    "cancelled": "aborted",
+    "error": "error",
+    "insufficient_system_resource": "error",
 }
+_NO_REASONS: Final = ("", "null")  # which some engines send until the end
 
 
 class ChunkReader:
@@ -31,59 +40,79 @@ class ChunkReader:
     def __init__(self, request: GenerationRequest, prompt_tokens: int) -> None:
         self.usage = Usage(prompt_tokens, 0, is_estimate=True)
         self.finish_reason: FinishReason | None = None
-        self.has_engines_usage = False
+        self.has_final_usage = False  # the engine's, from the chunk with the finish reason or a later one
         self._request = request
         self._splitter = ReasoningSplitter(keep_tags=request.keep_tags)
         self._is_inside_field = False  # of thoughts
-        self._calls: set[int] = set()
+        self._calls = ToolCallReader(request.request_id, only_first=not request.parallel_tool_calls)
         self._silent_chunks = 0
         self._characters = 0
+        self._least_completion_tokens = 0  # that can be true: some engines report none for a text
 
     def read(self, chunk: Mapping[str, Any]) -> Delta | None:
         """None if the chunk has nothing for the caller. Raises `GenerationFailed`."""
-        if (usage := chunk.get("usage")) is not None:
-            self._read_usage(usage)
         choice = _first(chunk.get("choices"))
         piece = choice.get("delta")
-        piece = piece if isinstance(piece, dict) else {}
+        if not isinstance(piece, dict):
+            piece = self._instead_of_delta(choice)
         text, reasoning, is_output = self._read_text(piece)
         calls: tuple[ToolCallDelta, ...] = ()
         if (pieces := piece.get("tool_calls")) is not None:
-            calls = self._read_calls(pieces)
+            calls = self._calls.read(pieces)
+        elif (function := piece.get("function_call")) is not None:
+            calls = self._calls.read_legacy(function)
         logprobs: tuple[TokenLogprob, ...] = ()
         if (of_tokens := choice.get("logprobs")) is not None:
             logprobs = self._read_logprobs(of_tokens)
         reason = choice.get("finish_reason")
-        if isinstance(reason, str):
-            self.finish_reason = _FINISH_REASONS.get(reason, "error")
+        if isinstance(reason, str) and reason not in _NO_REASONS:
+            self.finish_reason = _FINISH_REASONS.get(reason.lower(), "stop")
         self._count(text, reasoning, calls, is_output=is_output or bool(calls))
+        if (usage := chunk.get("usage")) is not None:
+            self._read_usage(usage)
         delta = Delta(text, reasoning, usage=self.usage, tool_calls=calls, logprobs=logprobs)
         return delta if delta.has_output else None
 
-    def end(self) -> Delta:
-        """The last delta. Raises `GenerationFailed` if the engine did not say why the text ends."""
-        if self.finish_reason is None:
-            raise GenerationFailed("the engine's stream was cut off")
-        text, reasoning = self._splitter.flush(self.finish_reason == "length")
+    def end(self, *, is_done: bool) -> Delta:
+        """The last delta. `is_done`: the engine said that nothing follows, which is enough after a text.
+
+        Raises `GenerationFailed` if the engine did not say that the text ends.
+        """
+        reason = self.finish_reason
+        if reason is None:
+            if not (is_done and (self._characters or self._calls)):
+                raise GenerationFailed("the engine's stream was cut off")
+            reason = "stop"
+        text, reasoning = self._splitter.flush(reason == "length")
         if self._is_inside_field and self._request.keep_tags:
             reasoning += END_OF_THOUGHT
-        reason = self.finish_reason
         if self._calls and reason == "stop":
             reason = "tool_calls"
-        return Delta(text, reasoning, finish_reason=reason, usage=self.usage)
+        calls = () if reason == "length" else self._calls.end()
+        return Delta(text, reasoning, finish_reason=reason, usage=self.usage, tool_calls=calls)
 
     def cut(self, reason: FinishReason) -> Delta:
         """The last delta of a generation that the gateway ends."""
         text, reasoning = self._splitter.flush(is_cut_off=True)
         return Delta(text, reasoning, finish_reason=reason, usage=self.usage)
 
+    def _instead_of_delta(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What engines send that do not stream, and some at the end of a stream once more."""
+        message = choice.get("message")
+        if isinstance(message, dict):
+            return {} if self._characters or self._calls else message
+        return {"content": choice.get("text")}
+
     def _read_text(self, piece: Mapping[str, Any]) -> tuple[str, str, bool]:
         """The text, the thoughts, and whether the piece has either: its beginning of a tag is held back.
 
-        Thoughts are in a field of their own, by one of two names, or between tags in the content.
+        Thoughts are in a field of their own, by one of two names, in parts, or between tags in the content.
         """
         field = _text_of(piece, "reasoning_content") or _text_of(piece, "reasoning")
-        content = _text_of(piece, "content")
+        content = piece.get("content") or piece.get("refusal")
+        if not isinstance(content, str):
+            content, thoughts = _texts_of_parts(content)
+            field = field or thoughts
         text, reasoning = self._splitter.push(content) if content else ("", "")
         if field:
             reasoning = field + reasoning
@@ -96,31 +125,6 @@ class ChunkReader:
                 reasoning = END_OF_THOUGHT + reasoning
         return text, reasoning, bool(content or field)
 
-    def _read_calls(self, pieces: object) -> tuple[ToolCallDelta, ...]:
-        if not isinstance(pieces, list):
-            return ()
-        calls = []
-        for position, piece in enumerate(pieces):
-            if not isinstance(piece, dict):
-                continue
-            index = piece.get("index", position)
-            if not isinstance(index, int) or not 0 <= index < MAX_CALLS:
-                raise GenerationFailed("the engine sent a tool call with a bad index")
-            if index and not self._request.parallel_tool_calls:
-                continue
-            function = piece.get("function")
-            function = function if isinstance(function, dict) else {}
-            name, arguments = _text_of(function, "name"), _text_of(function, "arguments")
-            if index in self._calls:
-                calls.append(ToolCallDelta(index, arguments=arguments))
-                continue
-            if not name:
-                raise GenerationFailed("the engine sent a tool call without a name")
-            self._calls.add(index)
-            call_id = _text_of(piece, "id") or f"call_{self._request.request_id}_{index}"
-            calls.append(ToolCallDelta(index, call_id, name, arguments))
-        return tuple(calls)
-
     def _read_logprobs(self, logprobs: object) -> tuple[TokenLogprob, ...]:
         count = self._request.sampling_params.logprobs
         if count is None or not isinstance(logprobs, dict) or not isinstance(logprobs.get("content"), list):
@@ -131,9 +135,9 @@ class ChunkReader:
         if not isinstance(usage, dict):
             return
         prompt, completion = _count_of(usage, "prompt_tokens"), _count_of(usage, "completion_tokens")
-        if prompt is None or completion is None:
+        if prompt is None or completion is None or completion < self._least_completion_tokens:
             return
-        self.has_engines_usage = True
+        self.has_final_usage = self.finish_reason is not None
         self.usage = Usage(
             prompt,
             completion,
@@ -150,7 +154,8 @@ class ChunkReader:
         self._silent_chunks = 0 if is_output else self._silent_chunks + 1
         if self._silent_chunks > MAX_SILENT_CHUNKS:
             raise GenerationFailed("the engine sends events without text")
-        if is_output and not self.has_engines_usage:
+        if is_output:
+            self._least_completion_tokens = 1
             self.usage = Usage(
                 self.usage.prompt_tokens,
                 self.usage.completion_tokens + 1,
@@ -170,6 +175,20 @@ def _text_of(values: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _texts_of_parts(content: object) -> tuple[str, str]:
+    """The text and the thoughts in a list of parts, as Mistral's models that think have them."""
+    text = thoughts = ""
+    for part in content if isinstance(content, list) else ():
+        if not isinstance(part, dict):
+            continue
+        if isinstance(part.get("thinking"), list):
+            thoughts += _texts_of_parts(part["thinking"])[0]
+        else:
+            thoughts += _text_of(part, "thinking")
+            text += _text_of(part, "text") or _text_of(part, "refusal")
+    return text, thoughts
+
+
 def _count_of(values: object, name: str) -> int | None:
     value = values.get(name) if isinstance(values, dict) else None
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS
@@ -178,6 +197,8 @@ def _count_of(values: object, name: str) -> int | None:
 
 def _logprob(values: Mapping[str, Any], count: int) -> TokenLogprob:
     token, logprob, raw = _text_of(values, "token"), values.get("logprob"), values.get("bytes")
+    if logprob is None:
+        logprob = LEAST_LOGPROB
     if not isinstance(logprob, int | float):
         raise GenerationFailed("the engine sent a bad log probability")
     is_bytes = isinstance(raw, list) and all(isinstance(each, int) and 0 <= each < 256 for each in raw)
@@ -185,7 +206,7 @@ def _logprob(values: Mapping[str, Any], count: int) -> TokenLogprob:
     return TokenLogprob(
         token,
         bytes(raw) if is_bytes and raw is not None else token.encode(errors="surrogatepass"),
-        float(logprob),
+        float(logprob) if math.isfinite(logprob) else LEAST_LOGPROB,
         tuple(_logprob(each, 0) for each in top[:count] if isinstance(each, dict))
         if isinstance(top, list)
         else (),

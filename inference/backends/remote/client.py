@@ -75,7 +75,6 @@ class EngineClient(httpx.AsyncClient):
                 data=content,
                 timeout=self._stream_timeout,
                 allow_redirects=False,
-                auto_decompress=False,
             )
         except aiohttp.ServerTimeoutError as error:
             raise _stall(error) from error

@@ -1,5 +1,6 @@
 """The streamed response of an engine: opened once its first event is there, then event by event."""
 
+import json
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, Self
@@ -22,6 +23,7 @@ from inference.errors import GenerationFailed
 
 CHAT_PATH: Final = "/v1/chat/completions"
 DONE: Final = b"[DONE]"
+MAX_WHOLE_BYTES: Final = 16 << 20  # of a response that is not a stream
 STREAM_HEADERS: Final = {
     "Content-Type": "application/json",
     "Accept": "text/event-stream",
@@ -39,6 +41,7 @@ class EngineStream:
         self._events: deque[bytes] = deque()
         self._sent = sent
         self.first: Mapping[str, Any] = {}  # event, which `next_event` does not return again
+        self.is_done = False  # the engine said that nothing follows
         self._is_over = False
 
     @classmethod
@@ -58,7 +61,7 @@ class EngineStream:
                 raise await _refusal(response, sent)
             stream = cls(endpoint.name, response, sent)
             try:
-                first = await stream.next_event()
+                first = await stream._first_event()
             except TRANSPORT_ERRORS as error:
                 raise lost(error) from None
             except GenerationFailed as error:
@@ -70,6 +73,19 @@ class EngineStream:
             await response.aclose()
             raise
         return stream
+
+    async def _first_event(self) -> Mapping[str, Any] | None:
+        """As `next_event`. Engines that do not stream send the whole response as one JSON object."""
+        piece = await self._response.read()
+        match piece.lstrip()[:1]:
+            case b"{":
+                self.is_done = self._is_over = True
+                body = piece + await read_bounded(self._response.pieces(), MAX_WHOLE_BYTES)
+                return self._parse(body)
+            case b"<":
+                raise GenerationFailed("the engine sent a page instead of events")
+        self._events.extend(self._decoder.push(piece))
+        return await self.next_event()
 
     async def next_event(self) -> Mapping[str, Any] | None:
         """None after the last one. Raises `TRANSPORT_ERRORS`, and what an event says that is an error."""
@@ -92,7 +108,7 @@ class EngineStream:
             return None
         data = self._events.popleft()
         if data.strip() == DONE:
-            self._is_over = True
+            self.is_done = self._is_over = True
             self._events.clear()
             return None
         return self._parse(data)
@@ -104,12 +120,31 @@ class EngineStream:
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
-            raise GenerationFailed("the engine sent an event that is not JSON") from None
+            event = _parse_leniently(data)
         if not isinstance(event, dict):
             raise GenerationFailed("the engine sent an event that is not an object")
-        if event.get("error") is not None:
-            raise error_of_event(event["error"], self._sent)
+        error = event.get("error") or ("choices" not in event and _of_whole_event(event))
+        if error:
+            raise error_of_event(error, self._sent)
         return event
+
+
+def _of_whole_event(event: Mapping[str, Any]) -> object:
+    """SGLang and older vLLM send errors without a member around them."""
+    return event if "message" in event or "detail" in event else None
+
+
+def _parse_leniently(data: bytes) -> object:
+    """With NaN, and with U+FFFD for what is no character: some engines cut characters in halves.
+
+    Raises `GenerationFailed`.
+    """
+    try:
+        value = json.loads(data.decode(errors="replace"))
+        text = json.dumps(value, ensure_ascii=False)
+        return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+    except (ValueError, RecursionError):
+        raise GenerationFailed("the engine sent an event that is not JSON") from None
 
 
 def lost(error: Exception) -> Exception:

@@ -87,4 +87,4 @@ def _context_length(model: dict[str, Any]) -> int | None:
 
 async def _get(client: httpx.AsyncClient, endpoint: Endpoint, path: str) -> tuple[int, bytes]:
     async with client.stream("GET", endpoint.url + path, headers=endpoint.headers) as response:
-        return response.status_code, await read_bounded(response.aiter_raw(), MAX_BODY_BYTES)
+        return response.status_code, await read_bounded(response.aiter_bytes(), MAX_BODY_BYTES)

@@ -98,7 +98,7 @@ async def _transcribe(
     try:
         response = await client.send(request, stream=True)
         try:
-            body = await read_bounded(response.aiter_raw(), MAX_BODY_BYTES)
+            body = await read_bounded(response.aiter_bytes(), MAX_BODY_BYTES)
         finally:
             await response.aclose()
     except TRANSPORT_ERRORS as error:
