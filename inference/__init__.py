@@ -38,6 +38,7 @@ from inference.errors import (
     PromptRefused,
     PromptTooLong,
     QueueFull,
+    RequestRefused,
     UnsupportedModality,
     UnsupportedParameter,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "Recordings",
     "RemoteConfig",
     "RemoteEndpoint",
+    "RequestRefused",
     "Role",
     "SamplingParams",
     "ScriptedConfig",

@@ -32,6 +32,14 @@ class PromptRefused(InferenceError):
         self.reason = reason
 
 
+class RequestRefused(PromptRefused):
+    """A remote engine refuses the request with this status, for a reason that is not known."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the engine responded with {status}")
+        self.status = status
+
+
 class InvalidGrammar(InferenceError):
     """A schema, a tool or a format of the output cannot be compiled, is too large, or takes too long.
 

@@ -41,6 +41,7 @@ from inference import (
     PromptRefused,
     PromptTooLong,
     QueueFull,
+    RequestRefused,
     UnsupportedModality,
     UnsupportedParameter,
 )
@@ -128,6 +129,16 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
                     length=context_length,
                     prompt=prompt,
                     max_tokens=max_tokens,
+                ),
+                param="messages",
+            )
+        case RequestRefused(status=413):
+            return errors.BodyTooLarge(Sentence("The model's engine does not accept a request of this size."))
+        case RequestRefused():
+            return errors.PromptRefused(
+                Sentence(
+                    "The model's engine does not accept this request. Check the order and the roles of the "
+                    "messages, and the values of the parameters."
                 ),
                 param="messages",
             )

@@ -18,7 +18,11 @@ ROOT = Path(__file__).parents[2]
 FIRST = {"Sentence", "ValueError"}  # calls whose first argument is a sentence
 OF_ENGINE = {"InvalidGrammar", "InvalidParameter"}
 SECOND = {"of_field", "refuse", *OF_ENGINE}
-ENGINE = ("inference/constraints/bounds.py", "inference/constraints/glm_grammar.py")
+ENGINE = (
+    "inference/backends/remote/refusals.py",
+    "inference/constraints/bounds.py",
+    "inference/constraints/glm_grammar.py",
+)
 NOT_FOR_CLIENTS = {
     "app/auth/signing_keys.py", "app/auth/token_guard.py", "app/cli", "app/http/body/long_base64.py",
     "app/library_variables.py", "app/media", "app/memory_budget.py", "app/networks.py", "app/ops",

@@ -15,10 +15,12 @@ from inference.backends.remote.endpoint import Endpoint
 from inference.backends.remote.engine_stream import EngineStream
 from inference.backends.remote.engines import Engines
 from inference.backends.remote.patience import Patience
+from inference.backends.remote.refusals import EngineError, MembersRefused
 from inference.backends.remote.request_form import (
     body_of,
     check_abilities,
     estimate_prompt_tokens,
+    fit_body,
     has_media,
 )
 from inference.backends.remote.sent_request import SentRequest
@@ -30,6 +32,8 @@ from inference.status import BackendStatus, DeviceLoad
 from inference.types import Delta, GenerationRequest
 
 DEFAULT_CONTEXT_LENGTH: Final = 8192  # where the engines do not report it
+MAX_FORMS: Final = 8  # of a request, until an engine takes its members
+LENGTHS: Final = ("max_tokens", "max_completion_tokens")
 USAGE_SECONDS: Final = 2.0  # from the last text to the usage, which comes right after it
 
 
@@ -142,19 +146,27 @@ class RemoteBackend:
         client: EngineClient,
         endpoint: Endpoint,
     ) -> EngineStream:
-        """If the engine has less context left than the estimate, it may choose `max_tokens` itself."""
+        """Members that the engine does not know are left out, now and later.
+
+        If it has less context left than the estimate, it may choose `max_tokens` itself.
+        """
         make_body = partial(body_of, request, self._config, endpoint.model or "", max_tokens)
         body = await asyncio.to_thread(make_body) if has_media(request) else make_body()
         context_length = self.model_card.context_length
         sent = SentRequest(body, prompt_tokens, max_tokens, context_length, request.fits_context)
-        send = partial(_send, client, endpoint, sent, patience)
-        try:
-            return await send()
-        except PromptTooLong:
-            if not request.fits_context:
-                raise
-        del body["max_tokens"]
-        return await send()
+        for _ in range(MAX_FORMS):
+            if endpoint.refused_members:
+                fit_body(body, endpoint.refused_members)
+            try:
+                return await _send(client, endpoint, sent, patience)
+            except MembersRefused as error:
+                endpoint.note_refused_members(error.members)
+            except PromptTooLong:
+                if not request.fits_context or not body.keys() & LENGTHS:
+                    raise
+                for name in LENGTHS:
+                    body.pop(name, None)
+        raise EngineError("the engine refuses every form of the request")
 
 
 async def _send(

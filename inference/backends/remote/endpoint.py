@@ -29,6 +29,7 @@ class Endpoint:
         self.headers = {} if config.key is None else {"Authorization": f"Bearer {config.key}"}
         self.model = config.model
         self.context_length: int | None = None
+        self.refused_members: frozenset[str] = frozenset()  # of bodies: see `fit_body`
         self.requests = Waitlist[Queued](MeanDuration(), clock)  # outstanding ones
         self.is_healthy = False
         self.pause_seconds = FIRST_PAUSE_SECONDS  # until the next check, while it is not healthy
@@ -74,6 +75,12 @@ class Endpoint:
         self.note_success()
         self._is_on_trial = True
         self.trials += 1
+
+    def note_refused_members(self, members: frozenset[str]) -> None:
+        """Of a request, which is sent again in the form that `fit_body` makes."""
+        if not members <= self.refused_members:
+            logger.warning("engine %s does not take %s", self.name, ", ".join(sorted(members)))
+        self.refused_members |= members
 
     def note_busy(self, retry_after_seconds: int | None) -> None:
         self._busy_until = self._clock() + (retry_after_seconds or 0)

@@ -9,13 +9,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from inference.backends.remote.complaint import Complaint, complaint_of
+from inference.backends.remote.request_form import NO_TOP_K
 from inference.backends.remote.sent_request import SentRequest
 from inference.errors import (
     BackendUnavailable,
     GenerationFailed,
     InferenceError,
-    PromptRefused,
+    InvalidParameter,
     QueueFull,
+    RequestRefused,
     UnsupportedModality,
     UnsupportedParameter,
 )
@@ -25,11 +28,24 @@ logger = logging.getLogger(__name__)
 MAX_REFUSAL_BYTES = 65_536
 MAX_RETRY_AFTER_SECONDS = 3600
 
+BUSY = (429, 498, 503, 529)  # 498 is Groq's, 529 Anthropic's
+OF_REQUESTS = (400, 413, 422)  # others are about the engine, or how it is reached
+
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|(context|input|prompt).{0,80}(length|size|long|exceed)"
-    r"|maximum.{0,40}(length|tokens)|max_model_len",
+    r"|maximum.{0,40}(length|tokens)|max_model_len|max_(completion_)?tokens.{0,40}(too large|at most|exceed)",
     re.IGNORECASE | re.DOTALL,
 )
+_MISCONFIGURED = re.compile(
+    r"api.?key|billing|insufficient.{0,20}(balance|quota|credit)|model_not_found"
+    r"|\bmodel\b[^.]{0,200}\bnot (exist|found|a valid|available)|(invalid|unknown|no such|not a valid) model",
+    re.IGNORECASE,
+)
+_NOT_SUPPORTED = re.compile(
+    r"unsupported|not support|unknown|unrecognized|unexpected|extra|not (permitted|allowed|implemented)",
+    re.IGNORECASE,
+)
+_TOO_MANY = re.compile(r"at most|too many|more than", re.IGNORECASE)
 _MEDIA = {
     "image": re.compile(r"image|vision|multimodal|mmproj", re.IGNORECASE),
     "audio": re.compile(r"audio|multimodal|mmproj", re.IGNORECASE),
@@ -49,7 +65,11 @@ _NAMED_IN_REFUSALS = {  # the request's field, for a member of the body
     "frequency_penalty": "frequency_penalty",
     "seed": "seed",
     "stop": "stop",
+    "temperature": "temperature",
+    "top_p": "top_p",
 }
+_WITH_BOUNDS = ("temperature", "top_p")  # which every engine takes, within bounds of its own
+_LEFT_OUT = ("chat_template_kwargs", "include_reasoning", "stream_options", "parallel_tool_calls", "priority")
 
 
 class LostConnection(Exception):
@@ -64,24 +84,33 @@ class EngineError(Exception):
     """The engine failed, or does not serve this model with this key, before the first event."""
 
 
+class MembersRefused(EngineError):
+    """The engine does not know members of the body that the gateway added, or wants another name for one."""
+
+    def __init__(self, members: frozenset[str]) -> None:
+        super().__init__(f"the engine refuses {', '.join(sorted(members))}")
+        self.members = members
+
+
 def refusal_of(status: int, headers: Mapping[str, str], text: str, sent: SentRequest) -> Exception:
     """The error for a response with this status.
 
     `EngineError` and `QueueFull` may be answered by another engine; all others would be the same there.
     """
-    if status in (429, 503):
+    if status in BUSY:
         return QueueFull(f"the engine responded with {status}", retry_after_seconds(headers))
-    if status >= 500 or status in (401, 403, 404, 405, 408) or status < 400:
-        medium = _medium_refused(text, sent.body) if status >= 500 else None
+    complaint = complaint_of(text)
+    if status not in OF_REQUESTS:
+        medium = _medium_refused(complaint.message, sent.body) if status >= 500 else None
         if medium is not None:
             return UnsupportedModality(medium)
         return EngineError(f"the engine responded with {status}")
-    return _refusal_of_request(status, text, sent)
+    return _refusal_of_request(status, complaint, sent)
 
 
 def refusal_of_recording(status: int, headers: Mapping[str, str], text: str) -> Exception:
     """Like `refusal_of`, for the route of transcriptions, which most engines do not have."""
-    if status in (429, 503):
+    if status in BUSY:
         return QueueFull(f"the engine responded with {status}", retry_after_seconds(headers))
     if status in (404, 405, 501) or _NO_AUDIO.search(text):
         logger.warning("an engine transcribes no recordings: it responded with %s", status)
@@ -91,10 +120,22 @@ def refusal_of_recording(status: int, headers: Mapping[str, str], text: str) -> 
 
 def error_of_event(error: object, sent: SentRequest) -> Exception:
     """The error for an event that contains one: some engines send it after a status of 200."""
-    code = error.get("code") if isinstance(error, Mapping) else None
-    status = code if isinstance(code, int) and 400 <= code < 600 else 500
     text = json.dumps(error, default=str)[:MAX_REFUSAL_BYTES]
-    return refusal_of(status, {}, text, sent)
+    return refusal_of(_status_of(error), {}, text, sent)
+
+
+def _status_of(error: object) -> int:
+    if not isinstance(error, Mapping):
+        return 500
+    code = error.get("code")
+    if isinstance(code, str) and code.isdecimal() and len(code) == 3:
+        code = int(code)
+    if isinstance(code, int) and 400 <= code < 600:
+        return code
+    kind = str(error.get("type")).lower()
+    if "rate_limit" in kind or "overloaded" in kind:
+        return 429
+    return 400 if "invalid_request" in kind or "badrequest" in kind else 500
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
@@ -125,16 +166,40 @@ def final_error(errors: list[Exception], next_check_seconds: float) -> Inference
     return BackendUnavailable("no engine can be reached", max(1, math.ceil(next_check_seconds)))
 
 
-def _refusal_of_request(status: int, text: str, sent: SentRequest) -> InferenceError:
-    if _TOO_LONG.search(text):
+def _refusal_of_request(status: int, complaint: Complaint, sent: SentRequest) -> Exception:
+    said = f"{complaint.code} {complaint.message}"
+    if refused := _added_members(complaint, sent.body):
+        return MembersRefused(refused)
+    if _TOO_LONG.search(said):
         return sent.too_long()
-    medium = _medium_refused(text, sent.body)
+    medium = _medium_refused(said, sent.body)
+    if medium == "image" and _TOO_MANY.search(said):
+        return InvalidParameter("messages", "has more images than the model's engine accepts")
     if medium is not None:
         return UnsupportedModality(medium)
+    if "model" in complaint.members or _MISCONFIGURED.search(f"{complaint.kind} {said}"):
+        return EngineError(f"the engine responded with {status}: about its key, account or model")
     for member, field in _NAMED_IN_REFUSALS.items():
-        if member in sent.body and re.search(rf"\b{member}\b", text):
+        if member in sent.body and _names(complaint, member):
+            if field in _WITH_BOUNDS and not _NOT_SUPPORTED.search(complaint.message):
+                return InvalidParameter(field, "has a value that the model's engine does not accept")
             return UnsupportedParameter(field)
-    return PromptRefused(f"the engine responded with {status}")
+    return RequestRefused(status)
+
+
+def _added_members(complaint: Complaint, body: Mapping[str, Any]) -> frozenset[str]:
+    added = {member for member in _LEFT_OUT if member in body and _names(complaint, member)}
+    if body.get("top_k") == NO_TOP_K and _names(complaint, "top_k"):
+        added.add("top_k")
+    if "max_tokens" in body and "max_completion_tokens" in complaint.message:
+        added.add("max_tokens")
+    return frozenset(added)
+
+
+def _names(complaint: Complaint, member: str) -> bool:
+    if complaint.members:
+        return member in complaint.members
+    return re.search(rf"\b{member}\b", complaint.message) is not None
 
 
 def _medium_refused(text: str, body: Mapping[str, Any]) -> str | None:

@@ -76,6 +76,14 @@ def body_of(request: GenerationRequest, config: RemoteConfig, model: str, max_to
     return body
 
 
+def fit_body(body: dict[str, Any], refused_members: frozenset[str]) -> None:
+    """Leaves out what an engine has refused. `max_tokens` gets the name that OpenAI's models want."""
+    for member in refused_members:
+        value = body.pop(member, None)
+        if member == "max_tokens" and value is not None:
+            body["max_completion_tokens"] = value
+
+
 def estimate_prompt_tokens(request: GenerationRequest) -> int:
     """Until the engine reports how many they are."""
     count = 1

@@ -1,6 +1,7 @@
 """The remote backend against engines that misbehave, over real connections."""
 
 import asyncio
+import gzip
 import time
 
 import numpy as np
@@ -12,9 +13,10 @@ from inference.errors import (
     BackendUnavailable,
     GenerationFailed,
     InferenceError,
-    PromptRefused,
+    InvalidParameter,
     PromptTooLong,
     QueueFull,
+    RequestRefused,
     UnsupportedModality,
     UnsupportedParameter,
 )
@@ -87,6 +89,9 @@ async def test_a_stream_has_the_text_and_the_engines_usage(start, make_request) 
         ),
         pytest.param([b"id: 1\nretry: 5\nnonsense\n" + text_event("hello"), ENDING, USAGE], id="fields"),
         pytest.param([b"\xef\xbb\xbf" + text_event("hello"), ENDING, USAGE, DONE], id="byte order mark"),
+        pytest.param([text_event("hello"), USAGE, DONE], id="no reason to end"),
+        pytest.param([text_event("hello"), ENDING.replace(b"{}", b'{"x": NaN}'), USAGE, DONE], id="NaN"),
+        pytest.param([text_event("hello"), b": \xff\n", ENDING, USAGE, DONE], id="not UTF-8"),
     ],
 )
 async def test_streams_of_all_kinds_are_read(start, make_request, pieces: list[bytes]) -> None:
@@ -94,6 +99,36 @@ async def test_streams_of_all_kinds_are_read(start, make_request, pieces: list[b
     deltas = await collect(backend, make_request())
     assert text_of(deltas) == "hello"
     assert deltas[-1].usage == Usage(7, 2)
+
+
+WHOLE = {
+    "choices": [{"index": 0, "message": {"content": "hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 7, "completion_tokens": 2},
+}
+COMPRESSED = gzip.compress(text_event("hello") + ENDING + USAGE + DONE)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(sends(response(200, WHOLE)), id="not streamed"),
+        pytest.param(
+            sends(STREAM_HEAD.replace(b"Connection", b"Content-Encoding: gzip\r\nConnection"), COMPRESSED),
+            id="compressed",
+        ),
+    ],
+)
+async def test_responses_that_were_not_wanted_so_are_read(start, make_request, behave) -> None:
+    backend, _ = await start(behave)
+    deltas = await collect(backend, make_request())
+    assert text_of(deltas) == "hello"
+    assert deltas[-1] == Delta(finish_reason="stop", usage=Usage(7, 2))
+
+
+async def test_half_characters_become_replacement_characters(start, make_request) -> None:
+    halves = [text_event("x").replace(b'"x"', b'"\\ud83d"'), text_event("x").replace(b"x", b"\xff")]
+    backend, _ = await start(sends(STREAM_HEAD, *halves, ENDING, USAGE))
+    assert text_of(await collect(backend, make_request())) == "\ufffd\ufffd"
 
 
 async def test_without_usage_it_is_estimated_and_marked(start, make_request) -> None:
@@ -141,6 +176,13 @@ async def test_a_stream_that_breaks_fails_and_is_not_repeated(start, make_reques
         pytest.param(sends(response(429, {}, Retry_After="3")), id="429"),
         pytest.param(sends(response(503, {})), id="503"),
         pytest.param(sends(response(401, {})), id="401"),
+        pytest.param(sends(response(402, {})), id="402"),
+        pytest.param(sends(response(529, {})), id="529"),
+        pytest.param(sends(response(400, [{"error": {"message": "API key not valid."}}])), id="a wrong key"),
+        pytest.param(sends(response(400, {"error": {"message": "Model Not Exist"}})), id="no such model"),
+        pytest.param(sends(response(200, {"error": {"message": SECRET}})), id="an error with 200"),
+        pytest.param(sends(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>"), id="a page"),
+        pytest.param(sends(STREAM_HEAD, event({"object": "error", "message": SECRET})), id="a bare error"),
         pytest.param(sends(response(302, {}, Location="http://127.0.0.1:1/")), id="a redirect"),
     ],
 )
@@ -158,7 +200,22 @@ async def test_before_the_first_event_another_engine_takes_over(start, make_requ
         (sends(response(500, {"error": {"message": SECRET}})), GenerationFailed),
         (sends(response(401, {"error": {"message": SECRET}})), GenerationFailed),
         (sends(response(503, {"error": {"message": SECRET}})), QueueFull),
-        (sends(response(422, {"error": {"message": SECRET}})), PromptRefused),
+        (sends(response(422, {"error": {"message": SECRET}})), RequestRefused),
+        (sends(response(413, {"error": {"message": SECRET}})), RequestRefused),
+        (
+            sends(
+                response(400, {"message": f"temperature must be less, not {SECRET}", "param": "temperature"})
+            ),
+            InvalidParameter,
+        ),
+        (
+            sends(
+                response(
+                    422, {"detail": [{"loc": ["body", "x"], "msg": "no", "input": f"long prompt {SECRET}"}]}
+                )
+            ),
+            RequestRefused,
+        ),
         (
             sends(response(400, {"error": {"message": f"maximum context length is 9 {SECRET}"}})),
             PromptTooLong,
@@ -340,6 +397,61 @@ async def test_an_engine_that_refuses_log_probabilities_is_understood(start, mak
     with pytest.raises(UnsupportedParameter) as caught:
         await collect(backend, make_request(logprobs=1))
     assert caught.value.field == "logprobs"
+
+
+@pytest.mark.parametrize(
+    "refusals",
+    [
+        pytest.param(
+            [
+                {"error": {"message": "Unrecognized request argument supplied: chat_template_kwargs"}},
+                {
+                    "error": {
+                        "message": "Unknown parameter: 'include_reasoning'.",
+                        "param": "include_reasoning",
+                    }
+                },
+                {"error": {"message": "Unknown parameter: 'top_k'.", "param": "top_k"}},
+                {"error": {"message": "Use 'max_completion_tokens' instead.", "param": "max_tokens"}},
+            ],
+            id="OpenAI",
+        ),
+        pytest.param(
+            [
+                {
+                    "detail": [
+                        {"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs"}
+                        for name in ("chat_template_kwargs", "include_reasoning", "top_k")
+                    ]
+                },
+                {"detail": "max_tokens is not known; use max_completion_tokens"},
+            ],
+            id="FastAPI",
+        ),
+    ],
+)
+async def test_members_that_an_engine_does_not_know_are_left_out(start, make_request, refusals) -> None:
+    async def behave(exchange: Exchange) -> None:
+        if refusals:
+            await exchange.send(response(400, refusals.pop(0)))
+        else:
+            await whole(exchange)
+
+    attempts = len(refusals) + 1
+    backend, (engine,) = await start(behave)
+    for _ in range(2):
+        assert text_of(await collect(backend, make_request(max_tokens=20))) == "hello there"
+    assert len(engine.exchanges) == attempts + 1, "it is remembered"
+    body = engine.exchanges[-1].body
+    assert body["max_completion_tokens"] == 20
+    assert not body.keys() & {"chat_template_kwargs", "include_reasoning", "top_k", "max_tokens"}
+
+
+async def test_a_member_that_was_requested_is_refused_by_name(start, make_request) -> None:
+    backend, _ = await start(sends(response(400, {"error": {"message": "Unknown parameter: 'top_k'."}})))
+    with pytest.raises(UnsupportedParameter) as caught:
+        await collect(backend, make_request(top_k=5))
+    assert caught.value.field == "top_k"
 
 
 async def test_a_request_that_may_be_shortened_is_sent_again_without_a_length(start, make_request) -> None:
