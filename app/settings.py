@@ -285,11 +285,16 @@ class EngineSettings(_Section):
 
 
 class RemoteEndpointSettings(_Section):
-    """One of `GATEWAY_REMOTE__ENDPOINTS`."""
+    """One of `GATEWAY_REMOTE__ENDPOINTS`: an object, or its `url` alone."""
 
     url: str
     key: SecretStr | None = None
     model: str | None = Field(None, min_length=1, max_length=200)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_its_url(cls, value: object) -> object:
+        return {"url": value} if isinstance(value, str) else value
 
     @field_validator("url")
     @classmethod
@@ -309,7 +314,7 @@ class RemoteSettings(_Section):
         (),
         max_length=256,
         description='a JSON list of engines that serve one model, such as `[{"url": "http://engine:8000"}]`; '
-        "each may have a `key`, and the `model` under which it serves (default: its first)",
+        "each may have a `key` and the `model` under which it serves (default: its first), or be only a `url`",
     )
     key: SecretStr | None = Field(None, description="sent to endpoints that have no `key` of their own")
     abilities: Annotated[tuple[Ability, ...], _COMMA_SEPARATED] = Field(

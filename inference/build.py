@@ -1,7 +1,12 @@
 """The factory of backends. It imports them late, so that the gateway runs without torch."""
 
+from typing import TYPE_CHECKING
+
 from inference.backend import Backend
 from inference.config import BackendConfig, BackendKind, EngineConfig, RemoteConfig, recordings_of
+
+if TYPE_CHECKING:
+    from inference.backends.remote.examination import EngineFinding
 
 
 def check_engine(config: EngineConfig) -> None:
@@ -25,11 +30,11 @@ def check_speech_recognition_model(path_or_hub_name: str) -> None:
     check_recogniser(path_or_hub_name)
 
 
-async def check_remote_engines(config: RemoteConfig) -> dict[str, str | None]:
-    """The URL of each engine, and why it cannot serve, or None."""
-    from inference.backends.remote.health import check_all
+async def check_remote_engines(config: RemoteConfig) -> "list[EngineFinding]":
+    """Raises OSError for certificates that cannot be read."""
+    from inference.backends.remote.examination import examine_engines
 
-    return await check_all(config)
+    return await examine_engines(config)
 
 
 def build_backend(config: BackendConfig) -> Backend:

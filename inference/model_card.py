@@ -41,3 +41,4 @@ class ModelCard:
     speech_fit: SpeechFit = SpeechFit()
     has_reasoning: bool = False  # its chat template can ask for thoughts
     has_tools: bool = False  # it takes tools, and writes calls of them
+    is_known: bool = True  # False: no remote engine has been reached, so the name is a placeholder

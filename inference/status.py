@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class WorkerStatus:
     """The state of one device. `waiting_batch` of those that wait have that priority.
 
-    `kv_used` and `kv_total` count cache blocks.
+    `kv_used` and `kv_total` count cache blocks. `served` and `failed` count the attempts to have a remote
+    engine serve a request; None where a worker is no engine.
     """
 
     worker: str
@@ -18,6 +19,8 @@ class WorkerStatus:
     kv_used: int
     kv_total: int
     waiting_batch: int = 0
+    served: int | None = None
+    failed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

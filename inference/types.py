@@ -227,7 +227,8 @@ class Delta:
     text inside `<think>`. `logprobs` has the tokens of the text since the last Delta. `usage` counts what was
     used so far, so that a generation is counted even when its client disconnects; the first and the last
     Delta always have it. The last one has a `finish_reason` and, if the model names it, the `language` of a
-    transcript: "en". The first one has the `backend` that serves the request, if there are several.
+    transcript: "en". The first one has the `backend` that serves the request, if there are several, and the
+    `worker`, if that is a remote engine.
     """
 
     text: str = ""
@@ -238,6 +239,7 @@ class Delta:
     logprobs: tuple[TokenLogprob, ...] = ()
     language: str = ""
     backend: str = ""
+    worker: str = ""
 
     @property
     def has_output(self) -> bool:

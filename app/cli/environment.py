@@ -33,8 +33,12 @@ def load_settings(**options: Any) -> Settings:
         settings = Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = "__".join(takewhile(_is_name, map(str, first["loc"]))).upper()  # not the item of a list
+        place = list(map(str, first["loc"]))
+        names = list(takewhile(_is_name, place))
+        name = "__".join(names).upper()
         reason = first["msg"].removeprefix("Value error, ")
+        if members := ".".join(filter(_is_name, place[len(names) :])):  # of the item of a list
+            reason = f"{members}: {reason}"
         sentence = f"GATEWAY_{name} is not valid: {reason}." if name else f"{reason}."
         raise CommandFailed(sentence, CALLED_WRONGLY) from None
     except SettingsError as error:

@@ -255,12 +255,14 @@ async def _remote_engines(settings: Settings) -> list[Finding]:
         return []
     config = remote_config(settings)
     try:
-        reasons = await check_remote_engines(config)
+        engines = await check_remote_engines(config)
     except OSError:
         return [Finding("engines", "wrong", "GATEWAY_REMOTE__CA_FILE has no usable certificate")]
     findings = [
-        Finding("engine", "ok" if reason is None else "warning", f"{url}: {reason or 'ok'}")
-        for url, reason in reasons.items()
+        Finding(
+            "engine", "ok" if each.fault is None else "warning", f"{each.url}: {each.fault or each.model}"
+        )
+        for each in engines
     ]
     for endpoint in (*config.endpoints, *config.transcribers):
         parts = urlsplit(endpoint.url)

@@ -211,6 +211,7 @@ class Call:
         self.exchange.note_begun()
         self.record.model = model_name
         self.record.backend = generation.backend or self.services.settings.backend[0]
+        self.record.worker = generation.worker or None
         if trace is not None:
             trace.backend = self.record.backend
         return generation

@@ -47,6 +47,7 @@ class Generation:
         self._usage = Usage(0, 0)
         self._is_counted = False
         self.backend = ""  # its name, where there are several
+        self.worker = ""  # its name, where it is a remote engine
         self.has_output = False
         self._finish_reason: FinishReason | None = None
 
@@ -57,6 +58,7 @@ class Generation:
             begun = await anext(self._deltas)
         self._usage = begun.usage or self._usage
         self.backend = begun.backend
+        self.worker = begun.worker
         self._record.queue_seconds += time.monotonic() - requested_at
 
     def __aiter__(self) -> "Generation":

@@ -9,7 +9,7 @@ import time
 from functools import lru_cache
 from typing import Any, Final
 
-from app.errors import ModelNotFound
+from app.errors import ModelNotFound, ServiceUnavailable
 from app.http.call import Call
 from app.http.error_handlers import gateway_error_of
 from app.http.event_stream import OPENAI_DONE, Begin, EventStreamResponse, openai_event
@@ -50,7 +50,7 @@ def model_names(services: Services) -> tuple[str, ...]:
 def check_model(call: Call, requested: str) -> None:
     """Names match by their last part, in any case: `zai-org/AutoGLM-Phone-9B` is `autoglm-phone-9b`.
 
-    Raises `ModelNotFound`.
+    Raises `ModelNotFound`, or `ServiceUnavailable` if no engine has been reached that knows the name.
     """
     check_name(call.services, requested.strip())
 
@@ -60,6 +60,8 @@ def check_name(services: Services, requested: str) -> None:
     names = model_names(services)
     known = {_last_part(name.rstrip("/")) for name in (*names, services.settings.model) if name}
     if _last_part(requested) not in known:
+        if not services.backend.model_card.is_known:
+            raise ServiceUnavailable
         raise ModelNotFound.among(names)
 
 

@@ -52,6 +52,8 @@ def _fields_of(record: RequestRecord, outcome: Outcome, total_seconds: float) ->
     if record.model is not None:
         fields["model"] = record.model
         fields["backend"] = record.backend
+        if record.worker is not None:
+            fields["worker"] = record.worker
         fields["prompt_tokens"] = record.prompt_tokens
         fields["completion_tokens"] = record.completion_tokens
         if record.is_usage_estimated:

@@ -218,6 +218,15 @@ class _StateCollector(Collector):
             for worker in workers:
                 gauge.add_metric((worker.worker, worker.device), float(getattr(worker, field)))
             yield gauge
+        for name, documentation, field in (
+            ("gateway_engine_served", "Requests that the remote engine has begun", "served"),
+            ("gateway_engine_failed", "Attempts that it refused for its load, or failed at", "failed"),
+        ):
+            counter = CounterMetricFamily(name, documentation, labels=_WORKER)
+            for worker in workers:
+                if (value := getattr(worker, field)) is not None:
+                    counter.add_metric((worker.worker, worker.device), value)
+            yield counter
 
     def _devices(self) -> Iterable[Metric]:
         used = GaugeMetricFamily(

@@ -42,6 +42,7 @@ class RequestRecord:
     user_id: str | None = None
     model: str | None = None
     backend: str | None = None  # which of several served it; set with the model
+    worker: str | None = None  # the remote engine; set with the model
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0  # of the prompt's

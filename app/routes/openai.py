@@ -93,7 +93,8 @@ async def list_models(request: Request) -> Response:
     "/models/{model_id:path}",
     operation_id="getModel",
     summary="A model, by one of its names",
-    responses=whole_response(Model) | problem_responses(401, 403, 404, 405, 422, 429, schema=OpenAIError),
+    responses=whole_response(Model)
+    | problem_responses(401, 403, 404, 405, 422, 429, 503, schema=OpenAIError),
 )
 async def get_model(request: Request, model_id: Annotated[str, Path(max_length=200)]) -> Response:
     """The name of a model on the hub may contain a slash."""

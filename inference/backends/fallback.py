@@ -15,7 +15,7 @@ from inference.types import Delta, GenerationRequest
 class FallbackBackend:
     """See `Backend`. Starts and closes all of them. The first Delta of a generation has the name of its own.
 
-    The model is described by the first one; no request may be longer than the shortest context.
+    The model is described by the first one that knows it; no request may be longer than the shortest context.
     """
 
     def __init__(self, backends: Mapping[str, Backend]) -> None:
@@ -25,7 +25,11 @@ class FallbackBackend:
     @property
     def model_card(self) -> ModelCard:
         cards = [backend.model_card for backend in self._backends.values()]
-        return replace(cards[0], context_length=min(card.context_length for card in cards))
+        return replace(
+            next((card for card in cards if card.is_known), cards[0]),
+            context_length=min(card.context_length for card in cards),
+            is_known=all(card.is_known for card in cards),
+        )
 
     async def start(self) -> None:
         async with AsyncExitStack() as started:

@@ -31,6 +31,7 @@ from inference.model_card import ModelCard
 from inference.status import BackendStatus, DeviceLoad
 from inference.types import Delta, GenerationRequest
 
+PLACEHOLDER_NAME: Final = "remote"
 DEFAULT_CONTEXT_LENGTH: Final = 8192  # where the engines do not report it
 MAX_FORMS: Final = 8  # of a request, until an engine takes its members
 LENGTHS: Final = ("max_tokens", "max_completion_tokens")
@@ -71,12 +72,14 @@ class RemoteBackend:
             modalities.add("image")
         if config.recordings == "input_audio":
             modalities.add("audio")
+        name = next((name for name in names if name), None)
         return ModelCard(
-            name=next((name for name in names if name), "remote"),
+            name=name or PLACEHOLDER_NAME,
             context_length=config.context_length or min(lengths, default=DEFAULT_CONTEXT_LENGTH),
             modalities=frozenset(modalities),
             has_reasoning="thinking" in config.abilities,
             has_tools="tools" in config.abilities,
+            is_known=name is not None,
         )
 
     async def start(self) -> None:
@@ -108,7 +111,7 @@ class RemoteBackend:
                 async with self.engines.respond(request, patience, open_stream) as stream:
                     _begin_timeline(request, stream.worker)
                     has_begun = True
-                    yield Delta(usage=reader.usage)
+                    yield Delta(usage=reader.usage, worker=stream.worker)
                     event: Mapping[str, Any] | None = stream.first
                     while event is not None:
                         delta = reader.read(event)

@@ -1,8 +1,10 @@
 """One engine: where it is, how many requests it has, whether it is healthy, and when it is tried again."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit, urlunsplit
 
 from inference.config import RemoteEndpoint
 from inference.queue_place import Wait
@@ -17,6 +19,8 @@ FAILURES_IN_A_ROW = 3  # responses with an error of the engine; a lost connectio
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 60.0
 
+_VERSION = re.compile(r"v\d+\w*")  # in the path of an address
+
 
 class Endpoint:
     """Made by the backend, used in the event loop's thread. Healthy after the first check that succeeds."""
@@ -26,11 +30,16 @@ class Endpoint:
     ) -> None:
         self.name = name
         self.url = config.url.rstrip("/").removesuffix("/v1")
+        self.api_url, self.health_url = _addresses(config.url)
+        self.chat_url = self.api_url + "/chat/completions"
         self.headers = {} if config.key is None else {"Authorization": f"Bearer {config.key}"}
+        self.configured_model = config.model
         self.model = config.model
+        self.listed_models: tuple[str, ...] = ()  # when they were last requested
         self.context_length: int | None = None
         self.refused_members: frozenset[str] = frozenset()  # of bodies: see `fit_body`
         self.requests = Waitlist[Queued](MeanDuration(), clock)  # outstanding ones
+        self.served = self.failed = 0  # attempts
         self.is_healthy = False
         self.pause_seconds = FIRST_PAUSE_SECONDS  # until the next check, while it is not healthy
         self.trials = 0  # how often it has served again after requests made it unhealthy
@@ -39,6 +48,7 @@ class Endpoint:
         self._failures = 0  # of requests, in a row
         self._has_failed_check = False
         self._is_on_trial = False
+        self._is_known = False  # healthy or not
 
     @property
     def outstanding(self) -> int:
@@ -62,13 +72,32 @@ class Endpoint:
 
     def note_success(self) -> None:
         """Of a request, or of a check."""
+        self._is_known = True
         if not self.is_healthy:
-            logger.info("engine %s is healthy", self.name)
+            logger.info("engine %s (%s) is healthy", self.name, self.url)
         self.is_healthy = True
         self._is_on_trial = False
         self._failures = 0
         self._has_failed_check = False
         self.pause_seconds = FIRST_PAUSE_SECONDS
+
+    def note_models(self, names: Sequence[str]) -> None:
+        """Those that it serves. An engine that was started again may serve another one than before."""
+        if tuple(names) != self.listed_models:
+            self.listed_models = tuple(names)
+            if not self.lists_its_model:
+                logger.warning("engine %s (%s) does not list its `model`", self.name, self.url)
+        if self.configured_model is None and names and self.model not in names:
+            self.model = names[0]
+
+    @property
+    def lists_its_model(self) -> bool:
+        """Ollama appends a tag to names, Google a folder before them."""
+        model = self.configured_model
+        return model is None or any(
+            model == name or name.startswith(f"{model}:") or name.endswith(f"/{model}")
+            for name in self.listed_models
+        )
 
     def note_trial(self) -> None:
         """It serves again, as a check has found right after requests made it unhealthy."""
@@ -79,7 +108,7 @@ class Endpoint:
     def note_refused_members(self, members: frozenset[str]) -> None:
         """Of a request, which is sent again in the form that `fit_body` makes."""
         if not members <= self.refused_members:
-            logger.warning("engine %s does not take %s", self.name, ", ".join(sorted(members)))
+            logger.warning("engine %s (%s) does not take %s", self.name, self.url, ", ".join(sorted(members)))
         self.refused_members |= members
 
     def note_busy(self, retry_after_seconds: int | None) -> None:
@@ -105,10 +134,11 @@ class Endpoint:
         self._has_failed_check = True
 
     def _fall(self, reason: str) -> bool:
-        """Returns whether it was healthy."""
+        """Returns whether it was healthy. The first check of all that fails is logged, too."""
         was_healthy, self.is_healthy = self.is_healthy, False
-        if was_healthy:
-            logger.warning("engine %s is not healthy: %s", self.name, reason)
+        if was_healthy or not self._is_known:
+            logger.warning("engine %s (%s) is not healthy: %s", self.name, self.url, reason)
+        self._is_known = True
         return was_healthy
 
     def status(self, *, is_open: bool) -> WorkerStatus:
@@ -121,6 +151,8 @@ class Endpoint:
             waiting_batch=self.requests.waiting_of("batch"),
             kv_used=0,
             kv_total=0,
+            served=self.served,
+            failed=self.failed,
         )
 
 
@@ -130,3 +162,18 @@ def choose(endpoints: Sequence[Endpoint], without: Sequence[Endpoint], turn: int
     candidates = [endpoints[(turn + offset) % count] for offset in range(count)]
     usable = [each for each in candidates if each.is_healthy and each not in without]
     return min(usable, key=lambda each: (each.is_busy, each.outstanding), default=None)
+
+
+def _addresses(url: str) -> tuple[str, str]:
+    """Of the API, as OpenAI's SDK takes it, and of the check.
+
+    The API is at `/v1`, unless the path has a version already, such as `/v1`, `/api/paas/v4` or
+    `/v1beta/openai`. The check is at `/health` before the version.
+    """
+    parts = urlsplit(url.rstrip("/").removesuffix("/chat/completions"))
+    steps = parts.path.split("/")
+    version = next((at for at, step in enumerate(steps) if _VERSION.fullmatch(step)), len(steps))
+    if version == len(steps):
+        steps.append("v1")
+    api, check = "/".join(steps), "/".join([*steps[:version], "health"])
+    return urlunsplit(parts._replace(path=api)), urlunsplit(parts._replace(path=check))

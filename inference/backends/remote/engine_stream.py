@@ -21,7 +21,6 @@ from inference.backends.remote.refusals import (
 from inference.backends.remote.sent_request import SentRequest
 from inference.errors import GenerationFailed
 
-CHAT_PATH: Final = "/v1/chat/completions"
 DONE: Final = b"[DONE]"
 MAX_WHOLE_BYTES: Final = 16 << 20  # of a response that is not a stream
 STREAM_HEADERS: Final = {
@@ -51,9 +50,7 @@ class EngineStream:
         Raises `LostConnection`, `EngineError` and what `refusal_of` returns: no text has been made then.
         """
         try:
-            response = await client.open_stream(
-                endpoint.url + CHAT_PATH, endpoint.headers | STREAM_HEADERS, content
-            )
+            response = await client.open_stream(endpoint.chat_url, endpoint.headers | STREAM_HEADERS, content)
         except TRANSPORT_ERRORS as error:
             raise lost(error) from None
         try:

@@ -56,7 +56,7 @@ class Engines:
         client = self._client = make_client(self._config)
         await asyncio.gather(*map(self._check, self.endpoints))
         self._watches = [
-            asyncio.create_task(watch(client, endpoint, self._config.health_seconds))
+            asyncio.create_task(watch(client, endpoint, self._config.health_seconds, self._none_is_healthy))
             for endpoint in self.endpoints
         ]
         self._is_open = True
@@ -132,6 +132,7 @@ class Engines:
                     self._note(attempt, error)
                     continue
                 endpoint.note_success()
+                endpoint.served += 1
                 endpoint.requests.begin(queued)
                 try:
                     yield response
@@ -172,8 +173,11 @@ class Engines:
 
     def _final_error(self, attempts: list[Attempt], *others: Exception) -> InferenceError:
         errors = [each.error for each in attempts if each.error is not None]
-        pause = min((each.pause_seconds for each in self.endpoints), default=0.0)
-        return final_error([*errors, *others], pause)
+        pauses = (each.pause_seconds for each in self.endpoints)
+        return final_error([*errors, *others], min(self._config.health_seconds, *pauses))
+
+    def _none_is_healthy(self) -> bool:
+        return not any(each.is_healthy for each in self.endpoints)
 
     async def _check(self, endpoint: Endpoint) -> str | None:
         assert self._client is not None
@@ -181,6 +185,7 @@ class Engines:
 
     def _note(self, attempt: Attempt, error: QueueFull | EngineError | LostConnection) -> None:
         endpoint = attempt.endpoint
+        endpoint.failed += 1
         if isinstance(error, QueueFull):
             endpoint.note_busy(error.retry_after_seconds)
         elif not attempt.is_outdated:

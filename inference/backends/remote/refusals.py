@@ -69,6 +69,12 @@ _NAMED_IN_REFUSALS = {  # the request's field, for a member of the body
     "top_p": "top_p",
 }
 _WITH_BOUNDS = ("temperature", "top_p")  # which every engine takes, within bounds of its own
+_HINTS = {
+    401: ", as if its `key` were wrong",
+    402: ", as if nobody paid",
+    403: ", as if its `key` were wrong",
+    404: ", as if its `model` or its address were wrong",
+}
 _LEFT_OUT = ("chat_template_kwargs", "include_reasoning", "stream_options", "parallel_tool_calls", "priority")
 
 
@@ -104,7 +110,7 @@ def refusal_of(status: int, headers: Mapping[str, str], text: str, sent: SentReq
         medium = _medium_refused(complaint.message, sent.body) if status >= 500 else None
         if medium is not None:
             return UnsupportedModality(medium)
-        return EngineError(f"the engine responded with {status}")
+        return EngineError(f"the engine responded with {status}{_HINTS.get(status, '')}")
     return _refusal_of_request(status, complaint, sent)
 
 

@@ -21,7 +21,7 @@ from inference.model_card import ModelCard
 from inference.status import BackendStatus
 from inference.types import Delta, GenerationRequest, Usage
 
-PATH: Final = "/v1/audio/transcriptions"
+PATH: Final = "/audio/transcriptions"
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_TOKENS: Final = 1 << 31
 
@@ -90,7 +90,7 @@ async def _transcribe(
         fields["language"] = language
     request = client.build_request(
         "POST",
-        endpoint.url + PATH,
+        endpoint.api_url + PATH,
         data=fields,
         files={"file": ("recording.wav", recording, "audio/wav")},
         headers={**endpoint.headers, "Accept": "application/json", "Accept-Encoding": "identity"},

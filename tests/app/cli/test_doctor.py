@@ -269,6 +269,11 @@ def test_an_engine_that_cannot_serve_is_found_and_its_key_is_not_shown(run: Run)
     assert "http://127.0.0.1:9" in examined.out
     assert "recordings are refused" in examined.out
     assert "s3cret" not in examined.out + examined.err
+    endpoints = '[{"url": "http://127.0.0.1:9", "api_key": "key-s3cret"}]'
+    wrong = run("doctor", GATEWAY_BACKEND="remote", GATEWAY_REMOTE__ENDPOINTS=endpoints)
+    assert "GATEWAY_REMOTE__ENDPOINTS is not valid: api_key: Extra inputs are not permitted." in wrong.out
+    assert "s3cret" not in wrong.out + wrong.err
+    endpoints = '["http://127.0.0.1:9"]'
     listens = {"GATEWAY_REMOTE__TRANSCRIPTION_ENDPOINTS": '[{"url": "http://127.0.0.1:7"}]'}
     examined = run("doctor", GATEWAY_BACKEND="remote", GATEWAY_REMOTE__ENDPOINTS=endpoints, **listens)
     assert "http://127.0.0.1:7" in examined.out

@@ -147,6 +147,39 @@ async def test_the_log_and_the_metrics_say_which_backend_served(
     assert backends == ["scripted", "remote"]
 
 
+async def test_the_log_and_the_metrics_say_which_engine_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "app")
+    async with two_gateways(tmp_path) as (gateway, engine):
+        url = f"http://127.0.0.1:{engine.port}"
+        await gateway.call("POST", "/chat", json={"prompt": "hello"})
+        await engine.services.backend.aclose(0)
+        assert (await gateway.call("POST", "/chat", json={"prompt": "hello"})).status_code == 503
+        metrics = (await gateway.client.get("/metrics")).text
+    assert f'gateway_engine_served_total{{device="{url}",worker="0"}} 1.0' in metrics
+    assert f'gateway_engine_failed_total{{device="{url}",worker="0"}}' in metrics
+    lines = [json.loads(JSONFormatter().format(record)) for record in caplog.records]
+    workers = [line["worker"] for line in lines if line.get("backend") == "remote"]
+    assert workers == ["0"]
+
+
+async def test_the_model_is_not_unknown_but_unavailable_until_an_engine_was_reached(tmp_path: Path) -> None:
+    endpoint = {"url": "http://127.0.0.1:9"}
+    async with running_gateway(tmp_path, backend="remote", remote={"endpoints": [endpoint]}) as gateway:
+        chat = {"model": "autoglm", "messages": [{"role": "user", "content": "hi"}]}
+        response = await gateway.call("POST", "/v1/chat/completions", json=chat)
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "service_unavailable")
+        assert int(response.headers["Retry-After"]) > 0
+        response = await gateway.call("GET", "/v1/models/autoglm")
+        assert response.status_code == 503
+
+
+def test_an_endpoint_may_be_its_url_alone() -> None:
+    settings = Settings(_env_file=None, backend="remote", remote={"endpoints": ["http://engine", *ENDPOINTS]})
+    assert [each.url for each in settings.remote.endpoints] == ["http://engine", "http://engine"]
+
+
 async def test_the_key_of_an_engine_is_in_no_output(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     endpoint = {"url": "http://127.0.0.1:9", "key": f"key-{SECRET}"}

@@ -45,7 +45,8 @@ def _set_event() -> asyncio.Event:
 
 @dataclass
 class EngineServer:
-    """`behave` responds to requests for completions and transcripts; `health` is the status of `/health`.
+    """`behave` responds to requests for completions and transcripts; `health` is the status of `/health`, and
+    `models` the status and the body of the list of models.
 
     Checks get no response while `may_check` is not set.
     """
@@ -53,6 +54,7 @@ class EngineServer:
     url: str
     behave: Behaviour
     health: int = 200
+    models: tuple[int, object] = (200, MODELS)
     exchanges: list[Exchange] = field(default_factory=list)
     checks: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     may_check: asyncio.Event = field(default_factory=_set_event)
@@ -73,7 +75,7 @@ class EngineServer:
             if path not in PATHS:
                 self.checks.put_nowait(path)
                 await self.may_check.wait()
-                await self._respond(writer, *((self.health, {}) if path == "/health" else (200, MODELS)))
+                await self._respond(writer, *((self.health, {}) if path == "/health" else self.models))
                 return
             content = await reader.readexactly(int(headers["content-length"]))
             is_json = headers["content-type"] == "application/json"

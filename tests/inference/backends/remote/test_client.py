@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.cli.certificates import self_sign
 from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient
-from inference.backends.remote.health import check_all
+from inference.backends.remote.examination import examine_engines
 from inference.config import RemoteConfig, RemoteEndpoint
 
 from .engine_server import STREAM_HEAD, EngineServer, Exchange, engine_server, whole
@@ -54,11 +54,12 @@ async def test_certificates_of_all_engines_are_verified(
             endpoints=others if is_transcriber else (secured,),
             transcribers=(secured,) if is_transcriber else others,
         )
-        reasons = await check_all(config)
-        assert reasons[plain.url] is None
-        assert (reasons[secured.url] or "").startswith("it cannot be reached")
+        faults = {each.url: each.fault for each in await examine_engines(config)}
+        assert faults[plain.url] is None
+        assert (faults[secured.url] or "").startswith("it cannot be reached")
         trusting = RemoteConfig(config.endpoints, transcribers=config.transcribers, ca_file=str(certificate))
-        assert await check_all(trusting) == {plain.url: None, secured.url: None}
+        faults = {each.url: each.fault for each in await examine_engines(trusting)}
+        assert faults == {plain.url: None, secured.url: None}
 
 
 @pytest.mark.parametrize("sends_head", [False, True])

@@ -43,6 +43,42 @@ def test_pauses_between_checks_double_up_to_a_minute_and_begin_anew(make_endpoin
     assert endpoint.pause_seconds == 1
 
 
+@pytest.mark.parametrize(
+    ("url", "api", "check"),
+    [
+        ("http://engine:8000", "http://engine:8000/v1", "http://engine:8000/health"),
+        ("http://engine/v1/", "http://engine/v1", "http://engine/health"),
+        ("https://[::1]:9/v1", "https://[::1]:9/v1", "https://[::1]:9/health"),
+        ("http://v1/engine-a/", "http://v1/engine-a/v1", "http://v1/engine-a/health"),
+        ("https://host/api/paas/v4", "https://host/api/paas/v4", "https://host/api/paas/health"),
+        ("https://host/v1beta/openai/", "https://host/v1beta/openai", "https://host/health"),
+        ("http://engine/v1/chat/completions", "http://engine/v1", "http://engine/health"),
+    ],
+)
+def test_addresses_are_those_that_clients_of_openai_take(url: str, api: str, check: str) -> None:
+    endpoint = Endpoint("0", RemoteEndpoint(url))
+    assert (endpoint.api_url, endpoint.health_url) == (api, check)
+    assert endpoint.chat_url == f"{api}/chat/completions"
+
+
+def test_an_engine_that_was_never_reached_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    endpoint = Endpoint("0", RemoteEndpoint("http://engine", "s3cret"))
+    for _ in range(2):
+        endpoint.note_failed_check("it cannot be reached")
+    (line,) = caplog.messages
+    assert line == "engine 0 (http://engine) is not healthy: it cannot be reached"
+
+
+@pytest.mark.parametrize("listed", ["a", "a:latest", "models/a"])
+def test_the_model_is_listed_by_its_name_with_a_tag_or_in_a_folder(listed: str) -> None:
+    endpoint = Endpoint("0", RemoteEndpoint("http://engine", model="a"))
+    endpoint.note_models(["b", "ab", "a-b"])
+    assert not endpoint.lists_its_model
+    endpoint.note_models(["b", listed])
+    assert endpoint.lists_its_model
+    assert endpoint.model == "a"
+
+
 def test_requests_that_fail_together_do_not_lengthen_the_pause(make_endpoint) -> None:
     endpoint = make_endpoint()
     for _ in range(20):

@@ -1,0 +1,42 @@
+"""What the operator is told about engines."""
+
+import pytest
+
+from inference.backends.remote.examination import examine_engines
+from inference.config import RemoteConfig, RemoteEndpoint
+
+from .conftest import SECRET
+from .engine_server import engine_server, response, sends, whole
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_engines_are_named_with_their_models() -> None:
+    async with engine_server(whole) as one, engine_server(whole) as other:
+        other.models = (200, {"data": [{"id": "a"}, {"id": "b"}]})
+        config = RemoteConfig((RemoteEndpoint(one.url), RemoteEndpoint(other.url)))
+        first, second = await examine_engines(config)
+    assert (first.url, first.fault, first.model) == (one.url, None, "serves canned")
+    assert second.fault is None
+    assert second.model == "serves a, the first of its 2 models; `model` chooses another one"
+    assert one.exchanges[0].body["max_tokens"] == 1
+
+
+async def test_a_model_that_the_engine_does_not_list_is_found() -> None:
+    async with engine_server(whole) as engine:
+        endpoints = (RemoteEndpoint(engine.url, model="wrong"), RemoteEndpoint(engine.url, model="canned"))
+        wrong, right = await examine_engines(RemoteConfig(endpoints))
+    assert wrong.fault == "it does not list the model wrong, but canned"
+    assert right.fault is None
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(401, "as if its `key` were wrong"), (404, "as if its `model` or its address were wrong")],
+)
+async def test_what_only_a_request_shows_is_found(status: int, hint: str) -> None:
+    async with engine_server(sends(response(status, {"error": {"message": SECRET}}))) as engine:
+        (finding,) = await examine_engines(RemoteConfig((RemoteEndpoint(engine.url, f"key-{SECRET}"),)))
+    assert finding.fault is not None
+    assert hint in finding.fault
+    assert SECRET not in repr(finding)

@@ -1,0 +1,104 @@
+"""What checks of engines find out, and when they are made."""
+
+import asyncio
+
+import pytest
+
+from inference.backends.remote.client import make_client
+from inference.backends.remote.endpoint import Endpoint
+from inference.backends.remote.health import check
+from inference.config import RemoteConfig, RemoteEndpoint
+
+from .conftest import collect, text_of
+from .engine_server import MODELS, EngineServer, engine_server, whole
+
+pytestmark = pytest.mark.anyio
+
+SECONDS = 10.0
+
+
+async def checked(engine: EngineServer, endpoint: Endpoint) -> str | None:
+    async with make_client(RemoteConfig()) as client:
+        return await check(client, endpoint)
+
+
+@pytest.mark.parametrize(
+    ("health", "models"),
+    [
+        pytest.param(404, (200, MODELS), id="no check"),
+        pytest.param(302, (200, MODELS), id="a check that redirects"),
+        pytest.param(429, (429, {}), id="too many checks"),
+        pytest.param(404, (404, {}), id="no check and no list"),
+        pytest.param(200, (405, {}), id="no list"),
+        pytest.param(200, (200, [{"id": "canned"}]), id="a bare list"),
+        pytest.param(200, (200, {"data": None}), id="an empty list"),
+        pytest.param(200, (200, {"data": [{"id": "x" * 1000}] * 2000}), id="a long list"),
+    ],
+)
+async def test_an_engine_whose_model_is_configured_may_lack_routes(
+    health: int, models: tuple[int, object]
+) -> None:
+    async with engine_server() as engine:
+        engine.health, engine.models = health, models
+        endpoint = Endpoint("0", RemoteEndpoint(engine.url, model="canned"))
+        assert await checked(engine, endpoint) is None
+        assert endpoint.model == "canned"
+
+
+@pytest.mark.parametrize(
+    ("health", "models", "reason"),
+    [
+        (500, (200, MODELS), "GET /health responds with 500"),
+        (200, (401, {}), "GET /v1/models responds with 401: it does not accept the `key`"),
+        (200, (404, {}), "GET /v1/models responds with 404"),
+        (404, (200, {"data": []}), "it serves no model"),
+        (200, (200, {"error": "no"}), "GET /v1/models responds with something else than a list of models"),
+    ],
+)
+async def test_the_reason_is_named(health: int, models: tuple[int, object], reason: str) -> None:
+    async with engine_server() as engine:
+        engine.health, engine.models = health, models
+        endpoint = Endpoint("0", RemoteEndpoint(engine.url))
+        assert await checked(engine, endpoint) == reason
+        assert not endpoint.is_healthy
+
+
+@pytest.mark.parametrize(
+    "member", ["max_model_len", "context_length", "max_context_length", "context_window"]
+)
+async def test_the_context_has_several_names(member: str) -> None:
+    async with engine_server() as engine:
+        engine.models = (200, {"data": [{"id": "canned", member: 777}]})
+        endpoint = Endpoint("0", RemoteEndpoint(engine.url))
+        assert await checked(engine, endpoint) is None
+        assert endpoint.context_length == 777
+
+
+async def test_an_engine_that_was_down_may_serve_another_model() -> None:
+    async with engine_server() as engine:
+        endpoint = Endpoint("0", RemoteEndpoint(engine.url))
+        assert await checked(engine, endpoint) is None
+        assert endpoint.model == "canned"
+        engine.models = (200, {"data": [{"id": "other", "max_model_len": 99}, {"id": "third"}]})
+        assert await checked(engine, endpoint) is None
+        assert endpoint.model == "canned", "a healthy engine is not asked again"
+        endpoint.note_failed_check("it cannot be reached")
+        assert await checked(engine, endpoint) is None
+        assert (endpoint.model, endpoint.context_length) == ("other", 99)
+
+
+async def test_while_none_is_healthy_no_pause_is_longer_than_usual(start, make_request) -> None:
+    backend, (engine,) = await start(whole, health_seconds=0.02)
+    async with asyncio.timeout(SECONDS):
+        engine.health = 503
+        while backend.status().is_ready:
+            await engine.checks.get()
+        backend.engines.endpoints[0].pause_seconds = 600.0
+        for _ in range(3):
+            while await engine.checks.get() != "/health":
+                pass
+        engine.health = 200
+        while not backend.status().is_ready:
+            await engine.checks.get()
+            await asyncio.sleep(0)
+    assert text_of(await collect(backend, make_request())) == "hello there"
