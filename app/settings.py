@@ -314,7 +314,7 @@ class RemoteSettings(_Section):
         (),
         max_length=256,
         description='a JSON list of engines that serve one model, such as `[{"url": "http://engine:8000"}]`; '
-        "each may have a `key` and the `model` under which it serves (default: its first), or be only a `url`",
+        "each may have a `key` and the `model` under which it serves (default: its first), or be only a URL",
     )
     key: SecretStr | None = Field(None, description="sent to endpoints that have no `key` of their own")
     abilities: Annotated[tuple[Ability, ...], _COMMA_SEPARATED] = Field(
