@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 # On all processors: pip compiles on one. Some packages have files that no Python compiles.
-COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib app inference || true
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib app inference benchmarks testbed tests training || true
 # One more than two processors: tests wait for servers, processes and timeouts a good part of their time.
 TEST_PROCESSES := 3
 # One thread of arithmetic each: processes with several threads each would only wait for one another.

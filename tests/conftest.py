@@ -44,10 +44,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What starts a gateway or a process, migrates a database or runs a model is no part of `make check`."""
-    here = Path(__file__).parent
+    slow_folders = tuple(f"{Path(__file__).parent}/{folder}" for folder in SLOW_FOLDERS)
     for item in items:
-        folder = item.path.relative_to(here).as_posix()
-        if folder.startswith(SLOW_FOLDERS) or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        is_in_slow_folder = str(item.path).startswith(slow_folders)
+        if is_in_slow_folder or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import openai
 import pytest
-from langchain_openai import ChatOpenAI
 from openai.types.audio import (
     Transcription,
     TranscriptionTextDeltaEvent,
@@ -173,6 +172,8 @@ async def test_openai_understands_our_errors(start_gateway: StartGateway) -> Non
 
 
 async def test_langchain_invokes_and_streams(gateway: Gateway) -> None:
+    from langchain_openai import ChatOpenAI  # a second, in each process that collects tests
+
     token = (await gateway.headers())["Authorization"].removeprefix("Bearer ")
     options: dict[str, Any] = {
         "model": "scripted",
