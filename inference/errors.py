@@ -100,6 +100,10 @@ class GenerationFailed(InferenceError):
     """This request failed while it was executed. Other requests go on."""
 
 
+class EngineFailed(GenerationFailed):
+    """Every engine that was tried failed before it began this request. Another backend may serve it."""
+
+
 class InvalidConfiguration(InferenceError):
     """A setting needs what this machine does not have. The message is one sentence that says what to do."""
 

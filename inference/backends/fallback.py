@@ -1,15 +1,18 @@
-"""Several backends in an order: the next one serves what the one before has no place or no worker for."""
+"""Several backends in an order: the next one serves what the one before has no place for, or cannot begin."""
 
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
+from typing import TypeVar
 
 from inference.backend import Backend, DeltaStream
-from inference.errors import BackendUnavailable, InferenceError, QueueFull
+from inference.errors import BackendUnavailable, EngineFailed, InferenceError, QueueFull
 from inference.model_card import ModelCard
-from inference.status import BackendStatus, DeviceLoad
+from inference.status import BackendStatus, DeviceLoad, WorkerStatus
 from inference.types import Delta, GenerationRequest
+
+Named = TypeVar("Named", WorkerStatus, DeviceLoad)
 
 
 class FallbackBackend:
@@ -48,14 +51,14 @@ class FallbackBackend:
             async with aclosing(backend.generate(request)) as deltas:
                 try:
                     begun = await anext(deltas)
-                except (QueueFull, BackendUnavailable) as error:
+                except (QueueFull, BackendUnavailable, EngineFailed) as error:
                     first_error = first_error or error
                     continue
                 except InferenceError:
                     if first_error is None:
                         raise
                     continue  # such as for a picture that only the first one takes
-                yield replace(begun, backend=name)
+                yield replace(begun, backend=name, worker=begun.worker and _unique(name, begun.worker))
                 async for delta in deltas:
                     yield delta
                 return
@@ -63,17 +66,28 @@ class FallbackBackend:
         raise first_error
 
     def status(self) -> BackendStatus:
-        statuses = [backend.status() for backend in self._backends.values()]
+        statuses = [(name, backend.status()) for name, backend in self._backends.items()]
         return BackendStatus(
-            tuple(worker for status in statuses for worker in status.workers),
-            tuple(worker for status in statuses for worker in status.speech_workers),
+            tuple(_named(name, worker) for name, status in statuses for worker in status.workers),
+            tuple(_named(name, worker) for name, status in statuses for worker in status.speech_workers),
         )
 
     def device_loads(self) -> tuple[DeviceLoad, ...]:
-        return tuple(load for backend in self._backends.values() for load in backend.device_loads())
+        return tuple(
+            _named(name, load) for name, backend in self._backends.items() for load in backend.device_loads()
+        )
 
     async def aclose(self, drain_seconds: float) -> None:
         """One after the other: a request that the first one refuses while it closes may go to the next."""
         ends_at = time.monotonic() + drain_seconds
         for backend in self._backends.values():
             await backend.aclose(max(0.0, ends_at - time.monotonic()))
+
+
+def _named(backend: str, part: Named) -> Named:
+    return replace(part, worker=_unique(backend, part.worker))
+
+
+def _unique(backend: str, worker: str) -> str:
+    """Every backend numbers its workers from 0."""
+    return f"{backend}-{worker}"

@@ -140,9 +140,9 @@ class Engines:
                     if isinstance(error, TimeoutError):
                         raise
                     self._note(attempt, EngineError(f"it ended a stream ({type(error).__name__})"))
-                    raise GenerationFailed("the engine's connection was lost") from None
+                    raise GenerationFailed(f"engine {endpoint.name}: its connection was lost") from None
                 except (EngineError, QueueFull) as error:
-                    raise GenerationFailed(f"in the stream: {error}") from None
+                    raise GenerationFailed(f"engine {endpoint.name}, in the stream: {error}") from None
                 finally:
                     await response.aclose()
                 return

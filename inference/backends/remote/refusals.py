@@ -14,7 +14,7 @@ from inference.backends.remote.request_form import NO_TOP_K
 from inference.backends.remote.sent_request import SentRequest
 from inference.errors import (
     BackendUnavailable,
-    GenerationFailed,
+    EngineFailed,
     InferenceError,
     InvalidParameter,
     QueueFull,
@@ -168,7 +168,7 @@ def final_error(errors: list[Exception], next_check_seconds: float) -> Inference
         pauses = [each.retry_after_seconds for each in full if each.retry_after_seconds is not None]
         return QueueFull("no engine takes more requests", min(pauses, default=None))
     if errors and all(isinstance(error, EngineError) for error in errors):
-        return GenerationFailed("; ".join(map(str, errors)))
+        return EngineFailed("; ".join(dict.fromkeys(map(str, errors))))
     return BackendUnavailable("no engine can be reached", max(1, math.ceil(next_check_seconds)))
 
 

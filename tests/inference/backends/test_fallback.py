@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from inference.backends.fallback import FallbackBackend
+from inference.backends.remote.backend import RemoteBackend
 from inference.backends.scripted import ScriptedBackend
-from inference.config import ScriptedConfig
-from inference.errors import BackendUnavailable, PromptTooLong, QueueFull
+from inference.config import RemoteConfig, RemoteEndpoint, ScriptedConfig
+from inference.errors import BackendUnavailable, EngineFailed, PromptTooLong, QueueFull
+
+from .remote.engine_server import engine_server, response, sends, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +60,30 @@ async def test_the_second_serves_while_the_first_is_down(both, make_request) -> 
     assert not backend.status().is_ready
     with pytest.raises(BackendUnavailable):
         await collect(backend, make_request())
+
+
+async def test_the_second_serves_what_every_engine_of_the_first_fails_at(make_request) -> None:
+    second = ScriptedBackend(ScriptedConfig("from the second"))
+    async with engine_server(sends(response(401, {}))) as engine:
+        first = RemoteBackend(RemoteConfig((RemoteEndpoint(engine.url),)))
+        backend = FallbackBackend({"remote": first, "in_process": second})
+        await backend.start()
+        assert await collect(backend, make_request()) == ("in_process", "from the second")
+        await second.aclose(0)
+        with pytest.raises(EngineFailed):
+            await collect(backend, make_request())
+        await backend.aclose(0)
+
+
+async def test_workers_of_both_have_different_names(make_request) -> None:
+    async with engine_server(whole) as engine:
+        first = RemoteBackend(RemoteConfig((RemoteEndpoint(engine.url),)))
+        backend = FallbackBackend({"remote": first, "in_process": ScriptedBackend(ScriptedConfig())})
+        await backend.start()
+        assert [each.worker for each in backend.status().workers] == ["remote-0", "in_process-0"]
+        deltas = [delta async for delta in backend.generate(make_request())]
+        assert (deltas[0].backend, deltas[0].worker) == ("remote", "remote-0")
+        await backend.aclose(0)
 
 
 async def test_what_the_first_refuses_is_not_tried_elsewhere(both, make_request) -> None:

@@ -10,7 +10,7 @@ from inference.backends.remote.endpoint import FAILURES_IN_A_ROW, Endpoint
 from inference.backends.remote.health import CHECK_SECONDS
 from inference.backends.remote.rechecks import Rechecks
 from inference.config import RemoteEndpoint
-from inference.errors import BackendUnavailable, GenerationFailed
+from inference.errors import BackendUnavailable, EngineFailed, GenerationFailed
 
 from .conftest import collect, text_of
 from .engine_server import (
@@ -105,7 +105,7 @@ async def test_streams_that_are_cut_leave_the_address_to_other_requests(start, m
 
 @pytest.mark.parametrize(
     ("behave", "error"),
-    [(cut_before_the_head, BackendUnavailable), (sends(response(500, {})), GenerationFailed)],
+    [(cut_before_the_head, BackendUnavailable), (sends(response(500, {})), EngineFailed)],
 )
 async def test_an_engine_that_is_well_but_serves_nothing_is_left_alone(
     start, make_request, behave, error
