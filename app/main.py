@@ -82,11 +82,12 @@ def _routes() -> tuple[BaseRoute, ...]:
 
 
 def _routers() -> tuple[APIRouter, ...]:
+    """In the order in which paths are compared with a request's: those of most requests first."""
     return (
+        openai.completions,
         chat.router,
         vision.router,
         speech.router,
-        openai.completions,
         transcriptions.router,
         openai.models,
         responses.router,

@@ -108,7 +108,8 @@ class ChunkReader:
 
         Thoughts are in a field of their own, by one of two names, in parts, or between tags in the content.
         """
-        field = _text_of(piece, "reasoning_content") or _text_of(piece, "reasoning")
+        field = piece.get("reasoning_content") or piece.get("reasoning")
+        field = field if isinstance(field, str) else ""
         content = piece.get("content") or piece.get("refusal")
         if not isinstance(content, str):
             content, thoughts = _texts_of_parts(content)

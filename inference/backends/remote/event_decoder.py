@@ -5,74 +5,68 @@ comments and unknown fields are ignored, and several lines of data are one event
 character may be split between two pieces.
 """
 
-from collections.abc import Iterator
-
 from inference.errors import GenerationFailed
 
 MAX_EVENT_BYTES = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BLANK_LINE = b"\n\n"
 
 
 class EventDecoder:
-    """One per response. Raises `GenerationFailed` for an event, or a line, that is too long."""
+    """One per response. Raises `GenerationFailed` for an event, with all its lines, that is too long."""
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
-        self._line = bytearray()  # without its end
-        self._data: list[bytes] = []
-        self._data_bytes = 0
+        self._held = bytearray()  # of an event whose blank line has not come
         self._is_after_return = False
-        self._is_first_line = True
+        self._is_first_event = True
 
-    def push(self, piece: bytes) -> Iterator[bytes]:
-        """Yields the data of the events that end in this piece."""
+    def push(self, piece: bytes) -> list[bytes]:
+        """Returns the data of the events that end in this piece."""
         if self._is_after_return and piece:
             piece = piece.removeprefix(b"\n")
             self._is_after_return = False
-        if piece.endswith(b"\r"):
-            self._is_after_return = True
         if b"\r" in piece:
+            self._is_after_return = piece.endswith(b"\r")
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = piece.split(b"\n")
-        for line in lines:
-            if self._line:
-                self._extend(line)
-                line = bytes(self._line)
-                self._line.clear()
-            else:
-                self._check(line)
-            event = self._end_line(line)
-            if event is not None:
-                yield event
-        self._extend(rest)
+        held = self._held
+        looked_at = max(len(held) - 1, 0)
+        held += piece
+        end = held.rfind(_BLANK_LINE, looked_at)
+        if end < 0:
+            self._check(held)
+            return []
+        complete = bytes(held[:end])
+        del held[: end + len(_BLANK_LINE)]
+        self._check(held)
+        return self._data_of(complete.split(_BLANK_LINE))
 
-    def flush(self) -> Iterator[bytes]:
-        """Yields the event that the end of the stream ends. Some engines leave out the last blank line."""
-        for line in (bytes(self._line), b""):
-            event = self._end_line(line)
-            if event is not None:
-                yield event
-        self._line.clear()
+    def flush(self) -> list[bytes]:
+        """Returns the event that the end of the stream ends. Some engines leave out the last blank line."""
+        rest = bytes(self._held)
+        self._held.clear()
+        return self._data_of([rest])
 
-    def _extend(self, piece: bytes) -> None:
-        self._check(piece)
-        self._line += piece
+    def _data_of(self, events: list[bytes]) -> list[bytes]:
+        if self._is_first_event:
+            self._is_first_event = False
+            events[0] = events[0].removeprefix(_BYTE_ORDER_MARK)
+        found = []
+        for event in events:
+            self._check(event)
+            if event.startswith(b"data: ") and b"\n" not in event:  # as nearly every event is
+                found.append(event[len(b"data: ") :])
+            elif (lines := _data_lines_of(event)) is not None:
+                found.append(lines)
+        return found
 
-    def _check(self, piece: bytes) -> None:
-        if len(self._line) + len(piece) + self._data_bytes > self._max_event_bytes:
+    def _check(self, event: bytes | bytearray) -> None:
+        if len(event) > self._max_event_bytes:
             raise GenerationFailed("the engine sent an event that is too long")
 
-    def _end_line(self, line: bytes) -> bytes | None:
-        """The data of the event that this line ends."""
-        if self._is_first_line:
-            self._is_first_line = False
-            line = line.removeprefix(_BYTE_ORDER_MARK)
-        if not line:
-            data, self._data, self._data_bytes = self._data, [], 0
-            return b"\n".join(data) if data else None
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            value = value.removeprefix(b" ")
-            self._data.append(value)
-            self._data_bytes += len(value)
-        return None
+
+def _data_lines_of(event: bytes) -> bytes | None:
+    """None if it has no data."""
+    fields = (line.partition(b":") for line in event.split(b"\n"))
+    data = [value.removeprefix(b" ") for name, _, value in fields if name == b"data"]
+    return b"\n".join(data) if data else None

@@ -17,10 +17,6 @@ class Patience:
         self._timeout: asyncio.Timeout | None = None
 
     @property
-    def is_over(self) -> bool:
-        return self.is_aborted or time.monotonic() >= self._deadline
-
-    @property
     def why_over(self) -> Literal["aborted", "deadline"]:
         return "aborted" if self.is_aborted else "deadline"
 
@@ -36,7 +32,7 @@ class Patience:
 
     def check(self) -> None:
         """Raises TimeoutError once it is over."""
-        if self.is_over:
+        if self.is_aborted or time.monotonic() >= self._deadline:
             raise TimeoutError
 
     def abort(self) -> None:
