@@ -58,7 +58,7 @@ class FallbackBackend:
                     if first_error is None:
                         raise
                     continue  # such as for a picture that only the first one takes
-                yield replace(begun, backend=name, worker=begun.worker and _unique(name, begun.worker))
+                yield begun._replace(backend=name, worker=begun.worker and _unique(name, begun.worker))
                 async for delta in deltas:
                     yield delta
                 return

@@ -106,15 +106,14 @@ class ScriptedBackend:
                 if ending := self._ending(request, word, used.completion_tokens, max_tokens):
                     finish_reason = ending
                     break
-                used = replace(
-                    used,
+                used = used._replace(
                     completion_tokens=used.completion_tokens + 1,
                     reasoning_tokens=used.reasoning_tokens + bool(word.reasoning),
                 )
                 if timeline is not None:
                     is_first = used.completion_tokens == 1
                     timeline.note_step(time.monotonic(), prompt_tokens if is_first else 1, has_token=True)
-                yield replace(word, usage=used)
+                yield word._replace(usage=used)
             yield Delta(finish_reason=finish_reason, usage=used)
         finally:
             self._places.release(place)

@@ -91,11 +91,11 @@ class SpeechRecognition:
                 self._all_transcribed.set()  # `aclose` goes on after the next await: `model` has it by then
         if cut_off is not None:
             yield Delta(usage=transcription)
-            yield replace(cut_off, usage=transcription)
+            yield cut_off._replace(usage=transcription)
             return
         async with aclosing(model.generate(self._to_text(request))) as deltas:
             async for delta in deltas:
-                yield delta if delta.usage is None else replace(delta, usage=_add(transcription, delta.usage))
+                yield delta if delta.usage is None else delta._replace(usage=_add(transcription, delta.usage))
 
     async def _transcribe_all(self, request: GenerationRequest) -> tuple[Usage, Delta | None]:
         """Returns the usage, and the last Delta if a deadline or a closing backend ended a transcription."""
