@@ -104,13 +104,19 @@ class EngineStream:
         if not self._events:
             return None
         data = self._events.popleft()
+        if data.strip() == DONE:
+            self.is_done = self._is_over = True
+            self._events.clear()
+            return None
+        return self._parse(data)
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+    def _parse(self, data: bytes) -> Mapping[str, Any]:
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
-            if data.strip() == DONE:
-                self.is_done = self._is_over = True
-                self._events.clear()
-                return None
             event = _parse_leniently(data)
         if not isinstance(event, dict):
             raise GenerationFailed("the engine sent an event that is not an object")
@@ -118,9 +124,6 @@ class EngineStream:
         if error:
             raise error_of_event(error, self._sent)
         return event
-
-    async def aclose(self) -> None:
-        await self._response.aclose()
 
 
 def _of_whole_event(event: Mapping[str, Any]) -> object:
