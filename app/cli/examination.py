@@ -1,5 +1,6 @@
 """Examines each part that the settings name. Changes nothing: makes no key, file or table."""
 
+import logging
 import os
 import ssl
 import stat
@@ -254,6 +255,7 @@ async def _remote_engines(settings: Settings) -> list[Finding]:
     if "remote" not in settings.backend:
         return []
     config = remote_config(settings)
+    logging.getLogger("inference.backends.remote").addHandler(logging.NullHandler())  # findings say the same
     try:
         engines = await check_remote_engines(config)
     except OSError:

@@ -3,8 +3,9 @@
 No proxy, certificate or password of the environment applies to it, and it keeps no cookies.
 """
 
+import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final
 
 import aiohttp
@@ -20,6 +21,15 @@ PIECE_BYTES: Final = 16 * 1024
 
 # The transport passes some of aiohttp's own errors on, such as for a response that is not HTTP.
 TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
+_REASONS: Final[Mapping[type[BaseException], str]] = {
+    ssl.SSLCertVerificationError: "its certificate is not trusted here (`ca_file`)",
+    ssl.SSLError: "it does not speak TLS",
+    socket.gaierror: "there is no host with that name",
+    ConnectionRefusedError: "nothing listens there",
+    ConnectionResetError: "it closed the connection",
+    aiohttp.ServerDisconnectedError: "it closed the connection",
+    TimeoutError: "it does not respond in time",
+}
 
 
 class EngineResponse:
@@ -99,4 +109,22 @@ def _stall(error: aiohttp.ServerTimeoutError) -> httpx.ReadTimeout:
 
 def is_unreachable(error: Exception) -> bool:
     """No connection was made. Other errors may come from one that the engine has just closed."""
-    return isinstance(error, httpx.ConnectError | aiohttp.ClientConnectorError)
+    return any(isinstance(each, aiohttp.ClientConnectorError) for each in _causes(error))
+
+
+def why_lost(error: Exception) -> str:
+    """A phrase for the operator. The transport calls every error of a connection a time-out of connecting."""
+    *outer, innermost = _causes(error)
+    for each in (innermost, *outer):
+        for kind, phrase in _REASONS.items():
+            if isinstance(each, kind):
+                return phrase
+    return type(innermost).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error itself first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__

@@ -8,7 +8,13 @@ from typing import Any, Final, Self
 import orjson
 
 from inference.backends.remote.bounded_body import read_bounded
-from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, EngineResponse, is_unreachable
+from inference.backends.remote.client import (
+    TRANSPORT_ERRORS,
+    EngineClient,
+    EngineResponse,
+    is_unreachable,
+    why_lost,
+)
 from inference.backends.remote.endpoint import Endpoint
 from inference.backends.remote.event_decoder import EventDecoder
 from inference.backends.remote.refusals import (
@@ -148,7 +154,7 @@ def lost(error: Exception) -> Exception:
     """What an error of `TRANSPORT_ERRORS` means. TimeoutError is one: the patience of the request."""
     if isinstance(error, TimeoutError):
         return error
-    return LostConnection(type(error).__name__, is_unreachable=is_unreachable(error))
+    return LostConnection(why_lost(error), is_unreachable=is_unreachable(error))
 
 
 async def _refusal(response: EngineResponse, sent: SentRequest) -> Exception:

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Final, Protocol, TypeVar
 
 from inference.backends.remote.attempt import Attempt, given_up, tried
-from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, make_client
+from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, make_client, why_lost
 from inference.backends.remote.endpoint import Endpoint, choose
 from inference.backends.remote.health import check, watch
 from inference.backends.remote.patience import Patience
@@ -139,7 +139,7 @@ class Engines:
                 except TRANSPORT_ERRORS as error:
                     if isinstance(error, TimeoutError):
                         raise
-                    self._note(attempt, EngineError(f"it ended a stream ({type(error).__name__})"))
+                    self._note(attempt, EngineError(f"it ended a stream: {why_lost(error)}"))
                     raise GenerationFailed(f"engine {endpoint.name}: its connection was lost") from None
                 except (EngineError, QueueFull) as error:
                     raise GenerationFailed(f"engine {endpoint.name}, in the stream: {error}") from None
@@ -191,5 +191,5 @@ class Engines:
         elif not attempt.is_outdated:
             is_unreachable = isinstance(error, LostConnection) and error.is_unreachable
             note = endpoint.note_lost if is_unreachable else endpoint.note_error
-            if note(f"it cannot be reached ({error})" if is_unreachable else str(error)):
+            if note(f"it cannot be reached: {error}" if is_unreachable else str(error)):
                 self._rechecks.begin(endpoint)

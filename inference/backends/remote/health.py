@@ -8,7 +8,7 @@ import httpx
 import orjson
 
 from inference.backends.remote.bounded_body import read_bounded
-from inference.backends.remote.client import TRANSPORT_ERRORS
+from inference.backends.remote.client import TRANSPORT_ERRORS, why_lost
 from inference.backends.remote.endpoint import Endpoint
 
 CHECK_SECONDS: Final = 5.0
@@ -24,7 +24,7 @@ async def check(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
         async with asyncio.timeout(CHECK_SECONDS):
             reason = await _check(client, endpoint)
     except TRANSPORT_ERRORS as error:  # TimeoutError is an OSError
-        reason = f"it cannot be reached ({type(error).__name__})"
+        reason = f"it cannot be reached: {why_lost(error)}"
     if reason is None:
         endpoint.note_success()
     else:

@@ -266,7 +266,8 @@ def test_an_engine_that_cannot_serve_is_found_and_its_key_is_not_shown(run: Run)
     endpoints = '[{"url": "http://127.0.0.1:9", "key": "key-s3cret"}]'
     examined = run("doctor", GATEWAY_BACKEND="remote", GATEWAY_REMOTE__ENDPOINTS=endpoints)
     assert state_of(examined, "engine") == "warning"
-    assert "http://127.0.0.1:9" in examined.out
+    assert "http://127.0.0.1:9: it cannot be reached: nothing listens there" in examined.out
+    assert examined.err == ""
     assert "recordings are refused" in examined.out
     assert "s3cret" not in examined.out + examined.err
     endpoints = '[{"url": "http://127.0.0.1:9", "api_key": "key-s3cret"}]'

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.cli.certificates import self_sign
-from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient
+from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, why_lost
 from inference.backends.remote.examination import examine_engines
 from inference.config import RemoteConfig, RemoteEndpoint
 
@@ -56,7 +56,7 @@ async def test_certificates_of_all_engines_are_verified(
         )
         faults = {each.url: each.fault for each in await examine_engines(config)}
         assert faults[plain.url] is None
-        assert (faults[secured.url] or "").startswith("it cannot be reached")
+        assert (faults[secured.url] or "").startswith("it cannot be reached: its certificate is not trusted")
         trusting = RemoteConfig(config.endpoints, transcribers=config.transcribers, ca_file=str(certificate))
         faults = {each.url: each.fault for each in await examine_engines(trusting)}
         assert faults == {plain.url: None, secured.url: None}
@@ -84,3 +84,10 @@ async def test_silent_engine_is_not_a_request_whose_time_is_over(*, sends_head: 
         with pytest.raises(TRANSPORT_ERRORS) as caught:
             await read()
         assert not isinstance(caught.value, TimeoutError)
+
+
+async def test_time_that_is_over_is_called_so() -> None:
+    with pytest.raises(TimeoutError) as caught:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+    assert why_lost(caught.value) == "it does not respond in time"

@@ -1,5 +1,7 @@
 """What the operator is told about engines."""
 
+import asyncio
+
 import pytest
 
 from inference.backends.remote.examination import examine_engines
@@ -28,6 +30,22 @@ async def test_a_model_that_the_engine_does_not_list_is_found() -> None:
         wrong, right = await examine_engines(RemoteConfig(endpoints))
     assert wrong.fault == "it does not list the model wrong, but canned"
     assert right.fault is None
+
+
+async def test_why_an_engine_cannot_be_reached_is_found() -> None:
+    async def disconnect(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(disconnect, "127.0.0.1", 0)
+    closing = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    faults = {
+        "http://127.0.0.1:9": "it cannot be reached: nothing listens there",
+        "http://engine.invalid": "it cannot be reached: there is no host with that name",
+        f"http://{closing}": "it cannot be reached: it closed the connection",
+    }
+    async with server:
+        found = await examine_engines(RemoteConfig(tuple(map(RemoteEndpoint, faults))))
+    assert {each.url: each.fault for each in found} == faults
 
 
 @pytest.mark.parametrize(
