@@ -302,8 +302,10 @@ class RemoteEndpointSettings(_Section):
         parts = _split(url)
         if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("write an address like http://engine:8000")
-        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        if parts.username is not None or parts.password is not None:
             raise ValueError("put the secret in `key`, not in the address")
+        if parts.query or parts.fragment:
+            raise ValueError("write the address without ? and #, and put a secret in `key`")
         return url
 
 

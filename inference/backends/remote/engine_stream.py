@@ -127,6 +127,8 @@ class EngineStream:
         if not isinstance(event, dict):
             raise GenerationFailed("the engine sent an event that is not an object")
         error = event.get("error") or ("choices" not in event and _of_whole_event(event))
+        if isinstance(error, str):
+            error = event  # its kind may stand beside it
         if error:
             raise error_of_event(error, self._sent)
         return event

@@ -33,7 +33,8 @@ OF_REQUESTS = (400, 413, 422)  # others are about the engine, or how it is reach
 
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|(context|input|prompt).{0,80}(length|size|long|exceed)"
-    r"|maximum.{0,40}(length|tokens)|max_model_len|max_(completion_)?tokens.{0,40}(too large|at most|exceed)",
+    r"|maximum.{0,40}(length|tokens)|max_model_len|max_(completion_)?tokens.{0,40}(too large|at most|exceed)"
+    r"|inputs?`? .{0,60}must (be <=|have less than)",
     re.IGNORECASE | re.DOTALL,
 )
 _MISCONFIGURED = re.compile(
@@ -56,7 +57,6 @@ _NAMED_IN_REFUSALS = {  # the request's field, for a member of the body
     "tool_choice": "tool_choice",
     "parallel_tool_calls": "parallel_tool_calls",
     "response_format": "response_format",
-    "grammar": "response_format",
     "top_logprobs": "logprobs",
     "logprobs": "logprobs",
     "logit_bias": "logit_bias",
@@ -68,7 +68,11 @@ _NAMED_IN_REFUSALS = {  # the request's field, for a member of the body
     "temperature": "temperature",
     "top_p": "top_p",
 }
-_WITH_BOUNDS = ("temperature", "top_p")  # which every engine takes, within bounds of its own
+_WITH_BOUNDS = ("temperature", "top_p", "response_format", "tools", "tool_choice")  # of most engines' own
+_OTHER_WORDS = {
+    "tools": r"auto-tool-choice|tool choice",
+    "response_format": r"grammar|json.?schema|structured.outputs?",
+}
 _HINTS = {
     401: ", as if its `key` were wrong",
     402: ", as if nobody paid",
@@ -110,7 +114,8 @@ def refusal_of(status: int, headers: Mapping[str, str], text: str, sent: SentReq
         medium = _medium_refused(complaint.message, sent.body) if status >= 500 else None
         if medium is not None:
             return UnsupportedModality(medium)
-        return EngineError(f"the engine responded with {status}{_HINTS.get(status, '')}")
+        hint = ", as if its address were another one" if 300 <= status < 400 else _HINTS.get(status, "")
+        return EngineError(f"the engine responded with {status}{hint}")
     return _refusal_of_request(status, complaint, sent)
 
 
@@ -138,10 +143,10 @@ def _status_of(error: object) -> int:
         code = int(code)
     if isinstance(code, int) and 400 <= code < 600:
         return code
-    kind = str(error.get("type")).lower()
+    kind = f"{error.get('type')} {error.get('error_type')}".lower()  # the latter is TGI's
     if "rate_limit" in kind or "overloaded" in kind:
         return 429
-    return 400 if "invalid_request" in kind or "badrequest" in kind else 500
+    return 400 if re.search("invalid_request|badrequest|validation", kind) else 500
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
@@ -179,7 +184,7 @@ def _refusal_of_request(status: int, complaint: Complaint, sent: SentRequest) ->
     if _TOO_LONG.search(said):
         return sent.too_long()
     medium = _medium_refused(said, sent.body)
-    if medium == "image" and _TOO_MANY.search(said):
+    if medium == "image" and _TOO_MANY.search(said) and "at most 0" not in said.lower():
         return InvalidParameter("messages", "has more images than the model's engine accepts")
     if medium is not None:
         return UnsupportedModality(medium)
@@ -205,7 +210,10 @@ def _added_members(complaint: Complaint, body: Mapping[str, Any]) -> frozenset[s
 def _names(complaint: Complaint, member: str) -> bool:
     if complaint.members:
         return member in complaint.members
-    return re.search(rf"\b{member}\b", complaint.message) is not None
+    words = rf"\b{member}\b"
+    if member in _OTHER_WORDS:
+        words += f"|{_OTHER_WORDS[member]}"
+    return re.search(words, complaint.message, re.IGNORECASE) is not None
 
 
 def _medium_refused(text: str, body: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from inference.backends.remote.backend import RemoteBackend
 from inference.config import RemoteConfig, RemoteEndpoint
 from inference.errors import (
     BackendUnavailable,
+    EngineFailed,
     GenerationFailed,
     InferenceError,
     InvalidParameter,
@@ -26,6 +27,7 @@ from inference.types import (
     Audio,
     Delta,
     Image,
+    JsonSchemaOutput,
     Message,
     NamedTool,
     Text,
@@ -445,6 +447,70 @@ async def test_members_that_an_engine_does_not_know_are_left_out(start, make_req
     body = engine.exchanges[-1].body
     assert body["max_completion_tokens"] == 20
     assert not body.keys() & {"chat_template_kwargs", "include_reasoning", "top_k", "max_tokens"}
+
+
+TOOLS = (ToolDefinition("look"),)
+PICTURE = (Message("user", (Image(np.zeros((4, 4, 3), np.uint8)), Text("what?"))),)
+
+
+@pytest.mark.parametrize(
+    ("message", "sent", "error", "field"),
+    [
+        (
+            '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+            {"tools": TOOLS},
+            InvalidParameter,
+            "tools",
+        ),
+        (
+            "registry.ollama.ai/library/x does not support tools",
+            {"tools": TOOLS},
+            UnsupportedParameter,
+            "tools",
+        ),
+        (
+            "failed to parse grammar",
+            {"output_format": JsonSchemaOutput({"type": "object"})},
+            InvalidParameter,
+            "response_format",
+        ),
+        (
+            "At most 1 image(s) may be provided in one request.",
+            {"messages": PICTURE},
+            InvalidParameter,
+            "messages",
+        ),
+        ("top_k should be greater than 0, or -1", {"top_k": 5}, UnsupportedParameter, "top_k"),
+    ],
+)
+async def test_what_an_engine_refuses_has_the_name_of_the_field(
+    start, make_request, message: str, sent: dict[str, object], error: type[Exception], field: str
+) -> None:
+    backend, _ = await start(sends(response(400, {"error": {"message": message}})))
+    with pytest.raises(error) as caught:
+        await collect(backend, make_request(**sent))
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (
+            {"error": "`inputs` tokens must be <= 4096. Given: 5000", "error_type": "validation"},
+            PromptTooLong,
+        ),
+        ({"error": "Input validation error", "error_type": "validation"}, RequestRefused),
+        ({"error": "Model is overloaded", "error_type": "overloaded"}, QueueFull),
+        ({"error": {"type": "rate_limit_error", "message": "slow down"}}, QueueFull),
+        ({"error": {"code": "429", "message": "slow down"}}, QueueFull),
+        ({"error": {"type": "BadRequestError", "message": "no"}}, RequestRefused),
+        ({"error": "Request failed", "error_type": "generation"}, EngineFailed),
+    ],
+)
+async def test_an_error_in_the_first_event_is_that_of_its_kind(start, make_request, value, error) -> None:
+    backend, _ = await start(sends(STREAM_HEAD, event(value), DONE))
+    with pytest.raises(error):
+        await collect(backend, make_request())
 
 
 async def test_a_member_that_was_requested_is_refused_by_name(start, make_request) -> None:
