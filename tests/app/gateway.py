@@ -126,7 +126,12 @@ def warm_fork_servers() -> WarmForkServers:
 @asynccontextmanager
 async def running_gateway(directory: Path, **overrides: Any) -> AsyncIterator[Gateway]:
     """`overrides` are settings. Uses the scripted backend and SQLite by default."""
-    values: dict[str, Any] = {"data_dir": directory, "backend": "scripted", "drain_seconds": 1}
+    values: dict[str, Any] = {
+        "data_dir": directory,
+        "backend": "scripted",
+        "drain_seconds": 1,
+        "media": {"decoding_processes": 1},  # starting one costs as much as some requests
+    }
     app = create_app(Settings(_env_file=None, **(values | overrides)), warm_fork_servers().launch)
     app.state.gateway_name = directory.name
     async with app.router.lifespan_context(app), connected_gateway(app) as gateway:

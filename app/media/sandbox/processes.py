@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from app.media.sandbox.confinement import Limits
+from app.media.sandbox.confinement import Limits, Posture
 from app.media.sandbox.messages import FORK, REPORT, Ended, Forked, unpack_report
 
 _SOURCE: Final = Path(__file__).parents[3]
@@ -36,6 +36,7 @@ class DecodingProcess:
     descriptor: int  # of the process, or -1 where the system has none
     gateway: socket.socket
     end: "asyncio.Future[Ended | None]"  # None: the fork server ended first, and this process with it
+    posture: Posture | None = None  # once it is confined
 
     def close(self) -> None:
         """Kills the process, whatever it does. Not for one whose reply somebody awaits: use `kill`."""

@@ -94,11 +94,12 @@ class Sandbox:
         try:
             async with asyncio.timeout(_START_SECONDS):
                 process = await self._first_process()
-                self._posture = await _read_posture(process)
+                await self._await_confinement(process)
         except (TimeoutError, _ProcessDied) as error:
             await self.aclose()
             raise SandboxUnavailable(_NO_PROCESS) from error
-        process.close()
+        self._idle.appendleft(process)
+        self._has_idle.set()
         logger.info("media sandbox is ready", extra={"posture": self._posture})
 
     async def aclose(self) -> None:
@@ -194,7 +195,7 @@ class Sandbox:
                 while True:
                     process = await self._next_idle()
                     try:
-                        self._posture = await _read_posture(process)
+                        await self._await_confinement(process)
                         await _hand_over(process, job, file, result)
                     except _ProcessDied:
                         process.close()
@@ -206,6 +207,12 @@ class Sandbox:
                         return process
         except TimeoutError:
             raise ServiceUnavailable(_NOT_NOW) from None
+
+    async def _await_confinement(self, process: DecodingProcess) -> None:
+        """Raises `_ProcessDied`."""
+        if process.posture is None:
+            process.posture = await _read_posture(process)
+        self._posture = process.posture
 
     def _new_server(self) -> ForkServer:
         return ForkServer(self._limits, self._on_forked, self._on_ended, self._on_gone, self._launch)

@@ -98,6 +98,14 @@ async def test_a_process_that_dies_costs_its_own_file_alone():
         assert sorted(outcomes) == ["decoded"] * 6 + ["died"]
 
 
+async def test_the_process_that_the_start_waits_for_decodes_the_first_file():
+    async with decoding(decoding_processes=1) as it:
+        idle = it.fork_server().children()
+        task = asyncio.create_task(it.image(decodable_picture()))
+        assert [await it.running_process()] == idle
+        await task
+
+
 async def test_a_process_that_others_kill_is_replaced():
     """As the kernel does when memory is short: the file has done nothing wrong."""
     async with decoding() as it:
