@@ -28,7 +28,7 @@ class PromptRefused(InferenceError):
     """The checkpoint's chat template refuses these messages. `reason` is the template's own text."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the chat template refuses the messages: {reason}")
+        super().__init__(f"the messages are refused: {reason}")
         self.reason = reason
 
 

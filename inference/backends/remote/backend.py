@@ -67,6 +67,7 @@ class RemoteBackend:
         config = self._config
         names = [config.model_name, *(model for model, _ in self._learned)]
         lengths = [length for _, length in self._learned if length is not None]
+        self._knows_context = bool(config.context_length or lengths)
         modalities = {"text"}
         if "images" in config.abilities:
             modalities.add("image")
@@ -127,24 +128,29 @@ class RemoteBackend:
                 yield Delta(usage=reader.usage)
             yield reader.cut(patience.why_over)
 
-    def _max_tokens(self, request: GenerationRequest, prompt_tokens: int) -> int:
-        """Raises `PromptTooLong` where no prompt would fit. Otherwise the engine knows better what fits."""
+    def _max_tokens(self, request: GenerationRequest, prompt_tokens: int) -> int | None:
+        """None: the engine chooses, where its context is not known or the prompt seems to fill it.
+
+        Raises `PromptTooLong` where no prompt would fit.
+        """
         context_length, max_tokens = self.model_card.context_length, request.sampling_params.max_tokens
-        if request.fits_context:
-            left = context_length - prompt_tokens
-            if max_tokens <= left:
-                return max_tokens
-            # The estimate may be too low, and what an engine refuses costs another attempt.
-            return max(left - prompt_tokens, left // 2, 1)
-        if max_tokens >= context_length:
-            raise PromptTooLong(prompt_tokens, max_tokens, context_length)
-        return max_tokens
+        left = context_length - prompt_tokens
+        if not self._knows_context:
+            return None if request.fits_context and max_tokens == context_length else max_tokens
+        if not request.fits_context:
+            if max_tokens >= context_length:
+                raise PromptTooLong(prompt_tokens, max_tokens, context_length)
+            return max_tokens
+        if max_tokens <= left:
+            return max_tokens
+        # The estimate may be too low, and what an engine refuses costs another attempt.
+        return max(left - prompt_tokens, left // 2) if left > 1 else None
 
     async def _open(
         self,
         request: GenerationRequest,
         prompt_tokens: int,
-        max_tokens: int,
+        max_tokens: int | None,
         patience: Patience,
         client: EngineClient,
         endpoint: Endpoint,
@@ -156,7 +162,9 @@ class RemoteBackend:
         make_body = partial(body_of, request, self._config, endpoint.model or "", max_tokens)
         body = await asyncio.to_thread(make_body) if has_media(request) else make_body()
         context_length = self.model_card.context_length
-        sent = SentRequest(body, prompt_tokens, max_tokens, context_length, request.fits_context)
+        sent = SentRequest(
+            body, prompt_tokens, request.sampling_params.max_tokens, context_length, request.fits_context
+        )
         for _ in range(MAX_FORMS):
             if endpoint.refused_members:
                 fit_body(body, endpoint.refused_members)

@@ -1,6 +1,7 @@
 """All engines together: which one gets a request, who is tried next, and how their connections end."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -19,6 +20,8 @@ from inference.errors import BackendUnavailable, GenerationFailed, InferenceErro
 from inference.status import WorkerStatus
 from inference.types import GenerationRequest, Priority
 from inference.waitlist import Queued
+
+logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS: Final = 3
 ABORT_SECONDS: Final = 10.0  # for the readers of aborted streams to end
@@ -130,7 +133,11 @@ class Engines:
                 except (QueueFull, EngineError, LostConnection) as error:
                     attempt.error = error
                     self._note(attempt, error)
+                    logger.info("engine %s fails at %s: %s", endpoint.name, request.request_id, error)
                     continue
+                except InferenceError as error:
+                    logger.info("engine %s refuses %s: %s", endpoint.name, request.request_id, error)
+                    raise
                 endpoint.note_success()
                 endpoint.served += 1
                 endpoint.requests.begin(queued)

@@ -50,15 +50,18 @@ def check_abilities(request: GenerationRequest, config: RemoteConfig) -> None:
             raise UnsupportedParameter("response_format")
 
 
-def body_of(request: GenerationRequest, config: RemoteConfig, model: str, max_tokens: int) -> dict[str, Any]:
+def body_of(
+    request: GenerationRequest, config: RemoteConfig, model: str, max_tokens: int | None
+) -> dict[str, Any]:
     body = {
         "model": model,
         "messages": [_message(message, config) for message in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
-        "max_tokens": max_tokens,
         **_sampling(request.sampling_params, config),
     }
+    if max_tokens is not None:
+        body["max_tokens"] = max_tokens
     if request.task == "transcribe":
         language = f" The language is {request.language} (ISO 639)." if request.language else ""
         body["messages"][-1]["content"].append({"type": "text", "text": TRANSCRIBE + language})

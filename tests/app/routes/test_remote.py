@@ -151,12 +151,16 @@ async def test_the_log_and_the_metrics_say_which_engine_served(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "app")
+    caplog.set_level(logging.INFO, "inference")
     async with two_gateways(tmp_path) as (gateway, engine):
         url = f"http://127.0.0.1:{engine.port}"
         await gateway.call("POST", "/chat", json={"prompt": "hello"})
         await engine.services.backend.aclose(0)
         assert (await gateway.call("POST", "/chat", json={"prompt": "hello"})).status_code == 503
         metrics = (await gateway.client.get("/metrics")).text
+    failed = [record.getMessage() for record in caplog.records if "fails at" in record.getMessage()]
+    assert len(failed) == 1
+    assert failed[0].startswith("engine 0 fails at req_")
     assert f'gateway_engine_served_total{{device="{url}",worker="0"}} 1.0' in metrics
     assert f'gateway_engine_failed_total{{device="{url}",worker="0"}}' in metrics
     lines = [json.loads(JSONFormatter().format(record)) for record in caplog.records]

@@ -541,6 +541,35 @@ async def test_a_response_without_a_limit_leaves_room_for_a_longer_prompt(start,
         assert engine.exchanges[-1].body["max_tokens"] == sent
 
 
+async def test_an_engine_that_reports_no_context_gets_no_limit_but_the_callers(start, make_request) -> None:
+    backend, (engine,) = await start(whole)
+    assumed = backend.model_card.context_length
+    engine.models = (200, {"data": [{"id": "canned"}]})
+    unknown = RemoteBackend(RemoteConfig((RemoteEndpoint(engine.url),)))
+    await unknown.start()
+    assert unknown.model_card.context_length > assumed
+    long_prompt = "word " * 10_000
+    for sampling, sent in (
+        ({"max_tokens": 8192}, None),
+        ({"max_tokens": 16_000}, 16_000),
+        ({"max_tokens": 5}, 5),
+    ):
+        await collect(unknown, make_request(long_prompt, fits_context=True, **sampling))
+        assert engine.exchanges[-1].body.get("max_tokens") == sent
+    await collect(unknown, make_request(long_prompt, max_tokens=9_000))
+    assert engine.exchanges[-1].body["max_tokens"] == 9_000
+    await unknown.aclose(0)
+
+
+async def test_a_prompt_that_seems_too_long_is_not_cut_to_a_response_of_one_token(
+    start, make_request
+) -> None:
+    """Four bytes are not one token in every language."""
+    backend, (engine,) = await start(whole, context_length=100)
+    await collect(backend, make_request("word " * 100, max_tokens=50, fits_context=True))
+    assert "max_tokens" not in engine.exchanges[-1].body
+
+
 async def test_more_requests_than_allowed_are_refused(start, make_request) -> None:
     backend, _ = await start(begin_and_hang, max_outstanding=1)
     running = backend.generate(make_request())
