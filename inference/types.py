@@ -85,9 +85,10 @@ class JsonObjectOutput:
 
 @dataclass(frozen=True, slots=True)
 class JsonSchemaOutput:
-    """The text is JSON that is valid against the schema."""
+    """The text is JSON that is valid against the schema. `strict`: what a remote engine is told besides."""
 
     schema: Mapping[str, Any]  # any JSON values
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)

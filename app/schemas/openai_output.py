@@ -103,8 +103,8 @@ def output_format_of(response_format: ResponseFormat | None) -> OutputFormat | N
     match response_format:
         case JSONObjectFormat():
             return JsonObjectOutput()
-        case JSONSchemaFormat(json_schema=NamedSchema(schema_=schema)):
-            return JsonObjectOutput() if schema is None else JsonSchemaOutput(schema)
+        case JSONSchemaFormat(json_schema=NamedSchema(schema_=schema, strict=strict)):
+            return JsonObjectOutput() if schema is None else JsonSchemaOutput(schema, bool(strict))
         case ActionFormat():
             return ActionOutput()
         case _:

@@ -229,8 +229,8 @@ class CreateResponseRequest(Lenient):
         match self.text.format if self.text is not None else None:
             case JSONObjectFormat():
                 return JsonObjectOutput()
-            case SchemaFormat(schema_=schema):
-                return JsonSchemaOutput(schema)
+            case SchemaFormat(schema_=schema, strict=strict):
+                return JsonSchemaOutput(schema, bool(strict))
             case ActionFormat():
                 return ActionOutput()
             case _:

@@ -135,12 +135,12 @@ class RemoteBackend:
         """
         context_length, max_tokens = self.model_card.context_length, request.sampling_params.max_tokens
         left = context_length - prompt_tokens
-        if not self._knows_context:
-            return None if request.fits_context and max_tokens == context_length else max_tokens
         if not request.fits_context:
             if max_tokens >= context_length:
                 raise PromptTooLong(prompt_tokens, max_tokens, context_length)
             return max_tokens
+        if not self._knows_context:
+            return None if max_tokens == context_length else max_tokens
         if max_tokens <= left:
             return max_tokens
         # The estimate may be too low, and what an engine refuses costs another attempt.

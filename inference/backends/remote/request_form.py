@@ -21,6 +21,7 @@ from inference.types import (
     ToolDefinition,
 )
 
+NO_PARAMETERS = {"type": "object", "properties": {}}  # OpenAI refuses an empty schema
 TRANSCRIBE = "Transcribe the recording. Return only what is said."
 NO_TOP_K = -1  # which vLLM, SGLang and llama.cpp understand
 BATCH_PRIORITY = 1  # after vLLM's default of 0
@@ -165,7 +166,8 @@ def _part(part: Part, config: RemoteConfig) -> dict[str, Any]:
 
 
 def _tool(tool: ToolDefinition) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": tool.name, "parameters": dict(tool.parameters)}
+    parameters = dict(tool.parameters) or NO_PARAMETERS
+    function: dict[str, Any] = {"name": tool.name, "parameters": parameters}
     if tool.description:
         function["description"] = tool.description
     if tool.strict:
@@ -183,8 +185,8 @@ def _tools(request: GenerationRequest) -> tuple[list[dict[str, Any]], str]:
 
 def _response_format(request: GenerationRequest) -> dict[str, Any]:
     match request.output_format:
-        case JsonSchemaOutput(schema):
-            named = {"name": "response", "schema": dict(schema), "strict": True}
+        case JsonSchemaOutput(schema, strict):
+            named = {"name": "response", "schema": dict(schema), "strict": strict}
             return {"type": "json_schema", "json_schema": named}
         case JsonObjectOutput():
             return {"type": "json_object"}
