@@ -19,6 +19,9 @@ from app.persistence.tables import UserRow
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
+from ..shared_gateway import _leaves_no_task_running, _leaves_nothing_running, gateway, gateway_of_module
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running", "gateway", "gateway_of_module"]
 
 pytestmark = pytest.mark.anyio
 
@@ -338,7 +341,8 @@ async def test_access_token_is_revoked_even_if_it_is_not_valid_at_the_moment(
 ) -> None:
     """A clock that has jumped may be set right again, and the token with it."""
     services = gateway.services
-    await gateway.add_user("jumper")
+    name = "jumper_ahead" if hours > 0 else "jumper_behind"
+    await gateway.add_user(name)
 
     def clock() -> float:
         return time.time() + hours * 3600
@@ -348,11 +352,11 @@ async def test_access_token_is_revoked_even_if_it_is_not_valid_at_the_moment(
     )
     issuer = TokenIssuer(tokens, services.settings.auth)
     async with services.database.session() as db_session:
-        user = await db_session.get_one(UserRow, "usr_jumper")
+        user = await db_session.get_one(UserRow, f"usr_{name}")
         token = (await issuer.issue(db_session, user, NewTokens(["chat"]))).access_token
     with pytest.raises(InvalidToken):
         services.access_tokens.verify(token)
-    assert tokens.verify(token).user_id == "usr_jumper"
+    assert tokens.verify(token).user_id == f"usr_{name}"
     assert (await gateway.client.post("/auth/revoke", json={"token": token})).status_code == 200
     with pytest.raises(TokenRevoked):
         tokens.verify(token)

@@ -22,6 +22,9 @@ from inference import (
 from ..conftest import StartGateway
 from ..gateway import Gateway
 from ..recording_backend import record_requests
+from ..shared_gateway import _leaves_no_task_running, _leaves_nothing_running, gateway, gateway_of_module
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running", "gateway", "gateway_of_module"]
 from .test_openai import COMPLETIONS, assert_no_nulls, body, schema_format
 
 pytestmark = pytest.mark.anyio

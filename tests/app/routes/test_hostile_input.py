@@ -8,7 +8,10 @@ import pytest
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
+from ..shared_gateway import _leaves_no_task_running, _leaves_nothing_running, gateway, gateway_of_module
 from ..spoken import wav
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running", "gateway", "gateway_of_module"]
 from .test_bad_input import JSON
 from .test_chat import jpeg
 from .test_openai import body

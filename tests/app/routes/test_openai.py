@@ -12,7 +12,10 @@ from testbed.noises import as_wav, make_noise
 from ..conftest import StartGateway
 from ..gateway import Gateway, parse_events
 from ..recording_backend import record_requests
+from ..shared_gateway import _leaves_no_task_running, _leaves_nothing_running, gateway, gateway_of_module
 from ..spoken import two_sentences, wav
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running", "gateway", "gateway_of_module"]
 from .test_chat import jpeg
 
 pytestmark = pytest.mark.anyio

@@ -23,6 +23,9 @@ from inference import (
 from ..conftest import StartGateway
 from ..gateway import Gateway, parse_events
 from ..recording_backend import record_requests
+from ..shared_gateway import _leaves_no_task_running, _leaves_nothing_running, gateway, gateway_of_module
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running", "gateway", "gateway_of_module"]
 from .test_chat import jpeg
 from .test_completions import CALLS, LIMITS, SCHEMA, TAP, TAP_PARSED, THOUGHT
 from .test_openai import assert_no_nulls

@@ -16,7 +16,10 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from ..conftest import StartGateway
 from ..gateway import Gateway
+from ..shared_gateway import _leaves_no_task_running, _leaves_nothing_running, gateway, gateway_of_module
 from ..spoken import wav
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running", "gateway", "gateway_of_module"]
 from .test_chat import jpeg
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

@@ -11,6 +11,9 @@ from tests.conftest import leave_out
 
 from ...conftest import StartGateway
 from ...gateway import Gateway
+from ...shared_gateway import _leaves_no_task_running, _leaves_nothing_running, gateway, gateway_of_module
+
+__all__ = ["_leaves_no_task_running", "_leaves_nothing_running", "gateway", "gateway_of_module"]
 
 pytestmark = pytest.mark.anyio
 
