@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 FAILURES_IN_A_ROW = 3  # responses with an error of the engine; a lost connection is enough by itself
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 60.0
+FIRST_SILENCE_PAUSE_SECONDS = 5.0
 
 _VERSION = re.compile(r"v\d+\w*")  # in the path of an address
 
@@ -45,6 +46,7 @@ class Endpoint:
         self.trials = 0  # how often it has served again after requests made it unhealthy
         self._clock = clock
         self._busy_until = 0.0
+        self._silence_pause_seconds = FIRST_SILENCE_PAUSE_SECONDS
         self._failures = 0  # of requests, in a row
         self._has_failed_check = False
         self._is_on_trial = False
@@ -67,7 +69,7 @@ class Endpoint:
 
     @property
     def is_busy(self) -> bool:
-        """It refused a request for its load, and wants no other one yet."""
+        """It refused a request for its load or let its time pass, and is chosen last for a while."""
         return self._clock() < self._busy_until
 
     def note_success(self) -> None:
@@ -99,6 +101,12 @@ class Endpoint:
             for name in self.listed_models
         )
 
+    def note_begun(self) -> None:
+        """The first event of a request has arrived."""
+        self.note_success()
+        self.served += 1
+        self._silence_pause_seconds = FIRST_SILENCE_PAUSE_SECONDS
+
     def note_trial(self) -> None:
         """It serves again, as a check has found right after requests made it unhealthy."""
         self.note_success()
@@ -113,6 +121,11 @@ class Endpoint:
 
     def note_busy(self, retry_after_seconds: int | None) -> None:
         self._busy_until = self._clock() + (retry_after_seconds or 0)
+
+    def note_silence(self) -> None:
+        """A request's time was over before its first event: the engine may hang, although checks succeed."""
+        self._busy_until = self._clock() + self._silence_pause_seconds
+        self._silence_pause_seconds = min(self._silence_pause_seconds * 2, MAX_PAUSE_SECONDS)
 
     def note_error(self, reason: str) -> bool:
         """Of a request. Returns whether it must be checked now: see `note_lost`."""

@@ -135,11 +135,15 @@ class Engines:
                     self._note(attempt, error)
                     logger.info("engine %s fails at %s: %s", endpoint.name, request.request_id, error)
                     continue
+                except TimeoutError:
+                    if not patience.is_aborted:
+                        endpoint.failed += 1
+                        endpoint.note_silence()
+                    raise
                 except InferenceError as error:
                     logger.info("engine %s refuses %s: %s", endpoint.name, request.request_id, error)
                     raise
-                endpoint.note_success()
-                endpoint.served += 1
+                endpoint.note_begun()
                 endpoint.requests.begin(queued)
                 try:
                     yield response

@@ -323,6 +323,16 @@ async def test_there_is_no_other_attempt_after_the_deadline(start, make_request)
     assert sum(len(engine.exchanges) for engine in engines) == 1
 
 
+async def test_an_engine_that_let_the_time_of_a_request_pass_is_chosen_last(start, make_request) -> None:
+    backend, engines = await start(hang, hang)
+    await collect(backend, make_request(deadline=time.monotonic() + 0.1))
+    silent, other = sorted(engines, key=lambda engine: -len(engine.exchanges))
+    other.behave = whole
+    for _ in range(3):
+        assert text_of(await collect(backend, make_request())) == "hello there"
+    assert (len(silent.exchanges), len(other.exchanges)) == (1, 3)
+
+
 async def test_closing_the_backend_aborts_what_runs(start, make_request) -> None:
     backend, _ = await start(begin_and_hang)
     deltas = backend.generate(make_request())

@@ -111,6 +111,23 @@ def test_three_failures_in_a_row_make_an_engine_unhealthy(make_endpoint) -> None
     assert not endpoint.is_healthy
 
 
+def test_an_engine_that_is_silent_again_and_again_is_chosen_last_for_longer(make_endpoint, clock) -> None:
+    silent = make_endpoint()
+    pauses = []
+    for _ in range(6):
+        silent.note_silence()
+        began = clock.now
+        silent.note_success()  # of a check
+        while silent.is_busy:
+            clock.now += 1
+        pauses.append(clock.now - began)
+    assert pauses == [5, 10, 20, 40, 60, 60]
+    silent.note_begun()
+    silent.note_silence()
+    clock.now += 5
+    assert not silent.is_busy
+
+
 def test_an_engine_that_is_busy_is_chosen_last_until_it_wants_requests(
     make_endpoint, make_request, clock
 ) -> None:
