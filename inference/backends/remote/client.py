@@ -17,6 +17,7 @@ from inference.config import RemoteConfig
 CONNECT_SECONDS: Final = 5.0
 STALL_SECONDS: Final = 90.0  # without a byte, where the request has no deadline
 KEEP_ALIVE_SECONDS: Final = 4.0  # less than the 5 of uvicorn, in which many engines run
+MAX_HEADER_BYTES: Final = 64 * 1024  # each; services in front of engines send long ones
 PIECE_BYTES: Final = 16 * 1024
 
 # The transport passes some of aiohttp's own errors on, such as for a response that is not HTTP.
@@ -98,7 +99,9 @@ def make_client(config: RemoteConfig) -> EngineClient:
     if any(endpoint.url.lower().startswith("https:") for endpoint in endpoints):
         verify = ssl.create_default_context(cafile=config.ca_file)
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=verify)
-    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    session = aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), max_field_size=MAX_HEADER_BYTES
+    )
     return EngineClient(session, verify=verify)
 
 

@@ -119,10 +119,14 @@ class EngineStream:
     async def aclose(self) -> None:
         await self._response.aclose()
 
-    def _parse(self, data: bytes) -> Mapping[str, Any]:
+    def _parse(self, data: bytes) -> Mapping[str, Any] | None:
+        """None for `[DONE]`, which may follow other lines of the same event."""
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
+            if b"\n" in data:  # some engines leave out the blank lines between events
+                self._events.extendleft(reversed(data.split(b"\n")))
+                return self.take_event()
             event = _parse_leniently(data)
         if not isinstance(event, dict):
             raise GenerationFailed("the engine sent an event that is not an object")

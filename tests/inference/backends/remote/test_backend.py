@@ -93,6 +93,10 @@ async def test_a_stream_has_the_text_and_the_engines_usage(start, make_request) 
         pytest.param([b"\xef\xbb\xbf" + text_event("hello"), ENDING, USAGE, DONE], id="byte order mark"),
         pytest.param([text_event("hello"), USAGE, DONE], id="no reason to end"),
         pytest.param([text_event("hello"), ENDING.replace(b"{}", b'{"x": NaN}'), USAGE, DONE], id="NaN"),
+        pytest.param(
+            [piece.replace(b"\n\n", b"\n") for piece in (text_event("hello"), ENDING, USAGE, DONE)],
+            id="no blank lines",
+        ),
         pytest.param([text_event("hello"), b": \xff\n", ENDING, USAGE, DONE], id="not UTF-8"),
     ],
 )
@@ -114,6 +118,13 @@ COMPRESSED = gzip.compress(text_event("hello") + ENDING + USAGE + DONE)
     "behave",
     [
         pytest.param(sends(response(200, WHOLE)), id="not streamed"),
+        pytest.param(
+            sends(
+                STREAM_HEAD.replace(b"\r\n\r\n", b"\r\nX-Policy: " + b"x" * 30_000 + b"\r\n\r\n"),
+                text_event("hello") + ENDING + USAGE,
+            ),
+            id="a long header",
+        ),
         pytest.param(
             sends(STREAM_HEAD.replace(b"Connection", b"Content-Encoding: gzip\r\nConnection"), COMPRESSED),
             id="compressed",
