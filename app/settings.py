@@ -284,6 +284,16 @@ class EngineSettings(_Section):
         return self
 
 
+def _as_header(key: SecretStr | None) -> SecretStr | None:
+    """Without the line feed that files and commands add. Raises ValueError."""
+    if key is None:
+        return None
+    value = key.get_secret_value().strip()
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ValueError("a key has visible ASCII characters only")
+    return SecretStr(value)
+
+
 class RemoteEndpointSettings(_Section):
     """One of `GATEWAY_REMOTE__ENDPOINTS`: an object, or its `url` alone."""
 
@@ -295,6 +305,8 @@ class RemoteEndpointSettings(_Section):
     @classmethod
     def _may_be_its_url(cls, value: object) -> object:
         return {"url": value} if isinstance(value, str) else value
+
+    _key = field_validator("key")(_as_header)
 
     @field_validator("url")
     @classmethod
@@ -358,6 +370,8 @@ class RemoteSettings(_Section):
         if isinstance(values, dict) and isinstance(given := values.get("abilities"), str):
             return values | {"abilities": tuple(_items(given))}
         return values
+
+    _key = field_validator("key")(_as_header)
 
 
 class ScriptedSettings(_Section):

@@ -179,6 +179,13 @@ async def test_the_model_is_not_unknown_but_unavailable_until_an_engine_was_reac
         assert response.status_code == 503
 
 
+def test_the_line_feed_after_a_key_is_not_part_of_it() -> None:
+    endpoint = {"url": "http://engine", "key": f"{SECRET}\n"}
+    settings = Settings(_env_file=None, remote={"endpoints": [endpoint], "key": f" {SECRET}\r\n"})
+    keys = settings.remote.key, settings.remote.endpoints[0].key
+    assert [key and key.get_secret_value() for key in keys] == [SECRET, SECRET]
+
+
 def test_an_endpoint_may_be_its_url_alone() -> None:
     settings = Settings(_env_file=None, backend="remote", remote={"endpoints": ["http://engine", *ENDPOINTS]})
     assert [each.url for each in settings.remote.endpoints] == ["http://engine", "http://engine"]
@@ -205,6 +212,9 @@ async def test_the_key_of_an_engine_is_in_no_output(tmp_path: Path, caplog: pyte
         {"remote": {"endpoints": [{"url": f"http://user:{SECRET}@engine"}]}},
         {"remote": {"endpoints": [{"url": f"engine?key={SECRET}"}]}},
         {"remote": {"endpoints": [{"url": "http://engine", "key": SECRET, "unknown": 1}]}},
+        {"remote": {"endpoints": [{"url": "http://engine", "key": f"{SECRET}\nX-Other: 1"}]}},
+        {"remote": {"endpoints": [{"url": f"http://engine?api-version={SECRET}"}]}},
+        {"remote": {"key": f"schlüssel-{SECRET}"}},
         {"remote": {"abilities": "everything"}},
         {"backend": "remote", "remote": HTTP | {"recordings": "speech_recognition_model"}},
         {"backend": "remote", "remote": HTTP | {"recordings": "none", "transcription_endpoints": ENDPOINTS}},
