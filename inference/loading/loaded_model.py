@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from inference.constraints.call_parser import ToolFormat
@@ -127,7 +128,7 @@ def hash_media(part: Image | Audio) -> bytes:
     """Returns 32 bytes that differ for different pictures or recordings."""
     array = part.pixels if isinstance(part, Image) else part.samples
     digest = hashlib.sha256(f"{_modality(part)} {array.dtype} {array.shape} ".encode())
-    digest.update(array.tobytes())
+    digest.update(np.ascontiguousarray(array).data)  # of a picture, a copy would be as large as itself
     return digest.digest()
 
 
