@@ -57,7 +57,9 @@ class ChunkReader:
             piece = self._instead_of_delta(choice)
         text, reasoning, is_output = self._read_text(piece)
         calls: tuple[ToolCallDelta, ...] = ()
-        if (pieces := piece.get("tool_calls")) is not None:
+        if not self._request.tools:
+            pass  # a caller that offered none cannot read calls of them
+        elif (pieces := piece.get("tool_calls")) is not None:
             calls = self._calls.read(pieces)
         elif (function := piece.get("function_call")) is not None:
             calls = self._calls.read_legacy(function)
@@ -86,8 +88,8 @@ class ChunkReader:
         text, reasoning = self._splitter.flush(reason == "length")
         if self._is_inside_field and self._request.keep_tags:
             reasoning += END_OF_THOUGHT
-        if self._calls and reason == "stop":
-            reason = "tool_calls"
+        if reason in ("stop", "tool_calls"):
+            reason = "tool_calls" if self._calls else "stop"
         calls = () if reason == "length" else self._calls.end()
         return Delta(text, reasoning, finish_reason=reason, usage=self.usage, tool_calls=calls)
 

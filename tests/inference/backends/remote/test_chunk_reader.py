@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 
 from inference.backends.remote.chunk_reader import LEAST_LOGPROB, MAX_SILENT_CHUNKS, ChunkReader
 from inference.errors import GenerationFailed
-from inference.types import Delta, GenerationRequest, SamplingParams, TokenLogprob, Usage
+from inference.types import Delta, GenerationRequest, SamplingParams, TokenLogprob, ToolDefinition, Usage
 
 
 def reader_of(**fields: Any) -> ChunkReader:
-    return ChunkReader(GenerationRequest("r", (), **fields), prompt_tokens=3)
+    request = GenerationRequest(
+        "r", (), **({"tools": (ToolDefinition("look"), ToolDefinition("tap"))} | fields)
+    )
+    return ChunkReader(request, prompt_tokens=3)
 
 
 def chunk(reason: str | None = None, logprobs: object = None, **delta: object) -> dict[str, Any]:
@@ -121,6 +124,14 @@ def test_tool_calls_are_told_apart_in_every_form(form: str) -> None:
         "{}",
         "[1]",
     ]
+
+
+def test_calls_of_tools_that_were_not_offered_are_dropped() -> None:
+    pieces = chunk(content="yes", tool_calls=[piece(0, "a", "look", "{}")]), chunk("tool_calls")
+    deltas = read_all(reader_of(tools=()), *pieces)
+    assert joined(deltas) == ("", "yes")
+    assert not any(delta.tool_calls for delta in deltas)
+    assert deltas[-1].finish_reason == "stop"
 
 
 def test_a_call_without_arguments_has_an_empty_object() -> None:
