@@ -31,7 +31,7 @@ class FallbackBackend:
         return replace(
             next((card for card in cards if card.is_known), cards[0]),
             context_length=min(card.context_length for card in cards),
-            is_known=all(card.is_known for card in cards),
+            is_known=cards[0].is_known,
         )
 
     async def start(self) -> None:

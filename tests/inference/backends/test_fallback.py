@@ -86,6 +86,16 @@ async def test_workers_of_both_have_different_names(make_request) -> None:
         await backend.aclose(0)
 
 
+def test_the_model_is_that_of_the_first_that_knows_it() -> None:
+    local = ScriptedBackend(ScriptedConfig(model_name="local"))
+    remote = RemoteBackend(RemoteConfig((RemoteEndpoint("http://127.0.0.1:9"),)))
+    cards = [
+        FallbackBackend(dict(zip("ab", order, strict=True))).model_card
+        for order in ((local, remote), (remote, local))
+    ]
+    assert [(card.name, card.is_known) for card in cards] == [("local", True), ("local", False)]
+
+
 async def test_what_the_first_refuses_is_not_tried_elsewhere(both, make_request) -> None:
     backend, _, second = both
     running = second.generate(make_request())
