@@ -117,7 +117,8 @@ class SamplingParams:
     `frequency_penalty` is subtracted from a token's logit once for each time that it was already
     generated, as in OpenAI's API; `presence_penalty` once if it was generated at all. `logit_bias` holds
     pairs of a token id and what is added to its logit. `stop` strings end the text and are not part of it.
-    `seed` is any integer. `logprobs`: None returns none; n returns each token's and those of the n likeliest.
+    `seed` is any integer. Without `has_temperature` the caller sent none, and a remote engine that refuses
+    this one may choose. `logprobs`: None returns none; n returns each token's and those of the n likeliest.
     """
 
     max_tokens: int = 512
@@ -130,6 +131,7 @@ class SamplingParams:
     presence_penalty: float = 0.0
     logit_bias: tuple[tuple[int, float], ...] = ()
     logprobs: int | None = None
+    has_temperature: bool = field(default=True, compare=False)
 
     @property
     def has_penalty(self) -> bool:

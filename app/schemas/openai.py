@@ -218,6 +218,7 @@ class ChatCompletionRequest(Lenient):
         return SamplingParams(
             max_tokens=self.max_completion_tokens or self.max_tokens or context_length,
             temperature=self.temperature if self.temperature is not None else 0.0,
+            has_temperature=self.temperature is not None,
             top_p=self.top_p if self.top_p is not None else 1.0,
             top_k=max(self.top_k or 0, 0),
             frequency_penalty=self.frequency_penalty or 0.0,

@@ -242,6 +242,7 @@ class CreateResponseRequest(Lenient):
         return SamplingParams(
             max_tokens=self.max_output_tokens or context_length,
             temperature=self.temperature if self.temperature is not None else 0.0,
+            has_temperature=self.temperature is not None,
             top_p=self.top_p if self.top_p is not None else 1.0,
             logprobs=(self.top_logprobs or 0) if has_logprobs else None,
         )

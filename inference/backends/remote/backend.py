@@ -162,12 +162,18 @@ class RemoteBackend:
         make_body = partial(body_of, request, self._config, endpoint.model or "", max_tokens)
         body = await asyncio.to_thread(make_body) if has_media(request) else make_body()
         context_length = self.model_card.context_length
+        params = request.sampling_params
         sent = SentRequest(
-            body, prompt_tokens, request.sampling_params.max_tokens, context_length, request.fits_context
+            body,
+            prompt_tokens,
+            params.max_tokens,
+            context_length,
+            request.fits_context,
+            params.has_temperature,
         )
         for _ in range(MAX_FORMS):
             if endpoint.refused_members:
-                fit_body(body, endpoint.refused_members)
+                fit_body(body, endpoint.refused_members, keeps_temperature=params.has_temperature)
             try:
                 return await _send(client, endpoint, sent, patience)
             except MembersRefused as error:

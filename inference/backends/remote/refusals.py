@@ -179,7 +179,7 @@ def final_error(errors: list[Exception], next_check_seconds: float) -> Inference
 
 def _refusal_of_request(status: int, complaint: Complaint, sent: SentRequest) -> Exception:
     said = f"{complaint.code} {complaint.message}"
-    if refused := _added_members(complaint, sent.body):
+    if refused := _added_members(complaint, sent):
         return MembersRefused(refused)
     if _TOO_LONG.search(said):
         return sent.too_long()
@@ -198,10 +198,13 @@ def _refusal_of_request(status: int, complaint: Complaint, sent: SentRequest) ->
     return RequestRefused(status)
 
 
-def _added_members(complaint: Complaint, body: Mapping[str, Any]) -> frozenset[str]:
+def _added_members(complaint: Complaint, sent: SentRequest) -> frozenset[str]:
+    body = sent.body
     added = {member for member in _LEFT_OUT if member in body and _names(complaint, member)}
     if body.get("top_k") == NO_TOP_K and _names(complaint, "top_k"):
         added.add("top_k")
+    if "temperature" in body and not sent.has_temperature and _names(complaint, "temperature"):
+        added.add("temperature")
     if "max_tokens" in body and "max_completion_tokens" in complaint.message:
         added.add("max_tokens")
     return frozenset(added)

@@ -80,9 +80,11 @@ def body_of(
     return body
 
 
-def fit_body(body: dict[str, Any], refused_members: frozenset[str]) -> None:
+def fit_body(body: dict[str, Any], refused_members: frozenset[str], *, keeps_temperature: bool) -> None:
     """Leaves out what an engine has refused. `max_tokens` gets the name that OpenAI's models want."""
     for member in refused_members:
+        if member == "temperature" and keeps_temperature:
+            continue
         value = body.pop(member, None)
         if member == "max_tokens" and value is not None:
             body["max_completion_tokens"] = value

@@ -546,6 +546,26 @@ async def test_an_error_in_the_first_event_is_that_of_its_kind(start, make_reque
         await collect(backend, make_request())
 
 
+async def test_an_engine_chooses_the_temperature_that_nobody_requested(start, make_request) -> None:
+    async def behave(exchange: Exchange) -> None:
+        if exchange.body.get("temperature") == 0:
+            message = "Unsupported value: 'temperature' does not support 0 with this model."
+            await exchange.send(response(400, {"error": {"message": message, "param": "temperature"}}))
+        else:
+            await whole(exchange)
+
+    backend, (engine,) = await start(behave)
+    for _ in range(2):
+        deltas = await collect(backend, make_request(temperature=0, has_temperature=False))
+        assert text_of(deltas) == "hello there"
+        assert "temperature" not in engine.exchanges[-1].body
+    assert len(engine.exchanges) == 3, "it is remembered"
+    with pytest.raises(UnsupportedParameter):
+        await collect(backend, make_request(temperature=0))
+    await collect(backend, make_request(temperature=0.5))
+    assert engine.exchanges[-1].body["temperature"] == 0.5
+
+
 async def test_a_member_that_was_requested_is_refused_by_name(start, make_request) -> None:
     backend, _ = await start(sends(response(400, {"error": {"message": "Unknown parameter: 'top_k'."}})))
     with pytest.raises(UnsupportedParameter) as caught:
