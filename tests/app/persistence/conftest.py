@@ -1,5 +1,6 @@
 """Databases of both kinds, at this version's tables, and writers of usage."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -21,8 +22,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    await upgrade_database(database_url)
+async def database(database_url: str, empty_database: Path) -> AsyncIterator[Database]:
+    if database_url.startswith("sqlite"):
+        path = Path(database_url.partition("///")[2])
+        path.parent.mkdir()
+        shutil.copy(empty_database, path)
+    else:
+        await upgrade_database(database_url)
     database = Database(database_url)
     yield database
     await database.aclose()

@@ -138,13 +138,16 @@ FORWARDED_BY = [
 ]
 
 
-@pytest.mark.parametrize("header", FORWARDED_BY, ids=str)
 @pytest.mark.parametrize("trusted", ["", "127.0.0.1", "*"])
-async def test_metrics_are_not_open_to_what_passed_a_proxy(start_gateway, header, trusted):
-    gateway = await start_gateway(forwarded_allow_ips=trusted)
-    assert (await gateway.client.get("/metrics", headers=header)).status_code == 401
+async def test_metrics_are_not_open_to_what_passed_a_proxy(start_gateway, trusted):
+    gateway = await start_gateway(
+        forwarded_allow_ips=trusted,
+        limits={"auth_attempts_per_minute": 10_000, "requests_per_minute": 10_000},
+    )
     headers = await gateway.headers("bob", "ops")
-    assert (await gateway.client.get("/metrics", headers=headers | header)).status_code == 200
+    for header in FORWARDED_BY:
+        assert (await gateway.client.get("/metrics", headers=header)).status_code == 401, header
+        assert (await gateway.client.get("/metrics", headers=headers | header)).status_code == 200, header
 
 
 def loopback_addresses(host):
