@@ -4,6 +4,7 @@ The same canned engine on loopback behind each, the same load in turns: whole re
 events, a picture of 2 MB; then latency and time to the first event at a fixed rate. This gateway runs with
 access tokens, limits per user, usage, metrics and the log; the others with what they have. Everything shares
 this machine's cores, so only ratios within a round and processor time for a request say something.
+`--gateway-cores 2` gives two cores to the gateways alone, where there are more.
 
 `--soak 200000` prints the memory of this gateway alone, every 20,000 requests.
 """
@@ -13,11 +14,12 @@ import base64
 import contextlib
 import io
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -109,8 +111,21 @@ def picture() -> bytes:
 
 
 @contextlib.contextmanager
-def ours(engine: int, processes: int, directory: Path, *, has_redis: bool = True) -> Iterator[Forwarder]:
-    """The processor time of Redis counts as the gateway's."""
+def on_cores(cores: Collection[int]) -> Iterator[None]:
+    """What is started meanwhile runs there; anywhere if there are none."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def ours(
+    engine: int, processes: int, directory: Path, cores: Collection[int] = (), *, has_redis: bool = True
+) -> Iterator[Forwarder]:
+    """The processor time of Redis counts as the gateway's, also if it does not run on its cores."""
     settings = LIMITS | {"GATEWAY_REMOTE__ENDPOINTS": json.dumps([{"url": f"http://127.0.0.1:{engine}"}])}
     with contextlib.ExitStack() as stack:
         roots = []
@@ -120,7 +135,8 @@ def ours(engine: int, processes: int, directory: Path, *, has_redis: bool = True
             stack.callback(redis.stop)
             roots.append(redis.process_id)
             settings |= {"GATEWAY_PROCESSES": str(processes), "GATEWAY_REDIS_URL": redis.url}
-        started = stack.enter_context(started_gateway("chat vision", None, **settings))
+        with on_cores(cores):
+            started = stack.enter_context(started_gateway("chat vision", None, **settings))
         roots.append(started.process_id)
         wait_until_all_serve(started.port, processes)
         headers = {"Authorization": f"Bearer {started.token}"}
@@ -137,7 +153,9 @@ def wait_until_all_serve(port: int, processes: int) -> None:
 
 
 @contextlib.contextmanager
-def all_running(names: set[str], engine: CannedEngine, *, streams: bool) -> Iterator[dict[str, Forwarder]]:
+def all_running(
+    names: set[str], engine: CannedEngine, cores: Collection[int], *, streams: bool
+) -> Iterator[dict[str, Forwarder]]:
     """Each in front of a port that responds whole or streams. This gateway always requests streams."""
     with contextlib.ExitStack() as stack:
         forwarders = {}
@@ -145,11 +163,13 @@ def all_running(names: set[str], engine: CannedEngine, *, streams: bool) -> Iter
         for name, (processes, has_redis) in OWN.items():
             if name in names:
                 directory = stack.enter_context(server_directory())
-                running = ours(own_engine, processes, directory, has_redis=has_redis)
+                running = ours(own_engine, processes, directory, cores, has_redis=has_redis)
                 forwarders[name] = stack.enter_context(running)
         for other in OTHER_GATEWAYS:
             if other.name in names and (other.can_stream or not streams):
-                forwarders[other.name] = stack.enter_context(other.running(engine_port, streams=streams))
+                with on_cores(cores):
+                    running = other.running(engine_port, streams=streams)
+                    forwarders[other.name] = stack.enter_context(running)
         yield forwarders
 
 
@@ -185,15 +205,23 @@ Rounds = dict[tuple[str, str, int | str], list[Figures]]
 
 
 def measure(
-    names: set[str], kinds: Sequence[Kind], engine: CannedEngine, rounds: int, seconds: float
+    names: set[str],
+    kinds: Sequence[Kind],
+    engine: CannedEngine,
+    rounds: int,
+    seconds: float,
+    cores: Collection[int] = (),
 ) -> Rounds:
-    """Figures of each round, by gateway, kind of load and connections (or `calm`)."""
+    """Figures of each round, by gateway, kind of load and connections (or `calm`).
+
+    `cores` are those of the gateways, as in `on_cores`.
+    """
     found: Rounds = {}
     for streams in (False, True):
         of_these = [kind for kind in kinds if kind.streams == streams]
         if of_these:
             direct = Forwarder(engine.long if streams else engine.whole, (engine.process_id,))
-            with all_running(names, engine, streams=streams) as forwarders:
+            with all_running(names, engine, cores, streams=streams) as forwarders:
                 for forwarder in forwarders.values():
                     measure_cell(forwarder, of_these[0], 32, WARM_UP_SECONDS)
                 for number in range(rounds):
@@ -295,6 +323,9 @@ def main() -> None:
         "--soak", type=int, default=0, help="requests while memory is watched, such as 200000; nothing else"
     )
     parser.add_argument("--only", nargs="*", help="names of gateways, as in the table")
+    parser.add_argument(
+        "--gateway-cores", type=int, default=0, help="of the gateways alone; 0: all share all"
+    )
     of_kinds = {kind.name: kind for kind in KINDS}
     parser.add_argument("--kinds", nargs="*", choices=of_kinds, default=[*of_kinds])
     arguments = parser.parse_args()
@@ -314,9 +345,11 @@ def main() -> None:
             except (OSError, subprocess.CalledProcessError) as error:
                 names.discard(other.name)
                 print(f"Left out: {other.name}, which cannot be installed ({error})", file=sys.stderr)
-    with canned_engine() as engine:
+    all_cores = sorted(os.sched_getaffinity(0))
+    gateway_cores, others = all_cores[: arguments.gateway_cores], all_cores[arguments.gateway_cores :]
+    with on_cores(others if gateway_cores else ()), canned_engine() as engine:
         kinds = [of_kinds[name] for name in arguments.kinds]
-        found = measure(names, kinds, engine, arguments.rounds, arguments.seconds)
+        found = measure(names, kinds, engine, arguments.rounds, arguments.seconds, gateway_cores)
     rows = medians(found)
     print_rows(rows, goals(found))
     versions = hardware_and_versions("uvicorn", "httptools", "aiohttp", "redis")
