@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.redis.circuit_breaker import CONNECT_SECONDS, CircuitBreaker
-from app.redis.reset_connection import expect_resets
+from app.redis.connections import use_gateway_connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class SharedRedis:
             socket_timeout=None,
             socket_connect_timeout=CONNECT_SECONDS,
         )
-        expect_resets(client.connection_pool)
+        use_gateway_connections(client.connection_pool)
         return cls(url, client, CircuitBreaker(client))
 
     async def connect(self) -> None:
