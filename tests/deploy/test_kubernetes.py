@@ -28,7 +28,7 @@ STRONG = "postgresql://gateway:wtJ3kq9Zp7vN2xR8cL5m@postgresql/gateway"
 SECRETS = {
     "gateway_database_url": STRONG,
     "gateway_redis_url": "redis://:wtJ3kq9Zp7vN2xR8cL5m@redis:6379/0",
-    "gateway_remote__key": "an engine's key",
+    "gateway_remote__key": "an-engines-key",
 }
 
 Manifest = dict[str, Any]
