@@ -59,6 +59,7 @@ async def test_batch_that_a_busy_collector_refused_is_sent_again_once(
     await collector.until(lambda: len(collector.requests) >= 3)
     roots = [span.span_id for span in collector.spans if span.name == "POST /chat"]
     assert len(roots) == len(set(roots)) == 2
+    await flush(gateway)  # until the last response is read, too
     assert await counted(gateway, "gateway_traces_delivered") == 2
     assert await counted(gateway, "gateway_traces_dropped") == 0
 
