@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from inference.backends.remote.json_values import text_of
 from inference.backends.remote.tool_call_reader import ToolCallReader
 from inference.engine.reasoning import END_OF_THOUGHT, THINK, ReasoningSplitter
 from inference.errors import GenerationFailed
@@ -110,8 +111,7 @@ class ChunkReader:
 
         Thoughts are in a field of their own, by one of two names, in parts, or between tags in the content.
         """
-        field = piece.get("reasoning_content") or piece.get("reasoning")
-        field = field if isinstance(field, str) else ""
+        field = text_of(piece.get("reasoning_content") or piece.get("reasoning"))
         content = piece.get("content") or piece.get("refusal")
         if not isinstance(content, str):
             content, thoughts = _texts_of_parts(content)
@@ -173,11 +173,6 @@ def _first(choices: object) -> Mapping[str, Any]:
     return {}
 
 
-def _text_of(values: Mapping[str, Any], name: str) -> str:
-    value = values.get(name)
-    return value if isinstance(value, str) else ""
-
-
 def _texts_of_parts(content: object) -> tuple[str, str]:
     """The text and the thoughts in a list of parts, as Mistral's models that think have them."""
     text = thoughts = ""
@@ -187,8 +182,8 @@ def _texts_of_parts(content: object) -> tuple[str, str]:
         if isinstance(part.get("thinking"), list):
             thoughts += _texts_of_parts(part["thinking"])[0]
         else:
-            thoughts += _text_of(part, "thinking")
-            text += _text_of(part, "text") or _text_of(part, "refusal")
+            thoughts += text_of(part.get("thinking"))
+            text += text_of(part.get("text")) or text_of(part.get("refusal"))
     return text, thoughts
 
 
@@ -199,7 +194,7 @@ def _count_of(values: object, name: str) -> int | None:
 
 
 def _logprob(values: Mapping[str, Any], count: int) -> TokenLogprob:
-    token, logprob, raw = _text_of(values, "token"), values.get("logprob"), values.get("bytes")
+    token, logprob, raw = text_of(values.get("token")), values.get("logprob"), values.get("bytes")
     if logprob is None:
         logprob = LEAST_LOGPROB
     if not isinstance(logprob, int | float):

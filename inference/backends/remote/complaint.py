@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inference.backends.remote.json_values import text_of
+
 # FastAPI and vLLM quote the refused value, which may be a user's text.
 _QUOTED_VALUE = re.compile(r"""['"]input['"]\s*:.*""", re.DOTALL)
 
@@ -36,24 +38,20 @@ def complaint_of(text: str) -> Complaint:
         return Complaint("")
     if isinstance(value.get("detail"), list):
         return _complaint_of_fields(value["detail"])
-    message = next((each for name in ("message", "detail", "msg") if (each := _text(value.get(name)))), "")
-    param = _text(value.get("param"))
+    message = next((each for name in ("message", "detail", "msg") if (each := text_of(value.get(name)))), "")
+    param = text_of(value.get("param"))
     members = (re.split(r"[.\[]", param.removeprefix("body."), maxsplit=1)[0],) if param else ()
-    return Complaint(_without_value(message), members, _text(value.get("code")), _text(value.get("type")))
+    return Complaint(_without_value(message), members, text_of(value.get("code")), text_of(value.get("type")))
 
 
 def _complaint_of_fields(details: list[Any]) -> Complaint:
     """Of FastAPI: one for each field, whose place begins with "body"."""
     fields = [each for each in details if isinstance(each, Mapping)]
     places = [each["loc"] for each in fields if isinstance(each.get("loc"), list)]
-    members = tuple(_text(place[1]) for place in places if len(place) > 1)
-    kinds = [f"{_text(each.get('type'))} {_text(each.get('msg'))}" for each in fields]
+    members = tuple(text_of(place[1]) for place in places if len(place) > 1)
+    kinds = [f"{text_of(each.get('type'))} {text_of(each.get('msg'))}" for each in fields]
     return Complaint("; ".join(map(_without_value, kinds)), members)
 
 
 def _without_value(message: str) -> str:
     return _QUOTED_VALUE.sub("", message)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -58,9 +59,10 @@ async def _fault_of_request(config: RemoteConfig) -> str | None:
     await backend.start()
     try:
         request = replace(_REQUEST, deadline=time.monotonic() + REQUEST_SECONDS)
-        async for delta in backend.generate(request):
-            if delta.finish_reason == "deadline":
-                return f"it does not respond to a request within {REQUEST_SECONDS:.0f} seconds"
+        async with aclosing(backend.generate(request)) as deltas:
+            async for delta in deltas:
+                if delta.finish_reason == "deadline":
+                    return f"it does not respond to a request within {REQUEST_SECONDS:.0f} seconds"
     except InferenceError as error:
         return f"a request for one token fails: {error}"
     finally:

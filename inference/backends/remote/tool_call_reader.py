@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from inference.backends.remote.json_values import text_of
 from inference.errors import GenerationFailed
 from inference.types import ToolCallDelta
 
@@ -60,7 +61,7 @@ class ToolCallReader:
                 continue
             function = piece.get("function")
             function = function if isinstance(function, Mapping) else {}
-            engines_id, name = _text(piece.get("id")), _text(function.get("name"))
+            engines_id, name = text_of(piece.get("id")), text_of(function.get("name"))
             index = _index(piece.get("index"))
             call = self._continued(index, engines_id, name)
             begins = call is None
@@ -104,9 +105,5 @@ def _index(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _arguments(value: object) -> str:
-    return orjson.dumps(value).decode() if isinstance(value, Mapping) else _text(value)
+    return orjson.dumps(value).decode() if isinstance(value, Mapping) else text_of(value)
