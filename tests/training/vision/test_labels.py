@@ -22,10 +22,10 @@ def test_unlisted_labels_are_on_no_list_and_in_one_split(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_unseen_words_are_shown_by_no_picture_of_the_training(language):
+def test_unseen_words_are_shown_by_no_picture_of_the_training(language, fonts):
     rng = random.Random(4)
     shown = set(all_labels(language)) | {unlisted_label(rng, "train", language) for _ in range(2_000)}
-    shown |= {mark.text for _ in range(40) for mark in screen_example(rng, "train").marks}
+    shown |= {mark.text for _ in range(40) for mark in screen_example(rng, "train", fonts=fonts).marks}
     assert not {label.lower() for label in pool("unseen", language)} & {text.lower() for text in shown}
 
 
