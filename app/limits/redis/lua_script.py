@@ -29,7 +29,7 @@ class LuaScript:
 
     async def run(self, *keys: str, **arguments: str | float) -> Any:  # Any: each script says what it returns
         """Runs the script with `arguments` by the names that it gives them. Raises `RedisUnavailable`."""
-        assert arguments.keys() == set(self._names), f"the script's arguments are {self._names}"
+        assert len(arguments) == len(self._names), f"the script's arguments are {self._names}"
         values = [arguments[name] for name in self._names]
         try:
             return await self._commands.run("EVALSHA", self.hash, len(keys), *keys, *values)

@@ -7,7 +7,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -45,24 +44,27 @@ class Taking(IntEnum):
     WINDOW_FULL = 4
 
 
-@dataclass(frozen=True, slots=True)
 class Slot:
-    """`day` counts from 1970-01-01 UTC; it stays that of the admission past midnight."""
+    """Of one request. `day` counts from 1970-01-01 UTC; it stays that of the admission past midnight.
 
-    user_id: str
-    limits: UserLimits
-    day: int
-    slot_id: str = field(default_factory=lambda: f"{random.getrandbits(64):016x}")  # no secret
+    `keys` are those of the slots, the reserved tokens and the used tokens, as the scripts take them.
+    """
+
+    __slots__ = ("keys", "limits", "slot_id", "user_id")
+
+    def __init__(self, user_id: str, limits: UserLimits, day: int) -> None:
+        self.user_id = user_id
+        self.limits = limits
+        self.slot_id = f"{random.getrandbits(64):016x}"  # no secret
+        self.keys = (
+            user_key(user_id, "slots"),
+            user_key(user_id, f"reserved:{day}"),
+            used_key(user_id, day),
+        )
 
     @property
     def window(self) -> str:
         return self.limits.window_of(self.user_id)
-
-    @property
-    def keys(self) -> list[str]:
-        """The slots, the reserved tokens and the used tokens, as the scripts take them."""
-        names = "slots", f"reserved:{self.day}"
-        return [*(user_key(self.user_id, name) for name in names), used_key(self.user_id, self.day)]
 
 
 def used_key(user_id: str, day: int) -> str:

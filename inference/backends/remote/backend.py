@@ -205,6 +205,8 @@ async def _next_event(
     if reader.has_final_usage:
         return None
     try:
+        if stream.has_event:
+            return stream.take_event()
         return await Patience(time.monotonic() + USAGE_SECONDS).wait(stream.next_event)
     except (*TRANSPORT_ERRORS, GenerationFailed):
         return None  # the text is whole

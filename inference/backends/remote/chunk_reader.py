@@ -113,6 +113,8 @@ class ChunkReader:
         """
         field = text_of(piece.get("reasoning_content") or piece.get("reasoning"))
         content = piece.get("content") or piece.get("refusal")
+        if not content and not field:
+            return "", "", False
         if not isinstance(content, str):
             content, thoughts = _texts_of_parts(content)
             field = field or thoughts
