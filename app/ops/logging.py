@@ -71,6 +71,8 @@ def configure_logging(level: LogLevel, process: int | None = None) -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.access").disabled = True
+    access_logger = logging.getLogger("uvicorn.access")
+    access_logger.disabled = True
+    access_logger.propagate = False  # without a handler to reach, uvicorn does not make its lines
     for name in OUR_LOGGERS:
         logging.getLogger(name).setLevel(level.upper())

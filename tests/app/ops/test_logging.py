@@ -92,3 +92,15 @@ logging.getLogger({logger!r}).{level}("hello %s", "there")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     lines = (done.stdout + done.stderr).splitlines()
     assert [json.loads(line)["message"] for line in lines] == ["hello there"] * is_written
+
+
+def test_the_server_makes_no_access_log_of_its_own():
+    """It makes a line for each request once its logger has any handler, even if the line is dropped."""
+    script = """
+import logging
+from app.ops.logging import configure_logging
+configure_logging("info")
+print(logging.getLogger("uvicorn.access").hasHandlers())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
