@@ -6,23 +6,20 @@ use) is read at scrape time; events are counted as they happen.
 
 import asyncio
 from collections.abc import Iterable
-from functools import cache, partial
 from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
-    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.limits.limiter import Limiter
+from app.ops.collectors import CounterCollector, HistogramCollector
 from app.ops.process_metrics import CollectAll, dump_families, expose_all
 from app.ops.user_metrics import UserMetrics
 from app.persistence.usage_writer import UsageWriter
@@ -51,45 +48,36 @@ class Metrics(Collector):
     def __init__(
         self, backend: Backend, limiter: Limiter, usage_writer: UsageWriter, version: str, max_users: int = 0
     ) -> None:
-        # A timestamp for each series, which nothing reads; off for the whole process.
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's omission
         self._registry = CollectorRegistry()
         self._collect_all: CollectAll | None = None
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._registry.register(_StateCollector(backend, limiter, usage_writer, version))
-        requests = Counter(
+        self._requests = CounterCollector(
             "gateway_requests",
             "Responses by route template, class of status and outcome",
             ("route", "status_class", "outcome"),
-            registry=self._registry,
         )
-        refusals = Counter(
-            "gateway_refusals", "Refused requests by stable code", ("code",), registry=self._registry
+        self._refusals = CounterCollector("gateway_refusals", "Refused requests by stable code", ("code",))
+        self._by_backend = CounterCollector(
+            "gateway_generations", "Requests that generated, by the backend that served them", ("backend",)
         )
-        generations = Counter(
-            "gateway_generations",
-            "Requests that generated, by the backend that served them",
-            ("backend",),
-            registry=self._registry,
-        )
-        # Finding a child by its labels takes longer than counting: children are cached.
-        self._requests, self._refusals = cache(requests.labels), cache(refusals.labels)
-        self._by_backend = cache(generations.labels)
+        for collector in (self._requests, self._refusals, self._by_backend):
+            self._registry.register(collector)
         self._generations = _GenerationMetrics(self._registry)
         self._users = UserMetrics(self._registry, max_users)
 
     def observe(self, record: RequestRecord, outcome: Outcome, total_seconds: float) -> None:
         """Counts one request at its end."""
-        self._requests(record.route, f"{record.status // 100}xx", outcome).inc()
+        self._requests.inc(record.route, f"{record.status // 100}xx", outcome)
         if record.error_code is not None and outcome == "refused":
-            self._refusals(record.error_code).inc()
+            self._refusals.inc(record.error_code)
         self._users.observe(record, outcome, total_seconds)
         if record.model is not None:
             self._generations.observe(record, outcome, total_seconds, record.model)
         if record.backend is not None:
-            self._by_backend(record.backend).inc()
+            self._by_backend.inc(record.backend)
 
     def register(self, collector: Collector) -> None:
         """Adds what another part counts itself."""
@@ -119,63 +107,52 @@ class Metrics(Collector):
 
 
 class _GenerationMetrics:
-    """Children of histograms are cached by their labels, as in `Metrics`."""
-
     def __init__(self, registry: CollectorRegistry) -> None:
-        histogram = partial(Histogram, registry=registry)
-        self._duration = cache(
-            histogram(
-                "gen_ai_server_request_duration_seconds",
-                "From the request's arrival to the end of its response; error_type is empty on success",
-                (*_GENERATION_LABELS, "error_type"),
-                buckets=REQUEST_DURATION_BUCKETS,
-            ).labels
+        self._duration = HistogramCollector(
+            "gen_ai_server_request_duration_seconds",
+            "From the request's arrival to the end of its response; error_type is empty on success",
+            (*_GENERATION_LABELS, "error_type"),
+            REQUEST_DURATION_BUCKETS,
         )
-        self._ttft = cache(
-            histogram(
-                "gen_ai_server_time_to_first_token_seconds",
-                "From the request's arrival to the first piece of its response",
-                _GENERATION_LABELS,
-                buckets=TTFT_BUCKETS,
-            ).labels
+        self._ttft = HistogramCollector(
+            "gen_ai_server_time_to_first_token_seconds",
+            "From the request's arrival to the first piece of its response",
+            _GENERATION_LABELS,
+            TTFT_BUCKETS,
         )
-        self._time_per_token = cache(
-            histogram(
-                "gen_ai_server_time_per_output_token_seconds",
-                "Between two tokens after the first, as a mean of each generation",
-                _GENERATION_LABELS,
-                buckets=TIME_PER_TOKEN_BUCKETS,
-            ).labels
+        self._time_per_token = HistogramCollector(
+            "gen_ai_server_time_per_output_token_seconds",
+            "Between two tokens after the first, as a mean of each generation",
+            _GENERATION_LABELS,
+            TIME_PER_TOKEN_BUCKETS,
         )
-        self._tokens = cache(
-            histogram(
-                "gen_ai_client_token_usage",
-                "Tokens of a request, as the model counts them",
-                (*_GENERATION_LABELS, "gen_ai_token_type"),
-                buckets=TOKEN_BUCKETS,
-            ).labels
+        self._tokens = HistogramCollector(
+            "gen_ai_client_token_usage",
+            "Tokens of a request, as the model counts them",
+            (*_GENERATION_LABELS, "gen_ai_token_type"),
+            TOKEN_BUCKETS,
         )
-        self._queue = cache(
-            histogram(
-                "gateway_queue_seconds",
-                "From the request to the engine until it starts",
-                _GENERATION_LABELS,
-                buckets=REQUEST_DURATION_BUCKETS,
-            ).labels
+        self._queue = HistogramCollector(
+            "gateway_queue_seconds",
+            "From the request to the engine until it starts",
+            _GENERATION_LABELS,
+            REQUEST_DURATION_BUCKETS,
         )
+        for histogram in (self._duration, self._ttft, self._time_per_token, self._tokens, self._queue):
+            registry.register(histogram)
 
     def observe(self, record: RequestRecord, outcome: Outcome, total_seconds: float, model_name: str) -> None:
-        labels = (_OPERATIONS.get(record.route, "chat"), model_name)
+        operation = _OPERATIONS.get(record.route, "chat")
         error_type = "" if outcome == "ok" else record.error_code or outcome
-        self._duration(*labels, error_type).observe(total_seconds)
-        self._queue(*labels).observe(record.queue_seconds)
-        self._tokens(*labels, "input").observe(record.prompt_tokens)
-        self._tokens(*labels, "output").observe(record.completion_tokens)
+        self._duration.observe(total_seconds, operation, model_name, error_type)
+        self._queue.observe(record.queue_seconds, operation, model_name)
+        self._tokens.observe(record.prompt_tokens, operation, model_name, "input")
+        self._tokens.observe(record.completion_tokens, operation, model_name, "output")
         ttft_seconds, time_per_token = record.ttft_seconds, record.seconds_per_output_token
         if ttft_seconds is not None:
-            self._ttft(*labels).observe(ttft_seconds)
+            self._ttft.observe(ttft_seconds, operation, model_name)
         if time_per_token is not None:
-            self._time_per_token(*labels).observe(time_per_token)
+            self._time_per_token.observe(time_per_token, operation, model_name)
 
 
 class _StateCollector(Collector):
