@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from app.http.body.json_scanner import FILE_CHARACTERS
 from app.http.field_sentences import characters_sentence, pydantic_sentence
 from app.media.upload import Upload
-from app.schemas.generation import MAX_PROMPT_CHARACTERS
 from app.schemas.problems import FieldError, field_error
 from app.sentence import Sentence
 
@@ -18,7 +18,7 @@ MAX_FIELD_NAME_LENGTH: Final = 100
 MAX_MESSAGE_LENGTH: Final = 200  # pydantic quotes what was sent in the place of a known word
 FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-TOO_LONG: Final = characters_sentence("string_too_long", {"max_length": MAX_PROMPT_CHARACTERS})
+TOO_LONG: Final = characters_sentence("string_too_long", {"max_length": FILE_CHARACTERS})
 NOT_AN_OBJECT: Final = Sentence("Input should be an object")
 REQUIRED: Final = "Field required"
 EMPTY_BODY: Final = "The body is empty."
@@ -47,7 +47,7 @@ def _field_error(detail: Any, body: Any) -> FieldError:
     place, *steps = detail["loc"] or ("body",)
     location = _sent_location(detail, steps, body) if place == "body" else tuple(steps)
     message = EMPTY_BODY if not steps and detail["type"] == "missing" else pydantic_sentence(detail)
-    if isinstance(detail["input"], Upload):  # text, had it not been so long
+    if isinstance(detail["input"], Upload):  # a word of that length, where a text was expected
         message = TOO_LONG
     elif detail["type"] in _MODEL_TYPES:
         message = NOT_AN_OBJECT

@@ -12,8 +12,9 @@ from app.schemas.absence import Omittable, RequestModel
 from app.sentence import Sentence
 from inference import SamplingParams
 
-MAX_PROMPT_CHARACTERS = 200_000
-MAX_MESSAGES = 256
+# For contexts of a million tokens. The bounds of a body are the real ones: of its bytes, texts and values.
+MAX_PROMPT_CHARACTERS = 4_000_000
+MAX_MESSAGES = 4096
 MAX_STOP_STRINGS = 8
 MAX_STOP_CHARACTERS = 64
 MAX_IMAGES = 10
@@ -59,7 +60,7 @@ Base64Images = Annotated[
 
 
 def check_text(texts: Iterable[str]) -> None:
-    """Raises ValueError for too much text, since tokenizing it just to count tokens takes long."""
+    """Raises ValueError for too much text."""
     if sum(map(len, texts)) > MAX_PROMPT_CHARACTERS:
         raise ValueError(
             Sentence(

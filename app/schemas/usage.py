@@ -64,7 +64,7 @@ class LimitsResponse(BaseModel):
     modalities: list[Literal["audio", "image", "text"]] = Field(description="what the model supports")
     max_json_bytes: int = Field(ge=1, description="of a body on routes without media", examples=[1_048_576])
     max_media_bytes: int = Field(ge=1, description="of a body on routes with media", examples=[26_214_400])
-    max_messages: int = Field(ge=1, examples=[256])
-    max_prompt_characters: int = Field(ge=1, description="of one message", examples=[200_000])
+    max_messages: int = Field(ge=1, examples=[4096])
+    max_prompt_characters: int = Field(ge=1, description="of one message", examples=[4_000_000])
     images: ImageLimits
     audio: AudioLimits

@@ -1,7 +1,7 @@
 """A model in memory, which turns messages into prompts."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from inference.constraints.call_parser import ToolFormat
 from inference.errors import GenerationFailed, UnsupportedModality
-from inference.loading.chat_template import ChatTemplate
+from inference.loading.chat_template import ChatTemplate, WrittenText
 from inference.loading.tokenizer import TextTokenizer
 from inference.model_card import ImageFit
 from inference.models.config import DecoderConfig
@@ -19,6 +19,8 @@ from inference.models.prompt import EncodedPrompt, MediaSpan, multimodal_positio
 from inference.stepwise import Stepwise, finish
 from inference.types import Audio, Image, Message, Task, Text, ToolDefinition
 
+USUAL_CHARACTERS_PER_TOKEN = 6  # most texts have fewer
+COUNTED_CHARACTERS = 16_384  # at once
 TRANSCRIBE = "Write down what is said in this recording."
 
 
@@ -86,6 +88,7 @@ class LoadedModel:
                 raise UnsupportedModality(_modality(part))
         # There is one placeholder per picture or recording: only the template can write them.
         rendered = self.chat_template.render(messages, enable_thinking, tools)
+        self._refuse_excess(rendered, admit)
         token_ids, starts = self._place_media(self.tokenizer.encode_rendered(rendered), media)
         admit(len(token_ids))
         spans = []
@@ -96,6 +99,22 @@ class LoadedModel:
         positions = self._positions(len(token_ids), media, starts)
         end = rendered[-1] if rendered and isinstance(rendered[-1], str) else ""
         return EncodedPrompt(tuple(token_ids), tuple(spans), positions, end)
+
+    def _refuse_excess(self, rendered: Sequence[str | WrittenText], admit: Callable[[int], None]) -> None:
+        """Of a text of many times the context, a part is counted: it takes no longer than one that fits."""
+        texts = [piece if isinstance(piece, str) else piece.text for piece in rendered]
+        characters = sum(map(len, texts))
+        if characters <= USUAL_CHARACTERS_PER_TOKEN * self.context_length:
+            return
+        counted_characters, tokens = 0, 0
+        for text in texts:
+            for start in range(0, len(text), COUNTED_CHARACTERS):
+                counted = text[start : start + COUNTED_CHARACTERS]
+                counted_characters += len(counted)
+                tokens += len(self.tokenizer.encode_text(counted))  # a cut adds some to thousands
+                if tokens > 1.1 * self.context_length:
+                    admit(tokens * characters // counted_characters)
+                    return
 
     def _place_media(self, token_ids: list[int], media: list[Image | Audio]) -> tuple[list[int], list[int]]:
         """Repeats each placeholder once per row of its media; returns the ids and where each media starts."""

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.errors import InvalidJSON, InvalidRequest
-from app.schemas.generation import MAX_PROMPT_CHARACTERS
+from app.http.body.long_base64 import may_be_base64
 from app.sentence import Sentence
 
 MAX_DEPTH: Final = 64  # levels, of which the innermost has no containers
 TOO_DEEP: Final = f"The body is nested more than {MAX_DEPTH} levels deep."
 MAX_VALUES: Final = 20_000
 MAX_BARE_BYTES: Final = 1_048_576  # of numbers, true, false and null: 50 for each value
-MAX_TEXT_BYTES: Final = 12 * MAX_PROMPT_CHARACTERS  # each written as two \uXXXX
+FILE_CHARACTERS: Final = 200_000  # of base64: a longer string is a file
+FILE_BYTES: Final = 12 * FILE_CHARACTERS  # likewise, each written as two \uXXXX
+MAX_TEXT_BYTES: Final = 8 * 1_048_576  # without files: ten short ones in base64 and all text fit
+TOO_LONG: Final = "The texts of the body are too long together."
 
 _STRING_PIECE: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _QUOTE: Final = ord('"')
@@ -32,7 +35,7 @@ _WHITESPACE: Final = b" \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class LongString:
-    """A piece of a string that is longer than any text may be, as it is written in the JSON."""
+    """A piece of a string that is a file, as it is written in the JSON."""
 
     data: bytes
     is_last: bool
@@ -45,7 +48,7 @@ class JSONScanner:
         self._is_in_string = False
         self._has_pending_backslash = False  # what it escapes is in the next piece
         self._is_long = False
-        self._held = bytearray()  # of the string being read, as long as it may be short
+        self._held = bytearray()  # of the string being read, as long as it is no file
         self._characters = 0.0  # that it has at least
         self.values = 1
         self._containers = 0
@@ -116,10 +119,13 @@ class JSONScanner:
             return
         self._held += piece
         self._characters += _least_characters(piece)
-        self._is_long = self._characters > MAX_PROMPT_CHARACTERS or len(self._held) > MAX_TEXT_BYTES
+        is_long = self._characters > FILE_CHARACTERS or len(self._held) > FILE_BYTES
+        self._is_long = is_long and may_be_base64(self._held)
         if self._is_long:
             yield LongString(bytes(self._held), is_last)
             self._held.clear()
+        elif len(self._held) > MAX_TEXT_BYTES:
+            raise InvalidRequest(TOO_LONG)
         elif is_last:
             yield b'"%b"' % bytes(self._held)
             self._held.clear()

@@ -1,5 +1,6 @@
 """Base64 in a JSON string, decoded piece by piece as it arrives: a picture is never held as text."""
 
+import re
 from typing import Final
 
 import orjson
@@ -15,6 +16,19 @@ from app.media.codecs.base64_text import (
 )
 
 _LONGEST_ESCAPE: Final = 6  # \uXXXX
+_EXAMINED_BYTES: Final = 4096
+_BASE64: Final = re.compile(
+    rb"(?:data:[^,]*;base64,)?(?:[A-Z0-9+/=_-]|\\[/nr]|\\u00[0-9A-F]{2})*+", re.IGNORECASE
+)
+
+
+def may_be_base64(string: bytes | bytearray) -> bool:
+    """Whether a long string is a file, from its beginning as it stands after the quote: a text has no word of
+    that length."""
+    beginning = string[:_EXAMINED_BYTES]
+    match = _BASE64.match(beginning)
+    assert match is not None
+    return match.end() > len(beginning) - _LONGEST_ESCAPE
 
 
 class LongBase64:

@@ -1,7 +1,7 @@
 """JSON as RFC 8259 has it: UTF-8 alone, no NaN, no lone surrogates; depth and number of values are bounded.
 
 A small body is parsed at once. A larger one is scanned while it arrives, put on disk, and parsed when it is
-whole and known to be harmless; strings too long for a text can only be files, and never reach the parser.
+whole and known to be harmless; long strings of base64 are files, and never reach the parser.
 """
 
 import asyncio
@@ -14,7 +14,15 @@ import orjson
 
 from app.errors import InvalidJSON, InvalidRequest, Overloaded
 from app.http.body.json_errors import invalid_json
-from app.http.body.json_scanner import MAX_DEPTH, MAX_VALUES, TOO_DEEP, JSONScanner, LongString
+from app.http.body.json_scanner import (
+    MAX_DEPTH,
+    MAX_TEXT_BYTES,
+    MAX_VALUES,
+    TOO_DEEP,
+    TOO_LONG,
+    JSONScanner,
+    LongString,
+)
 from app.http.body.long_base64 import LongBase64
 from app.http.body.request_body import RequestBody
 from app.sentence import Sentence
@@ -23,14 +31,13 @@ SMALL_BYTES: Final = 32 * 1024  # any content of this size is parsed in one or t
 SLICE_BYTES: Final = 64 * 1024  # scanned at once: other requests have their turn in between
 DENSE_SLICE_BYTES: Final = 8 * 1024  # where strings are short, and each takes some microseconds
 MAX_QUOTES: Final = 4096  # of a slice that is not dense
-MAX_TEXT_BYTES: Final = 8 * 1_048_576  # without long strings: ten short files in base64 and all text fit
 ASCII_WEIGHT: Final = 3  # bytes of memory for one of the body: itself, the parser's copy, the strings
 UNICODE_WEIGHT: Final = 6  # one character beyond U+FFFF makes its whole string take 4 bytes for each
 VALUE_BYTES: Final = 200  # of one value as an object, with its name and its place in a container
 
 
 async def read_json_body(chunks: AsyncIterator[bytes], body: RequestBody) -> Any:  # Any: what JSON holds
-    """The parsed JSON; a string that is too long for a text becomes a `SpooledFile` of its decoded base64.
+    """The parsed JSON; a long string of base64 becomes a `SpooledFile` of what it stands for.
 
     A byte order mark before it is ignored, as RFC 8259 allows.
 
@@ -110,7 +117,7 @@ class _LargeText:
             self._buffered_bytes = held_bytes
         text = b"".join(short)
         if self._text.size + len(text) > MAX_TEXT_BYTES:
-            raise InvalidRequest("The texts of the body are too long together.")
+            raise InvalidRequest(TOO_LONG)
         self._is_ascii = self._is_ascii and text.isascii() and b"\\u" not in text
         await self._text.write(text)
 

@@ -16,7 +16,7 @@ from inference.loading.registry import load_model
 from inference.models.audio_tower import AudioConfig
 from inference.models.fusion import Fusion
 from inference.models.vision_tower import VisionConfig
-from inference.stepwise import Stepwise
+from inference.stepwise import Stepwise, finish
 from inference.types import Audio, Image, Message, Part, Text
 
 from ..tiny_checkpoints import write_glm4
@@ -52,6 +52,28 @@ def test_a_text_prompt_is_the_templates_and_the_persons_tokens(text_model: Loade
     expected = text_model.tokenizer.encode_template("<|user|>hi<|assistant|>")
     assert prompt.token_ids == tuple(expected)
     assert prompt.media == ()
+
+
+@pytest.mark.parametrize("text", ["hello there " * 20_000, "a" * 240_000], ids=["words", "one word"])
+def test_a_text_of_many_times_the_context_is_refused_by_an_estimate(
+    text_model: LoadedModel, text: str
+) -> None:
+    counted: list[str] = []
+
+    class Counting:
+        def encode_text(self, text: str) -> list[int]:
+            counted.append(text)
+            return text_model.tokenizer.encode_text(text)
+
+    def admit(prompt_tokens: int) -> None:
+        raise PromptTooLong(prompt_tokens, 1, text_model.context_length)
+
+    model = replace(text_model, tokenizer=Counting())  # type: ignore[arg-type]
+    with pytest.raises(PromptTooLong) as refusal:
+        finish(model.encode_stepwise(user(Text(text)), False, "chat", admit))
+    exact = len(text_model.encode_prompt(user(Text(text)), False, "chat").token_ids)
+    assert refusal.value.prompt_tokens == pytest.approx(exact, rel=0.02)
+    assert sum(map(len, counted)) < len(text) / 3
 
 
 def test_without_thinking_the_template_writes_closed_tags(text_model: LoadedModel) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from app.errors import GatewayError, InvalidJSON, InvalidRequest
 from app.http.body.json_scanner import (
+    FILE_CHARACTERS,
     MAX_BARE_BYTES,
     MAX_DEPTH,
     MAX_TEXT_BYTES,
@@ -14,7 +15,6 @@ from app.http.body.json_scanner import (
     JSONScanner,
     LongString,
 )
-from app.schemas.generation import MAX_PROMPT_CHARACTERS
 
 TEXTS = st.text(st.sampled_from('ab[]{},:"\\/\n 你😀\u0000'), max_size=12)
 VALUES = st.recursive(
@@ -113,15 +113,16 @@ def test_containers_are_bounded_where_commas_are_missing(text: bytes) -> None:
 @pytest.mark.parametrize(
     "string",
     [
-        b"a" * 200_000,
-        b"\\n" * 200_000,
-        "你".encode() * 200_000,
-        b"\\ud83d\\ude00" * 200_000,
-        b'\\"' * 200_000,
+        b"a" * FILE_CHARACTERS,
+        b"a" * 4000 + b" " + b"a" * 4_000_000,
+        b"\\t" * 4_000_000,
+        "你".encode() * 2_500_000,
+        b"\\ud83d\\ude00" * 600_000,
+        b'\\"' * 4_000_000,
     ],
-    ids=["ascii", "escapes", "chinese", "surrogates", "quotes"],
+    ids=["letters", "ascii", "escapes", "chinese", "surrogates", "quotes"],
 )
-def test_the_longest_text_is_no_long_string(string: bytes, piece_bytes: int) -> None:
+def test_texts_are_no_long_strings(string: bytes, piece_bytes: int) -> None:
     text = b'["' + string + b'"]'
     _, pieces = scan(text, piece_bytes)
     assert b"".join(pieces) == text  # type: ignore[arg-type]  # none of them is long
@@ -130,8 +131,12 @@ def test_the_longest_text_is_no_long_string(string: bytes, piece_bytes: int) -> 
 @pytest.mark.parametrize("piece_bytes", [997, 1_000_000])
 @pytest.mark.parametrize(
     "string",
-    [b"a" * (MAX_PROMPT_CHARACTERS + 5000), b"\\\\" * (MAX_TEXT_BYTES // 2 + 1), b"\\/" * 300_000],
-    ids=["ascii", "backslashes", "escapes"],
+    [
+        b"a" * (FILE_CHARACTERS + 5000),
+        b"data:image\\/png;base64,/9j/4A-_=" + b"a" * 1_000_000,
+        b"\\/\\n\\r\\u002b\\u003D" * 100_000,
+    ],
+    ids=["letters", "data URI", "escapes"],
 )
 def test_long_strings_come_apart_from_the_rest(string: bytes, piece_bytes: int) -> None:
     _, pieces = scan(b'{"a":["' + string + b'","b"]}', piece_bytes)
@@ -139,3 +144,8 @@ def test_long_strings_come_apart_from_the_rest(string: bytes, piece_bytes: int) 
     assert b"".join(piece.data for piece in long) == string
     assert [piece.is_last for piece in long] == [False] * (len(long) - 1) + [True]
     assert b"".join(piece for piece in pieces if isinstance(piece, bytes)) == b'{"a":[,"b"]}'
+
+
+@pytest.mark.parametrize("string", [b"a " * MAX_TEXT_BYTES, b"\\\\" * MAX_TEXT_BYTES])
+def test_longer_texts_are_refused_before_they_end(string: bytes) -> None:
+    assert refusal(b'["' + string, 4096) is InvalidRequest

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from app.http.guard import MAX_PUBLIC_BYTES
+from app.schemas.generation import MAX_MESSAGES
 
 from ...conftest import StartGateway
 from ...gateway import Gateway
@@ -98,6 +99,28 @@ async def test_long_strings_that_are_not_files_are_refused_as_long_texts(gateway
         assert response.status_code == 422
         assert field in response.text
         assert "at most 200000 characters" in response.text
+
+
+async def test_a_text_may_be_longer_than_a_file(gateway: Gateway) -> None:
+    text = "Say hello. 你好 \n" * 60_000
+    model = gateway.services.backend.model_card.name
+    for path, body in (
+        ("/chat", {"prompt": text}),
+        ("/chat", {"messages": [{"role": "user", "content": text}]}),
+        ("/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": text}]}),
+        ("/v1/responses", {"model": model, "input": text}),
+    ):
+        response = await post(gateway, path, orjson.dumps(body))
+        assert response.status_code == 400
+        assert "context_length_exceeded" in response.text
+
+
+async def test_conversations_may_have_thousands_of_messages(gateway: Gateway) -> None:
+    refusals = []
+    for count in (MAX_MESSAGES, MAX_MESSAGES + 1):
+        body = {"messages": [{"role": "user", "content": "x"}] * count}
+        refusals.append(reply(await post(gateway, "/chat", orjson.dumps(body))))
+    assert refusals == [(400, "context_length_exceeded"), (422, "invalid_request")]
 
 
 async def test_what_a_client_wrote_is_not_sent_back_at_length(gateway: Gateway) -> None:
