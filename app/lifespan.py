@@ -236,7 +236,13 @@ def remote_config(settings: Settings) -> RemoteConfig:
 
 def _endpoint(endpoint: RemoteEndpointSettings, common_key: SecretStr | None) -> RemoteEndpoint:
     key = endpoint.key or common_key
-    return RemoteEndpoint(endpoint.url, None if key is None else key.get_secret_value(), endpoint.model)
+    return RemoteEndpoint(
+        endpoint.url,
+        None if key is None else key.get_secret_value(),
+        endpoint.model,
+        {name: value.get_secret_value() for name, value in endpoint.headers.items()},
+        endpoint.query.get_secret_value(),
+    )
 
 
 def _open_recordings(settings: StreamSettings, budget: MemoryBudget, redis: SharedRedis | None) -> Recordings:

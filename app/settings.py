@@ -45,6 +45,27 @@ _ALL_ORIGINS = "*"
 _OPAQUE_ORIGIN = "null"  # of pages in files, and of sandboxed frames
 _WEB_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 _DEFAULT_PORTS = ("http://", ":80"), ("https://", ":443")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HEADERS_OF_GATEWAY = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 _HEADER = re.compile(r"\s*[A-Za-z0-9-]+=[\x21-\x7e]+\s*", re.ASCII)
 
 
@@ -294,19 +315,59 @@ def _as_header(key: SecretStr | None) -> SecretStr | None:
     return SecretStr(value)
 
 
+def _as_own_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Likewise. Names only those that the gateway knows: another one may be a secret in the wrong place."""
+    if len({name.lower() for name in headers}) < len(headers):
+        raise ValueError("a header is given twice")
+    values: dict[str, SecretStr] = {}
+    for name, secret in headers.items():
+        if name.lower() in _HEADERS_OF_GATEWAY:
+            raise ValueError(f"{name} is set by the gateway itself")
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError("the name of a header has letters, digits, - and _")
+        value = secret.get_secret_value().strip()
+        if not (value and value.isascii() and value.isprintable()):
+            raise ValueError("the value of a header has visible ASCII characters and spaces")
+        values[name] = SecretStr(value)
+    return values
+
+
 class RemoteEndpointSettings(_Section):
     """One of `GATEWAY_REMOTE__ENDPOINTS`: an object, or its `url` alone."""
 
     url: str
     key: SecretStr | None = None
     model: str | None = Field(None, min_length=1, max_length=200)
+    headers: dict[str, SecretStr] = Field(default_factory=dict, max_length=32)
+    query: SecretStr = SecretStr("")
 
     @model_validator(mode="before")
     @classmethod
     def _may_be_its_url(cls, value: object) -> object:
-        return {"url": value} if isinstance(value, str) else value
+        """The query of its address may be a secret, and is kept apart."""
+        if isinstance(value, str):
+            value = {"url": value}
+        if isinstance(value, dict) and isinstance(url := value.get("url"), str) and "query" not in value:
+            url, _, query = url.partition("?")
+            value = {**value, "url": url, "query": query}
+        return value
 
     _key = field_validator("key")(_as_header)
+    _headers = field_validator("headers")(_as_own_headers)
+
+    @field_validator("query")
+    @classmethod
+    def _is_query(cls, query: SecretStr) -> SecretStr:
+        value = query.get_secret_value()
+        if not (value.isascii() and value.isprintable()) or set(value) & set(" #"):
+            raise ValueError("write the query of the address without spaces and #")
+        return query
+
+    @model_validator(mode="after")
+    def _has_one_authorization(self) -> Self:
+        if self.key is not None and "authorization" in map(str.lower, self.headers):
+            raise ValueError("give either `key` or the header Authorization")
+        return self
 
     @field_validator("url")
     @classmethod
@@ -317,7 +378,7 @@ class RemoteEndpointSettings(_Section):
         if parts.username is not None or parts.password is not None:
             raise ValueError("put the secret in `key`, not in the address")
         if parts.query or parts.fragment:
-            raise ValueError("write the address without ? and #, and put a secret in `key`")
+            raise ValueError("write the address without #, and put a secret in `key` or `headers`")
         return url
 
 
@@ -328,7 +389,8 @@ class RemoteSettings(_Section):
         (),
         max_length=256,
         description='a JSON list of engines that serve one model, such as `[{"url": "http://engine:8000"}]`; '
-        "each may have a `key` and the `model` under which it serves (default: its first), or be only a URL",
+        "each may have a `key`, `headers` of its own (an object of names and secret values) and the `model` "
+        "under which it serves (default: its first), or be only a URL",
     )
     key: SecretStr | None = Field(None, description="sent to endpoints that have no `key` of their own")
     abilities: Annotated[tuple[Ability, ...], _COMMA_SEPARATED] = Field(

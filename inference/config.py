@@ -1,5 +1,6 @@
 """The configuration of a backend: plain values, which the gateway's settings have validated."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -78,11 +79,15 @@ class ScriptedConfig:
 
 @dataclass(frozen=True, slots=True)
 class RemoteEndpoint:
-    """An engine. `url` ends before `/v1`. `model` is the name under which it serves; None: its first one."""
+    """An engine. `url` is as OpenAI's SDK takes it, and `query` follows it in every request, as `headers` do.
+    `model` is the name under which it serves; None: its first one.
+    """
 
     url: str
     key: str | None = field(default=None, repr=False)
     model: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

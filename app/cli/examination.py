@@ -268,10 +268,11 @@ async def _remote_engines(settings: Settings) -> list[Finding]:
     ]
     for endpoint in (*config.endpoints, *config.transcribers):
         parts = urlsplit(endpoint.url)
-        if endpoint.key is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        is_secret = endpoint.key is not None or endpoint.headers or endpoint.query
+        if is_secret and parts.scheme == "http" and parts.hostname not in LOOPBACK:
             where = f"{parts.scheme}://{parts.netloc}"
             findings.append(
-                Finding("engine", "warning", f"its key is sent to {where} unencrypted; use https")
+                Finding("engine", "warning", f"its secrets are sent to {where} unencrypted; use https")
             )
     return findings
 

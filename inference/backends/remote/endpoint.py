@@ -15,6 +15,8 @@ from inference.waitlist import MeanDuration, Queued, Waitlist
 
 logger = logging.getLogger(__name__)
 
+CHAT_PATH = "/chat/completions"
+TRANSCRIPTION_PATH = "/audio/transcriptions"
 FAILURES_IN_A_ROW = 3  # responses with an error of the engine; a lost connection is enough by itself
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 60.0
@@ -31,9 +33,15 @@ class Endpoint:
     ) -> None:
         self.name = name
         self.url = config.url.rstrip("/").removesuffix("/v1")
-        self.api_url, self.health_url = _addresses(config.url)
-        self.chat_url = self.api_url + "/chat/completions"
-        self.headers = {} if config.key is None else {"Authorization": f"Bearer {config.key}"}
+        api_url, health_url = _addresses(config.url)
+        query = f"?{config.query}" if config.query else ""
+        self.health_url = health_url + query
+        self.models_url = f"{api_url}/models{query}"
+        self.chat_url = api_url + CHAT_PATH + query
+        self.transcription_url = api_url + TRANSCRIPTION_PATH + query
+        self.headers = dict(config.headers)
+        if config.key is not None and "authorization" not in map(str.lower, self.headers):
+            self.headers["Authorization"] = f"Bearer {config.key}"
         self.configured_model = config.model
         self.model = config.model
         self.listed_models: tuple[str, ...] = ()  # when they were last requested
@@ -181,12 +189,13 @@ def _addresses(url: str) -> tuple[str, str]:
     """Of the API, as OpenAI's SDK takes it, and of the check.
 
     The API is at `/v1`, unless the path has a version already, such as `/v1`, `/api/paas/v4` or
-    `/v1beta/openai`. The check is at `/health` before the version.
+    `/v1beta/openai`, or ends with one of the API's routes. The check is at `/health` before the version.
     """
-    parts = urlsplit(url.rstrip("/").removesuffix("/chat/completions"))
-    steps = parts.path.split("/")
+    parts = urlsplit(url.rstrip("/"))
+    path = parts.path.removesuffix(CHAT_PATH).removesuffix(TRANSCRIPTION_PATH)
+    steps = path.split("/")
     version = next((at for at, step in enumerate(steps) if _VERSION.fullmatch(step)), len(steps))
-    if version == len(steps):
+    if version == len(steps) and path == parts.path:
         steps.append("v1")
     api, check = "/".join(steps), "/".join([*steps[:version], "health"])
     return urlunsplit(parts._replace(path=api)), urlunsplit(parts._replace(path=check))

@@ -55,7 +55,7 @@ async def _check(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
     has_name, is_known = endpoint.model is not None, endpoint.context_length is not None
     if status == 200 and endpoint.is_healthy and has_name and is_known:
         return None
-    listing, body = await _get(client, endpoint, f"{endpoint.api_url}/models")
+    listing, body = await _get(client, endpoint, endpoint.models_url)
     if listing == 200:
         return _learn(endpoint, body)
     if has_name and listing in (*NO_ROUTE, BUSY):

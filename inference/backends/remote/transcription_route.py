@@ -21,7 +21,6 @@ from inference.model_card import ModelCard
 from inference.status import BackendStatus
 from inference.types import Delta, GenerationRequest, Usage
 
-PATH: Final = "/audio/transcriptions"
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_TOKENS: Final = 1 << 31
 
@@ -90,7 +89,7 @@ async def _transcribe(
         fields["language"] = language
     request = client.build_request(
         "POST",
-        endpoint.api_url + PATH,
+        endpoint.transcription_url,
         data=fields,
         files={"file": ("recording.wav", recording, "audio/wav")},
         headers={**endpoint.headers, "Accept": "application/json", "Accept-Encoding": "identity"},

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from app.lifespan import remote_config
 from app.ops.logging import JSONFormatter
 from app.settings import Settings
 
@@ -213,7 +214,20 @@ async def test_the_key_of_an_engine_is_in_no_output(tmp_path: Path, caplog: pyte
         {"remote": {"endpoints": [{"url": f"engine?key={SECRET}"}]}},
         {"remote": {"endpoints": [{"url": "http://engine", "key": SECRET, "unknown": 1}]}},
         {"remote": {"endpoints": [{"url": "http://engine", "key": f"{SECRET}\nX-Other: 1"}]}},
-        {"remote": {"endpoints": [{"url": f"http://engine?api-version={SECRET}"}]}},
+        {"remote": {"endpoints": [{"url": f"http://engine?api-version={SECRET} "}]}},
+        {"remote": {"endpoints": [{"url": f"http://engine#{SECRET}"}]}},
+        {"remote": {"endpoints": [{"url": "http://engine", "headers": {"api-key": f"schlüssel-{SECRET}"}}]}},
+        {"remote": {"endpoints": [{"url": "http://engine", "headers": {"api-key": f"{SECRET}\nX: 1"}}]}},
+        {"remote": {"endpoints": [{"url": "http://engine", "headers": {"api-key": " "}}]}},
+        {"remote": {"endpoints": [{"url": "http://engine", "headers": {f"{SECRET}:": "a"}}]}},
+        {"remote": {"endpoints": [{"url": "http://engine", "headers": {"a": SECRET, "A": SECRET}}]}},
+        {
+            "remote": {
+                "endpoints": [
+                    {"url": "http://engine", "headers": {"Authorization": SECRET}, "key": f"key-{SECRET}"}
+                ]
+            }
+        },
         {"remote": {"key": f"schlüssel-{SECRET}"}},
         {"remote": {"abilities": "everything"}},
         {"backend": "remote", "remote": HTTP | {"recordings": "speech_recognition_model"}},
@@ -224,6 +238,27 @@ def test_settings_that_cannot_work_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(_env_file=None, **values)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Connection", "Accept", "Transfer-Encoding"])
+def test_headers_that_the_gateway_sends_itself_are_refused_by_name(name: str) -> None:
+    endpoint = {"url": "http://engine", "headers": {name: SECRET}}
+    with pytest.raises(ValidationError, match=f"{name} is set by the gateway itself") as caught:
+        Settings(_env_file=None, remote={"endpoints": [endpoint]})
+    assert SECRET not in str(caught.value)
+
+
+def test_own_headers_and_the_query_of_an_address_reach_the_engines() -> None:
+    endpoint = {"url": f"http://engine/v1?sig={SECRET}", "headers": {"api-key": f"{SECRET}\n"}}
+    settings = Settings(
+        _env_file=None, remote={"endpoints": [endpoint], "transcription_endpoints": [endpoint]}
+    )
+    config = remote_config(settings)
+    (engine,) = config.endpoints
+    assert (engine.url, engine.query) == ("http://engine/v1", f"sig={SECRET}")
+    assert engine.headers == {"api-key": SECRET}
+    assert config.transcribers == config.endpoints
+    assert SECRET not in repr(settings) + repr(config)
 
 
 def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 CRLF = b"\r\n"
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-PATHS = ("/v1/chat/completions", "/v1/audio/transcriptions")
+PATHS = ("/chat/completions", "/audio/transcriptions")
 MODELS = {"data": [{"id": "canned", "max_model_len": 4096}]}
 
 Behaviour = Callable[["Exchange"], Awaitable[None]]
@@ -48,7 +48,8 @@ class EngineServer:
     """`behave` responds to requests for completions and transcripts; `health` is the status of `/health`, and
     `models` the status and the body of the list of models.
 
-    Checks get no response while `may_check` is not set.
+    Checks get no response while `may_check` is not set. `received` has the address and the headers of every
+    request.
     """
 
     url: str
@@ -56,6 +57,7 @@ class EngineServer:
     health: int = 200
     models: tuple[int, object] = (200, MODELS)
     exchanges: list[Exchange] = field(default_factory=list)
+    received: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     checks: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     may_check: asyncio.Event = field(default_factory=_set_event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,9 +72,11 @@ class EngineServer:
         try:
             head = await reader.readuntil(2 * CRLF)
             first, *lines = head.decode().strip().split("\r\n")
-            path = first.split(" ")[1]
+            address = first.split(" ")[1]
             headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines if line)}
-            if path not in PATHS:
+            self.received.append((address, headers))
+            path = address.partition("?")[0]
+            if not path.endswith(PATHS):
                 self.checks.put_nowait(path)
                 await self.may_check.wait()
                 await self._respond(writer, *((self.health, {}) if path == "/health" else self.models))

@@ -45,6 +45,7 @@ from .engine_server import (
     Exchange,
     begin_and_hang,
     cut_before_the_head,
+    engine_server,
     event,
     hang,
     response,
@@ -683,3 +684,23 @@ async def test_a_transcription_says_the_language(start, make_request, language: 
     await collect(backend, make_request(messages=(message,), task="transcribe", language=language))
     *_, text = engine.exchanges[0].body["messages"][0]["content"]
     assert text["text"] == f"Transcribe the recording. Return only what is said.{said}"
+
+
+async def test_own_headers_and_the_query_are_in_every_request(make_request) -> None:
+    """As Azure wants them, whose addresses name a deployment and no version."""
+    headers = {"api-key": f"key-{SECRET}", "X-Routing": "a b"}
+    async with engine_server() as engine:
+        url = f"{engine.url}/openai/deployments/d/chat/completions"
+        query = "api-version=2024-10-21&sig=a%26b"
+        backend = RemoteBackend(RemoteConfig((RemoteEndpoint(url, headers=headers, query=query),)))
+        await backend.start()
+        deltas = await collect(backend, make_request())
+        await backend.aclose(0)
+    assert text_of(deltas) == "hello there"
+    assert [address for address, _ in engine.received] == [
+        f"/openai/deployments/d/{path}?{query}" for path in ("health", "models", "chat/completions")
+    ]
+    for _, received in engine.received:
+        assert (received["api-key"], received["x-routing"]) == (f"key-{SECRET}", "a b")
+        assert "authorization" not in received
+    assert SECRET not in repr(backend.status()) + repr(backend._config)

@@ -53,12 +53,23 @@ def test_pauses_between_checks_double_up_to_a_minute_and_begin_anew(make_endpoin
         ("https://host/api/paas/v4", "https://host/api/paas/v4", "https://host/api/paas/health"),
         ("https://host/v1beta/openai/", "https://host/v1beta/openai", "https://host/health"),
         ("http://engine/v1/chat/completions", "http://engine/v1", "http://engine/health"),
+        ("https://host/openai/deployments/a/chat/completions",) + ("https://host/openai/deployments/a",) * 2,
+        ("https://host/deployments/a/audio/transcriptions/",) + ("https://host/deployments/a",) * 2,
     ],
 )
-def test_addresses_are_those_that_clients_of_openai_take(url: str, api: str, check: str) -> None:
-    endpoint = Endpoint("0", RemoteEndpoint(url))
-    assert (endpoint.api_url, endpoint.health_url) == (api, check)
-    assert endpoint.chat_url == f"{api}/chat/completions"
+@pytest.mark.parametrize("query", ["", "api-version=2024-10-21&a=%20"])
+def test_addresses_are_those_that_clients_of_openai_take(url: str, api: str, check: str, query: str) -> None:
+    endpoint = Endpoint("0", RemoteEndpoint(url, query=query))
+    end = f"?{query}" if query else ""
+    assert endpoint.chat_url == f"{api}/chat/completions{end}"
+    assert endpoint.transcription_url == f"{api}/audio/transcriptions{end}"
+    assert endpoint.models_url == f"{api}/models{end}"
+    assert endpoint.health_url == f"{check.removesuffix('/health')}/health{end}"
+
+
+def test_the_header_of_an_engine_goes_before_the_common_key() -> None:
+    endpoint = Endpoint("0", RemoteEndpoint("http://engine", "key", headers={"authorization": "Basic abc"}))
+    assert endpoint.headers == {"authorization": "Basic abc"}
 
 
 def test_an_engine_that_was_never_reached_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
