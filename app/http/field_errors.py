@@ -7,9 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app.http.body.json_scanner import FILE_CHARACTERS
 from app.http.field_sentences import characters_sentence, pydantic_sentence
-from app.media.upload import Upload
+from app.media.upload import FILE_CHARACTERS, Upload
 from app.schemas.problems import FieldError, field_error
 from app.sentence import Sentence
 

@@ -1,6 +1,8 @@
 """What a client sends as media: bytes, text in base64, or a file that may be on disk."""
 
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
+
+FILE_CHARACTERS: Final = 200_000  # of base64 in JSON: a longer string is a file
 
 
 @runtime_checkable

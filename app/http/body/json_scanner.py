@@ -11,13 +11,13 @@ from typing import Final
 
 from app.errors import InvalidJSON, InvalidRequest
 from app.http.body.long_base64 import may_be_base64
+from app.media.upload import FILE_CHARACTERS
 from app.sentence import Sentence
 
 MAX_DEPTH: Final = 64  # levels, of which the innermost has no containers
 TOO_DEEP: Final = f"The body is nested more than {MAX_DEPTH} levels deep."
 MAX_VALUES: Final = 20_000
 MAX_BARE_BYTES: Final = 1_048_576  # of numbers, true, false and null: 50 for each value
-FILE_CHARACTERS: Final = 200_000  # of base64: a longer string is a file
 FILE_BYTES: Final = 12 * FILE_CHARACTERS  # likewise, each written as two \uXXXX
 MAX_TEXT_BYTES: Final = 8 * 1_048_576  # without files: ten short ones in base64 and all text fit
 TOO_LONG: Final = "The texts of the body are too long together."

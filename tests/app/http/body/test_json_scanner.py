@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from app.errors import GatewayError, InvalidJSON, InvalidRequest
 from app.http.body.json_scanner import (
-    FILE_CHARACTERS,
     MAX_BARE_BYTES,
     MAX_DEPTH,
     MAX_TEXT_BYTES,
@@ -15,6 +14,7 @@ from app.http.body.json_scanner import (
     JSONScanner,
     LongString,
 )
+from app.media.upload import FILE_CHARACTERS
 
 TEXTS = st.text(st.sampled_from('ab[]{},:"\\/\n 你😀\u0000'), max_size=12)
 VALUES = st.recursive(
