@@ -50,6 +50,7 @@ class Endpoint:
         self.requests = Waitlist[Queued](MeanDuration(), clock)  # outstanding ones
         self.served = self.failed = 0  # attempts
         self.is_healthy = False
+        self.refuses_access = False  # said a request since the last success
         self.pause_seconds = FIRST_PAUSE_SECONDS  # until the next check, while it is not healthy
         self.trials = 0  # how often it has served again after requests made it unhealthy
         self._clock = clock
@@ -86,6 +87,7 @@ class Endpoint:
         if not self.is_healthy:
             logger.info("engine %s (%s) is healthy", self.name, self.url)
         self.is_healthy = True
+        self.refuses_access = False
         self._is_on_trial = False
         self._failures = 0
         self._has_failed_check = False

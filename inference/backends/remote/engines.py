@@ -14,7 +14,7 @@ from inference.backends.remote.endpoint import Endpoint, choose
 from inference.backends.remote.health import check, watch
 from inference.backends.remote.patience import Patience
 from inference.backends.remote.rechecks import Rechecks
-from inference.backends.remote.refusals import EngineError, LostConnection, final_error
+from inference.backends.remote.refusals import AccessRefused, EngineError, LostConnection, final_error
 from inference.config import RemoteConfig, RemoteEndpoint
 from inference.errors import BackendUnavailable, GenerationFailed, InferenceError, QueueFull
 from inference.status import WorkerStatus
@@ -200,6 +200,7 @@ class Engines:
         if isinstance(error, QueueFull):
             endpoint.note_busy(error.retry_after_seconds)
         elif not attempt.is_outdated:
+            endpoint.refuses_access |= isinstance(error, AccessRefused)
             is_unreachable = isinstance(error, LostConnection) and error.is_unreachable
             note = endpoint.note_lost if is_unreachable else endpoint.note_error
             if note(f"it cannot be reached: {error}" if is_unreachable else str(error)):

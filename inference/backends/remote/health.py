@@ -10,6 +10,7 @@ import orjson
 from inference.backends.remote.bounded_body import read_bounded
 from inference.backends.remote.client import TRANSPORT_ERRORS, why_lost
 from inference.backends.remote.endpoint import Endpoint
+from inference.backends.remote.refusals import OF_ACCESS, AccessRefused
 
 CHECK_SECONDS: Final = 5.0
 MAX_BODY_BYTES: Final = 8 << 20  # some lists name hundreds of models
@@ -23,6 +24,8 @@ async def check(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             reason = await _check(client, endpoint)
+            if reason is None and endpoint.refuses_access:
+                reason = await _check_access(client, endpoint)
     except TRANSPORT_ERRORS as error:  # TimeoutError is an OSError
         reason = f"it cannot be reached: {why_lost(error)}"
     if reason is None:
@@ -37,13 +40,14 @@ async def watch(
 ) -> None:
     """Checks for ever: a healthy endpoint at a constant pace, others with pauses that double.
 
-    No pause is longer than `health_seconds` while `is_urgent()`.
+    No pause is longer than `health_seconds` while `is_urgent()`, unless somebody must mend the key.
     """
     while True:
         left = health_seconds if endpoint.is_healthy else endpoint.pause_seconds
         while left > 0:
             await asyncio.sleep(min(left, health_seconds))
-            left = 0 if is_urgent() else left - health_seconds
+            is_over = is_urgent() and not endpoint.refuses_access
+            left = 0 if is_over else left - health_seconds
         await check(client, endpoint)
 
 
@@ -63,6 +67,13 @@ async def _check(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
     if listing in KEY_REFUSED:
         return f"GET /v1/models responds with {listing}: it does not accept the `key`"
     return f"GET /v1/models responds with {listing}"
+
+
+async def _check_access(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
+    """With a request that has no messages: other routes may need no key."""
+    body: dict[str, object] = {"model": endpoint.model, "messages": [], "max_tokens": 1}
+    async with client.stream("POST", endpoint.chat_url, json=body, headers=endpoint.headers) as response:
+        return str(AccessRefused(response.status_code)) if response.status_code in OF_ACCESS else None
 
 
 def _learn(endpoint: Endpoint, body: bytes) -> str | None:

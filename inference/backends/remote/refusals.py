@@ -29,6 +29,7 @@ MAX_REFUSAL_BYTES = 65_536
 MAX_RETRY_AFTER_SECONDS = 3600
 
 BUSY = (429, 498, 503, 529)  # 498 is Groq's, 529 Anthropic's
+OF_ACCESS = (401, 402, 403)
 OF_REQUESTS = (400, 413, 422)  # others are about the engine, or how it is reached
 
 _TOO_LONG = re.compile(
@@ -94,6 +95,13 @@ class EngineError(Exception):
     """The engine failed, or does not serve this model with this key, before the first event."""
 
 
+class AccessRefused(EngineError):
+    """To this key: every request gets the same until somebody mends it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the engine responded with {status}{_HINTS[status]}")
+
+
 class MembersRefused(EngineError):
     """The engine does not know members of the body that the gateway added, or wants another name for one."""
 
@@ -114,6 +122,8 @@ def refusal_of(status: int, headers: Mapping[str, str], text: str, sent: SentReq
         medium = _medium_refused(complaint.message, sent.body) if status >= 500 else None
         if medium is not None:
             return UnsupportedModality(medium)
+        if status in OF_ACCESS:
+            return AccessRefused(status)
         hint = ", as if its address were another one" if 300 <= status < 400 else _HINTS.get(status, "")
         return EngineError(f"the engine responded with {status}{hint}")
     return _refusal_of_request(status, complaint, sent)

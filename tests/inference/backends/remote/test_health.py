@@ -10,7 +10,7 @@ from inference.backends.remote.health import check
 from inference.config import RemoteConfig, RemoteEndpoint
 
 from .conftest import collect, text_of
-from .engine_server import MODELS, EngineServer, engine_server, whole
+from .engine_server import MODELS, EngineServer, engine_server, response, sends, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +85,28 @@ async def test_an_engine_that_was_down_may_serve_another_model() -> None:
         endpoint.note_failed_check("it cannot be reached")
         assert await checked(engine, endpoint) is None
         assert (endpoint.model, endpoint.context_length) == ("other", 99)
+
+
+@pytest.mark.parametrize("models", [(200, MODELS), (404, {})])
+async def test_an_engine_that_refuses_the_key_is_checked_with_the_key(models: tuple[int, object]) -> None:
+    """Lists of models need no key at some engines, such as llama.cpp's."""
+    refuses = sends(response(401, {}))
+    async with engine_server(refuses) as engine:
+        engine.models = models
+        endpoint = Endpoint("0", RemoteEndpoint(engine.url, "key", "canned"))
+        assert await checked(engine, endpoint) is None
+        assert engine.exchanges == [], "an engine that has refused nothing gets no such request"
+        endpoint.refuses_access = True
+        for _ in range(2):
+            assert (
+                await checked(engine, endpoint) == "the engine responded with 401, as if its `key` were wrong"
+            )
+            assert not endpoint.is_healthy
+        assert engine.exchanges[0].body["messages"] == []
+        engine.behave = sends(response(400, {}))
+        assert await checked(engine, endpoint) is None
+        assert endpoint.is_healthy
+        assert not endpoint.refuses_access
 
 
 async def test_while_none_is_healthy_no_pause_is_longer_than_usual(start, make_request) -> None:

@@ -212,3 +212,17 @@ async def test_an_engine_has_one_check_at_a_time_and_none_after_the_end() -> Non
     rechecks.begin(endpoint)
     assert not rechecks.are_running
     await rechecks.wait()
+
+
+async def test_an_engine_that_refuses_the_key_is_left_alone(start, make_request) -> None:
+    """Its health needs no key: it would get three requests after each check."""
+    backend, (engine,) = await start(sends(response(403, {})), **NO_OTHER_CHECKS)
+    for _ in range(FAILURES_IN_A_ROW):
+        with pytest.raises(EngineFailed, match="as if its `key` were wrong"):
+            await collect(backend, make_request())
+    while checks_of(engine) == 0 or backend.engines._rechecks.are_running:  # noqa: ASYNC110 - no event
+        await asyncio.sleep(0)
+    assert not backend.status().is_ready
+    with pytest.raises(BackendUnavailable):
+        await collect(backend, make_request())
+    assert len(engine.exchanges) == FAILURES_IN_A_ROW + 1, "and one check"
