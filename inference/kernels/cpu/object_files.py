@@ -19,13 +19,18 @@ OTHERS = 0o077  # permissions of the group and of everybody
 
 
 def default_directory() -> Path | None:
-    """Returns None where the user has no home directory, or on systems without its permissions."""
+    """In the user's directory of caches, as freedesktop.org has it.
+
+    Returns None where the user has no home directory, or on systems without its permissions.
+    """
     if not hasattr(os, "geteuid"):
         return None
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
-        return Path.home() / ".cache" / "autoglm-gateway" / "kernels"
+        caches = given if given.is_absolute() else Path.home() / ".cache"
     except RuntimeError:
         return None
+    return caches / "autoglm-gateway" / "kernels"
 
 
 class ObjectFiles:

@@ -91,8 +91,13 @@ def test_a_directory_that_cannot_be_used_is_no_error(tmp_path: Path) -> None:
         files = ObjectFiles(directory)
         files.write("name", CODE)
         assert files.read("name") is None
-    found = default_directory()
-    assert found is None or found.is_relative_to(Path.home())
+
+
+def test_files_are_in_the_users_directory_of_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for value, caches in ((str(tmp_path / "x"), "x"), ("", ".cache"), ("relative", ".cache")):
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+        assert default_directory() == tmp_path / caches / "autoglm-gateway" / "kernels"
 
 
 def test_the_oldest_files_are_removed(directory: Path) -> None:
