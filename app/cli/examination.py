@@ -261,9 +261,7 @@ async def _remote_engines(settings: Settings) -> list[Finding]:
     except OSError:
         return [Finding("engines", "wrong", "GATEWAY_REMOTE__CA_FILE has no usable certificate")]
     findings = [
-        Finding(
-            "engine", "ok" if each.fault is None else "warning", f"{each.url}: {each.fault or each.model}"
-        )
+        Finding("engine", "ok" if each.fault is None else "wrong", f"{each.url}: {each.fault or each.model}")
         for each in engines
     ]
     for endpoint in (*config.endpoints, *config.transcribers):

@@ -265,7 +265,7 @@ def test_address_and_headers_of_telemetry_are_checked(run: Run, name: str, value
 def test_an_engine_that_cannot_serve_is_found_and_its_key_is_not_shown(run: Run) -> None:
     endpoints = '[{"url": "http://127.0.0.1:9", "key": "key-s3cret"}]'
     examined = run("doctor", GATEWAY_BACKEND="remote", GATEWAY_REMOTE__ENDPOINTS=endpoints)
-    assert state_of(examined, "engine") == "warning"
+    assert (examined.code, state_of(examined, "engine")) == (1, "wrong")
     assert "http://127.0.0.1:9: it cannot be reached: nothing listens there" in examined.out
     assert examined.err == ""
     assert "recordings are refused" in examined.out
