@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from app.ops.history import History
+from app.ops.logging import log_info
 from app.ops.metrics import Metrics
 from app.persistence.usage_writer import UsageRecord, UsageWriter
 from app.record.request_record import Outcome, RequestRecord
@@ -31,7 +32,7 @@ def end_request(
         usage_writer.record(_usage_of(record, outcome, total_seconds))
     if record.trace is not None and telemetry is not None:
         telemetry.end_trace(record, record.trace, outcome)
-    logger.info("request", extra=_fields_of(record, outcome, total_seconds))
+    log_info(logger, "request", _fields_of(record, outcome, total_seconds))
 
 
 def _fields_of(record: RequestRecord, outcome: Outcome, total_seconds: float) -> dict[str, Any]:

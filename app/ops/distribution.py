@@ -53,7 +53,9 @@ class Distribution:
         return sum(self._counts.values())
 
     def add(self, value: float) -> None:
-        self._counts[round(math.log(min(max(value, LOWEST), HIGHEST)) / _LOG_STEP)] += 1
+        if not LOWEST <= value <= HIGHEST:
+            value = min(max(value, LOWEST), HIGHEST)
+        self._counts[round(math.log(value) / _LOG_STEP)] += 1
 
     def quantile(self, share: float) -> float | None:
         """The value that `share` (0 … 1) of all are not above, within 2.5 %; None when there are none."""

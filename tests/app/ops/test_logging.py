@@ -2,6 +2,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,67 @@ print(logging.getLogger("uvicorn.access").hasHandlers())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def written_by(script: str, level: str = "info", process: int | None = None) -> list[dict]:
+    """The lines on standard error of a process that logs nothing but this."""
+    start = f"""
+import logging
+from app.ops.logging import configure_logging, log_info
+configure_logging({level!r}, {process!r})
+logger = logging.getLogger("app.x")
+"""
+    done = subprocess.run([sys.executable, "-c", start + script], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_line_without_a_record_is_the_same_as_with_one():
+    """In the order of the calls, whichever way they take."""
+    lines = written_by(
+        """
+for fields in ({"status": 200, "total_ms": 1.5, "finish_reason": None}, {"value": set, "text": "\\ud800"}):
+    log_info(logger, "request", fields)
+    logger.info("request", extra=fields)
+""",
+        process=2,
+    )
+    assert [line["status"] for line in lines[:2]] == [200, 200]
+    for without, with_record in (lines[:2], lines[2:]):
+        assert list(without) == list(with_record)
+        assert without["time"] <= with_record["time"]
+        assert without | {"time": None} == with_record | {"time": None}
+        assert (without["logger"], without["level"], without["process"]) == ("app.x", "info", 2)
+
+
+@pytest.mark.parametrize("switch", ["", "logging.disable()", "logger.disabled = True"])
+def test_line_without_a_record_respects_levels(switch):
+    lines = written_by(f"{switch}\nlog_info(logger, 'request', {{}})", level="info" if switch else "warning")
+    assert lines == []
+
+
+def test_another_handler_gets_records():
+    lines = written_by(
+        """
+class Handler(logging.Handler):
+    def emit(self, record):
+        logger.warning("seen") if record.levelname == "INFO" and record.status == 200 else None
+logging.getLogger().addHandler(Handler())
+log_info(logger, "request", {"status": 200})
+"""
+    )
+    assert [line["message"] for line in lines] == ["request", "seen"]
+
+
+def test_a_full_disk_loses_the_line_alone():
+    script = """
+from app.ops.logging import configure_logging, log_info
+import logging
+configure_logging("info")
+log_info(logging.getLogger("app.x"), "request", {"status": 200})
+print("continues")
+"""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, text=True, check=False
+        )
+    assert done.stdout == "continues\n"
