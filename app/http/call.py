@@ -5,7 +5,6 @@ error; a streamed body therefore owns nothing.
 """
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -217,17 +216,25 @@ class Call:
         return generation
 
     async def aclose(self) -> None:
-        """Aborts what still runs and gives everything back."""
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._release_admission)
-            if self._place is not None:
-                stack.callback(self._place.release)
-            for generation in self._generations:
-                stack.push_async_callback(generation.aclose)
+        """Aborts what still runs and gives everything back, whatever of it fails or is cancelled."""
+        try:
+            await self._close_generations()
+        finally:
+            try:
+                if self._place is not None:
+                    self._place.release()
+            finally:
+                if self.admission is not None:
+                    await self.admission.release(tokens_used=self._tokens_used)
 
-    async def _release_admission(self) -> None:
-        if self.admission is not None:
-            await self.admission.release(tokens_used=self._tokens_used)
+    async def _close_generations(self) -> None:
+        """The last one first."""
+        if self._generations:
+            generation = self._generations.pop()
+            try:
+                await generation.aclose()
+            finally:
+                await self._close_generations()
 
     @property
     def _tokens_used(self) -> int:

@@ -58,11 +58,16 @@ CLIENT_CLOSED_REQUEST = 499  # nginx's number; the client does not receive it
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(errors.GatewayError, _render_gateway_error)
-    app.add_exception_handler(InferenceError, _render_inference_error)
-    app.add_exception_handler(RequestValidationError, _render_validation_error)
-    app.add_exception_handler(HTTPException, _render_http_exception)
-    app.add_exception_handler(ClientDisconnect, _render_client_disconnect)
+    for error_type, handler in _HANDLERS.items():
+        app.add_exception_handler(error_type, handler)
+
+
+async def response_to(error: Exception, scope: Scope) -> Response | None:
+    """What the installed handlers make of `error`; None where it is none of theirs."""
+    for error_type in type(error).__mro__:
+        if error_type in _HANDLERS:
+            return await _HANDLERS[error_type](Request(scope), error)
+    return None
 
 
 def render(error: errors.GatewayError, scope: Any, fields: Sequence[FieldError] = ()) -> Response:
@@ -217,3 +222,12 @@ def _with_first_field(error: errors.GatewayError, fields: Sequence[FieldError]) 
     if fields and error.param is None:
         error.param = fields[0].field
     return error
+
+
+_HANDLERS: Final[dict[type, Callable[[Request, Exception], Awaitable[Response]]]] = {
+    errors.GatewayError: _render_gateway_error,
+    InferenceError: _render_inference_error,
+    RequestValidationError: _render_validation_error,
+    HTTPException: _render_http_exception,
+    ClientDisconnect: _render_client_disconnect,
+}

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Final, Literal
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
-from starlette.routing import request_response
 from starlette.types import Receive, Scope, Send
 
 from app import errors
@@ -22,9 +21,9 @@ from app.auth.principal import Scope as TokenScope
 from app.http.bearer_token import bearer_token, verify_token
 from app.http.body.request_body import RequestBody
 from app.http.body.strict_request import StrictRequest
-from app.http.call import Call
+from app.http.call import Call, call_of
 from app.http.client_address import client_address
-from app.http.error_handlers import GIVE_BACK, SERVICE_UNAVAILABLE, render
+from app.http.error_handlers import GIVE_BACK, SERVICE_UNAVAILABLE, render, response_to
 from app.http.exchange import Exchange
 from app.http.keyed_response import KEY_HEADER, read_keyed_request, respond_once
 from app.http.media_types import JSON, is_compressed, media_type_of
@@ -80,7 +79,7 @@ class GuardedRoute(APIRoute):
         super().__init__(*args, **options)
         if self.access.generates:
             # Such a route takes only the request. FastAPI's dependencies would take a tenth of its time.
-            self.app = request_response(self.get_route_handler())
+            self.app = self._respond
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in (self.methods or ()):
@@ -176,8 +175,20 @@ class GuardedRoute(APIRoute):
 
         await respond_once(scope, call, request, admit, run)
 
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = call_of(scope)
+        try:
+            with call.running:
+                response = await self.endpoint(StrictRequest(scope, receive))
+            await response(scope, receive, send)
+        except Exception as error:
+            refusal = None if call.exchange.has_started else await response_to(error, scope)
+            if refusal is None:
+                raise
+            await refusal(scope, receive, send)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = self.endpoint if self.access.generates else super().get_route_handler()
+        handler = super().get_route_handler()
 
         async def handle_strict_json(request: Request) -> Response:
             strict_request = StrictRequest(request.scope, request.receive)

@@ -5,8 +5,7 @@ Used on the event loop's thread only.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
@@ -98,21 +97,19 @@ class RunningCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
-    @contextmanager
-    def registered(self, call: RunningCall) -> Iterator[None]:
-        """For as long as the call runs, in its own task."""
+    def registered(self, call: RunningCall) -> "_Registration":
+        """A context manager, for as long as the call runs, in its own task."""
+        return _Registration(self, call)
+
+    def add(self, call: RunningCall) -> None:
         call.begin()
         self._calls.add(call)
         if self._ending is not None:
             call.end(self._ending)
-        try:
-            yield
-        except BaseException as error:
-            self._calls.discard(call)
-            call.finish(type(error))
-            raise
+
+    def remove(self, call: RunningCall, exc_type: type[BaseException] | None) -> None:
         self._calls.discard(call)
-        call.finish(None)
+        call.finish(exc_type)
 
     def end_revoked(self, is_revoked: Callable[[Principal], bool]) -> None:
         """Not all of them: the call that revokes a token may itself use that token."""
@@ -125,3 +122,22 @@ class RunningCalls:
         self._ending = error
         for call in tuple(self._calls):
             call.end(error)
+
+
+class _Registration:
+    __slots__ = ("_call", "_calls")
+
+    def __init__(self, calls: RunningCalls, call: RunningCall) -> None:
+        self._calls = calls
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._calls.add(self._call)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._calls.remove(self._call, exc_type)
