@@ -5,10 +5,13 @@ from functools import cache
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from app.http.error_handlers import install_error_handlers
+from app.http.generating_routes import GeneratingRoutes
 from app.http.middlewares.cross_origin import CrossOriginMiddleware
 from app.http.middlewares.early_responses import EarlyResponsesMiddleware
 from app.http.middlewares.request_log import RequestLogMiddleware
@@ -40,12 +43,34 @@ DESCRIPTION = (
 )
 
 
+class Gateway(FastAPI):
+    """FastAPI without those of its middlewares that have nothing to do here.
+
+    Unexpected errors are `UnhandledErrorsMiddleware`'s, bodies are bounded by their routes, and FastAPI's
+    telemetry is off.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self.middleware_stack is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        await self.middleware_stack(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        app: ASGIApp = GeneratingRoutes(self.router)
+        app = ExceptionMiddleware(app, handlers=self.exception_handlers)
+        for middleware, arguments, options in reversed(self.user_middleware):
+            app = middleware(app, *arguments, **options)
+        return app
+
+
 def create_app(settings: Settings | None = None, launch: Launch = launch_fork_server) -> FastAPI:
     """Without `settings` the environment is read. Opens nothing before the lifespan starts.
 
     `launch` starts the process that makes decoding processes.
     """
-    app = FastAPI(
+    app = Gateway(
         title="AutoGLM Gateway",
         version=version("autoglm-gateway"),
         description=DESCRIPTION,
@@ -53,7 +78,7 @@ def create_app(settings: Settings | None = None, launch: Launch = launch_fork_se
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # Checked on each request, and covers less than `app/ops/metrics.py` does.
+        # Covers less than `app/ops/metrics.py` does.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings or Settings()
