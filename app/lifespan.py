@@ -226,6 +226,7 @@ def remote_config(settings: Settings) -> RemoteConfig:
         recordings=remote.recordings,
         transcribers=tuple(_endpoint(each, remote.key) for each in remote.transcription_endpoints),
         picture_format=remote.picture_format,
+        starts_in_thought=remote.starts_in_thought,
         context_length=remote.context_length,
         model_name=settings.model_name,
         max_outstanding=remote.max_outstanding,

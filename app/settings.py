@@ -413,6 +413,12 @@ class RemoteSettings(_Section):
         "such as vLLM with Whisper",
     )
     picture_format: PictureFormat = Field("png", description="in which pictures are sent")
+    starts_in_thought: bool = Field(
+        False,
+        description="whether responses begin inside a thought and have only `</think>`: the chat template "
+        "writes `<think>` into the prompt (DeepSeek-R1, QwQ), and the engine has no parser of thoughts. With "
+        "`thinking` among the abilities, only if the request wants thoughts; without it, always",
+    )
     context_length: int | None = Field(
         None, ge=16, le=100_000_000, description="in tokens; default: what the engines report, or 8192"
     )

@@ -98,6 +98,7 @@ class RemoteConfig:
     `transcribers` (or of the engines, if there are none), to the speech-recognition model of `EngineConfig`,
     or are refused; "auto" is what is configured: transcribers, or else the model, or else none.
     `context_length` of None: what the engines report.
+    `starts_in_thought`: the chat template writes `<think>` into the prompt, and the text has only its end.
     `model_name` is the name to serve the model under; None: that of the first engine.
     """
 
@@ -106,6 +107,7 @@ class RemoteConfig:
     recordings: Recordings = "auto"
     transcribers: tuple[RemoteEndpoint, ...] = ()
     picture_format: PictureFormat = "png"
+    starts_in_thought: bool = False
     context_length: int | None = None
     model_name: str | None = None
     max_outstanding: int = 256  # at each endpoint

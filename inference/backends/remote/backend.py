@@ -22,6 +22,7 @@ from inference.backends.remote.request_form import (
     estimate_prompt_tokens,
     fit_body,
     has_media,
+    starts_in_thought,
 )
 from inference.backends.remote.sent_request import SentRequest
 from inference.config import RemoteConfig
@@ -104,7 +105,8 @@ class RemoteBackend:
         check_abilities(request, self._config)
         prompt_tokens = estimate_prompt_tokens(request)
         max_tokens = self._max_tokens(request, prompt_tokens)
-        reader = ChunkReader(request, prompt_tokens)
+        is_in_thought = starts_in_thought(request, self._config)
+        reader = ChunkReader(request, prompt_tokens, starts_in_thought=is_in_thought)
         has_begun, is_cut = False, False
         with self.engines.patience(request.deadline) as patience:
             open_stream = partial(self._open, request, prompt_tokens, max_tokens, patience)

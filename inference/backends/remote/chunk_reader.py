@@ -38,12 +38,14 @@ _NO_REASONS: Final = ("", "null")  # which some engines send until the end
 class ChunkReader:
     """One per generation. Until the engine reports its usage, `usage` is an estimate: one token per chunk."""
 
-    def __init__(self, request: GenerationRequest, prompt_tokens: int) -> None:
+    def __init__(
+        self, request: GenerationRequest, prompt_tokens: int, *, starts_in_thought: bool = False
+    ) -> None:
         self.usage = Usage(prompt_tokens, 0, is_estimate=True)
         self.finish_reason: FinishReason | None = None
         self.has_final_usage = False  # the engine's, from the chunk with the finish reason or a later one
         self._request = request
-        self._splitter = ReasoningSplitter(keep_tags=request.keep_tags)
+        self._splitter = ReasoningSplitter(starts_in_thought, request.keep_tags)
         self._is_inside_field = False  # of thoughts
         self._calls = ToolCallReader(request.request_id, only_first=not request.parallel_tool_calls)
         self._silent_chunks = 0

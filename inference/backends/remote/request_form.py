@@ -80,6 +80,12 @@ def body_of(
     return body
 
 
+def starts_in_thought(request: GenerationRequest, config: RemoteConfig) -> bool:
+    """Whether the response does. Not if the template closes the thought, or a grammar holds for all text."""
+    is_thinking = request.enable_thinking or "thinking" not in config.abilities
+    return config.starts_in_thought and is_thinking and request.output_format is None
+
+
 def fit_body(body: dict[str, Any], refused_members: frozenset[str], *, keeps_temperature: bool) -> None:
     """Leaves out what an engine has refused. `max_tokens` gets the name that OpenAI's models want."""
     for member in refused_members:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from inference.types import (
     Audio,
     Delta,
     Image,
+    JsonObjectOutput,
     JsonSchemaOutput,
     Message,
     NamedTool,
@@ -704,3 +706,28 @@ async def test_own_headers_and_the_query_are_in_every_request(make_request) -> N
         assert (received["api-key"], received["x-routing"]) == (f"key-{SECRET}", "a b")
         assert "authorization" not in received
     assert SECRET not in repr(backend.status()) + repr(backend._config)
+
+
+ALWAYS_THINKS = {"starts_in_thought": True, "abilities": frozenset({"typed_output"})}
+HAS_A_SWITCH = {"starts_in_thought": True, "abilities": frozenset({"thinking", "typed_output"})}
+BOTH, ALL_TEXT = ("I see.", "Hello"), ("", "I see.Hello")
+
+
+@pytest.mark.parametrize(
+    ("config", "request_fields", "expected"),
+    [
+        (ALWAYS_THINKS, {}, BOTH),
+        (HAS_A_SWITCH, {"enable_thinking": True}, BOTH),
+        (HAS_A_SWITCH, {}, ALL_TEXT),
+        (ALWAYS_THINKS, {"output_format": JsonObjectOutput()}, ALL_TEXT),
+        (ALWAYS_THINKS, {"keep_tags": True}, ("<think>I see.</think>", "\n\nHello")),
+        ({}, {}, ALL_TEXT),
+    ],
+)
+async def test_responses_may_begin_inside_a_thought(
+    start, make_request, config: dict[str, Any], request_fields: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    pieces = map(text_event, ("I see.", "</th", "ink>\n\n", "Hello"))
+    backend, _ = await start(sends(STREAM_HEAD, *pieces, ENDING, DONE), **config)
+    deltas = await collect(backend, make_request(**request_fields))
+    assert ("".join(delta.reasoning for delta in deltas), text_of(deltas)) == expected
