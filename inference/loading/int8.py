@@ -1,6 +1,9 @@
 """LLM.int8() weights: quantised by bitsandbytes, or read as bitsandbytes saved them."""
 
+import gc
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -21,10 +24,19 @@ class Int8Weight:
 
 def quantize(weight: Tensor) -> Int8Weight:
     """weight (out, in). Quantises on the weight's device, from 16 bits as bitsandbytes does."""
-    from bitsandbytes.functional import int8_vectorwise_quant  # late: takes seconds, and few starts need it
-
-    cb, scb, _ = int8_vectorwise_quant(weight.to(torch.float16).contiguous())
+    cb, scb, _ = _quantizer()(weight.to(torch.float16).contiguous())
     return Int8Weight(cb, scb.float().flatten())
+
+
+@cache
+def _quantizer() -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor | None]]:
+    """Its import takes seconds, and few starts need it. It leaves an error behind, whose frames would keep
+    what the caller loads until garbage is collected."""
+    from bitsandbytes.functional import int8_vectorwise_quant
+
+    gc.collect()
+    quantizer: Callable[[Tensor], tuple[Tensor, Tensor, Tensor | None]] = int8_vectorwise_quant
+    return quantizer
 
 
 def is_int8(checkpoint: Checkpoint, module_name: str) -> bool:
