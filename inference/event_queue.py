@@ -8,9 +8,8 @@ import asyncio
 from collections import deque
 
 from inference.engine.outcome import Event
+from inference.joined_deltas import is_piece, join, may_follow
 from inference.types import Delta
-
-Order = tuple[int, int]
 
 
 class EventQueue:
@@ -35,38 +34,15 @@ class EventQueue:
         await self._has_events.wait()
         events = self._events
         event = events.popleft()
-        pieces = [event] if isinstance(event, Delta) and _is_piece(event) else []
+        pieces = [event] if isinstance(event, Delta) and is_piece(event) else []
         while pieces and events:
             following = events[0]
-            if not isinstance(following, Delta) or not _may_follow(pieces[-1], following):
+            if not (
+                isinstance(following, Delta) and is_piece(following) and may_follow(pieces[-1], following)
+            ):
                 break
             pieces.append(following)
             events.popleft()
         if not events:
             self._has_events.clear()
-        return _join(pieces) if len(pieces) > 1 else event
-
-
-def _is_piece(delta: Delta) -> bool:
-    return delta.has_output and delta.finish_reason is None
-
-
-def _may_follow(delta: Delta, following: Delta) -> bool:
-    """Within a Delta reasoning comes before text, and text before tool calls."""
-    return _is_piece(following) and _kinds(delta)[1] <= _kinds(following)[0]
-
-
-def _kinds(delta: Delta) -> Order:
-    """The first and the last kind of output that a Delta has."""
-    kinds = [kind for kind, part in enumerate((delta.reasoning, delta.text, delta.tool_calls)) if part]
-    return (kinds[0], kinds[-1]) if kinds else (1, 1)  # log probabilities alone belong to the text
-
-
-def _join(deltas: list[Delta]) -> Delta:
-    return Delta(
-        text="".join(delta.text for delta in deltas),
-        reasoning="".join(delta.reasoning for delta in deltas),
-        usage=next((delta.usage for delta in reversed(deltas) if delta.usage is not None), None),
-        tool_calls=tuple(call for delta in deltas for call in delta.tool_calls),
-        logprobs=tuple(token for delta in deltas for token in delta.logprobs),
-    )
+        return join(pieces) if len(pieces) > 1 else event

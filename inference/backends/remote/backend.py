@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from inference.backends.remote.sent_request import SentRequest
 from inference.config import RemoteConfig
 from inference.constraints.bounds import check_bounds
 from inference.errors import GenerationFailed, PromptTooLong
+from inference.joined_deltas import DeltaJoiner
 from inference.model_card import ModelCard
 from inference.status import BackendStatus, DeviceLoad
 from inference.types import Delta, GenerationRequest
@@ -115,13 +117,10 @@ class RemoteBackend:
                     _begin_timeline(request, stream.worker)
                     has_begun = True
                     yield Delta(usage=reader.usage, worker=stream.worker)
-                    event: Mapping[str, Any] | None = stream.first
-                    while event is not None:
-                        delta = reader.read(event)
-                        if delta is not None:
+                    async with aclosing(_pieces(stream, reader, patience)) as pieces:
+                        async for piece in pieces:
                             _note_step(request, prompt_tokens)
-                            yield delta
-                        event = await _next_event(stream, reader, patience)
+                            yield piece._replace(usage=reader.usage)
                     yield reader.end(is_done=stream.is_done)
             except TimeoutError:
                 is_cut = True
@@ -195,15 +194,38 @@ async def _send(
     return await patience.wait(partial(EngineStream.open, client, endpoint, content, sent))
 
 
+async def _pieces(
+    stream: EngineStream, reader: ChunkReader, patience: Patience
+) -> AsyncGenerator[Delta, None]:
+    """What the engine has generated. Text that has arrived together is one piece, but for the first."""
+    joiner, has_output = DeltaJoiner(), False
+    event: Mapping[str, Any] | None = stream.first
+    try:
+        while event is not None:
+            delta = reader.read(event)
+            if delta is not None and (before := joiner.add(delta)) is not None:
+                yield before
+            if not (has_output and stream.has_event) and (joined := joiner.take()) is not None:
+                has_output = True
+                yield joined
+            if stream.has_event and reader.finish_reason is None:
+                event = stream.take_event()
+            else:
+                event = await _next_event(stream, reader, patience)
+    except Exception:  # about an event: the text before it has been generated
+        if (joined := joiner.take()) is not None:
+            yield joined
+        raise
+    if (joined := joiner.take()) is not None:
+        yield joined
+
+
 async def _next_event(
     stream: EngineStream, reader: ChunkReader, patience: Patience
 ) -> Mapping[str, Any] | None:
     """The usage comes after the finish reason, or not at all."""
     if reader.finish_reason is None:
-        if not stream.has_event:
-            return await patience.wait(stream.next_event)
-        patience.check()  # a time limit for each would take a fifth of the time of a stream
-        return stream.take_event()
+        return await patience.wait(stream.next_event)
     if reader.has_final_usage:
         return None
     try:

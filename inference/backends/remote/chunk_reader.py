@@ -41,7 +41,8 @@ class ChunkReader:
     def __init__(
         self, request: GenerationRequest, prompt_tokens: int, *, starts_in_thought: bool = False
     ) -> None:
-        self.usage = Usage(prompt_tokens, 0, is_estimate=True)
+        self._reported = Usage(prompt_tokens, 0, is_estimate=True)  # by the engine, if ever
+        self._counted = self._counted_thoughts = 0  # chunks with output since then
         self.finish_reason: FinishReason | None = None
         self.has_final_usage = False  # the engine's, from the chunk with the finish reason or a later one
         self._request = request
@@ -52,8 +53,19 @@ class ChunkReader:
         self._characters = 0
         self._least_completion_tokens = 0  # that can be true: some engines report none for a text
 
+    @property
+    def usage(self) -> Usage:
+        reported = self._reported
+        if not self._counted:
+            return reported
+        return reported._replace(
+            completion_tokens=reported.completion_tokens + self._counted,
+            reasoning_tokens=reported.reasoning_tokens + self._counted_thoughts,
+            is_estimate=True,
+        )
+
     def read(self, chunk: Mapping[str, Any]) -> Delta | None:
-        """None if the chunk has nothing for the caller. Raises `GenerationFailed`."""
+        """Without usage. None if the chunk has nothing for the caller. Raises `GenerationFailed`."""
         choice = _first(chunk.get("choices"))
         piece = choice.get("delta")
         if not isinstance(piece, dict):
@@ -75,8 +87,9 @@ class ChunkReader:
         self._count(text, reasoning, calls, is_output=is_output or bool(calls))
         if (usage := chunk.get("usage")) is not None:
             self._read_usage(usage)
-        delta = Delta(text, reasoning, usage=self.usage, tool_calls=calls, logprobs=logprobs)
-        return delta if delta.has_output else None
+        if not (text or reasoning or calls or logprobs):
+            return None
+        return Delta(text, reasoning, tool_calls=calls, logprobs=logprobs)
 
     def end(self, *, is_done: bool) -> Delta:
         """The last delta. `is_done`: the engine said that nothing follows, which is enough after a text.
@@ -145,7 +158,8 @@ class ChunkReader:
         if prompt is None or completion is None or completion < self._least_completion_tokens:
             return
         self.has_final_usage = self.finish_reason is not None
-        self.usage = Usage(
+        self._counted = self._counted_thoughts = 0
+        self._reported = Usage(
             prompt,
             completion,
             _count_of(usage.get("completion_tokens_details"), "reasoning_tokens") or 0,
@@ -163,12 +177,8 @@ class ChunkReader:
             raise GenerationFailed("the engine sends events without text")
         if is_output:
             self._least_completion_tokens = 1
-            self.usage = Usage(
-                self.usage.prompt_tokens,
-                self.usage.completion_tokens + 1,
-                self.usage.reasoning_tokens + bool(reasoning),
-                is_estimate=True,
-            )
+            self._counted += 1
+            self._counted_thoughts += bool(reasoning)
 
 
 def _first(choices: object) -> Mapping[str, Any]:

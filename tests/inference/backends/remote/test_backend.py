@@ -110,6 +110,39 @@ async def test_streams_of_all_kinds_are_read(start, make_request, pieces: list[b
     assert deltas[-1].usage == Usage(7, 2)
 
 
+def thought_event(thought: str) -> bytes:
+    return event({"choices": [{"index": 0, "delta": {"reasoning_content": thought}}]})
+
+
+async def test_only_the_first_text_does_not_wait_for_what_has_arrived_with_it(start, make_request) -> None:
+    words = [text_event(word) for word in ("one", " two", " three", " four")]
+    backend, _ = await start(sends(STREAM_HEAD + b"".join([*words, ENDING, DONE])))
+    _, *texts, last = await collect(backend, make_request())
+    assert [each.text for each in texts] == ["one", " two three four"]
+    assert [each.usage.completion_tokens for each in (*texts, last)] == [1, 4, 4]
+
+
+async def test_thoughts_after_text_are_a_piece_of_their_own(start, make_request) -> None:
+    pieces = [text_event("one"), text_event(" two"), thought_event("h"), thought_event("m"), text_event("!")]
+    backend, _ = await start(sends(STREAM_HEAD + b"".join([*pieces, text_event("?"), ENDING, DONE])))
+    _, *found, _ = await collect(backend, make_request())
+    assert [(each.reasoning, each.text) for each in found] == [("", "one"), ("", " two"), ("hm", "!?")]
+
+
+async def test_text_comes_before_the_error_that_arrived_with_it(start, make_request) -> None:
+    pieces = [
+        text_event("one"),
+        text_event(" two"),
+        text_event(" three"),
+        event({"error": {"message": "no"}}),
+    ]
+    backend, _ = await start(sends(STREAM_HEAD + b"".join(pieces)))
+    deltas = backend.generate(make_request())
+    assert text_of([await anext(deltas) for _ in range(3)]) == "one two three"
+    with pytest.raises(GenerationFailed):
+        await anext(deltas)
+
+
 WHOLE = {
     "choices": [{"index": 0, "message": {"content": "hello"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 7, "completion_tokens": 2},
