@@ -245,7 +245,7 @@ async def test_groups_reach_the_file_while_the_database_stalls(
 
 
 async def test_killed_process_loses_no_group_that_was_written(tmp_path: Path) -> None:
-    """The process reports when a group is on disk, continues to record, and is killed."""
+    """The process reports when a group was inserted and another is in the file, continues, and is killed."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'gateway.db'}"
     await upgrade_database(url)
     process = subprocess.Popen(  # noqa: ASYNC220 - its output is awaited on a thread
