@@ -108,6 +108,12 @@ def bodies() -> list[Body]:
         Body("whitespace", "/chat", JSON, filled(b" ", b"{", b"}")),
         Body("digits", "/chat", JSON, filled(b"1", b'{"seed":', b"}")),
         Body("20 long texts with escapes", "/chat", JSON, long_texts),
+        Body("text of 4 MB", "/chat", JSON, lambda: b'{"prompt":"%b"}' % (b"a word " * 570_000)),
+        Body("text of 8 MB", "/chat", JSON, lambda: b'{"prompt":"%b"}' % ("a😀".encode() * 1_600_000)),
+        Body(
+            "text of 8 MB with escapes", "/chat", JSON, lambda: b'{"prompt":"%b"}' % (b"\\u4f60" * 1_300_000)
+        ),
+        Body("4,096 messages", "/chat", JSON, many_messages),
         Body("base64", "/chat", JSON, jpeg_in_json),
         Body("escaped quotes", "/chat", JSON, image(b'\\"')),
         Body("escaped slashes", "/chat", JSON, image(b"\\/")),
@@ -137,6 +143,11 @@ def bodies() -> list[Body]:
 
 def unknown_fields(count: int) -> bytes:
     return b"{%b}" % b",".join(b'"field%d":0' % n for n in range(count))
+
+
+def many_messages() -> bytes:
+    message = b'{"role":"user","content":"%b"}' % (b"a word " * 130)
+    return b'{"messages":[%b]}' % b",".join([message] * 4096)
 
 
 def long_texts() -> bytes:
