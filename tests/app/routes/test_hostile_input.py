@@ -107,10 +107,10 @@ async def test_all_images_of_a_request_share_a_budget(start_gateway: StartGatewa
 
 
 async def test_all_text_of_a_request_shares_a_bound(gateway: Gateway) -> None:
-    message = {"role": "user", "content": "a" * 2_100_000}
-    request = {"model": "scripted", "messages": [message, message]}
-    response = await gateway.call("POST", "/v1/chat/completions", json=request)
-    assert (response.status_code, response.json()["error"]["code"]) == (422, "invalid_request")
+    message = {"role": "user", "content": "a " * 1_050_000}
+    response = await gateway.call("POST", "/chat", json={"messages": [message, message]})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert "all text together" in response.text
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/.well-known/jwks.json"])
