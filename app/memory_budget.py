@@ -98,8 +98,9 @@ class MemoryClaim:
 
     def close(self) -> None:
         """Release everything. May be called again."""
-        for share in self._held_bytes:
-            self.shrink(share, 0)
+        for share, held_bytes in self._held_bytes.items():
+            if held_bytes:
+                self.shrink(share, 0)
 
     def __enter__(self) -> "MemoryClaim":
         return self
@@ -163,7 +164,8 @@ class MemoryShare:
 
     def release(self, size: int) -> None:
         self.used_bytes -= size
-        self._serve()
+        if self._waiting:
+            self._serve()
 
     async def _wait(self, waiting: "_Waiting", deadline: float) -> None:
         try:

@@ -15,5 +15,8 @@ def media_type_of(headers: Headers) -> str:
 
 def is_compressed(headers: Headers) -> bool:
     """Whether the body has a content coding other than `identity`."""
-    codings = ",".join(headers.getlist("content-encoding")).split(",")
-    return any(coding.strip().lower() not in ("", "identity") for coding in codings)
+    return any(
+        coding.strip().lower() not in ("", "identity")
+        for value in headers.getlist("content-encoding")
+        for coding in value.split(",")
+    )

@@ -58,11 +58,15 @@ def check_model(call: Call, requested: str) -> None:
 def check_name(services: Services, requested: str) -> None:
     """Like `check_model`."""
     names = model_names(services)
-    known = {_last_part(name.rstrip("/")) for name in (*names, services.settings.model) if name}
-    if _last_part(requested) not in known:
+    if _last_part(requested) not in _last_parts((*names, services.settings.model or "")):
         if not services.backend.model_card.is_known:
             raise ServiceUnavailable
         raise ModelNotFound.among(names)
+
+
+@lru_cache(maxsize=8)
+def _last_parts(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(_last_part(name.rstrip("/")) for name in names if name)
 
 
 def _last_part(name: str) -> str:

@@ -10,5 +10,8 @@ PREFERENCE_APPLIED: Final = b"preference-applied"
 
 def prefers(headers: Headers, preference: Preference) -> bool:
     """Preferences have parameters and values, which are ignored, and any case."""
-    items = ",".join(headers.getlist("prefer")).lower().split(",")
-    return any(item.partition(";")[0].strip() == preference for item in items)
+    return any(
+        item.partition(";")[0].strip().lower() == preference
+        for value in headers.getlist("prefer")
+        for item in value.split(",")
+    )

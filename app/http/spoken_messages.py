@@ -38,8 +38,7 @@ def _phrases_of(message: Message) -> list[Audio]:
 
 
 def _is_read(call: Call, message: Message) -> bool:
-    hears_one = not call.services.backend.model_card.speech_fit.may_pause
-    return hears_one and len(_phrases_of(message)) > 1
+    return len(_phrases_of(message)) > 1 and not call.services.backend.model_card.speech_fit.may_pause
 
 
 async def _read(call: Call, parts: Sequence[Part]) -> tuple[Part, ...]:

@@ -1,5 +1,6 @@
 """Whether the model thinks for a request under `/v1`, and where the response has its thoughts."""
 
+from functools import lru_cache
 from typing import Final, Literal
 
 from app.http.services import Services
@@ -46,5 +47,9 @@ def place_of_thoughts(services: Services, request: ChatCompletionRequest, *, is_
 
 def _is_autoglm(services: Services) -> bool:
     """By the name of the checkpoint, or the one that it is served under."""
-    names = (services.backend.model_card.name, services.settings.model or "")
-    return any(_AUTOGLM in name.rstrip("/").rpartition("/")[2].casefold() for name in names)
+    return _names_autoglm(services.backend.model_card.name) or _names_autoglm(services.settings.model or "")
+
+
+@lru_cache(maxsize=8)
+def _names_autoglm(name: str) -> bool:
+    return _AUTOGLM in name.rstrip("/").rpartition("/")[2].casefold()

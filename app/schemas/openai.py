@@ -192,9 +192,9 @@ class ChatCompletionRequest(Lenient):
 
     def output_format(self) -> tuple[OutputFormat | None, str]:
         """The format, and the field that requests it. Raises `UnsupportedParameter`."""
-        formats: list[tuple[OutputFormat | None, str]] = [
-            (output_format_of(self.response_format), "response_format")
-        ]
+        formats: list[tuple[OutputFormat | None, str]] = []
+        if self.response_format is not None:
+            formats.append((output_format_of(self.response_format), "response_format"))
         if self.guided_json is not None:
             formats.append((guided_output(self.guided_json, "guided_json"), "guided_json"))
         if self.structured_outputs is not None:

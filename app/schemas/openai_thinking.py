@@ -16,9 +16,9 @@ class ChatTemplateArguments(Lenient):
 
 def said_thinking(enable_thinking: bool | None, template: ChatTemplateArguments | None) -> bool | None:
     """The first of them that says it; None if none does."""
-    template = template or ChatTemplateArguments()
-    said = (enable_thinking, template.enable_thinking, template.thinking)
-    return next((each for each in said if each is not None), None)
+    if enable_thinking is not None or template is None:
+        return enable_thinking
+    return template.thinking if template.enable_thinking is None else template.enable_thinking
 
 
 def thinks_with(effort: ReasoningEffort | None) -> bool | None:

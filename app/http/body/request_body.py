@@ -45,10 +45,8 @@ class RequestBody:
     async def stream(self) -> AsyncIterator[bytes]:
         """The chunks as they arrive. Raises `BodyTooLarge` and `ClientDisconnect`."""
         while not self.is_complete:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            yield message.get("body", b"")
+            chunk, _ = await next_chunk(self.receive)
+            yield chunk
 
     def new_file(self) -> SpooledFile:
         """Closed with the body."""
@@ -62,6 +60,14 @@ class RequestBody:
     def __exit__(self, *error: object) -> None:
         for file in self._files:
             file.close()
+
+
+async def next_chunk(receive: Receive) -> tuple[bytes, bool]:
+    """The next part of a body, and whether it is the last one. Raises `ClientDisconnect`."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), not message.get("more_body", False)
 
 
 def body_of(scope: Scope) -> RequestBody:

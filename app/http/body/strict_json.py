@@ -7,10 +7,10 @@ whole and known to be harmless; long strings of base64 are files, and never reac
 import asyncio
 import secrets
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import orjson
+from starlette.types import Receive
 
 from app.errors import InvalidJSON, InvalidRequest, Overloaded
 from app.http.body.json_errors import invalid_json
@@ -24,7 +24,7 @@ from app.http.body.json_scanner import (
     LongString,
 )
 from app.http.body.long_base64 import LongBase64
-from app.http.body.request_body import RequestBody
+from app.http.body.request_body import RequestBody, next_chunk
 from app.sentence import Sentence
 
 SMALL_BYTES: Final = 32 * 1024  # any content of this size is parsed in one or two milliseconds
@@ -36,31 +36,36 @@ UNICODE_WEIGHT: Final = 6  # one character beyond U+FFFF makes its whole string 
 VALUE_BYTES: Final = 200  # of one value as an object, with its name and its place in a container
 
 
-async def read_json_body(chunks: AsyncIterator[bytes], body: RequestBody) -> Any:  # Any: what JSON holds
+async def read_json_body(receive: Receive, body: RequestBody) -> Any:  # Any: what JSON holds
     """The parsed JSON; a long string of base64 becomes a `SpooledFile` of what it stands for.
 
     A byte order mark before it is ignored, as RFC 8259 allows.
 
-    Raises `InvalidJSON`, `InvalidRequest`, `Overloaded`, `StorageFull`.
+    Raises `InvalidJSON`, `InvalidRequest`, `Overloaded`, `StorageFull`, and what `next_chunk` raises.
     """
     small = bytearray()
-    async for chunk in chunks:
+    is_last = False
+    while not is_last:
+        chunk, is_last = await next_chunk(receive)
         small += chunk
         _buffer(body, len(chunk))
         if len(small) > SMALL_BYTES:
-            return await _read_large(small, chunks, body)
+            return await _read_large(small, is_last, receive, body)
     await body.memory.reserve_body(len(small) * UNICODE_WEIGHT)
     body.memory.stop_buffering(len(small))
-    parsed = _parse(bytes(small).removeprefix(BOM_UTF8), is_original=True)
-    _refuse_excess(parsed)
+    text = bytes(small).removeprefix(BOM_UTF8)
+    parsed = _parse(text, is_original=True)
+    if text.count(b"[") + text.count(b"{") >= MAX_DEPTH:  # a small text has no excess of anything else
+        _refuse_excess(parsed)
     return parsed
 
 
-async def _read_large(begin: bytes | bytearray, rest: AsyncIterator[bytes], body: RequestBody) -> Any:
+async def _read_large(begin: bytes | bytearray, is_whole: bool, receive: Receive, body: RequestBody) -> Any:
     text = _LargeText(body)
     body.memory.stop_buffering(len(begin))
     await text.feed(bytes(begin).removeprefix(BOM_UTF8))
-    async for chunk in rest:
+    while not is_whole:
+        chunk, is_whole = await next_chunk(receive)
         await text.feed(chunk)
     return await text.parse()
 

@@ -1,9 +1,9 @@
 """A request that reads its body within the memory of the process, and JSON strictly."""
 
-from contextlib import aclosing
 from typing import Any
 
 from fastapi import Request
+from starlette.types import Message
 
 from app import errors
 from app.http.body.request_body import body_of
@@ -30,11 +30,15 @@ class StrictRequest(Request):
     async def json(self) -> Any:  # Any: what JSON holds
         """`5.0` is the integer 5: JSON has one kind of number, and some encoders write it so."""
         with record_of(self.scope).phase("read body"):
-            async with aclosing(self.stream()) as chunks:
-                parsed = await read_json_body(chunks, body_of(self.scope))
+            receive = self._receive_again if hasattr(self, "_body") else self.receive
+            parsed = await read_json_body(receive, body_of(self.scope))
         if not isinstance(parsed, dict):
             return parsed
         return {
             name: int(value) if isinstance(value, float) and value.is_integer() else value
             for name, value in parsed.items()
         }
+
+    async def _receive_again(self) -> Message:
+        """What `body` has read: FastAPI's handlers call it first."""
+        return {"type": "http.request", "body": self._body}

@@ -66,10 +66,22 @@ async def test_body_of_very_many_values_is_refused_as_a_whole(gateway: Gateway, 
     assert "errors" not in response.json()
 
 
-@pytest.mark.parametrize(("depth", "status"), [(60, 200), (70, 400), (900, 400)])
-async def test_depth_is_bounded_also_in_ignored_fields(gateway: Gateway, depth: int, status: int) -> None:
-    nested = b"[" * depth + b"]" * depth
-    request = orjson.dumps(body("hi"))[:-1] + b',"metadata":' + nested + b"}"
+@pytest.mark.parametrize(
+    ("metadata", "status"),
+    [
+        (b"[" * 62 + b"]" * 62, 200),  # the body is a level, too
+        (b"[" * 63 + b"]" * 63, 400),
+        (b'{"a":' * 63 + b"0" + b"}" * 63, 400),
+        (b"[" * 900 + b"]" * 900, 400),
+        (b"[" + b"[]," * 900 + b"0]", 200),
+        (b'"' + b"[{" * 900 + b'"', 200),
+    ],
+    ids=["deep", "too deep", "objects", "far too deep", "wide", "text"],
+)
+async def test_depth_is_bounded_also_in_ignored_fields(
+    gateway: Gateway, metadata: bytes, status: int
+) -> None:
+    request = orjson.dumps(body("hi"))[:-1] + b',"metadata":' + metadata + b"}"
     response = await gateway.call("POST", "/v1/chat/completions", content=request, headers=JSON)
     assert response.status_code == status
 
