@@ -181,10 +181,14 @@ class Endpoint:
 
 def choose(endpoints: Sequence[Endpoint], without: Sequence[Endpoint], turn: int) -> Endpoint | None:
     """The healthy one with the fewest outstanding requests; in turns where they have equally many."""
-    count = len(endpoints)
-    candidates = [endpoints[(turn + offset) % count] for offset in range(count)]
-    usable = [each for each in candidates if each.is_healthy and each not in without]
-    return min(usable, key=lambda each: (each.is_busy, each.outstanding), default=None)
+    usable = [each for each in endpoints if each.is_healthy and each not in without]
+    if len(usable) < 2:
+        return usable[0] if usable else None
+    first = turn % len(usable)
+    return min(
+        usable[first:] + usable[:first],
+        key=lambda each: (each.is_busy, each.outstanding),
+    )
 
 
 def _addresses(url: str) -> tuple[str, str]:
