@@ -26,7 +26,6 @@ from app.record.request_record import RequestRecord
 from app.record.request_trace import GenerationTrace
 from app.user_limits import UserLimits
 from inference import (
-    Audio,
     BackendUnavailable,
     GenerationRequest,
     Image,
@@ -36,6 +35,7 @@ from inference import (
     QueuePlace,
     SamplingParams,
     Task,
+    Text,
     ToolChoice,
     ToolDefinition,
     Wait,
@@ -251,9 +251,10 @@ def call_of(scope: Scope) -> Call:
 def _media_bytes(messages: Sequence[Message]) -> int:
     """Of the whole arrays: a part of a recording keeps all of it."""
     sizes: dict[int, int] = {}
-    for part in (part for message in messages for part in message.parts):
-        if isinstance(part, Image | Audio):
-            array = part.pixels if isinstance(part, Image) else part.samples
-            whole = array.base if isinstance(array.base, np.ndarray) else array
-            sizes[id(whole)] = whole.nbytes
+    for message in messages:
+        for part in message.parts:
+            if not isinstance(part, Text):
+                array = part.pixels if isinstance(part, Image) else part.samples
+                whole = array.base if isinstance(array.base, np.ndarray) else array
+                sizes[id(whole)] = whole.nbytes
     return sum(sizes.values())

@@ -142,12 +142,13 @@ class Exchange:
 
     async def _send_with_limits(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            limits = [(name.lower().encode(), value.encode()) for name, value in self.limit_headers.items()]
-            present = {name for name, _ in message["headers"]}
-            message["headers"] = [
-                *message["headers"],
-                *((name, value) for name, value in limits if name not in present),
-            ]
+            headers = list(message["headers"])
+            present = {name for name, _ in headers}
+            for name, value in self.limit_headers.items():
+                raw_name = name.lower().encode()
+                if raw_name not in present:
+                    headers.append((raw_name, value.encode()))
+            message["headers"] = headers
         await self._send(message)
 
     def _extend_timer(self) -> None:

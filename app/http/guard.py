@@ -115,7 +115,7 @@ class GuardedRoute(APIRoute):
             scope["state"]["body"] = body
             try:
                 async with asyncio.timeout(timeout) as exchange.timer:
-                    await self._authenticate_and_handle(scope, deadline, body, exchange)
+                    await self._authenticate_and_handle(services, scope, deadline, body, exchange)
                     await exchange.finish()
             except TimeoutError:
                 if exchange.has_started:
@@ -124,9 +124,8 @@ class GuardedRoute(APIRoute):
                 raise late(headers=exchange.limit_headers) from None
 
     async def _authenticate_and_handle(
-        self, scope: Scope, deadline: float, body: RequestBody, exchange: Exchange
+        self, services: Services, scope: Scope, deadline: float, body: RequestBody, exchange: Exchange
     ) -> None:
-        services: Services = scope["app"].state.services
         record = record_of(scope)
         headers = Headers(scope=scope)
         with record.phase("authenticate"):

@@ -56,7 +56,11 @@ async def chat_completion_messages(
     """Raises what decoding raises."""
     messages = []
     for number, message in enumerate(request.messages):
-        parts = await _decode_content(message.content, decoder, budget, f"messages.{number}.content")
+        content = message.content
+        if isinstance(content, str):
+            parts: tuple[Part, ...] = (Text(content),)
+        else:
+            parts = await _decode_parts(content or (), decoder, budget, f"messages.{number}.content")
         match message:
             case AssistantMessage(tool_calls=calls):
                 if parts or calls:  # without both there were only thoughts
@@ -73,13 +77,11 @@ def _tool_calls(calls: Sequence[MessageToolCall]) -> tuple[ToolCall, ...]:
     return tuple(ToolCall(call.id, call.function.name, call.function.arguments) for call in calls)
 
 
-async def _decode_content(
-    content: str | Sequence[AnyPart] | None, decoder: MediaDecoder, budget: MediaBudget, path: str
+async def _decode_parts(
+    parts: Sequence[AnyPart], decoder: MediaDecoder, budget: MediaBudget, path: str
 ) -> tuple[Part, ...]:
-    if isinstance(content, str):
-        return (Text(content),)
     decoded: list[Part] = []
-    for index, part in enumerate(content or ()):
+    for index, part in enumerate(parts):
         decoded += await _decode_part(part, decoder, budget, f"{path}.{index}")
     return tuple(decoded)
 

@@ -38,6 +38,8 @@ def _phrases_of(message: Message) -> list[Audio]:
 
 
 def _is_read(call: Call, message: Message) -> bool:
+    if len(message.parts) == 1:  # most of them
+        return False
     return len(_phrases_of(message)) > 1 and not call.services.backend.model_card.speech_fit.may_pause
 
 

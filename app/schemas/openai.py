@@ -223,7 +223,9 @@ class ChatCompletionRequest(Lenient):
             top_k=max(self.top_k or 0, 0),
             frequency_penalty=self.frequency_penalty or 0.0,
             presence_penalty=self.presence_penalty or 0.0,
-            logit_bias=tuple((int(token), bias) for token, bias in (self.logit_bias or {}).items()),
+            logit_bias=tuple((int(token), bias) for token, bias in self.logit_bias.items())
+            if self.logit_bias
+            else (),
             logprobs=top_logprobs if self.logprobs else None,
             stop=tuple(self.stop or ()),
             seed=self.seed,

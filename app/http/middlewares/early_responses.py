@@ -113,10 +113,10 @@ class _Body:
 
 def _may_be_large(scope: Scope) -> bool:
     """A small body is taken in by the server, whether it is wanted or not."""
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and not _is_small(value))
-        for name, value in scope["headers"]
-    )
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and not _is_small(value)):
+            return True
+    return False
 
 
 def _is_small(content_length: bytes) -> bool:
