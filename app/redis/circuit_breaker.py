@@ -7,7 +7,7 @@ place, so no request waits. docs/decisions/0050 says why this is not a library.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeVar
 
 from redis.asyncio import Redis
@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 TIMEOUT_SECONDS: Final = 0.25
 TICKS: Final = 10  # of a call's time
 PROBE_SECONDS: Final = 1.0
+WATCH_SECONDS: Final = 5.0  # between two looks at a Redis that responds, whether or not it is called
 CONNECT_SECONDS: Final = 2.0  # all connections
 MAX_CALLS: Final = 8  # at once: a burst waits its turn here, where its time does not count against Redis
 
@@ -50,6 +51,7 @@ class CircuitBreaker:
         self._is_open = False
         self._turns = asyncio.Semaphore(MAX_CALLS)
         self._probe: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -67,16 +69,33 @@ class CircuitBreaker:
                 self._open(error)
                 raise RedisUnavailable from error
 
-    async def connect(self) -> None:
-        """Opens as many connections as calls may run at once: a burst has no time to. Raises `RedisError`
-        and OSError."""
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await asyncio.gather(*(self._ping() for _ in range(MAX_CALLS)))
+    async def start(self) -> None:
+        """Opens connections, and is open itself if Redis is unavailable. Notices later, too, when Redis stops
+        responding while nothing calls it."""
+        try:
+            await self._connect()
+        except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+            self._open(error)
+        self._watch = asyncio.create_task(self._look_often(), name="redis-watch")
 
     async def aclose(self) -> None:
-        if self._probe is not None:
-            self._probe.cancel()
-            await asyncio.wait([self._probe])
+        tasks = [task for task in (self._watch, self._probe) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _look_often(self) -> None:
+        while True:
+            await self._sleep(WATCH_SECONDS)
+            with suppress(RedisUnavailable):
+                await self.call(self._ping)
+
+    async def _connect(self) -> None:
+        """As many connections as calls may run at once: a burst has no time to. Raises `RedisError` and
+        OSError."""
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await asyncio.gather(*(self._ping() for _ in range(MAX_CALLS)))
 
     async def _within_time(self, operation: Callable[[], Awaitable[T]]) -> T:
         async with timeout_of_another(self._timeout_seconds):
@@ -99,7 +118,7 @@ class CircuitBreaker:
             await self._sleep(PROBE_SECONDS)
             try:
                 await self._within_time(self._ping)
-                await self.connect()
+                await self._connect()
             except (RedisError, OSError):
                 continue
             self._is_open = False

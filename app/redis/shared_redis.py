@@ -1,13 +1,11 @@
 """The Redis that several gateways share: one client, and its circuit breaker."""
 
-import contextlib
 from dataclasses import dataclass
 from typing import Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from app.redis.circuit_breaker import CONNECT_SECONDS, CircuitBreaker
 from app.redis.connections import use_gateway_connections
@@ -40,10 +38,9 @@ class SharedRedis:
     async def connect(self) -> None:
         """Opens the connections of a burst now, so that the first burst does not wait for them.
 
-        Redis that is unavailable is found by the first call, as later.
+        Redis that is unavailable is logged, and tried again.
         """
-        with contextlib.suppress(RedisError, OSError):  # a TimeoutError is an OSError
-            await self.breaker.connect()
+        await self.breaker.start()
 
     async def aclose(self) -> None:
         await self.breaker.aclose()

@@ -109,6 +109,23 @@ async def test_it_closes_when_redis_responds_to_the_probe(
     assert await breaker.call(respond) == 7
 
 
+async def test_a_redis_that_is_unavailable_at_the_start_opens_it(breaker: CircuitBreaker):
+    await breaker.start()
+    assert breaker.is_open
+
+
+async def test_it_opens_although_nothing_calls_it(
+    breaker: CircuitBreaker, redis: FakeRedis, seconds: FakeSleep
+):
+    redis.is_available = True
+    await breaker.start()
+    await seconds.pass_round()
+    assert not breaker.is_open
+    redis.is_available = False
+    await seconds.end()
+    await eventually(lambda: breaker.is_open)
+
+
 async def test_each_change_is_logged_once_and_without_the_address(
     breaker: CircuitBreaker, redis: FakeRedis, seconds: FakeSleep, caplog: pytest.LogCaptureFixture
 ):
