@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from inference.backends.remote.json_values import text_of
+from inference.backends.remote.request_form import takes_one_call
 from inference.backends.remote.tool_call_reader import ToolCallReader
 from inference.engine.reasoning import END_OF_THOUGHT, THINK, ReasoningSplitter
 from inference.errors import GenerationFailed
@@ -48,7 +49,7 @@ class ChunkReader:
         self._request = request
         self._splitter = ReasoningSplitter(starts_in_thought, request.keep_tags)
         self._is_inside_field = False  # of thoughts
-        self._calls = ToolCallReader(request.request_id, only_first=not request.parallel_tool_calls)
+        self._calls = ToolCallReader(request.request_id, only_first=takes_one_call(request))
         self._silent_chunks = 0
         self._characters = 0
         self._least_completion_tokens = 0  # that can be true: some engines report none for a text

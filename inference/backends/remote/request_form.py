@@ -68,7 +68,7 @@ def body_of(
         body["messages"][-1]["content"].append({"type": "text", "text": TRANSCRIBE + language})
     if request.tools:
         body["tools"], body["tool_choice"] = _tools(request)
-        if not request.parallel_tool_calls:
+        if takes_one_call(request):
             body["parallel_tool_calls"] = False
     if request.output_format is not None:
         body["response_format"] = _response_format(request)
@@ -84,6 +84,11 @@ def starts_in_thought(request: GenerationRequest, config: RemoteConfig) -> bool:
     """Whether the response does. Not if the template closes the thought, or a grammar holds for all text."""
     is_thinking = request.enable_thinking or "thinking" not in config.abilities
     return config.starts_in_thought and is_thinking and request.output_format is None
+
+
+def takes_one_call(request: GenerationRequest) -> bool:
+    """A choice that names a tool is a choice of one call, which engines do not know when it is "required"."""
+    return not request.parallel_tool_calls or isinstance(request.tool_choice, NamedTool)
 
 
 def fit_body(body: dict[str, Any], refused_members: frozenset[str], *, keeps_temperature: bool) -> None:

@@ -327,6 +327,7 @@ async def test_a_tool_that_must_be_called_is_offered_alone(start, make_request) 
         for each in engine.exchanges
     ]
     assert sent == [(["tap"], "required"), (["look", "tap"], "required")]
+    assert [each.body.get("parallel_tool_calls") for each in engine.exchanges] == [False, None], "one call"
 
 
 async def test_log_probabilities_without_alternatives_are_asked_with_one(start, make_request) -> None:

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from inference.backends.remote.chunk_reader import LEAST_LOGPROB, MAX_SILENT_CHUNKS, ChunkReader
 from inference.errors import GenerationFailed
-from inference.types import Delta, GenerationRequest, SamplingParams, TokenLogprob, ToolDefinition, Usage
+from inference.types import (
+    Delta,
+    GenerationRequest,
+    NamedTool,
+    SamplingParams,
+    TokenLogprob,
+    ToolDefinition,
+    Usage,
+)
 
 
 def reader_of(**fields: Any) -> ChunkReader:
@@ -178,9 +186,10 @@ def test_text_in_other_members_is_not_lost() -> None:
     assert joined(read_all(reader_of(), chunk(content="yes"), message)) == ("", "yes"), "not twice"
 
 
-def test_a_second_call_is_dropped_where_only_one_is_allowed() -> None:
+@pytest.mark.parametrize("fields", [{"parallel_tool_calls": False}, {"tool_choice": NamedTool("look")}])
+def test_a_second_call_is_dropped_where_only_one_is_allowed(fields: dict[str, Any]) -> None:
     calls = [{"index": index, "function": {"name": "look", "arguments": "{}"}} for index in range(3)]
-    deltas = read_all(reader_of(parallel_tool_calls=False), chunk(tool_calls=calls), chunk("tool_calls"))
+    deltas = read_all(reader_of(**fields), chunk(tool_calls=calls), chunk("tool_calls"))
     assert [call.index for delta in deltas for call in delta.tool_calls] == [0]
 
 
