@@ -260,10 +260,13 @@ async def _remote_engines(settings: Settings) -> list[Finding]:
         engines = await check_remote_engines(config)
     except OSError:
         return [Finding("engines", "wrong", "GATEWAY_REMOTE__CA_FILE has no usable certificate")]
-    findings = [
-        Finding("engine", "ok" if each.fault is None else "wrong", f"{each.url}: {each.fault or each.model}")
-        for each in engines
-    ]
+    findings = []
+    for each in engines:
+        state: State = "ok" if each.doubt is None else "warning"
+        what = each.model if each.doubt is None else f"{each.doubt}; a request for it succeeds"
+        if each.fault is not None:
+            state, what = "wrong", each.fault
+        findings.append(Finding("engine", state, f"{each.url}: {what}"))
     for endpoint in (*config.endpoints, *config.transcribers):
         parts = urlsplit(endpoint.url)
         is_secret = endpoint.key is not None or endpoint.headers or endpoint.query

@@ -24,34 +24,42 @@ _REQUEST: Final = GenerationRequest(
 
 @dataclass(frozen=True, slots=True)
 class EngineFinding:
-    """`fault` is why the engine cannot serve, or None. `model` says which one it serves."""
+    """`fault` is why the engine cannot serve, or None. `doubt` is what may be wrong although it serves.
+
+    `model` says which one it serves.
+    """
 
     url: str
     fault: str | None
     model: str = ""
+    doubt: str | None = None
 
 
 async def examine_engines(config: RemoteConfig) -> list[EngineFinding]:
     """Those of the model get a request for one token. Opens and closes its own connections."""
     findings = await asyncio.gather(*(_examine(config, each) for each in config.endpoints))
     others = await asyncio.gather(*(_check(config, each) for each in config.transcribers))
-    return [*findings, *others]
+    return [*findings, *(replace(each, fault=each.fault or each.doubt) for each in others)]
 
 
 async def _examine(config: RemoteConfig, endpoint: RemoteEndpoint) -> EngineFinding:
     finding = await _check(config, endpoint)
     if finding.fault is not None:
         return finding
-    return replace(finding, fault=await _fault_of_request(replace(config, endpoints=(endpoint,))))
+    fault = await _fault_of_request(replace(config, endpoints=(endpoint,)))
+    if fault is not None and finding.doubt is not None:
+        fault = f"{finding.doubt}; {fault}"
+    return replace(finding, fault=fault)
 
 
 async def _check(config: RemoteConfig, endpoint_config: RemoteEndpoint) -> EngineFinding:
     endpoint = Endpoint("", endpoint_config)
     async with make_client(config) as client:
         fault = await check(client, endpoint)
-    if fault is None and endpoint.listed_models and not endpoint.lists_its_model:
-        fault = f"it does not list the model {endpoint.model}, but {_enumerated(endpoint.listed_models)}"
-    return EngineFinding(endpoint.url, fault, _description(endpoint))
+    doubt = None
+    if endpoint.listed_models and not endpoint.lists_its_model:
+        doubt = f"it does not list the model {endpoint.model}, but {_enumerated(endpoint.listed_models)}"
+    return EngineFinding(endpoint.url, fault, _description(endpoint), doubt)
 
 
 async def _fault_of_request(config: RemoteConfig) -> str | None:

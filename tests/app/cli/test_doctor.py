@@ -1,6 +1,8 @@
 """What `gateway doctor` finds, and what it keeps to itself."""
 
+import asyncio
 import contextlib
+import json
 import os
 import sqlite3
 import threading
@@ -13,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from testbed.servers import free_port
 from tests.app.cli.conftest import Result, Run
+from tests.inference.backends.remote.engine_server import engine_server
 
 
 def state_of(result: Result, part: str) -> str:
@@ -279,3 +282,13 @@ def test_an_engine_that_cannot_serve_is_found_and_its_key_is_not_shown(run: Run)
     examined = run("doctor", GATEWAY_BACKEND="remote", GATEWAY_REMOTE__ENDPOINTS=endpoints, **listens)
     assert "http://127.0.0.1:7" in examined.out
     assert "/v1/audio/transcriptions" in examined.out
+
+
+@pytest.mark.anyio
+async def test_a_model_that_an_engine_serves_but_does_not_list_is_a_warning(run: Run) -> None:
+    async with engine_server() as engine:
+        endpoints = json.dumps([{"url": engine.url, "model": "not-listed"}])
+        settings = {"GATEWAY_BACKEND": "remote", "GATEWAY_REMOTE__ENDPOINTS": endpoints}
+        examined = await asyncio.to_thread(run, "doctor", **settings)
+    assert (examined.code, state_of(examined, "engine")) == (0, "warning")
+    assert "does not list the model not-listed, but canned; a request for it succeeds" in examined.out

@@ -28,8 +28,25 @@ async def test_a_model_that_the_engine_does_not_list_is_found() -> None:
     async with engine_server(whole) as engine:
         endpoints = (RemoteEndpoint(engine.url, model="wrong"), RemoteEndpoint(engine.url, model="canned"))
         wrong, right = await examine_engines(RemoteConfig(endpoints))
-    assert wrong.fault == "it does not list the model wrong, but canned"
-    assert right.fault is None
+    assert (wrong.fault, wrong.doubt) == (None, "it does not list the model wrong, but canned")
+    assert (right.fault, right.doubt) == (None, None)
+
+
+async def test_a_model_that_the_engine_neither_lists_nor_serves_is_a_fault() -> None:
+    async with engine_server(sends(response(404, {}))) as engine:
+        (found,) = await examine_engines(RemoteConfig((RemoteEndpoint(engine.url, model="wrong"),)))
+    assert found.fault is not None
+    assert found.fault.startswith(
+        "it does not list the model wrong, but canned; a request for one token fails"
+    )
+
+
+async def test_a_transcriber_that_does_not_list_its_model_is_not_sent_a_recording() -> None:
+    async with engine_server() as engine:
+        transcribers = (RemoteEndpoint(engine.url, model="wrong"),)
+        (found,) = await examine_engines(RemoteConfig((), transcribers=transcribers))
+    assert found.fault == "it does not list the model wrong, but canned"
+    assert engine.exchanges == []
 
 
 async def test_why_an_engine_cannot_be_reached_is_found() -> None:
