@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from itertools import takewhile
+from json import JSONDecodeError
 from typing import Any, Final, TypeVar, get_origin
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.auth.signing_keys import InvalidSigningKeys
 from app.cli.command_failed import CALLED_WRONGLY, CommandFailed
+from app.cli.unknown_names import UNKNOWN, explain_unknown
 from app.errors import DatabaseUnavailable, GatewayError
 from app.persistence.database import Database, sqlite_path
 from app.settings import Settings
@@ -32,11 +34,13 @@ def load_settings(**options: Any) -> Settings:
     try:
         settings = Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        all_errors = error.errors(include_url=False, include_input=False)
+        first = next((each for each in all_errors if each["type"] in UNKNOWN), all_errors[0])
         place = list(map(str, first["loc"]))
         names = list(takewhile(_is_name, place))
         name = "__".join(names).upper()
-        reason = first["msg"].removeprefix("Value error, ")
+        is_unknown = first["type"] in UNKNOWN
+        reason = explain_unknown(first["loc"]) if is_unknown else first["msg"].removeprefix("Value error, ")
         if members := ".".join(filter(_is_name, place[len(names) :])):  # of the item of a list
             reason = f"{members}: {reason}"
         sentence = f"GATEWAY_{name} is not valid: {reason}." if name else f"{reason}."
@@ -56,9 +60,12 @@ def _is_name(part: str) -> bool:
 
 def _explain_section(error: SettingsError) -> str:
     """A section that was set as a whole, or a list in it that is not written in JSON."""
-    found = NAME_OF_SECTION.search(str(error))
+    found, cause = NAME_OF_SECTION.search(str(error)), error.__cause__
+    hint = 'a list is written as ["one", "two"]'
+    if isinstance(cause, JSONDecodeError) and cause.doc[cause.pos : cause.pos + 1] == "'":
+        hint = "JSON needs double quotes"
     if found is None:
-        return 'A GATEWAY_ variable is not valid: a list in a section is written as ["one", "two"].'
+        return f"A list in a section of GATEWAY_ variables is not valid: {hint}."
     name = f"GATEWAY_{found[1].upper()}"
     given = set(map(str.upper, os.environ))
     if name in given:
@@ -70,7 +77,7 @@ def _explain_section(error: SettingsError) -> str:
         if get_origin(field.annotation) is tuple and NoDecode not in field.metadata
     ]
     candidates = [each for each in lists if each in given] or lists or [name]
-    return f'{" or ".join(candidates)} is not valid: a list is written as ["one", "two"].'
+    return f"{' or '.join(candidates)} is not valid: {hint}."
 
 
 def run_command(work: Callable[[Settings], Coroutine[Any, Any, Result]]) -> Result:

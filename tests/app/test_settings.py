@@ -214,6 +214,36 @@ def test_every_error_names_its_variable_and_quotes_nothing(messages: dict[str, s
         assert "s3cret" not in sentence
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("REMOTE__ENDPOINT", "[]", "no setting has that name; the nearest is GATEWAY_REMOTE__ENDPOINTS."),
+        ("SCRIPTED__X", "s3cret", "no setting has that name; there are GATEWAY_SCRIPTED__REPLY, "),
+        (
+            "REMOTE__ENDPOINTS",
+            '[{"headr": "s3cret"}]',
+            "headr: no member has that name; the nearest is headers.",
+        ),
+        ("REMOTE__ENDPOINTS", '[{"x": "s3cret"}]', "x: no member has that name; there are url, key, "),
+        ("SCRIPTED__REPLIES", '[{"txt": "s3cret"}]', "txt: no member has that name; the nearest is text."),
+    ],
+)
+def test_an_unknown_name_in_a_section_or_a_list_is_told_with_the_names_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(f"GATEWAY_{name}", value)
+    with pytest.raises(CommandFailed) as caught:
+        load_settings()
+    assert str(caught.value).startswith(f"GATEWAY_{name} is not valid: {sentence}")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_an_unknown_name_of_a_file_is_told_likewise(secrets_dir: Path) -> None:
+    (secrets_dir / "gateway_remote__keyy").write_text("s3cret")
+    with pytest.raises(CommandFailed, match=r"KEYY is not valid: .* the nearest is GATEWAY_REMOTE__KEY.$"):
+        load_settings()
+
+
 def test_missing_directory_of_secrets_is_an_error(secrets_dir: Path) -> None:
     secrets_dir.rmdir()
     with pytest.raises(ValidationError, match="there is no such directory"):

@@ -63,6 +63,13 @@ def test_a_list_that_is_not_written_as_one_is_explained(run: Run) -> None:
     assert "hello" not in examined.out
 
 
+def test_a_list_in_single_quotes_is_explained(run: Run) -> None:
+    for value in ("[{'url': 's3cret'}]", "['s3cret']"):
+        examined = run("doctor", GATEWAY_REMOTE__ENDPOINTS=value)
+        assert "GATEWAY_REMOTE__ENDPOINTS is not valid: JSON needs double quotes." in examined.out
+        assert "s3cret" not in examined.out
+
+
 @pytest.mark.parametrize("section", ["LIMITS", "AUTH"])
 def test_text_in_the_place_of_a_section_is_found(run: Run, section: str) -> None:
     examined = run("doctor", **{f"GATEWAY_{section}": "s3cret"})
@@ -275,7 +282,7 @@ def test_an_engine_that_cannot_serve_is_found_and_its_key_is_not_shown(run: Run)
     assert "s3cret" not in examined.out + examined.err
     endpoints = '[{"url": "http://127.0.0.1:9", "api_key": "key-s3cret"}]'
     wrong = run("doctor", GATEWAY_BACKEND="remote", GATEWAY_REMOTE__ENDPOINTS=endpoints)
-    assert "GATEWAY_REMOTE__ENDPOINTS is not valid: api_key: Extra inputs are not permitted." in wrong.out
+    assert "ENDPOINTS is not valid: api_key: no member has that name; the nearest is key." in wrong.out
     assert "s3cret" not in wrong.out + wrong.err
     endpoints = '["http://127.0.0.1:9"]'
     listens = {"GATEWAY_REMOTE__TRANSCRIPTION_ENDPOINTS": '[{"url": "http://127.0.0.1:7"}]'}
