@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, NoReturn
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from app.clean_text import CleanText
 from app.errors import UnsupportedParameter
 from app.schemas.generation import MAX_PROMPT_CHARACTERS
+from app.schemas.json_text import JSONTexts
 from app.sentence import Sentence, of_field
 from inference import (
     ActionOutput,
@@ -115,8 +115,8 @@ def guided_output(value: JSONSchema | str, field: str) -> OutputFormat:
     """The schema, or its JSON text. Raises `UnsupportedParameter`."""
     if isinstance(value, str):
         try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
+            value = JSONTexts().parse(value)
+        except ValueError:
             value = ""
     if not isinstance(value, dict):
         raise UnsupportedParameter(of_field(field, "send a JSON schema, or its text"), param=field)

@@ -3,21 +3,23 @@
 from typing import Annotated, Any, Final
 
 import orjson
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from app.clean_text import CleanText
 from app.schemas.generation import MAX_PROMPT_CHARACTERS
+from app.schemas.json_text import JSONTexts
 
 MAX_DEPTH: Final = 64  # levels, as of a body; templates write the values by recursion
 TOO_DEEP: Final = f"must not be nested more than {MAX_DEPTH} levels deep"
 
 
-def _check(text: str) -> str:
+def _check(text: str, info: ValidationInfo) -> str:
     """Raises ValueError."""
     if not text:
         return text  # no arguments
+    texts = info.context if isinstance(info.context, JSONTexts) else JSONTexts()
     try:
-        arguments = orjson.loads(text)  # refuses NaN and lone surrogates, also escaped
+        arguments = texts.parse(text)
     except orjson.JSONDecodeError:
         arguments = None
     if not isinstance(arguments, dict):

@@ -16,6 +16,7 @@ from app.http.body.request_body import body_of
 from app.http.body.spooled_file import SpooledFile
 from app.http.field_errors import field_name
 from app.record.request_record import record_of
+from app.schemas.json_text import JSONTexts
 from app.sentence import Sentence, of_field
 
 MAX_ERRORS: Final = 1000
@@ -73,7 +74,7 @@ def required_file(files: Mapping[str, list[SpooledFile]], name: str) -> SpooledF
 def validate(model: type[Fields], values: Any) -> Fields:
     """Raises `RequestValidationError`, as for a refused JSON body."""
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context=JSONTexts())
     except ValidationError as error:
         if error.error_count() > MAX_ERRORS:  # each takes a kilobyte and two microseconds
             raise InvalidRequest(

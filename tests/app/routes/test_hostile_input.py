@@ -43,6 +43,47 @@ async def test_wrong_content_of_a_message_is_refused_without_our_insides(
     assert not INSIDES.search(response.text)
 
 
+@pytest.mark.parametrize(
+    ("calls", "arguments"),
+    [
+        (1, '{"a": [' + "[]," * 61_000 + "1]}"),
+        (1, '{"a": ["' + '"' * 61_000 * 2 + '"]}'),
+        (32, '{"a": [' + "1," * 2_000 + "1]}"),
+    ],
+    ids=["containers", "strings", "many calls"],
+)
+async def test_arguments_of_calls_that_have_very_many_values_are_not_parsed(
+    gateway: Gateway, calls: int, arguments: str
+) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    assistant = {"role": "assistant", "tool_calls": [call] * calls}
+    request = body("hi") | {"messages": [{"role": "user", "content": "hi"}, assistant]}
+    response = await gateway.call("POST", "/v1/chat/completions", json=request)
+    assert response.status_code == 422
+    assert "strings, commas and opening brackets" in response.text
+    item = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": arguments}
+    request = {"model": request["model"], "input": [item] * calls}
+    response = await gateway.call("POST", "/v1/responses", json=request)
+    assert response.status_code == 422
+    assert "strings, commas and opening brackets" in response.text
+
+
+async def test_arguments_of_calls_may_have_long_texts_with_commas_and_brackets(gateway: Gateway) -> None:
+    arguments = orjson.dumps({"text": 'a, [b], {"c": "d"}, \\' * 10_000}).decode()
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    assistant = {"role": "assistant", "tool_calls": [call]}
+    request = body("hi") | {"messages": [{"role": "user", "content": "hi"}, assistant]}
+    response = await gateway.call("POST", "/v1/chat/completions", json=request)
+    assert response.status_code == 200
+
+
+async def test_schema_in_a_text_that_has_very_many_values_is_not_parsed(gateway: Gateway) -> None:
+    request = body("hi") | {"guided_json": '{"enum": [' + "[]," * 61_000 + "1]}"}
+    response = await gateway.call("POST", "/v1/chat/completions", json=request)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "guided_json")
+    assert response.json()["error"]["message"].endswith("send a JSON schema, or its text")
+
+
 @pytest.mark.parametrize("name", ["a\nb", "<script>", "ключ", "a" * 500, "function[x at 0x7f00deadbeef]"])
 async def test_odd_field_names_are_not_repeated(gateway: Gateway, name: str) -> None:
     response = await gateway.call("POST", "/chat", json={"prompt": "a", name: 1})
