@@ -5,7 +5,6 @@ from functools import cache
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, remove_compress_type
@@ -58,8 +57,7 @@ class Gateway(FastAPI):
         await self.middleware_stack(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
-        app: ASGIApp = GeneratingRoutes(self.router)
-        app = ExceptionMiddleware(app, handlers=self.exception_handlers)
+        app: ASGIApp = GeneratingRoutes(self.router, self.exception_handlers)
         for middleware, arguments, options in reversed(self.user_middleware):
             app = middleware(app, *arguments, **options)
         return app

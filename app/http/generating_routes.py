@@ -3,18 +3,25 @@
 The router compares a request with one route after the other, and prepares what only FastAPI's handlers need.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
-from starlette.types import Receive, Scope, Send
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ExceptionHandler, Receive, Scope, Send
 
 from app.http.guard import GuardedRoute
 
 
 class GeneratingRoutes:
-    """An ASGI application: `router` with this short cut. Of routes without parameters."""
+    """An ASGI application: `router` with this short cut, for routes without parameters.
 
-    def __init__(self, router: APIRouter) -> None:
-        self._router = AsyncExitStackMiddleware(router)
+    Guarded routes make responses of their errors; `error_handlers` are for the others.
+    """
+
+    def __init__(self, router: APIRouter, error_handlers: Mapping[Any, ExceptionHandler]) -> None:
+        self._router = ExceptionMiddleware(AsyncExitStackMiddleware(router), error_handlers)
         self._routes = {
             (method, route.path): route
             for route in router.routes

@@ -23,7 +23,7 @@ from app.http.body.request_body import RequestBody
 from app.http.body.strict_request import StrictRequest
 from app.http.call import Call, call_of
 from app.http.client_address import client_address
-from app.http.error_handlers import GIVE_BACK, SERVICE_UNAVAILABLE, render, response_to
+from app.http.error_handlers import GIVE_BACK, SERVICE_UNAVAILABLE, response_to
 from app.http.exchange import Exchange
 from app.http.keyed_response import KEY_HEADER, read_keyed_request, respond_once
 from app.http.media_types import JSON, is_compressed, media_type_of
@@ -90,10 +90,11 @@ class GuardedRoute(APIRoute):
         exchange = Exchange(scope, receive, send)
         try:
             await self._handle_in_time(scope, exchange)
-        except errors.GatewayError as error:
-            if exchange.recording is None or exchange.has_started:
+        except Exception as error:
+            refusal = None if exchange.has_started else await response_to(error, scope)
+            if refusal is None:
                 raise
-            await render(error, scope)(scope, exchange.receive, exchange.send)
+            await refusal(scope, exchange.receive, exchange.send)
             await exchange.finish()
         finally:
             exchange.close()
