@@ -331,7 +331,10 @@ async def _telemetry(settings: Settings) -> Finding:
 
 
 def _reason(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    name = type(error).__name__
-    return _REASONS.get(name, f"cannot be used ({name})")
+    cause: BaseException | None = error
+    while cause is not None:
+        error = cause
+        if reason := _REASONS.get(type(error).__name__):
+            return reason
+        cause = error.__cause__ or error.__context__  # Redis's client raises its errors without a cause
+    return f"cannot be used ({type(error).__name__})"

@@ -28,6 +28,8 @@ async def check(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
                 reason = await _check_access(client, endpoint)
     except TRANSPORT_ERRORS as error:  # TimeoutError is an OSError
         reason = f"it cannot be reached: {why_lost(error)}"
+        if isinstance(error, TimeoutError) and endpoint.url.startswith("https:"):
+            reason += ", perhaps because it expects http"
     if reason is None:
         endpoint.note_success()
     else:
@@ -55,7 +57,7 @@ async def _check(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
     """An engine that was down may serve another model now."""
     status, _ = await _get(client, endpoint, endpoint.health_url)
     if status >= 500 and status not in NO_ROUTE:
-        return f"GET /health responds with {status}"
+        return f"GET {_shown(endpoint.health_url)} responds with {status}"
     has_name, is_known = endpoint.model is not None, endpoint.context_length is not None
     if status == 200 and endpoint.is_healthy and has_name and is_known:
         return None
@@ -64,9 +66,11 @@ async def _check(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
         return _learn(endpoint, body)
     if has_name and listing in (*NO_ROUTE, BUSY):
         return None
+    said = f"GET {_shown(endpoint.models_url)} responds with {listing}"
     if listing in KEY_REFUSED:
-        return f"GET /v1/models responds with {listing}: it does not accept the `key`"
-    return f"GET /v1/models responds with {listing}"
+        has_secret = endpoint.headers or "?" in endpoint.models_url
+        return f"{said}: it {'does not accept the `key`' if has_secret else 'needs a `key`'}"
+    return f"{said}: check the address" if listing in NO_ROUTE else said
 
 
 async def _check_access(client: httpx.AsyncClient, endpoint: Endpoint) -> str | None:
@@ -82,7 +86,7 @@ def _learn(endpoint: Endpoint, body: bytes) -> str | None:
         models = value if isinstance(value, list) else value["data"] or []
         by_name = {each["id"]: each for each in models if isinstance(each.get("id"), str)}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return "GET /v1/models responds with something else than a list of models"
+        return f"GET {_shown(endpoint.models_url)} responds with something else than a list of models"
     endpoint.note_models(list(by_name))
     if endpoint.model is None:
         return "it serves no model"
@@ -103,6 +107,11 @@ def _context_length(model: dict[str, Any]) -> int | None:
         if isinstance(value, int) and value > 0:
             return value
     return None
+
+
+def _shown(url: str) -> str:
+    """Without the query, which may be a secret."""
+    return url.partition("?")[0]
 
 
 async def _get(client: httpx.AsyncClient, endpoint: Endpoint, url: str) -> tuple[int, bytes]:

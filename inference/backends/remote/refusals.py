@@ -75,9 +75,9 @@ _OTHER_WORDS = {
     "response_format": r"grammar|json.?schema|structured.outputs?",
 }
 _HINTS = {
-    401: ", as if its `key` were wrong",
+    401: ", as if its `key` were wrong or missing",
     402: ", as if nobody paid",
-    403: ", as if its `key` were wrong",
+    403: ", as if its `key` were wrong or missing",
     404: ", as if its `model` or its address were wrong",
 }
 _LEFT_OUT = ("chat_template_kwargs", "include_reasoning", "stream_options", "parallel_tool_calls", "priority")

@@ -137,6 +137,16 @@ def test_part_that_is_wrong_is_found_and_no_secret_shown(
     assert "s3cret" not in examined.out + examined.err
 
 
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("127.0.0.1:1", "nothing listens there"), ("redis.invalid", "there is no host with that name")],
+)
+def test_why_redis_cannot_be_reached_is_told(run: Run, host: str, reason: str) -> None:
+    examined = run("doctor", GATEWAY_REDIS_URL=f"redis://:s3cret@{host}")
+    assert state_of(examined, "redis") == "wrong"
+    assert reason in examined.out
+
+
 def test_key_that_others_can_read_is_found(run: Run, tmp_path: Path) -> None:
     run("token", "issue", "--user", "bob")
     (key,) = (tmp_path / "data" / "keys").glob("*.json")

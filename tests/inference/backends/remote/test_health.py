@@ -9,7 +9,7 @@ from inference.backends.remote.endpoint import Endpoint
 from inference.backends.remote.health import check
 from inference.config import RemoteConfig, RemoteEndpoint
 
-from .conftest import collect, text_of
+from .conftest import SECRET, collect, text_of
 from .engine_server import MODELS, EngineServer, engine_server, response, sends, whole
 
 pytestmark = pytest.mark.anyio
@@ -48,19 +48,39 @@ async def test_an_engine_whose_model_is_configured_may_lack_routes(
 @pytest.mark.parametrize(
     ("health", "models", "reason"),
     [
-        (500, (200, MODELS), "GET /health responds with 500"),
-        (200, (401, {}), "GET /v1/models responds with 401: it does not accept the `key`"),
-        (200, (404, {}), "GET /v1/models responds with 404"),
+        (500, (200, MODELS), "GET URL/health responds with 500"),
+        (200, (401, {}), "GET URL/v1/models responds with 401: it needs a `key`"),
+        (200, (404, {}), "GET URL/v1/models responds with 404: check the address"),
         (404, (200, {"data": []}), "it serves no model"),
-        (200, (200, {"error": "no"}), "GET /v1/models responds with something else than a list of models"),
+        (200, (200, {"error": "no"}), "GET URL/v1/models responds with something else than a list of models"),
     ],
 )
 async def test_the_reason_is_named(health: int, models: tuple[int, object], reason: str) -> None:
     async with engine_server() as engine:
         engine.health, engine.models = health, models
         endpoint = Endpoint("0", RemoteEndpoint(engine.url))
-        assert await checked(engine, endpoint) == reason
+        assert await checked(engine, endpoint) == reason.replace("URL", engine.url)
         assert not endpoint.is_healthy
+
+
+async def test_the_address_that_was_requested_is_named_without_its_query() -> None:
+    async with engine_server() as engine:
+        engine.models = (404, {})
+        endpoint = Endpoint("0", RemoteEndpoint(f"{engine.url}/v2", query=f"sig={SECRET}"))
+        reason = f"GET {engine.url}/v2/models responds with 404: check the address"
+        assert await checked(engine, endpoint) == reason
+        engine.models = (401, {})
+        endpoint = Endpoint("0", RemoteEndpoint(engine.url, f"key-{SECRET}"))
+        assert (await checked(engine, endpoint) or "").endswith("it does not accept the `key`")
+
+
+@pytest.mark.slow
+async def test_an_engine_that_may_not_speak_tls_is_told() -> None:
+    """Some servers wait for the rest of what they take for a request."""
+    async with engine_server() as engine:
+        endpoint = Endpoint("0", RemoteEndpoint(engine.url.replace("http:", "https:")))
+        found = await checked(engine, endpoint)
+    assert found == "it cannot be reached: it does not respond in time, perhaps because it expects http"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +119,8 @@ async def test_an_engine_that_refuses_the_key_is_checked_with_the_key(models: tu
         endpoint.refuses_access = True
         for _ in range(2):
             assert (
-                await checked(engine, endpoint) == "the engine responded with 401, as if its `key` were wrong"
+                await checked(engine, endpoint)
+                == "the engine responded with 401, as if its `key` were wrong or missing"
             )
             assert not endpoint.is_healthy
         assert engine.exchanges[0].body["messages"] == []
