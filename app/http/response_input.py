@@ -12,6 +12,7 @@ from app.schemas.response_items import (
     ImageInput,
     InputPart,
     MessageItem,
+    ReasoningItem,
     RefusalInput,
     TextInput,
 )
@@ -28,27 +29,32 @@ async def response_messages(
         messages.append(Message("system", (Text(request.instructions),)))
     if isinstance(request.input, str):
         return [*messages, Message("user", (Text(request.input),))]
+    calls: list[ToolCall] = []  # which no message has yet
     for number, item in enumerate(request.input):
         path = f"input.{number}"
+        if not isinstance(item, FunctionCallItem | ReasoningItem):
+            _move_calls(calls, messages)
         match item:
             case MessageItem(role=sent_role, content=content):
                 role: Role = "system" if sent_role == "developer" else sent_role
                 parts = await _decode_content(content, decoder, budget, f"{path}.content")
                 messages.append(Message(role, parts))
             case FunctionCallItem():
-                _add_call(messages, ToolCall(item.call_id, item.name, item.arguments))
+                calls.append(ToolCall(item.call_id, item.name, item.arguments))
             case FunctionCallOutputItem(call_id=call_id, output=output):
                 parts = await _decode_content(output, decoder, budget, f"{path}.output")
                 messages.append(Message("tool", parts or (Text(""),), tool_call_id=call_id))
+    _move_calls(calls, messages)
     return messages
 
 
-def _add_call(messages: list[Message], call: ToolCall) -> None:
+def _move_calls(calls: list[ToolCall], messages: list[Message]) -> None:
     """The calls of one turn, and the text before them, are one message."""
-    if messages and messages[-1].role == "assistant":
-        messages[-1] = replace(messages[-1], tool_calls=(*messages[-1].tool_calls, call))
-    else:
-        messages.append(Message("assistant", (), (call,)))
+    if calls and messages and messages[-1].role == "assistant":
+        messages[-1] = replace(messages[-1], tool_calls=(*messages[-1].tool_calls, *calls))
+    elif calls:
+        messages.append(Message("assistant", (), tuple(calls)))
+    calls.clear()
 
 
 async def _decode_content(

@@ -284,6 +284,23 @@ async def test_input_items_become_messages(gateway: Gateway) -> None:
     assert second == Message("tool", (Text("two"),), tool_call_id="c2")
 
 
+async def test_calls_of_a_turn_are_one_message_with_thoughts_between_them(gateway: Gateway) -> None:
+    call = {"type": "function_call", "name": "a", "arguments": "{}"}
+    items = [
+        {"role": "user", "content": "look"},
+        call | {"call_id": "c1"},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        call | {"call_id": "c2"},
+        {"role": "assistant", "content": "that is it"},
+        {"role": "user", "content": "again"},
+        call | {"call_id": "c3"},
+    ]
+    _, first, text, _, last = (await received(gateway, input=items)).messages
+    assert first == Message("assistant", (), (ToolCall("c1", "a", "{}"), ToolCall("c2", "a", "{}")))
+    assert text == Message("assistant", (Text("that is it"),))
+    assert last == Message("assistant", (), (ToolCall("c3", "a", "{}"),))
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "code", "param"),
     [
