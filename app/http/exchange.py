@@ -5,6 +5,7 @@ connection is one of the recording's readers.
 """
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final, Literal, Protocol
 
@@ -84,17 +85,15 @@ class Exchange:
             await asyncio.get_running_loop().create_future()
         return message
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
+        """Returns what is to be awaited: a coroutine of its own would do nothing but wait for it."""
         if message["type"] == "http.response.start":
             self.has_started = True
             if EVENT_STREAM in message["headers"]:
                 self._extend_timer()
         if self._recorded is not None:
-            await self._recorded.take(message)
-        elif message["type"] == "http.response.start":
-            await self._send_with_limits(message)
-        else:
-            await self._send(message)
+            return self._recorded.take(message)
+        return self._send_with_limits(message)
 
     def record(self, recording: Recording, listener: ResponseListener | None = None) -> None:
         """From here on the response is recorded, and `listener` hears of it. Call it before it starts."""
@@ -140,7 +139,7 @@ class Exchange:
         if self._recorded is not None:
             self._recorded.close()
 
-    async def _send_with_limits(self, message: Message) -> None:
+    def _send_with_limits(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             headers = list(message["headers"])
             present = {name for name, _ in headers}
@@ -149,7 +148,7 @@ class Exchange:
                 if raw_name not in present:
                     headers.append((raw_name, value.encode()))
             message["headers"] = headers
-        await self._send(message)
+        return self._send(message)
 
     def _extend_timer(self) -> None:
         if self.timer is not None and (ends_at := self.timer.when()) is not None:

@@ -3,7 +3,7 @@
 The router compares a request with one route after the other, and prepares what only FastAPI's handlers need.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -29,9 +29,7 @@ class GeneratingRoutes:
             for method in route.methods or ()
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         route = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if route is None:
-            await self._router(scope, receive, send)
-        else:
-            await route.handle(scope, receive, send)
+        app = self._router if route is None else route.handle
+        return app(scope, receive, send)
