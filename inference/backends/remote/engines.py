@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from typing import Final, Protocol, TypeVar
 
-from inference.backends.remote.attempt import Attempt, given_up, tried
+from inference.backends.remote.attempt import Attempt, count_failures, given_up, tried
 from inference.backends.remote.client import TRANSPORT_ERRORS, EngineClient, make_client, why_lost
 from inference.backends.remote.endpoint import Endpoint, choose
 from inference.backends.remote.health import check, watch
@@ -121,7 +121,7 @@ class Engines:
             endpoint = await self._next(request.priority, patience, attempts, turn)
             if endpoint is None:
                 break
-            attempt = Attempt(endpoint)
+            attempt = Attempt(endpoint, request.request_id)
             attempts.append(attempt)
             queued = Queued(request)
             endpoint.requests.add(queued)
@@ -132,10 +132,12 @@ class Engines:
                     response = await open_(self._client, endpoint)
                 except (QueueFull, EngineError, LostConnection) as error:
                     attempt.error = error
-                    self._note(attempt, error)
-                    logger.info("engine %s fails at %s: %s", endpoint.name, request.request_id, error)
+                    needs_check = self._note(attempt, error)
+                    if needs_check or len(attempts) > 1 or not attempt.may_have_met_idle_close:
+                        count_failures(attempts)
                     continue
                 except TimeoutError:
+                    count_failures(attempts)
                     if not patience.is_aborted:
                         endpoint.failed += 1
                         endpoint.note_silence()
@@ -145,11 +147,15 @@ class Engines:
                     raise
                 endpoint.note_begun()
                 endpoint.requests.begin(queued)
+                if len(attempts) > 1:
+                    attempts[0].is_counted |= attempts[0].endpoint is endpoint  # it was an idle connection
+                    count_failures(attempts)
                 try:
                     yield response
                 except TRANSPORT_ERRORS as error:
                     if isinstance(error, TimeoutError):
                         raise
+                    endpoint.failed += 1
                     self._note(attempt, EngineError(f"it ended a stream: {why_lost(error)}"))
                     raise GenerationFailed(f"engine {endpoint.name}: its connection was lost") from None
                 except (EngineError, QueueFull) as error:
@@ -183,6 +189,7 @@ class Engines:
             await patience.wait(self._rechecks.wait)
 
     def _final_error(self, attempts: list[Attempt], *others: Exception) -> InferenceError:
+        count_failures(attempts)
         errors = [each.error for each in attempts if each.error is not None]
         pauses = (each.pause_seconds for each in self.endpoints)
         return final_error([*errors, *others], min(self._config.health_seconds, *pauses))
@@ -194,9 +201,9 @@ class Engines:
         assert self._client is not None
         return await check(self._client, endpoint)
 
-    def _note(self, attempt: Attempt, error: QueueFull | EngineError | LostConnection) -> None:
+    def _note(self, attempt: Attempt, error: QueueFull | EngineError | LostConnection) -> bool:
+        """Returns whether the engine is checked now."""
         endpoint = attempt.endpoint
-        endpoint.failed += 1
         if isinstance(error, QueueFull):
             endpoint.note_busy(error.retry_after_seconds)
         elif not attempt.is_outdated:
@@ -205,3 +212,5 @@ class Engines:
             note = endpoint.note_lost if is_unreachable else endpoint.note_error
             if note(f"it cannot be reached: {error}" if is_unreachable else str(error)):
                 self._rechecks.begin(endpoint)
+                return True
+        return False

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ from .engine_server import (
     ENDING,
     STREAM_HEAD,
     USAGE,
+    Behaviour,
     Exchange,
     begin_and_hang,
     cut_before_the_head,
@@ -292,8 +294,9 @@ async def test_an_overloaded_engine_says_when_to_try_again(
     assert caught.value.retry_after_seconds == seconds
 
 
-async def test_an_idle_connection_that_was_closed_is_no_failure(start, make_request) -> None:
+async def test_an_idle_connection_that_was_closed_is_no_failure(start, make_request, caplog) -> None:
     """A lost request is repeated once at the only engine."""
+    caplog.set_level("INFO", "inference.backends.remote")
     backend, (engine,) = await start(cut_before_the_head)
 
     async def recover(exchange: Exchange) -> None:
@@ -302,6 +305,37 @@ async def test_an_idle_connection_that_was_closed_is_no_failure(start, make_requ
 
     engine.behave = recover
     assert text_of(await collect(backend, make_request())) == "hello there"
+    (worker,) = backend.status().workers
+    assert (worker.served, worker.failed) == (1, 0)
+    assert "fails at" not in caplog.text
+
+
+@pytest.mark.parametrize("end", [None, sends(response(500, {})), hang])
+async def test_a_lost_connection_is_a_failure_if_the_engine_does_not_take_the_request_then(
+    start, make_request, caplog, end: Behaviour | None
+) -> None:
+    caplog.set_level("INFO", "inference.backends.remote")
+    backend, (engine,) = await start(cut_before_the_head)
+
+    async def cut_and_end(exchange: Exchange) -> None:
+        engine.behave = end or engine.behave
+        exchange.cut()
+
+    engine.behave = cut_and_end
+    deadline = time.monotonic() + (0.5 if end is hang else 60)
+    with suppress(BackendUnavailable, EngineFailed):
+        await collect(backend, make_request(deadline=deadline))
+    assert [each.failed for each in backend.status().workers] == [2]
+    assert caplog.text.count("fails at") == (1 if end is hang else 2)
+
+
+async def test_a_lost_connection_is_a_failure_if_another_engine_takes_the_request(
+    start, make_request
+) -> None:
+    backend, _ = await start(cut_before_the_head, whole)
+    for _ in range(2):  # one of them begins with the engine that fails
+        await collect(backend, make_request())
+    assert [(each.served, each.failed) for each in backend.status().workers] == [(0, 1), (2, 0)]
 
 
 async def test_a_lost_connection_is_no_failure_where_the_other_engine_has_failed(start, make_request) -> None:
