@@ -114,6 +114,8 @@ def bodies() -> list[Body]:
             "text of 8 MB with escapes", "/chat", JSON, lambda: b'{"prompt":"%b"}' % (b"\\u4f60" * 1_300_000)
         ),
         Body("4,096 messages", "/chat", JSON, many_messages),
+        Body("4,000 calls", "/v1/responses", JSON, many_calls),
+        Body("lists in the arguments of a call", "/v1/responses", JSON, dense_arguments),
         Body("base64", "/chat", JSON, jpeg_in_json),
         Body("escaped quotes", "/chat", JSON, image(b'\\"')),
         Body("escaped slashes", "/chat", JSON, image(b"\\/")),
@@ -148,6 +150,17 @@ def unknown_fields(count: int) -> bytes:
 def many_messages() -> bytes:
     message = b'{"role":"user","content":"%b"}' % (b"a word " * 130)
     return b'{"messages":[%b]}' % b",".join([message] * 4096)
+
+
+def many_calls() -> bytes:
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    return json.dumps({"model": "scripted", "input": [call] * 3900}).encode()
+
+
+def dense_arguments() -> bytes:
+    arguments = '{"a":[' + "[]," * 1_300_000 + "0]}"
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": arguments}
+    return json.dumps({"model": "scripted", "input": [call]}).encode()
 
 
 def long_texts() -> bytes:
