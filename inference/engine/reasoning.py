@@ -30,6 +30,8 @@ class ReasoningSplitter:
     def __init__(self, is_reasoning: bool = False, keep_tags: bool = False) -> None:
         """`is_reasoning`: the prompt ends with `<think>`."""
         self.is_reasoning = is_reasoning
+        self.has_only_end = False  # of a thought: its text was emitted before it was known to be one
+        self._has_begun = is_reasoning  # a thought, ever
         self._keep_tags = keep_tags
         self._shows_tags = keep_tags and is_reasoning
         self._held = THINK if self._shows_tags else ""
@@ -67,6 +69,8 @@ class ReasoningSplitter:
     def _enter(self, tag: str) -> tuple[str, str]:
         """Returns the tag where it is shown."""
         self.is_reasoning = tag == THINK
+        self._has_begun |= self.is_reasoning
+        self.has_only_end |= tag == END_OF_THOUGHT and not self._has_begun
         self._shows_tags |= self._keep_tags and self.is_reasoning
         is_shown = self._shows_tags
         if tag == ANSWER:

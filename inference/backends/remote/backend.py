@@ -114,14 +114,17 @@ class RemoteBackend:
             open_stream = partial(self._open, request, prompt_tokens, max_tokens, patience)
             try:
                 async with self.engines.respond(request, patience, open_stream) as stream:
-                    _begin_timeline(request, stream.worker)
+                    _begin_timeline(request, stream.endpoint.name)
                     has_begun = True
-                    yield Delta(usage=reader.usage, worker=stream.worker)
+                    yield Delta(usage=reader.usage, worker=stream.endpoint.name)
                     async with aclosing(_pieces(stream, reader, patience)) as pieces:
                         async for piece in pieces:
                             _note_step(request, prompt_tokens)
                             yield piece._replace(usage=reader.usage)
-                    yield reader.end(is_done=stream.is_done)
+                    end = reader.end(is_done=stream.is_done)
+                    if reader.has_only_end_of_thought and not self._config.starts_in_thought:
+                        stream.endpoint.note_only_end_of_thought()
+                    yield end
             except TimeoutError:
                 is_cut = True
         if is_cut:

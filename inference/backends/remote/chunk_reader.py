@@ -55,6 +55,11 @@ class ChunkReader:
         self._least_completion_tokens = 0  # that can be true: some engines report none for a text
 
     @property
+    def has_only_end_of_thought(self) -> bool:
+        """`</think>` without `<think>`: thoughts were text."""
+        return self._splitter.has_only_end
+
+    @property
     def usage(self) -> Usage:
         reported = self._reported
         if not self._counted:

@@ -60,6 +60,7 @@ class Endpoint:
         self._has_failed_check = False
         self._is_on_trial = False
         self._is_known = False  # healthy or not
+        self._has_sent_only_end_of_thought = False
 
     @property
     def outstanding(self) -> int:
@@ -128,6 +129,17 @@ class Endpoint:
         if not members <= self.refused_members:
             logger.warning("engine %s (%s) does not take %s", self.name, self.url, ", ".join(sorted(members)))
         self.refused_members |= members
+
+    def note_only_end_of_thought(self) -> None:
+        """A text had `</think>` without `<think>`. The log says it once."""
+        if not self._has_sent_only_end_of_thought:
+            self._has_sent_only_end_of_thought = True
+            logger.warning(
+                "engine %s (%s) sends thoughts as text, with </think> but without <think>; "
+                "use its parser of thoughts, or set `starts_in_thought`",
+                self.name,
+                self.url,
+            )
 
     def note_busy(self, retry_after_seconds: int | None) -> None:
         self._busy_until = self._clock() + (retry_after_seconds or 0)

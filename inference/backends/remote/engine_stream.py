@@ -39,8 +39,8 @@ STREAM_HEADERS: Final = {
 class EngineStream:
     """Made by `open`. Whoever opened it closes it, which ends the engine's generation with the connection."""
 
-    def __init__(self, worker: str, response: EngineResponse, sent: SentRequest) -> None:
-        self.worker = worker  # the endpoint's name
+    def __init__(self, endpoint: Endpoint, response: EngineResponse, sent: SentRequest) -> None:
+        self.endpoint = endpoint
         self._response = response
         self._decoder = EventDecoder()
         self._events: deque[bytes] = deque()
@@ -62,7 +62,7 @@ class EngineStream:
         try:
             if response.status_code != 200:
                 raise await _refusal(response, sent)
-            stream = cls(endpoint.name, response, sent)
+            stream = cls(endpoint, response, sent)
             try:
                 first = await stream._first_event()
             except TRANSPORT_ERRORS as error:

@@ -776,6 +776,25 @@ async def test_own_headers_and_the_query_are_in_every_request(make_request) -> N
     assert SECRET not in repr(backend.status()) + repr(backend._config)
 
 
+@pytest.mark.parametrize(
+    ("text", "config", "warnings"),
+    [
+        ("I see.</think>Hello", {}, 1),
+        ("I see.</think>Hello", {"starts_in_thought": True}, 0),
+        ("<think>I see.</think>Hello</think>", {}, 0),
+        ("Hello", {}, 0),
+    ],
+)
+async def test_thoughts_that_are_sent_as_text_are_logged_once(
+    start, make_request, caplog, text: str, config: dict[str, Any], warnings: int
+) -> None:
+    backend, _ = await start(sends(STREAM_HEAD, text_event(text), ENDING, DONE), **config)
+    for _ in range(2):
+        await collect(backend, make_request())
+    assert caplog.text.count("`starts_in_thought`") == warnings
+    assert "I see" not in caplog.text
+
+
 ALWAYS_THINKS = {"starts_in_thought": True, "abilities": frozenset({"typed_output"})}
 HAS_A_SWITCH = {"starts_in_thought": True, "abilities": frozenset({"thinking", "typed_output"})}
 BOTH, ALL_TEXT = ("I see.", "Hello"), ("", "I see.Hello")
