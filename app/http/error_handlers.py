@@ -157,7 +157,8 @@ def gateway_error_of(error: Exception) -> errors.GatewayError:
         case InvalidParameter(field=field, reason=reason):
             return errors.InvalidRequest(of_engine(field, reason), param=field)
         case UnsupportedModality(modality=modality):
-            sentence = Sentence("The loaded model does not support {modality}.", modality=Sentence(modality))
+            medium = Sentence("images" if modality == "image" else modality)
+            sentence = Sentence("The loaded model does not support {modality}.", modality=medium)
             return errors.ModalityNotSupported(sentence)
         case UnsupportedParameter(field=field):
             sentence = Sentence("The model's engine does not support {field}.", field=field)

@@ -39,7 +39,7 @@ ERRORS = {
 def message_ids() -> set[str]:
     found = {error.detail for error in concrete_errors()}
     found |= {HTTPStatus(error.status_code).phrase for error in concrete_errors()}
-    found |= set(TEMPLATES.values()) | {"image", "audio"}
+    found |= set(TEMPLATES.values()) | {"images", "audio"}
     for path in (*sorted((ROOT / "app").rglob("*.py")), *(ROOT / name for name in ENGINE)):
         found |= set(_of_module(path))
     for kind in (*grammar_refusal._KNOWN, grammar_refusal._OTHER):

@@ -103,8 +103,12 @@ async def test_speech_without_anything_that_hears_is_refused_by_name(tmp_path: P
 async def test_a_modality_that_the_engine_does_not_take_is_refused(tmp_path: Path) -> None:
     async with two_gateways(tmp_path, remote={"abilities": []}) as (gateway, _):
         files = {"image": SCREENSHOT}
-        response = await gateway.call("POST", "/vision", files=files, data={"prompt": "what?"})
+        vision = {"files": files, "data": {"prompt": "what?"}}
+        response = await gateway.call("POST", "/vision", **vision)
         assert (response.status_code, response.json()["code"]) == (422, "modality_not_supported")
+        assert response.json()["detail"] == "The loaded model does not support images."
+        response = await gateway.call("POST", "/vision", **vision, headers={"Accept-Language": "zh"})
+        assert response.json()["detail"] == "当前加载的模型不支持图片。"
         chat = {"model": "scripted", "messages": [{"role": "user", "content": "hi"}], "logprobs": True}
         response = await gateway.call("POST", "/v1/chat/completions", json=chat)
         assert response.status_code == 400
