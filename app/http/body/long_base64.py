@@ -17,8 +17,11 @@ from app.media.codecs.base64_text import (
 
 _LONGEST_ESCAPE: Final = 6  # \uXXXX
 _EXAMINED_BYTES: Final = 4096
-_BASE64: Final = re.compile(
-    rb"(?:data:[^,]*;base64,)?(?:[A-Z0-9+/=_-]|\\[/nr]|\\u00[0-9A-F]{2})*+", re.IGNORECASE
+_CHARACTER: Final = rb"(?:[A-Z0-9+/=_-]|\\/|\\u00[0-9A-F]{2})"
+_LINE_END: Final = rb"(?:\\[nr])"
+_BASE64: Final = re.compile(  # lines of base64 have 64 characters or 76, those of lists of words fewer
+    rb"(?:data:[^,]*;base64,)?%b*+(?:%b{60,}+%b++)*+%b*+" % (_LINE_END, _CHARACTER, _LINE_END, _CHARACTER),
+    re.IGNORECASE,
 )
 
 

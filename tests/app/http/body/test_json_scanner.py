@@ -116,11 +116,12 @@ def test_containers_are_bounded_where_commas_are_missing(text: bytes) -> None:
         b"a" * FILE_CHARACTERS,
         b"a" * 4000 + b" " + b"a" * 4_000_000,
         b"\\t" * 4_000_000,
+        b"apple\\nbanana\\n" * 100_000,
         "你".encode() * 2_500_000,
         b"\\ud83d\\ude00" * 600_000,
         b'\\"' * 4_000_000,
     ],
-    ids=["letters", "ascii", "escapes", "chinese", "surrogates", "quotes"],
+    ids=["letters", "ascii", "escapes", "list", "chinese", "surrogates", "quotes"],
 )
 def test_texts_are_no_long_strings(string: bytes, piece_bytes: int) -> None:
     text = b'["' + string + b'"]'
@@ -134,7 +135,7 @@ def test_texts_are_no_long_strings(string: bytes, piece_bytes: int) -> None:
     [
         b"a" * (FILE_CHARACTERS + 5000),
         b"data:image\\/png;base64,/9j/4A-_=" + b"a" * 1_000_000,
-        b"\\/\\n\\r\\u002b\\u003D" * 100_000,
+        (b"\\/\\u002b\\u003D-_+A" * 20 + b"\\r\\n") * 3_000,
     ],
     ids=["letters", "data URI", "escapes"],
 )
