@@ -395,9 +395,10 @@ class RemoteSettings(_Section):
     key: SecretStr | None = Field(None, description="sent to endpoints that have no `key` of their own")
     abilities: Annotated[tuple[Ability, ...], _COMMA_SEPARATED] = Field(
         tuple(sorted(DEFAULT_ABILITIES)),
-        description="what the engines take; requests with anything else are refused by name. `thinking` and "
-        "`top_k` are members that OpenAI's API does not have; `actions` is for engines that are this "
-        "gateway; `priority` is for vLLM with `--scheduling-policy priority`",
+        description="what the engines take; requests with anything else are refused by name, except those "
+        "for thoughts, of which an engine without `thinking` is not told. `thinking` and `top_k` are members "
+        "that OpenAI's API does not have; `actions` is for engines that are this gateway; `priority` is for "
+        "vLLM with `--scheduling-policy priority`",
     )
     recordings: Recordings = Field(
         "auto",

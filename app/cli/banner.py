@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from app.settings import Settings
 from app.shipped_files import shipped_directory
@@ -47,7 +48,9 @@ def start_lines(
     settings: Settings, urls: Sequence[str], database: str, sign_in_link: str | None
 ) -> list[str]:
     """`sign_in_link` is for the first visit of the page at /ops."""
-    page = f"{settings.public_url or urls[0]}/ops   (`{_command()} ops link` signs you in)"
+    port_option = "" if settings.public_url else f" --port {urlsplit(urls[0]).port}"
+    sign_in = f"{_command()} ops link{port_option}"
+    page = f"{settings.public_url or urls[0]}/ops   (`{sign_in}` signs you in)"
     lines = [
         *(("serving on", url) for url in urls),
         ("ready when", f"{urls[0]}/readyz"),

@@ -1,5 +1,7 @@
 """`gateway ops link`: signs in any user of this machine who may read the data directory."""
 
+from typing import Annotated
+
 import typer
 
 commands = typer.Typer(no_args_is_help=True)
@@ -11,10 +13,17 @@ def ops() -> None:
 
 
 @commands.command()
-def link() -> None:
+def link(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65_535, help="Of this machine, instead of GATEWAY_PUBLIC_URL.", show_default=False
+        ),
+    ] = None,
+) -> None:
     """Print a link that signs in to the page at /ops: once, within 30 minutes. Earlier ones end.
 
-    It leads to GATEWAY_PUBLIC_URL, or to the default port of this machine.
+    It leads to GATEWAY_PUBLIC_URL, or else to the default port of this machine.
     """
     from app.auth.sign_in_link import SignInLink
     from app.cli.environment import run_command
@@ -23,6 +32,7 @@ def link() -> None:
 
     async def work(settings: Settings) -> str:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return SignInLink(settings.data_dir).create(settings.public_url or f"http://127.0.0.1:{DEFAULT_PORT}")
+        local_url = f"http://127.0.0.1:{port or DEFAULT_PORT}"
+        return SignInLink(settings.data_dir).create(local_url if port else settings.public_url or local_url)
 
     typer.echo(run_command(work))

@@ -1,6 +1,7 @@
 """What `deploy/ray/deploy` runs: the engine as an application of Ray Serve."""
 
 import sys
+import time
 from typing import Final
 
 import ray
@@ -16,6 +17,8 @@ NAME: Final = "engine"
 SPARE_REQUESTS: Final = 64  # above a replica's places: to those it responds itself, with 503 and Retry-After
 SHUTDOWN_SECONDS: Final = 10.0  # after the drain
 CHECK_SECONDS: Final = 5.0  # between checks, of which three in a row must fail
+NODE_SECONDS: Final = 60.0  # a node of this machine takes about 15 to start
+RETRY_SECONDS: Final = 1.0
 
 
 def main() -> None:
@@ -28,11 +31,24 @@ def main() -> None:
     except (ValueError, OSError) as error:
         sys.exit(str(error))
     ray.cloudpickle.register_pickle_by_value(replica)
-    ray.init(address=options.address, log_to_driver=False)
+    connect(options.address)
     serve.start(proxy_location="EveryNode", http_options={"host": options.host, "port": options.port})
     serve.run(application(settings, options), name=NAME)
     print(f"The engine serves at port {options.port} of the first node and of each node with a replica.")
     ray.shutdown()
+
+
+def connect(address: str) -> None:
+    """Waits for a node that has just been started."""
+    deadline = time.monotonic() + NODE_SECONDS
+    while True:
+        try:
+            ray.init(address=address, log_to_driver=False)
+            return
+        except ConnectionError:
+            if time.monotonic() > deadline:
+                sys.exit(f"No node of Ray after {NODE_SECONDS:.0f} s: start one with deploy/ray/node.")
+        time.sleep(RETRY_SECONDS)
 
 
 def application(settings: Settings, options: Options) -> serve.Application:

@@ -27,6 +27,12 @@ def test_the_link_leads_to_the_public_address(run: Run) -> None:
     assert result.out.startswith("https://gateway.example.com/ops#link=")
 
 
+@pytest.mark.parametrize("settings", [{}, {"GATEWAY_PUBLIC_URL": "https://gateway.example.com"}])
+def test_the_link_leads_to_the_port_that_is_named(run: Run, settings: dict[str, str]) -> None:
+    result = run("ops", "link", "--port", "8101", **settings)
+    assert result.out.startswith("http://127.0.0.1:8101/ops#link=")
+
+
 @pytest.mark.parametrize("address", ["gateway.example.com", "https://x/path", "javascript:alert(1)"])
 def test_what_is_no_address_is_refused(run: Run, address: str) -> None:
     result = run("ops", "link", GATEWAY_PUBLIC_URL=address)

@@ -150,15 +150,20 @@ def test_first_start_prints_a_link_that_signs_in_and_later_ones_say_how_to_get_o
     server.stop()
     again = serve(on_terminal=True)
     assert again.block["ops page"].startswith(f"{again.url}/ops ")
-    assert again.block["ops page"].endswith("ops link` signs you in)")
+    assert again.block["ops page"].endswith(" signs you in)")
     session = httpx.get(f"{again.url}/ops/session", headers={"Cookie": signed_in.headers["set-cookie"]})
     assert session.json() == signed_in.json()
 
 
 def test_no_link_is_made_where_a_log_may_keep_the_words_of_the_start(server: Server) -> None:
     assert "#link=" not in "\n".join(server.words)
-    assert server.block["ops page"].endswith("ops link` signs you in)")
     assert not (server.data / "ops-link").exists()
+    command = re.search(r"`(.*)` signs you in", server.block["ops page"])
+    assert command is not None
+    printed = subprocess.run(
+        command[1], shell=True, env=server.environment, capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.startswith(f"{server.url}/ops#link=")
 
 
 def test_wildcard_address_is_never_shown(serve: Serve) -> None:
