@@ -180,9 +180,11 @@ async def test_the_posture_holds_while_a_process_is_replaced():
 
 
 async def test_a_file_is_killed_by_its_processor_time():
-    async with decoding(decoding_cpu_seconds=1, decoding_seconds=60) as it:
+    slow = hostile_media.png(14_000, 7_000, 16, 6)  # a fast processor takes more than two seconds
+    bounds = {"max_image_pixels": 100_000_000, "decoding_memory_bytes": 4 << 30}
+    async with decoding(decoding_cpu_seconds=1, decoding_seconds=60, **bounds) as it:
         with pytest.raises(InvalidImage):
-            await it.image(slow_picture())
+            await it.image(slow)
         usage = await it.usages.get()
         assert usage.outcome == "died"
         assert usage.cpu_seconds == pytest.approx(1.0, abs=0.5)
