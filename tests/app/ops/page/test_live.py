@@ -69,7 +69,7 @@ async def test_an_hour_of_two_gpus_is_all_there(browser: Browser, tmp_path: Path
                 "GPU busy",
             ]
         )
-        assert await page.locator("#charts canvas").count() == 8
+        await expect(page.locator("#charts canvas")).to_have_count(8)
         for worker in ("Worker 0 cuda:0", "Worker 1 cuda:1"):
             card = page.locator(".worker", has_text=worker)
             await expect(card.get_by_role("meter", name="GPU memory")).to_have_attribute(
