@@ -91,10 +91,7 @@ class GuardedRoute(APIRoute):
         try:
             await self._handle_in_time(scope, exchange)
         except Exception as error:
-            refusal = None if exchange.has_started else await response_to(error, scope)
-            if refusal is None:
-                raise
-            await refusal(scope, exchange.receive, exchange.send)
+            await _refuse(error, exchange, scope, exchange.receive, exchange.send)
             await exchange.finish()
         finally:
             exchange.close()
@@ -182,10 +179,7 @@ class GuardedRoute(APIRoute):
                 response = await self.endpoint(StrictRequest(scope, receive))
             await response(scope, receive, send)
         except Exception as error:
-            refusal = None if call.exchange.has_started else await response_to(error, scope)
-            if refusal is None:
-                raise
-            await refusal(scope, receive, send)
+            await _refuse(error, call.exchange, scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
@@ -248,3 +242,11 @@ class GuardedRoute(APIRoute):
             raise errors.UnsupportedContentType(
                 Sentence("Send the body with Content-Type: {types}.", types=accepted)
             )
+
+
+async def _refuse(error: Exception, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+    """Raises the error if it has no response, or if another one has begun."""
+    refusal = None if exchange.has_started else await response_to(error, scope)
+    if refusal is None:
+        raise error
+    await refusal(scope, receive, send)

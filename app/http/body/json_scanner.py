@@ -18,7 +18,7 @@ MAX_DEPTH: Final = 64  # levels, of which the innermost has no containers
 TOO_DEEP: Final = f"The body is nested more than {MAX_DEPTH} levels deep."
 MAX_VALUES: Final = 20_000
 MAX_BARE_BYTES: Final = 1_048_576  # of numbers, true, false and null: 50 for each value
-FILE_BYTES: Final = 12 * FILE_CHARACTERS  # likewise, each written as two \uXXXX
+FILE_BYTES: Final = 12 * FILE_CHARACTERS  # each written as two \uXXXX
 MAX_TEXT_BYTES: Final = 8 * 1_048_576  # without files: ten short ones in base64 and all text fit
 TOO_LONG: Final = "The texts of the body are too long together."
 
